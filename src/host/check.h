@@ -1,0 +1,33 @@
+/* Errors: every failure sets a message, and is handed up by CUBN_TRY. */
+#ifndef CUBN_HOST_CHECK_H
+#define CUBN_HOST_CHECK_H
+
+#include "cubn.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Sets the calling thread's error message ("function: text") and returns `status`. */
+__attribute__((format(printf, 3, 4))) cubnStatus_t cubn_fail(cubnStatus_t status,
+                                                             const char *function,
+                                                             const char *format, ...);
+
+/* Returns from the calling function if the expression fails. */
+#define CUBN_TRY(expression)                                      \
+  do {                                                            \
+    const cubnStatus_t cubn_status_ = (expression);               \
+    if (cubn_status_ != CUBN_STATUS_SUCCESS) return cubn_status_; \
+  } while (0)
+
+/* Returns BAD_PARAM with a printf-style message unless the condition holds. */
+#define CUBN_REQUIRE(condition, function, ...)                                          \
+  do {                                                                                  \
+    if (!(condition)) return cubn_fail(CUBN_STATUS_BAD_PARAM, (function), __VA_ARGS__); \
+  } while (0)
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CUBN_HOST_CHECK_H */
