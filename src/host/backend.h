@@ -57,11 +57,9 @@ typedef struct cubn_problem {
   bool has_saved;   /* saved statistics are given (in training: to be written) */
   bool has_running; /* running statistics are to be updated */
   bool blends;      /* beta is not 0: the prior output is read */
-  /* For messages: as the caller described it. */
+  /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
-  int rank;
-  int64_t dims[CUBN_DIM_MAX];
-  char layout[32]; /* as problem lines spell it, such as "nchw" or "nchw:nhwc" */
+  cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
 } cubn_problem;
 
 /* Values per channel. */

@@ -1,0 +1,68 @@
+/* A problem is one line of text, in tests, benchmark and log alike:
+ *
+ *     train nhwc f16 n32c64h56w56
+ *     backward nchw f32 n4c35h7w7 inplace
+ *     infer ncdhw bf16 n2c3d4h4w4 peract
+ *     train nchw:nhwc f32 n2c3h4w5 beta=0.5 mean=1e4
+ *
+ *   pass     train | infer | backward
+ *   layout   X, X:OUTPUT or X:OUTPUT:DY; those left out are like X. A layout is the order in
+ * memory, slowest first, of the letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw, 5: ncdhw, 6:
+ * ncedhw, ...): "nchw", "nhwc", "cnhw". With "+K" behind it each dimension but the slowest is
+ * padded by K elements: "nchw+1". type     f32 | f64 | f16 | bf16 sizes    in the order of the
+ * descriptor: n2c3 | n2c3w4 | n2c3h4w5 | n2c3d2h4w5 | ... options, in any order: peract persistent
+ * the mode (default: spatial) inplace               output is x in forward, dy in backward
+ *     inplace_x             backward: dx is x
+ *     norunning nosaved     without running / saved statistics
+ *     alpha=A beta=B        blending of y or dx (default 1, 0)
+ *     palpha=A pbeta=B      blending of dscale and dbias (default 1, 0)
+ *     eps=E factor=F        default 1e-5, 0.1
+ *     mean=M std=S          of the generated values (default 0.5, 1)
+ *     data=NAME             pattern of the generated values (see data.h; default: pairs)
+ *     offset=K              all tensors begin K elements behind a 256-byte boundary
+ *     offset_x=K offset_out=K offset_dy=K   the same for one tensor
+ */
+#ifndef CUBN_TESTS_PROBLEM_LINE_H
+#define CUBN_TESTS_PROBLEM_LINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cubn.h"
+
+enum { LINE_TRAIN, LINE_INFER, LINE_BACKWARD };
+enum { LINE_X, LINE_OUTPUT, LINE_DY, LINE_TENSORS };
+
+typedef struct line_problem {
+  int pass;
+  cubnDataType_t type;
+  cubnBatchNormMode_t mode;
+  int rank;
+  int64_t dims[CUBN_DIM_MAX];
+  char layout[LINE_TENSORS][16];
+  int64_t strides[LINE_TENSORS][CUBN_DIM_MAX];
+  bool in_place, in_place_x, no_running, no_saved;
+  double alpha, beta, param_alpha, param_beta, epsilon, factor, mean, std;
+  char data[16];
+  int64_t offset[LINE_TENSORS];
+} line_problem;
+
+/* Reads a line. Returns NULL, or what is wrong with it (static text). */
+const char *line_parse(const char *text, line_problem *problem);
+
+/* Writes the line of a problem, options that have their default left out. */
+void line_format(const line_problem *problem, char *text, size_t text_bytes);
+
+/* Elements of the tensor, and from its first to its last element in memory. */
+int64_t line_elements(const line_problem *problem);
+int64_t line_extent(const line_problem *problem, int tensor);
+
+/* Channels and values per channel. */
+int64_t line_channels(const line_problem *problem);
+int64_t line_values_per_channel(const line_problem *problem);
+
+/* Sets a descriptor to one of the problem's tensors. */
+cubnStatus_t line_describe(const line_problem *problem, int tensor,
+                           cubnTensorDescriptor_t descriptor);
+
+#endif /* CUBN_TESTS_PROBLEM_LINE_H */
