@@ -1,0 +1,78 @@
+# The CUDA emulator: compiles .cu files with a host compiler and replaces the CUDA runtime.
+# Include from a Makefile at the root of the repository. Needs the CUDA headers only.
+#
+# Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX
+# Gives, for each variant V in plain, asan and trace:
+#   EMU_KERNEL_FLAGS_V  to compile a .cu file: $(CXX) $(EMU_KERNEL_FLAGS_V) -c kernel.cu
+#   EMU_HOST_FLAGS_V    to compile C and C++ host and test code (sanitizers, host-dereference check)
+#   EMU_LINK_V          to link, with $(CXX), at the end of the command line
+#   EMU_OBJECTS_V       the emulator itself, to be linked
+# and the target emu-selftest.
+
+EMU_DIR := $(patsubst %/,%,$(dir $(lastword $(MAKEFILE_LIST))))
+EMU_VARIANTS := plain asan trace
+BUILD ?= build
+CUDA_INCLUDE ?= $(CUDA_HOME)/include
+
+EMU_SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+# The trace build takes the instrumentation of ThreadSanitizer and brings its own callbacks.
+# Vectorized or unrolled accesses would be counted at another width than the source asks for.
+EMU_IS_CLANG := $(shell $(CXX) --version 2>/dev/null | grep -c clang)
+EMU_TRACE_INSTRUMENT := -fsanitize=thread \
+  $(if $(filter-out 0,$(EMU_IS_CLANG)),-fno-vectorize -fno-slp-vectorize -fno-unroll-loops)
+
+EMU_CUDA_INCLUDE_FLAGS := -isystem $(CUDA_INCLUDE)
+EMU_KERNEL_COMMON := -std=c++17 -g -fno-strict-aliasing -Wno-unknown-pragmas \
+  $(EMU_CUDA_INCLUDE_FLAGS) -x c++ -include $(EMU_DIR)/emu.h
+EMU_KERNEL_FLAGS_plain := $(EMU_KERNEL_COMMON) -O2 -fno-pie
+EMU_KERNEL_FLAGS_asan := $(EMU_KERNEL_COMMON) -O1 $(EMU_SANITIZE) -DEMU_ASAN
+EMU_KERNEL_FLAGS_trace := $(EMU_KERNEL_COMMON) -O1 -fno-pie $(EMU_TRACE_INSTRUMENT) -DEMU_TRACE
+
+EMU_HOST_FLAGS_plain := -g -fno-pie $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_HOST_FLAGS_asan := -g $(EMU_SANITIZE) $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_HOST_FLAGS_trace := -g -fno-pie -fsanitize=thread $(EMU_CUDA_INCLUDE_FLAGS)
+
+EMU_LINK_plain := -no-pie -rdynamic -ldl -lm -lpthread
+EMU_LINK_asan := $(EMU_SANITIZE) -rdynamic -ldl -lm -lpthread
+EMU_LINK_trace := $(EMU_LINK_plain)
+
+EMU_ENGINE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -Wno-unused-function -fno-strict-aliasing \
+  $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_ENGINE_FLAGS_plain := $(EMU_ENGINE_FLAGS) -fno-pie
+EMU_ENGINE_FLAGS_asan := $(EMU_ENGINE_FLAGS) -DEMU_ASAN
+EMU_ENGINE_FLAGS_trace := $(EMU_ENGINE_FLAGS) -fno-pie -DEMU_TRACE
+
+EMU_SOURCES := $(wildcard $(EMU_DIR)/*.cpp)
+EMU_SELFTEST_DEFINE_asan := -DEMU_SELFTEST_ASAN
+EMU_SELFTEST_DEFINE_trace := -DEMU_SELFTEST_TRACE
+
+define EMU_RULES
+EMU_OBJECTS_$(1) := $$(patsubst $(EMU_DIR)/%.cpp,$(BUILD)/emu-$(1)/emu/%.o,$$(EMU_SOURCES))
+
+$(BUILD)/emu-$(1)/emu/%.o: $(EMU_DIR)/%.cpp
+	@mkdir -p $$(@D)
+	$$(CXX) $$(EMU_ENGINE_FLAGS_$(1)) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/emu-$(1)/emu/selftest_kernels.cu.o: $(EMU_DIR)/selftest_kernels.cu
+	@mkdir -p $$(@D)
+	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -MMD -MP -c $$< -o $$@
+
+$(BUILD)/emu-$(1)/emu/selftest.c.o: $(EMU_DIR)/selftest.c
+	@mkdir -p $$(@D)
+	$$(CC) -std=c11 -O1 -Wall -Wextra $$(EMU_HOST_FLAGS_$(1)) $$(EMU_SELFTEST_DEFINE_$(1)) -MMD -MP -c $$< -o $$@
+
+$(BUILD)/emu-$(1)/emu-selftest: $(BUILD)/emu-$(1)/emu/selftest.c.o \
+    $(BUILD)/emu-$(1)/emu/selftest_kernels.cu.o $$(EMU_OBJECTS_$(1))
+	$$(CXX) $$^ $$(EMU_LINK_$(1)) -lcunit -o $$@
+
+.PHONY: emu-selftest-$(1)
+emu-selftest-$(1): $(BUILD)/emu-$(1)/emu-selftest
+	$(BUILD)/emu-$(1)/emu-selftest
+
+-include $$(EMU_OBJECTS_$(1):.o=.d)
+-include $(BUILD)/emu-$(1)/emu/selftest_kernels.cu.d $(BUILD)/emu-$(1)/emu/selftest.c.d
+endef
+$(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_RULES,$(variant))))
+
+.PHONY: emu-selftest
+emu-selftest: $(foreach variant,$(EMU_VARIANTS),emu-selftest-$(variant))
