@@ -1,0 +1,55 @@
+/* An open CUDA device, and what every CUDA source file needs to use it. */
+#ifndef CUBN_CUDA_DEVICE_H
+#define CUBN_CUDA_DEVICE_H
+
+#include <cuda_runtime.h>
+
+#include "host/backend.h"
+#include "host/check.h"
+
+/* Temporary storage of one stream. Its size is fixed, so that a problem is cut into the same pieces
+ * whatever came before it, and nothing has to grow during an operation or a capture. */
+#define CUBN_CUDA_WORKSPACE_BYTES (static_cast<size_t>(8) << 20)
+
+struct cubn_workspace {
+  cubnStream_t stream;
+  void *memory; /* CUBN_CUDA_WORKSPACE_BYTES, all 0 when allocated */
+  cubn_workspace *next;
+};
+
+struct cubn_device {
+  int ordinal;
+  int sm_count;
+  int compute_capability; /* 90 for 9.0 */
+  int max_threads_per_block;
+  size_t shared_optin_bytes; /* most shared memory of a block, by opt-in */
+  int64_t l2_bytes;
+  cubnStream_t stream;
+  cubn_workspace *workspace;  /* of the current stream; one of the following */
+  cubn_workspace *workspaces; /* of all streams that the device was set to */
+};
+
+/* SUCCESS for cudaSuccess. Otherwise sets the message "function: name of the error (its text)" and
+ * returns DEVICE_ALLOCATION_FAILED if memory is short, else EXECUTION_FAILED. The error is taken
+ * off the runtime, so that the caller's next cudaGetLastError does not find it. */
+cubnStatus_t cubn_cuda_status(cudaError_t error, const char *function);
+
+/* Makes a device the current one of this thread while the object lives. Costs one query where the
+ * device is current already. Every call that launches, allocates or copies holds one. */
+class cubn_device_scope {
+ public:
+  explicit cubn_device_scope(int ordinal);
+  explicit cubn_device_scope(const cubn_device *device) : cubn_device_scope(device->ordinal) {}
+  ~cubn_device_scope();
+  cubn_device_scope(const cubn_device_scope &) = delete;
+  cubn_device_scope &operator=(const cubn_device_scope &) = delete;
+
+  /* SUCCESS if the device is current. */
+  cubnStatus_t status() const { return status_; }
+
+ private:
+  int previous_ = -1; /* to be made current again, or -1 */
+  cubnStatus_t status_;
+};
+
+#endif /* CUBN_CUDA_DEVICE_H */
