@@ -26,6 +26,12 @@ __attribute__((format(printf, 3, 4))) cubnStatus_t cubn_fail(cubnStatus_t status
     if (!(condition)) return cubn_fail(CUBN_STATUS_BAD_PARAM, (function), __VA_ARGS__); \
   } while (0)
 
+/* Returns NOT_INITIALIZED unless there is a handle. */
+#define CUBN_REQUIRE_HANDLE(handle, function)                                                   \
+  do {                                                                                          \
+    if (!(handle)) return cubn_fail(CUBN_STATUS_NOT_INITIALIZED, (function), "handle is NULL"); \
+  } while (0)
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,0 +1,107 @@
+/* Collapses the dimensions of a call: drops those of size 1, orders the rest as they lie in memory,
+ * merges neighbours, and recognizes the packed shapes that fast kernels know. Layout, rank and mode
+ * of the caller are gone behind this point. */
+#include "host/axes.h"
+
+#include "host/descriptor.h"
+
+static bool is_channel_dimension(const cubn_problem *problem, int dimension) {
+  return dimension == 1 || (dimension > 1 && problem->mode == CUBN_BATCHNORM_PER_ACTIVATION);
+}
+
+static int64_t stride_of(const cubn_problem *problem, int array, int dimension) {
+  const struct cubnTensorStruct *tensor = problem->descriptors[array];
+  /* Parameters do not change along N, nor in spatial mode along spatial dimensions. */
+  if (array == CUBN_ARRAY_PARAM && !is_channel_dimension(problem, dimension)) return 0;
+  return tensor && dimension < tensor->rank ? tensor->strides[dimension] : 0;
+}
+
+/* Inserts a dimension so that the strides of x keep falling. */
+static void insert(cubn_axes *axes, const cubn_problem *problem, int dimension) {
+  const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
+  int at = axes->rank++;
+  for (; at > 0 && axes->stride[CUBN_ARRAY_X][at - 1] < x->strides[dimension]; --at) {
+    axes->size[at] = axes->size[at - 1];
+    for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][at] = axes->stride[a][at - 1];
+  }
+  axes->size[at] = x->dims[dimension];
+  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][at] = stride_of(problem, a, dimension);
+}
+
+/* Whether axis `outer` continues where the next one ends, in all arrays. */
+static bool mergeable(const cubn_axes *axes, int outer) {
+  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a)
+    if (axes->stride[a][outer] != axes->stride[a][outer + 1] * axes->size[outer + 1]) return false;
+  return true;
+}
+
+static void merge(cubn_axes *axes) {
+  int kept = 0; /* axes[0 .. kept] are final, but for the last one */
+  for (int i = 1; i < axes->rank; ++i) {
+    const bool joins = mergeable(axes, i - 1);
+    const int to = joins ? kept : kept + 1;
+    axes->size[to] = joins ? axes->size[kept] * axes->size[i] : axes->size[i];
+    for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][to] = axes->stride[a][i];
+    kept = to;
+  }
+  if (axes->rank > 0) axes->rank = kept + 1;
+}
+
+static int64_t elements(const cubn_axes *axes) {
+  int64_t count = 1;
+  for (int i = 0; i < axes->rank; ++i) count *= axes->size[i];
+  return count;
+}
+
+static bool same_strides(const cubn_problem *problem, const cubn_axes *axes) {
+  for (int a = CUBN_ARRAY_OUTPUT; a <= CUBN_ARRAY_DY; ++a) {
+    if (!problem->descriptors[a]) continue;
+    for (int i = 0; i < axes->rank; ++i)
+      if (axes->stride[a][i] != axes->stride[CUBN_ARRAY_X][i]) return false;
+  }
+  return true;
+}
+
+/* Whether axis i is absent or has this stride in x. */
+static bool has_stride(const cubn_axes *axes, int i, int64_t stride) {
+  return i >= axes->rank || axes->stride[CUBN_ARRAY_X][i] == stride;
+}
+
+/* Recognizes [n][c] and [n][c][s]. */
+static void recognize(cubn_problem *problem) {
+  const cubn_axes *channels = &problem->channels, *samples = &problem->samples;
+  const int64_t c = problem->c, m = problem->n;
+  if (c == 0 || m == 0 || channels->rank > 1 || samples->rank > 2) return;
+  if (channels->rank == 1 && channels->stride[CUBN_ARRAY_PARAM][0] != 1) return;
+  if (!same_strides(problem, channels) || !same_strides(problem, samples)) return;
+  if (samples->rank <= 1 && c > 1 && has_stride(channels, 0, 1) && has_stride(samples, 0, c)) {
+    problem->walk = CUBN_WALK_COLUMNS;
+    return;
+  }
+  if (samples->rank == 0) { /* c == 1: a single element */
+    problem->walk = CUBN_WALK_COLUMNS;
+    return;
+  }
+  const int inner = samples->rank - 1;
+  const int64_t s = samples->size[inner];
+  if (samples->stride[CUBN_ARRAY_X][inner] != 1 || !has_stride(channels, 0, s)) return;
+  if (samples->rank == 2 && samples->stride[CUBN_ARRAY_X][0] != c * s) return;
+  problem->walk = CUBN_WALK_ROWS;
+  problem->s = s;
+  problem->n = m / s;
+}
+
+void cubn_collapse(cubn_problem *problem) {
+  const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
+  problem->channels.rank = problem->samples.rank = 0;
+  for (int i = 0; i < x->rank; ++i)
+    if (x->dims[i] != 1)
+      insert(is_channel_dimension(problem, i) ? &problem->channels : &problem->samples, problem, i);
+  merge(&problem->channels);
+  merge(&problem->samples);
+  problem->c = elements(&problem->channels);
+  problem->n = elements(&problem->samples);
+  problem->s = 1;
+  problem->walk = CUBN_WALK_STRIDED;
+  recognize(problem);
+}

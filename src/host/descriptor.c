@@ -1,0 +1,239 @@
+/* Tensor descriptors: type, dimensions, strides. */
+#include "host/descriptor.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/backend.h"
+#include "host/check.h"
+
+bool cubn_packed_strides(int rank, const int64_t dims[], const int order[], int64_t strides[]) {
+  int64_t stride = 1;
+  for (int i = rank - 1; i >= 0; --i) {
+    strides[order[i]] = stride;
+    /* An empty dimension counts as one, so that the others keep meaningful strides. */
+    const int64_t size = dims[order[i]] > 0 ? dims[order[i]] : 1;
+    if (__builtin_mul_overflow(stride, size, &stride)) return false;
+  }
+  return true;
+}
+
+/* Bytes from the first to the last element. False on overflow. */
+static bool extent_bytes(const struct cubnTensorStruct *tensor, int64_t *bytes) {
+  int64_t last = 0;
+  *bytes = 0;
+  for (int i = 0; i < tensor->rank; ++i) {
+    if (tensor->dims[i] == 0) return true;
+    int64_t reach;
+    if (__builtin_mul_overflow(tensor->dims[i] - 1, tensor->strides[i], &reach)) return false;
+    if (__builtin_add_overflow(last, reach, &last)) return false;
+  }
+  return !__builtin_add_overflow(last, (int64_t)1, &last) &&
+         !__builtin_mul_overflow(last, (int64_t)cubn_element_bytes(tensor->type), bytes);
+}
+
+/* Fills the descriptor if everything is valid, else leaves it as it was. */
+static cubnStatus_t set(const char *function, cubnTensorDescriptor_t descriptor,
+                        cubnDataType_t type, int rank, const int64_t dims[],
+                        const int64_t strides[]) {
+  CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
+  CUBN_REQUIRE(cubn_element_bytes(type) > 0, function, "type is %d, which is no cubnDataType_t",
+               (int)type);
+  struct cubnTensorStruct tensor = {.is_set = true, .type = type, .rank = rank};
+  int64_t elements = 1, bytes;
+  bool fits = true;
+  for (int i = 0; i < rank; ++i) {
+    CUBN_REQUIRE(dims[i] >= 0, function, "dims[%d] is %lld, must not be negative", i,
+                 (long long)dims[i]);
+    CUBN_REQUIRE(strides[i] >= 0, function, "strides[%d] is %lld, must not be negative", i,
+                 (long long)strides[i]);
+    tensor.dims[i] = dims[i];
+    tensor.strides[i] = strides[i];
+    fits = fits && !__builtin_mul_overflow(elements, dims[i], &elements);
+  }
+  CUBN_REQUIRE(fits && extent_bytes(&tensor, &bytes), function,
+               "dims and strides describe a tensor of more than 2^63 bytes");
+  *descriptor = tensor;
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t check_rank(const char *function, int rank) {
+  CUBN_REQUIRE(rank >= 2 && rank <= CUBN_DIM_MAX, function, "rank is %d, must be 2 to %d", rank,
+               CUBN_DIM_MAX);
+  return CUBN_STATUS_SUCCESS;
+}
+
+/* Sets a packed descriptor. */
+static cubnStatus_t set_packed(const char *function, cubnTensorDescriptor_t descriptor,
+                               cubnTensorFormat_t format, cubnDataType_t type, int rank,
+                               const int64_t dims[]) {
+  CUBN_REQUIRE(format == CUBN_TENSOR_NCHW || format == CUBN_TENSOR_NHWC, function,
+               "format is %d, which is no cubnTensorFormat_t", (int)format);
+  int order[CUBN_DIM_MAX];
+  for (int i = 0; i < rank; ++i) order[i] = i;
+  if (format == CUBN_TENSOR_NHWC) {
+    for (int i = 1; i < rank - 1; ++i) order[i] = i + 1;
+    order[rank - 1] = 1;
+  }
+  for (int i = 0; i < rank; ++i)
+    CUBN_REQUIRE(dims[i] >= 0, function, "dims[%d] is %lld, must not be negative", i,
+                 (long long)dims[i]);
+  int64_t strides[CUBN_DIM_MAX];
+  CUBN_REQUIRE(cubn_packed_strides(rank, dims, order, strides), function,
+               "dims describe a tensor of more than 2^63 elements");
+  return set(function, descriptor, type, rank, dims, strides);
+}
+
+cubnStatus_t cubnCreateTensorDescriptor(cubnTensorDescriptor_t *descriptor) {
+  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  *descriptor = calloc(1, sizeof **descriptor);
+  if (!*descriptor)
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, __func__, "no memory for a descriptor");
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnDestroyTensorDescriptor(cubnTensorDescriptor_t descriptor) {
+  free(descriptor);
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnSetTensor4dDescriptor(cubnTensorDescriptor_t descriptor, cubnTensorFormat_t format,
+                                       cubnDataType_t type, int n, int c, int h, int w) {
+  return set_packed(__func__, descriptor, format, type, 4, (int64_t[]){n, c, h, w});
+}
+
+cubnStatus_t cubnSetTensor4dDescriptorEx(cubnTensorDescriptor_t descriptor, cubnDataType_t type,
+                                         int n, int c, int h, int w, int n_stride, int c_stride,
+                                         int h_stride, int w_stride) {
+  return set(__func__, descriptor, type, 4, (int64_t[]){n, c, h, w},
+             (int64_t[]){n_stride, c_stride, h_stride, w_stride});
+}
+
+static void widen(int rank, const int from[], int64_t to[]) {
+  for (int i = 0; i < rank; ++i) to[i] = from[i];
+}
+
+cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descriptor, cubnDataType_t type,
+                                       int rank, const int dims[], const int strides[]) {
+  CUBN_TRY(check_rank(__func__, rank));
+  CUBN_REQUIRE(dims, __func__, "dims is NULL");
+  CUBN_REQUIRE(strides, __func__, "strides is NULL");
+  int64_t dims64[CUBN_DIM_MAX], strides64[CUBN_DIM_MAX];
+  widen(rank, dims, dims64);
+  widen(rank, strides, strides64);
+  return set(__func__, descriptor, type, rank, dims64, strides64);
+}
+
+cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descriptor,
+                                         cubnTensorFormat_t format, cubnDataType_t type, int rank,
+                                         const int dims[]) {
+  CUBN_TRY(check_rank(__func__, rank));
+  CUBN_REQUIRE(dims, __func__, "dims is NULL");
+  int64_t dims64[CUBN_DIM_MAX];
+  widen(rank, dims, dims64);
+  return set_packed(__func__, descriptor, format, type, rank, dims64);
+}
+
+cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descriptor, cubnDataType_t type,
+                                         int rank, const int64_t dims[], const int64_t strides[]) {
+  CUBN_TRY(check_rank(__func__, rank));
+  CUBN_REQUIRE(dims, __func__, "dims is NULL");
+  if (!strides) return set_packed(__func__, descriptor, CUBN_TENSOR_NCHW, type, rank, dims);
+  return set(__func__, descriptor, type, rank, dims, strides);
+}
+
+static cubnStatus_t check_set(const char *function, const char *argument,
+                              const struct cubnTensorStruct *descriptor) {
+  CUBN_REQUIRE(descriptor, function, "%s is NULL", argument);
+  CUBN_REQUIRE(descriptor->is_set, function, "%s was never set", argument);
+  return CUBN_STATUS_SUCCESS;
+}
+
+/* Values as int, to the outputs that are not NULL; all or none. */
+static cubnStatus_t narrow(const char *function, const char *what, int count,
+                           const int64_t values[], int *const outputs[]) {
+  for (int i = 0; i < count; ++i)
+    if (outputs[i] && values[i] > INT_MAX)
+      return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
+                       "%s[%d] is %lld, which does not fit into an int", what, i,
+                       (long long)values[i]);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static void store(int count, const int64_t values[], int *const outputs[]) {
+  for (int i = 0; i < count; ++i)
+    if (outputs[i]) *outputs[i] = (int)values[i];
+}
+
+cubnStatus_t cubnGetTensor4dDescriptor(const cubnTensorDescriptor_t descriptor,
+                                       cubnDataType_t *type, int *n, int *c, int *h, int *w,
+                                       int *n_stride, int *c_stride, int *h_stride, int *w_stride) {
+  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_REQUIRE(descriptor->rank == 4, __func__, "descriptor has rank %d, must be 4",
+               descriptor->rank);
+  int *const dims[] = {n, c, h, w}, *const strides[] = {n_stride, c_stride, h_stride, w_stride};
+  CUBN_TRY(narrow(__func__, "dims", 4, descriptor->dims, dims));
+  CUBN_TRY(narrow(__func__, "strides", 4, descriptor->strides, strides));
+  store(4, descriptor->dims, dims);
+  store(4, descriptor->strides, strides);
+  if (type) *type = descriptor->type;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnGetTensorNdDescriptor(const cubnTensorDescriptor_t descriptor, int requested_rank,
+                                       cubnDataType_t *type, int *rank, int dims[], int strides[]) {
+  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_REQUIRE(requested_rank >= 0, __func__, "requested_rank is %d, must not be negative",
+               requested_rank);
+  const int count = requested_rank < descriptor->rank ? requested_rank : descriptor->rank;
+  int *dim_outputs[CUBN_DIM_MAX], *stride_outputs[CUBN_DIM_MAX];
+  for (int i = 0; i < count; ++i) {
+    dim_outputs[i] = dims ? dims + i : NULL;
+    stride_outputs[i] = strides ? strides + i : NULL;
+  }
+  CUBN_TRY(narrow(__func__, "dims", count, descriptor->dims, dim_outputs));
+  CUBN_TRY(narrow(__func__, "strides", count, descriptor->strides, stride_outputs));
+  store(count, descriptor->dims, dim_outputs);
+  store(count, descriptor->strides, stride_outputs);
+  if (type) *type = descriptor->type;
+  if (rank) *rank = descriptor->rank;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t descriptor,
+                                         int requested_rank, cubnDataType_t *type, int *rank,
+                                         int64_t dims[], int64_t strides[]) {
+  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_REQUIRE(requested_rank >= 0, __func__, "requested_rank is %d, must not be negative",
+               requested_rank);
+  const int count = requested_rank < descriptor->rank ? requested_rank : descriptor->rank;
+  if (dims) memcpy(dims, descriptor->dims, (size_t)count * sizeof *dims);
+  if (strides) memcpy(strides, descriptor->strides, (size_t)count * sizeof *strides);
+  if (type) *type = descriptor->type;
+  if (rank) *rank = descriptor->rank;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnGetTensorSizeInBytes(const cubnTensorDescriptor_t descriptor, size_t *bytes) {
+  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_REQUIRE(bytes, __func__, "bytes is NULL");
+  int64_t extent = 0;
+  extent_bytes(descriptor, &extent); /* cannot overflow: checked when the descriptor was set */
+  *bytes = (size_t)extent;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derived,
+                                          const cubnTensorDescriptor_t x,
+                                          cubnBatchNormMode_t mode) {
+  CUBN_REQUIRE(derived, __func__, "derived is NULL");
+  CUBN_TRY(check_set(__func__, "x", x));
+  CUBN_REQUIRE(mode >= CUBN_BATCHNORM_PER_ACTIVATION && mode <= CUBN_BATCHNORM_SPATIAL_PERSISTENT,
+               __func__, "mode is %d, which is no cubnBatchNormMode_t", (int)mode);
+  const cubnDataType_t type = x->type == CUBN_DATA_DOUBLE ? CUBN_DATA_DOUBLE : CUBN_DATA_FLOAT;
+  int64_t dims[CUBN_DIM_MAX] = {1, x->dims[1]};
+  for (int i = 2; i < x->rank; ++i)
+    dims[i] = mode == CUBN_BATCHNORM_PER_ACTIVATION ? x->dims[i] : 1;
+  return set_packed(__func__, derived, CUBN_TENSOR_NCHW, type, x->rank, dims);
+}

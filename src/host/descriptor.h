@@ -1,0 +1,22 @@
+/* Tensor descriptors, as the rest of the host sees them. */
+#ifndef CUBN_HOST_DESCRIPTOR_H
+#define CUBN_HOST_DESCRIPTOR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cubn.h"
+
+struct cubnTensorStruct {
+  bool is_set;
+  cubnDataType_t type;
+  int rank;
+  int64_t dims[CUBN_DIM_MAX];
+  int64_t strides[CUBN_DIM_MAX]; /* elements */
+};
+
+/* Strides of a packed tensor whose dimensions follow each other in memory in the order `order`,
+ * slowest first. False if the number of elements overflows. */
+bool cubn_packed_strides(int rank, const int64_t dims[], const int order[], int64_t strides[]);
+
+#endif /* CUBN_HOST_DESCRIPTOR_H */

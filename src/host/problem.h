@@ -1,0 +1,16 @@
+/* From the arguments of a public call to a problem. */
+#ifndef CUBN_HOST_PROBLEM_H
+#define CUBN_HOST_PROBLEM_H
+
+#include "host/backend.h"
+
+/* Checks the descriptors and arguments of a call and collapses them. `problem` comes in with pass,
+ * mode, descriptors and the has_ and blends flags, the rest is filled in; `function` is named in
+ * messages. */
+cubnStatus_t cubn_problem_init(cubn_problem *problem, const cubn_args *args, const char *function);
+
+/* Reads a blending factor, a double for double tensors and else a float. */
+cubnStatus_t cubn_read_factor(const char *function, const char *argument, const void *pointer,
+                              cubnTensorDescriptor_t tensor, double *value);
+
+#endif /* CUBN_HOST_PROBLEM_H */

@@ -1,0 +1,131 @@
+/* A problem as one line of text. */
+#include "host/problem_text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/descriptor.h"
+
+/* A text under construction; what does not fit is cut. */
+typedef struct line {
+  char *text;
+  size_t capacity, length;
+} line;
+
+__attribute__((format(printf, 2, 3))) static void append(line *to, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  const int written =
+      vsnprintf(to->text + to->length, to->capacity - to->length, format, arguments);
+  va_end(arguments);
+  if (written > 0) to->length += (size_t)written;
+  if (to->length >= to->capacity) to->length = to->capacity - 1;
+}
+
+/* Letter of a dimension: n, c, then the last of g f e d h w. */
+static char letter(int rank, int dimension) {
+  static const char spatial[] = "gfedhw";
+  return dimension == 0 ? 'n' : dimension == 1 ? 'c' : spatial[6 - rank + dimension];
+}
+
+static bool is_packed(const struct cubnTensorStruct *tensor, const int order[]) {
+  int64_t strides[CUBN_DIM_MAX];
+  if (!cubn_packed_strides(tensor->rank, tensor->dims, order, strides)) return false;
+  for (int i = 0; i < tensor->rank; ++i)
+    if (tensor->dims[i] != 1 && tensor->strides[i] != strides[i]) return false;
+  return true;
+}
+
+/* Orders to try: channels first, channels last, then by falling stride. */
+static void order_of(const struct cubnTensorStruct *tensor, int attempt, int order[]) {
+  const int rank = tensor->rank;
+  for (int i = 0; i < rank; ++i) order[i] = i;
+  if (attempt == 1) {
+    for (int i = 1; i < rank - 1; ++i) order[i] = i + 1;
+    order[rank - 1] = 1;
+  }
+  if (attempt < 2) return;
+  for (int i = 1; i < rank; ++i)
+    for (int k = i; k > 0 && tensor->strides[order[k]] > tensor->strides[order[k - 1]]; --k) {
+      const int swapped = order[k];
+      order[k] = order[k - 1];
+      order[k - 1] = swapped;
+    }
+}
+
+static void append_layout(line *to, const struct cubnTensorStruct *tensor) {
+  int order[CUBN_DIM_MAX];
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    order_of(tensor, attempt, order);
+    if (!is_packed(tensor, order)) continue;
+    for (int i = 0; i < tensor->rank; ++i) append(to, "%c", letter(tensor->rank, order[i]));
+    return;
+  }
+  append(to, "strided");
+}
+
+static bool same_layout(const struct cubnTensorStruct *a, const struct cubnTensorStruct *b) {
+  for (int i = 0; i < a->rank; ++i)
+    if (a->dims[i] != 1 && a->strides[i] != b->strides[i]) return false;
+  return true;
+}
+
+static void append_layouts(line *to, const cubn_problem *problem) {
+  const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
+  const struct cubnTensorStruct *output = problem->descriptors[CUBN_ARRAY_OUTPUT];
+  const struct cubnTensorStruct *dy = problem->descriptors[CUBN_ARRAY_DY];
+  append_layout(to, x);
+  const bool dy_differs = dy && !same_layout(x, dy);
+  if (dy_differs || !same_layout(x, output)) {
+    append(to, ":");
+    append_layout(to, output);
+  }
+  if (dy_differs) {
+    append(to, ":");
+    append_layout(to, dy);
+  }
+}
+
+static const char *type_name(cubnDataType_t type) {
+  switch (type) {
+    case CUBN_DATA_FLOAT:
+      return "f32";
+    case CUBN_DATA_DOUBLE:
+      return "f64";
+    case CUBN_DATA_HALF:
+      return "f16";
+    case CUBN_DATA_BFLOAT16:
+      return "bf16";
+    default:
+      return "i8";
+  }
+}
+
+void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char *text,
+                       size_t text_bytes) {
+  static const char *const passes[] = {"train", "infer", "backward"};
+  const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
+  line to = {text, text_bytes, 0};
+  append(&to, "%s ", passes[problem->pass]);
+  append_layouts(&to, problem);
+  append(&to, " %s ", type_name(problem->type));
+  for (int i = 0; i < x->rank; ++i)
+    append(&to, "%c%lld", letter(x->rank, i), (long long)x->dims[i]);
+  if (problem->mode == CUBN_BATCHNORM_PER_ACTIVATION) append(&to, " peract");
+  if (problem->mode == CUBN_BATCHNORM_SPATIAL_PERSISTENT) append(&to, " persistent");
+  if (problem->pass == CUBN_PASS_BACKWARD) {
+    if (args->output == args->dy) append(&to, " inplace");
+    if (args->output == args->x) append(&to, " inplace_x");
+  } else if (args->output == args->x) {
+    append(&to, " inplace");
+  }
+  if (problem->pass == CUBN_PASS_TRAIN && !problem->has_running) append(&to, " norunning");
+  if (problem->pass != CUBN_PASS_INFER && !problem->has_saved) append(&to, " nosaved");
+  if (args->alpha != 1.0) append(&to, " alpha=%g", args->alpha);
+  if (args->beta != 0.0) append(&to, " beta=%g", args->beta);
+  if (problem->pass == CUBN_PASS_BACKWARD && args->param_alpha != 1.0)
+    append(&to, " palpha=%g", args->param_alpha);
+  if (problem->pass == CUBN_PASS_BACKWARD && args->param_beta != 0.0)
+    append(&to, " pbeta=%g", args->param_beta);
+}

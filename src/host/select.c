@@ -1,0 +1,60 @@
+/* Walks the backend's table: the first algorithm that does not refuse computes the problem. */
+#include "host/select.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "host/problem_text.h"
+
+static bool backend_has(const cubn_backend *backend, const char *name) {
+  for (int pass = 0; pass < CUBN_PASS_COUNT; ++pass)
+    for (const cubn_algo *const *algo = backend->algos[pass]; *algo; ++algo)
+      if (strcmp((*algo)->name, name) == 0) return true;
+  return false;
+}
+
+bool cubn_algo_exists(const char *name) {
+#if CUBN_WITH_CUDA
+  if (backend_has(&cubn_cuda_backend, name)) return true;
+#endif
+  return backend_has(&cubn_cpu_backend, name);
+}
+
+void cubn_log_device(cubnHandle_t handle) {
+  if (!handle->log) return;
+  fprintf(stderr, "cubn: version %d.%d.%d, handle on %s:%d\n", CUBN_VERSION_MAJOR,
+          CUBN_VERSION_MINOR, CUBN_VERSION_PATCH, handle->backend->name,
+          handle->backend->ordinal(handle->device));
+}
+
+static const char *refusal(cubnHandle_t handle, const cubn_algo *algo,
+                           const cubn_problem *problem) {
+  const char *reason = algo->reject(handle->device, problem);
+  if (reason && handle->log)
+    fprintf(stderr, "cubn:   %s/%s refused: %s\n", handle->backend->name, algo->name, reason);
+  return reason;
+}
+
+static const cubn_algo *choose(cubnHandle_t handle, const cubn_problem *problem) {
+  const cubn_algo *const *table = handle->backend->algos[problem->pass];
+  if (handle->forced_algo[0]) {
+    for (int i = 0; table[i]; ++i)
+      if (strcmp(table[i]->name, handle->forced_algo) == 0 && !refusal(handle, table[i], problem))
+        return table[i];
+  }
+  for (int i = 0; table[i]; ++i)
+    if (!refusal(handle, table[i], problem)) return table[i];
+  return NULL;
+}
+
+const cubn_algo *cubn_select(cubnHandle_t handle, const cubn_problem *problem,
+                             const cubn_args *args) {
+  const cubn_algo *algo = choose(handle, problem);
+  if (handle->log) {
+    char text[CUBN_PROBLEM_TEXT_MAX];
+    cubn_problem_text(problem, args, text, sizeof text);
+    fprintf(stderr, "cubn: %s -> %s/%s\n", text, handle->backend->name,
+            algo ? algo->name : "nothing");
+  }
+  return algo;
+}
