@@ -10,22 +10,22 @@
  * memory, slowest first, of the letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw, 5: ncdhw, 6:
  * ncedhw, ...): "nchw", "nhwc", "cnhw". With "+K" behind it each dimension but the slowest is
  * padded by K elements: "nchw+1". type     f32 | f64 | f16 | bf16 sizes    in the order of the
- * descriptor: n2c3 | n2c3w4 | n2c3h4w5 | n2c3d2h4w5 | ... options, in any order: peract persistent
- * the mode (default: spatial) inplace               output is x in forward, dy in backward
- *     inplace_x             backward: dx is x
- *     norunning nosaved     without running / saved statistics
- *     alpha=A beta=B        blending of y or dx (default 1, 0)
- *     palpha=A pbeta=B      blending of dscale and dbias (default 1, 0)
- *     eps=E factor=F        default 1e-5, 0.1
- *     mean=M std=S          of the generated values (default 0.5, 1)
- *     data=NAME             pattern of the generated values (see data.h; default: pairs)
+ * descriptor: n2c3 | n2c3w4 | n2c3h4w5 | n2c3d2h4w5 | ... options  in any order: peract persistent
+ * the mode (default: spatial) xparams               per-channel arrays in the memory order of x
+ * (default: NCHW order) inplace               output is x in forward, dy in backward inplace_x
+ * backward: dx is x norunning nosaved     without running / saved statistics alpha=A beta=B
+ * blending of y or dx (default 1, 0) palpha=A pbeta=B      blending of dscale and dbias (default 1,
+ * 0) eps=E factor=F        default 1e-5, 0.1 mean=M std=S          of the generated values (default
+ * 0.5, 1) data=NAME             pattern of the generated values (see data.h; default: pairs)
  *     offset=K              all tensors begin K elements behind a 256-byte boundary
  *     offset_x=K offset_out=K offset_dy=K   the same for one tensor
+ *     offset_param=K        the same for all per-channel arrays
  */
 #ifndef CUBN_TESTS_PROBLEM_LINE_H
 #define CUBN_TESTS_PROBLEM_LINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "cubn.h"
@@ -41,10 +41,10 @@ typedef struct line_problem {
   int64_t dims[CUBN_DIM_MAX];
   char layout[LINE_TENSORS][16];
   int64_t strides[LINE_TENSORS][CUBN_DIM_MAX];
-  bool in_place, in_place_x, no_running, no_saved;
+  bool in_place, in_place_x, no_running, no_saved, params_like_x;
   double alpha, beta, param_alpha, param_beta, epsilon, factor, mean, std;
   char data[16];
-  int64_t offset[LINE_TENSORS];
+  int64_t offset[LINE_TENSORS], param_offset;
 } line_problem;
 
 /* Reads a line. Returns NULL, or what is wrong with it (static text). */
@@ -61,8 +61,29 @@ int64_t line_extent(const line_problem *problem, int tensor);
 int64_t line_channels(const line_problem *problem);
 int64_t line_values_per_channel(const line_problem *problem);
 
-/* Sets a descriptor to one of the problem's tensors. */
+/* Place of a channel in the per-channel arrays. Channels count in the order of the descriptor. */
+int64_t line_param_index(const line_problem *problem, int64_t channel);
+
+/* Type of the per-channel arrays. */
+cubnDataType_t line_param_type(const line_problem *problem);
+
+/* Sets a descriptor to one of the problem's tensors, or to its per-channel arrays. */
 cubnStatus_t line_describe(const line_problem *problem, int tensor,
                            cubnTensorDescriptor_t descriptor);
+cubnStatus_t line_describe_params(const line_problem *problem, cubnTensorDescriptor_t descriptor);
+
+/* Visits the values of one channel in the order of the descriptor:
+ *     for (line_walk w = line_walk_channel(p, channel); w.valid; line_walk_next(&w))
+ * use(w.at[LINE_X]);
+ */
+typedef struct line_walk {
+  bool valid;
+  int64_t sample;           /* 0, 1, ... */
+  int64_t at[LINE_TENSORS]; /* offset of the value in each tensor, elements */
+  int rank;
+  int64_t size[CUBN_DIM_MAX], index[CUBN_DIM_MAX], stride[LINE_TENSORS][CUBN_DIM_MAX];
+} line_walk;
+line_walk line_walk_channel(const line_problem *problem, int64_t channel);
+void line_walk_next(line_walk *walk);
 
 #endif /* CUBN_TESTS_PROBLEM_LINE_H */

@@ -1,0 +1,45 @@
+/* What all suites share: registration, the device under test, checks with a message.
+ *
+ * A file test_topic.c defines void test_topic_suites(void), which calls suite_add for each of its
+ * suites and is listed in main.c. main.c calls it once for every pass over the tests: one pass
+ * without a device, one per device, and one per further schedule of the emulator. */
+#ifndef CUBN_TESTS_SUITE_H
+#define CUBN_TESTS_SUITE_H
+
+#include <CUnit/CUnit.h>
+#include <stdbool.h>
+
+#include "cubn.h"
+
+typedef struct suite_test {
+  const char *name;
+  void (*run)(void);
+} suite_test;
+
+/* Where a suite runs. */
+enum {
+  SUITE_HOST = 1, /* once, without a device: suite_handle() is NULL */
+  SUITE_CPU = 2,
+  SUITE_CUDA = 4,
+  SUITE_DEVICES = SUITE_CPU | SUITE_CUDA
+};
+
+/* Registers a suite; does nothing in a pass that `where` does not name. The last test has a NULL
+ * name. Before each test of a device pass, suite_handle() is given a new handle. */
+void suite_add(const char *name, int where, const suite_test *tests);
+
+/* The device of this pass: "cpu" or "cuda" (a name for cubnCreateOnDevice), NULL without one. */
+const char *suite_device(void);
+cubnHandle_t suite_handle(void);
+
+/* Options of the command line. */
+bool suite_all_cases(void); /* --cases all */
+bool suite_large(void);     /* --large */
+bool suite_verbose(void);
+
+/* CU_ASSERT with a printf-style message; returns the condition. */
+__attribute__((format(printf, 4, 5))) bool suite_check(bool condition, const char *file, int line,
+                                                       const char *format, ...);
+#define SUITE_CHECK(condition, ...) suite_check((condition), __FILE__, __LINE__, __VA_ARGS__)
+
+#endif /* CUBN_TESTS_SUITE_H */
