@@ -7,16 +7,22 @@
  *
  *   pass     train | infer | backward
  *   layout   X, X:OUTPUT or X:OUTPUT:DY; those left out are like X. A layout is the order in
- * memory, slowest first, of the letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw, 5: ncdhw, 6:
- * ncedhw, ...): "nchw", "nhwc", "cnhw". With "+K" behind it each dimension but the slowest is
- * padded by K elements: "nchw+1". type     f32 | f64 | f16 | bf16 sizes    in the order of the
- * descriptor: n2c3 | n2c3w4 | n2c3h4w5 | n2c3d2h4w5 | ... options  in any order: peract persistent
- * the mode (default: spatial) xparams               per-channel arrays in the memory order of x
- * (default: NCHW order) inplace               output is x in forward, dy in backward inplace_x
- * backward: dx is x norunning nosaved     without running / saved statistics alpha=A beta=B
- * blending of y or dx (default 1, 0) palpha=A pbeta=B      blending of dscale and dbias (default 1,
- * 0) eps=E factor=F        default 1e-5, 0.1 mean=M std=S          of the generated values (default
- * 0.5, 1) data=NAME             pattern of the generated values (see data.h; default: pairs)
+ *            memory, slowest first, of the letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw,
+ *            5: ncdhw, 6: ncedhw, ...): "nchw", "nhwc", "cnhw". With "+K" behind it each dimension
+ *            but the slowest is padded by K elements: "nchw+1".
+ *   type     f32 | f64 | f16 | bf16
+ *   sizes    in the order of the descriptor: n2c3 | n2c3w4 | n2c3h4w5 | n2c3d2h4w5 | ...
+ *   options  in any order:
+ *     peract persistent     the mode (default: spatial)
+ *     xparams               per-channel arrays in the memory order of x (default: NCHW order)
+ *     inplace               output is x in forward, dy in backward
+ *     inplace_x             backward: dx is x
+ *     norunning nosaved     without running / saved statistics
+ *     alpha=A beta=B        blending of y or dx (default 1, 0)
+ *     palpha=A pbeta=B      blending of dscale and dbias (default 1, 0)
+ *     eps=E factor=F        default 1e-5, 0.1
+ *     mean=M std=S          of the generated values (default 0.5, 1)
+ *     data=NAME             pattern of the generated values (see data.h; default: pairs)
  *     offset=K              all tensors begin K elements behind a 256-byte boundary
  *     offset_x=K offset_out=K offset_dy=K   the same for one tensor
  *     offset_param=K        the same for all per-channel arrays
