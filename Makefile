@@ -1,0 +1,131 @@
+# cubn. The targets: make help
+#
+#   CUDA=0|1        with the CUDA backend (default: 1 if nvcc is on PATH or in CUDA_HOME)
+#   CUDA_ARCHS=     "80 90" and the like, or all (default: the GPU present, else 80 90 and PTX)
+#   CUDA_INCLUDE=   folder of cuda_runtime.h, for the emulator (default: found)
+#   CUNIT_PREFIX=   where CUnit is, if not in the system
+#   BUILD= CC= CXX= PREFIX= DESTDIR=   as usual
+
+BUILD ?= build
+PREFIX ?= /usr/local
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+ifeq ($(origin CXX),default)
+CXX := g++
+endif
+
+# ---- CUDA: the toolkit, and the headers that the emulator needs
+NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard $(CUDA_HOME)/bin/nvcc))
+CUDA ?= $(if $(NVCC),1,0)
+# The toolkit's folder, links resolved: nvcc lies in its bin.
+NVCC_HOME := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
+CUDA_INCLUDE ?= $(patsubst %/cuda_runtime.h,%,$(firstword $(wildcard \
+  $(NVCC_HOME)/include/cuda_runtime.h $(CUDA_HOME)/include/cuda_runtime.h \
+  .deps/cuda/include/cuda_runtime.h)))
+CUDA_LIB ?= $(patsubst %/libcudart_static.a,%,$(firstword $(wildcard \
+  $(NVCC_HOME)/lib64/libcudart_static.a $(NVCC_HOME)/targets/*/lib/libcudart_static.a \
+  $(NVCC_HOME)/lib/libcudart_static.a)))
+CUDA_ARCHS ?= $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null \
+  | tr -d . | sort -u | tr '\n' ' ')
+ALL_ARCHS := 75 80 86 89 90 100 120
+ifeq ($(strip $(CUDA_ARCHS)),all)
+ARCHS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),$(ALL_ARCHS))
+else
+ARCHS = $(or $(strip $(CUDA_ARCHS)),80 90)
+endif
+GENCODE = $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
+  -gencode arch=compute_$(lastword $(ARCHS)),code=compute_$(lastword $(ARCHS))
+
+# ---- flags
+VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} END {print v}' \
+  include/cubn.h)
+MAJOR := $(firstword $(subst ., ,$(VERSION)))
+COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+WARNINGS := -Wall -Wextra -Wconversion -Werror
+CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
+CFLAGS ?= -O3 -g
+C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) -fopenmp -ffp-contract=off -MMD -MP
+NVCC_FLAGS = -std=c++17 -O3 -lineinfo --threads 0 -Werror all-warnings -Iinclude -Isrc \
+  -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(GENCODE) -MMD -MP
+LIB_LIBS = $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt) -ldl -lpthread -lm
+CUNIT_CFLAGS := $(if $(CUNIT_PREFIX),-I$(CUNIT_PREFIX)/include)
+CUNIT_LIBS := $(if $(CUNIT_PREFIX),$(wildcard $(CUNIT_PREFIX)/lib/libcunit.a \
+  $(CUNIT_PREFIX)/lib/*/libcunit.a),-lcunit)
+
+.PHONY: all
+all: lib
+
+# ---- the library
+LIB_C := $(wildcard src/host/*.c src/cpu/*.c)
+LIB_CU := $(wildcard src/cuda/*.cu)
+LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
+SO := $(BUILD)/libcubn.so.$(VERSION)
+STATIC := $(BUILD)/libcubn.a
+
+.PHONY: lib
+lib: $(SO) $(STATIC) $(BUILD)/cubn.pc
+
+# Objects depend on what they were compiled with: another CUDA= or CUDA_ARCHS= builds anew.
+SETTINGS := $(CC) $(CFLAGS) CUDA=$(CUDA) $(ARCHS)
+$(BUILD)/settings: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
+.PHONY: FORCE
+FORCE:
+
+$(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) -c $< -o $@
+
+$(BUILD)/obj/%.cu.o: %.cu $(BUILD)/settings
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCC_FLAGS) -MF $(@:.o=.d) -c $< -o $@
+
+$(STATIC): $(LIB_OBJECTS)
+	rm -f $@
+	ar rcs $@ $^
+
+# The CUDA runtime is linked in and not exported: the library loads where there is no driver.
+$(SO): $(LIB_OBJECTS)
+	$(CC) -shared -fopenmp -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--exclude-libs,ALL -Wl,-z,defs $^ $(LIB_LIBS) \
+	  $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	ln -sf $(@F) $(BUILD)/libcubn.so.$(MAJOR)
+	ln -sf $(@F) $(BUILD)/libcubn.so
+
+$(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	  -e 's|@LIBS_PRIVATE@|$(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -fopenmp|' $< > $@
+
+.PHONY: install
+install: lib
+	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -m 644 include/cubn.h $(DESTDIR)$(PREFIX)/include
+	install -m 755 $(SO) $(DESTDIR)$(PREFIX)/lib
+	ln -sf $(notdir $(SO)) $(DESTDIR)$(PREFIX)/lib/libcubn.so.$(MAJOR)
+	ln -sf libcubn.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libcubn.so
+	install -m 644 $(STATIC) $(DESTDIR)$(PREFIX)/lib
+	install -m 644 $(BUILD)/cubn.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
+
+include examples/examples.mk
+include tests/tests.mk
+include bench/bench.mk
+include scripts/check.mk
+
+# ---- the rest
+.PHONY: clean help
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make              the library: $(BUILD)/libcubn.so, $(BUILD)/libcubn.a'
+	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
+	@echo 'make demo         a network learns to read digits, with and without batch norm'
+	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
+	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'
+	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'
+	@echo 'make install      PREFIX=/usr/local DESTDIR='
+	@echo 'make clean'
+
+-include $(LIB_OBJECTS:.o=.d)

@@ -1,0 +1,33 @@
+# Examples: a minimal program, and a network that learns. Included by the top Makefile.
+
+EXAMPLES := $(BUILD)/examples/minimal $(BUILD)/examples/train
+CBLAS_CFLAGS ?= $(shell pkg-config --cflags openblas 2>/dev/null)
+CBLAS_LIBS ?= $(or $(shell pkg-config --libs openblas 2>/dev/null),-lopenblas)
+
+# The GPU side of the layer kit needs cuBLAS.
+CUBLAS := $(if $(filter 1,$(CUDA)),$(wildcard $(CUDA_LIB)/libcublas.so))
+NN_C := $(wildcard examples/nn/*.c)
+NN_CU := $(if $(CUBLAS),$(wildcard examples/nn/*.cu))
+NN_OBJECTS := $(NN_C:%.c=$(BUILD)/obj/%.o) $(NN_CU:%.cu=$(BUILD)/obj/%.cu.o)
+NN_LIBS = $(CBLAS_LIBS) $(if $(CUBLAS),-L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas)
+EXAMPLES_FLAGS = $(CPPFLAGS) $(C_ALL) -Iexamples $(CBLAS_CFLAGS) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
+
+$(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
+	@mkdir -p $(@D)
+	$(CC) $(EXAMPLES_FLAGS) -c $< -o $@
+
+$(BUILD)/examples/minimal: $(BUILD)/obj/examples/minimal.o $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+
+$(BUILD)/examples/train: $(BUILD)/obj/examples/train.o $(NN_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) -fopenmp $^ $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+
+.PHONY: examples demo
+examples: $(EXAMPLES)
+
+demo: $(BUILD)/examples/train
+	$(BUILD)/examples/train
+
+-include $(NN_OBJECTS:.o=.d) $(wildcard $(BUILD)/obj/examples/*.d)

@@ -1,0 +1,28 @@
+# What must be clean before a change lands: formatting, warnings of both compilers, static analysis,
+# and the kernels for every architecture that the CUDA compiler knows. Included by the top Makefile.
+
+SOURCES := $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' 2>/dev/null)
+
+.PHONY: check check-format check-clang check-cppcheck check-archs check-scripts
+check: check-format check-cppcheck check-clang check-archs check-scripts
+	@echo 'All checks passed.'
+
+check-format:
+	clang-format --dry-run -Werror $(SOURCES)
+
+check-cppcheck:
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Iinclude -Isrc \
+	  --enable=warning,performance,portability --suppress=missingIncludeSystem src/host src/cpu
+
+check-clang:
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CUDA=0 lib
+
+check-archs:
+ifeq ($(CUDA),1)
+	$(MAKE) BUILD=$(BUILD)/all-archs CUDA_ARCHS=all lib
+else
+	@echo 'CUDA kernels for all architectures: not compiled, nvcc not found'
+endif
+
+check-scripts:
+	for script in $$(git ls-files '*.sh' .ci/run); do bash -n $$script || exit 1; done

@@ -1,0 +1,78 @@
+# Tests: one program, built for this machine and three times against the CUDA emulator.
+# Included by the top Makefile.
+
+TEST_C := $(filter-out tests/traffic.c tests/emu_%.c,$(wildcard tests/*.c))
+TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
+
+# ---- on this machine
+TEST_OBJECTS := $(TEST_C:%.c=$(BUILD)/obj/%.o)
+$(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/settings
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) -DCUBN_WITH_CUDA=$(CUDA) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0) \
+	  $(if $(filter 1,$(CUDA)),-DCUBN_TESTS_CUDA -isystem $(CUDA_INCLUDE)) -c $< -o $@
+
+$(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) -fopenmp $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+
+.PHONY: test-native test-large
+test-native: $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
+	$(BUILD)/tests/cubn-tests --cases all
+
+test-large: $(BUILD)/tests/cubn-tests
+	$(BUILD)/tests/cubn-tests --large
+
+# ---- kernels on the emulator, in three builds
+ifneq ($(CUDA_INCLUDE),)
+include tests/emu/emu.mk
+
+EMU_C := $(LIB_C) $(TEST_C) $(wildcard tests/emu_*.c)
+# CPU threads must stay out of the trace build's single-threaded checks.
+EMU_UNTRACED_trace := -fno-sanitize=thread
+define EMU_TEST_RULES
+EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(LIB_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
+  $$(NN_C:%.c=$(BUILD)/emu-$(1)/%.o)
+
+$(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) -c $$< -o $$@
+
+$(BUILD)/emu-$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) -DCUBN_WITH_CUDA=1 -DCUBN_TESTS_CUDA \
+	  -DCUBN_TESTS_EMULATED -DNN_WITH_CUDA=0 -c $$< -o $$@
+
+$(BUILD)/emu-$(1)/%.cu.o: %.cu
+	@mkdir -p $$(@D)
+	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -Iinclude -Isrc -MMD -MP -c $$< -o $$@
+
+$(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
+	$$(CXX) -fopenmp $$^ $(CUNIT_LIBS) $(CBLAS_LIBS) $$(EMU_LINK_$(1)) -o $$@
+
+-include $$(EMU_TEST_OBJECTS_$(1):.o=.d)
+endef
+$(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
+
+$(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
+    $(filter-out %/tests/main.o $(BUILD)/emu-trace/tests/test_%.o,$(EMU_TEST_OBJECTS_trace)) $(EMU_OBJECTS_trace)
+	$(CXX) -fopenmp $^ $(CBLAS_LIBS) $(EMU_LINK_trace) -o $@
+
+.PHONY: traffic test-emulated
+traffic: $(BUILD)/emu-trace/cubn-traffic
+	$<
+
+test-emulated: emu-selftest $(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/cubn-tests)
+	$(BUILD)/emu-plain/cubn-tests --device cuda --cases all --seeds 1,2,3
+	$(BUILD)/emu-asan/cubn-tests --device cuda --cases smoke --seeds 1,2
+	$(BUILD)/emu-trace/cubn-tests --device cuda --cases smoke --seeds 1,2
+else
+.PHONY: traffic test-emulated emu-selftest
+traffic test-emulated emu-selftest:
+	@echo 'CUDA kernels: not executed, cuda_runtime.h not found (scripts/setup.sh fetches it)'
+endif
+
+.PHONY: test
+test: test-native test-emulated
+	@echo 'All tests passed.'
+
+-include $(TEST_OBJECTS:.o=.d)
