@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# Installs what building, testing and the demo need on Debian and Ubuntu: compilers, make, OpenBLAS and
+# CUnit from the distribution, and the CUDA headers, which let the kernels run on the emulator, from
+# PyPI where no CUDA toolkit is found. Does nothing that is done already.
+#   scripts/setup.sh demo|test|check
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose=${1:-test}
+commands=(gcc make pkg-config)
+packages=(gcc make pkg-config libc6-dev libopenblas-dev)
+case $purpose in
+  demo) ;;
+  test)
+    commands+=(g++ git python3)
+    packages+=(g++ git libcunit1-dev python3 python3-pip)
+    ;;
+  check)
+    commands+=(clang clang-format cppcheck git)
+    packages+=(clang libomp-dev clang-format cppcheck git)
+    ;;
+  *)
+    echo "usage: scripts/setup.sh demo|test|check" >&2
+    exit 2
+    ;;
+esac
+
+# What is missing, by trying to use it.
+compiles() { # header, compiler flags
+  printf '#include <%s>\nint main(void) { return 0; }\n' "$1" |
+    gcc "${@:2}" -x c - -o /dev/null >/dev/null 2>&1
+}
+missing=0
+for command in "${commands[@]}"; do
+  command -v "$command" >/dev/null || missing=1
+done
+if [ "$missing" = 0 ]; then
+  read -ra flags < <(pkg-config --cflags openblas 2>/dev/null || true) || true
+  compiles cblas.h "${flags[@]}" || missing=1
+  if [ "$purpose" = test ] && [ -z "${CUNIT_PREFIX:-}" ]; then compiles CUnit/CUnit.h || missing=1; fi
+  if [ "$purpose" = check ]; then
+    printf 'int main(void) { return 0; }\n' | clang -fopenmp -x c - -o /dev/null >/dev/null 2>&1 || missing=1
+  fi
+fi
+if [ "$missing" = 1 ]; then
+  if ! command -v apt-get >/dev/null; then
+    echo "Please install by your system's means: ${packages[*]}" >&2
+    exit 1
+  fi
+  as_root=()
+  [ "$(id -u)" = 0 ] || as_root=(sudo)
+  "${as_root[@]}" apt-get update -qq
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}"
+fi
+
+# CUDA headers for the emulator: the toolkit's, else those of the wheels, unpacked into .deps.
+[ "$purpose" = test ] || exit 0
+for home in "${CUDA_HOME:-}" "$(dirname "$(dirname "$(readlink -f "$(command -v nvcc || echo /none/none/none)")")")"; do
+  [ -n "$home" ] && [ -f "$home/include/cuda_runtime.h" ] && exit 0
+done
+[ -f .deps/cuda/include/cuda_runtime.h ] && exit 0
+wheels=$(mktemp -d)
+trap 'rm -rf "$wheels"' EXIT
+if python3 -m pip download --quiet --no-deps --disable-pip-version-check --dest "$wheels" \
+  'nvidia-cuda-runtime==13.0.*' 'nvidia-cuda-crt==13.0.*' 'nvidia-cuda-cccl==13.0.*'; then
+  for wheel in "$wheels"/*.whl; do python3 -m zipfile -e "$wheel" "$wheels/unpacked"; done
+  mkdir -p .deps/cuda
+  cp -r "$wheels"/unpacked/nvidia/cu13/include .deps/cuda/
+else
+  echo "CUDA headers: not fetched, so the kernels will not be executed on the emulator" >&2
+fi
