@@ -1,0 +1,52 @@
+/* The CUDA algorithms, and what they and the backend agree on. */
+#ifndef CUBN_CUDA_ALGOS_H
+#define CUBN_CUDA_ALGOS_H
+
+#include "host/backend.h"
+
+/* The workspace of a stream. Its first CUBN_COUNTER_BYTES hold counters of unsigned int that are
+ * zero between operations: the backend clears the workspace once, when it allocates it, and every
+ * kernel that counts there returns its counters to zero. What follows is scratch memory with
+ * undefined content. The size is fixed, so that an operation never allocates; algorithms that need
+ * more work on slices of the channels. */
+#define CUBN_COUNTER_BYTES ((size_t)64 << 10)
+#define CUBN_WORKSPACE_BYTES ((size_t)8 << 20)
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* resident.cu: a block holds a group of channels in shared memory; x is read once. */
+extern const cubn_algo cubn_cuda_train_resident;
+extern const cubn_algo cubn_cuda_backward_resident;
+
+/* two_pass.cu: every non-empty problem of rows or columns. */
+extern const cubn_algo cubn_cuda_train_two_pass;
+extern const cubn_algo cubn_cuda_backward_two_pass;
+
+/* inference.cu: rows and columns. */
+extern const cubn_algo cubn_cuda_infer_inference;
+
+/* strided.cu: every valid problem. */
+extern const cubn_algo cubn_cuda_train_strided;
+extern const cubn_algo cubn_cuda_infer_strided;
+extern const cubn_algo cubn_cuda_backward_strided;
+
+/* Called once when a device is opened, with that device current: sets the attributes of kernels
+ * that need more shared memory than the default. */
+cubnStatus_t cubn_resident_prepare(cubn_device *device);
+
+#ifdef __cplusplus
+}
+#endif
+
+/* The algorithms read these members of struct cubn_device (device.h):
+ *   int multiprocessor_count;        streaming multiprocessors
+ *   size_t shared_bytes_per_block;   what a block may have at most (opt-in)
+ *   size_t l2_bytes;
+ *   cudaStream_t stream;             the current one
+ * and report errors of the CUDA runtime by
+ *   cubnStatus_t cubn_cuda_check(cudaError_t error, const char *function);
+ * which gives CUBN_STATUS_SUCCESS, or sets a message. */
+
+#endif /* CUBN_CUDA_ALGOS_H */
