@@ -4,27 +4,25 @@
 
 #include <cuda_runtime.h>
 
+#include "cuda/algos.h"
 #include "host/backend.h"
 #include "host/check.h"
 
-/* Temporary storage of one stream. Its size is fixed, so that a problem is cut into the same pieces
- * whatever came before it, and nothing has to grow during an operation or a capture. */
-#define CUBN_CUDA_WORKSPACE_BYTES (static_cast<size_t>(8) << 20)
-
+/* Temporary storage of one stream; see algos.h. */
 struct cubn_workspace {
-  cubnStream_t stream;
-  void *memory; /* CUBN_CUDA_WORKSPACE_BYTES, all 0 when allocated */
+  cudaStream_t stream;
+  void *memory; /* CUBN_WORKSPACE_BYTES, all 0 when allocated */
   cubn_workspace *next;
 };
 
 struct cubn_device {
   int ordinal;
-  int sm_count;
+  int multiprocessor_count;
   int compute_capability; /* 90 for 9.0 */
   int max_threads_per_block;
-  size_t shared_optin_bytes; /* most shared memory of a block, by opt-in */
-  int64_t l2_bytes;
-  cubnStream_t stream;
+  size_t shared_bytes_per_block; /* at most, by opt-in */
+  size_t l2_bytes;
+  cudaStream_t stream;
   cubn_workspace *workspace;  /* of the current stream; one of the following */
   cubn_workspace *workspaces; /* of all streams that the device was set to */
 };
@@ -32,7 +30,7 @@ struct cubn_device {
 /* SUCCESS for cudaSuccess. Otherwise sets the message "function: name of the error (its text)" and
  * returns DEVICE_ALLOCATION_FAILED if memory is short, else EXECUTION_FAILED. The error is taken
  * off the runtime, so that the caller's next cudaGetLastError does not find it. */
-cubnStatus_t cubn_cuda_status(cudaError_t error, const char *function);
+cubnStatus_t cubn_cuda_check(cudaError_t error, const char *function);
 
 /* Makes a device the current one of this thread while the object lives. Costs one query where the
  * device is current already. Every call that launches, allocates or copies holds one. */
@@ -51,5 +49,9 @@ class cubn_device_scope {
   int previous_ = -1; /* to be made current again, or -1 */
   cubnStatus_t status_;
 };
+
+/* A kernel of the algorithm that accepts everything (strided.cu), to find out whether the library
+ * holds kernels for a device. */
+const void *cubn_strided_sample_kernel(void);
 
 #endif /* CUBN_CUDA_DEVICE_H */
