@@ -65,6 +65,7 @@ static void compute_gradients(const line_problem *problem, const data_set *befor
     const long double x = (long double)data_get(&before->arrays[DATA_X], w.at[LINE_X]);
     const long double dy = (long double)data_get(&before->arrays[DATA_DY], w.at[LINE_DY]);
     const long double x_hat = (x - channel->mean) * channel->inv_std;
+    channel->deviation = fmaxl(channel->deviation, fabsl(x - channel->mean));
     channel->dbias_sum += dy;
     channel->dscale_sum += dy * x_hat;
     channel->dy_sum_abs += fabsl(dy);

@@ -1,0 +1,214 @@
+#include "compare.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tolerance.h"
+
+/* Counts one value. NaN wants NaN; infinity wants the same infinity, or, where the exact value is
+ * within its tolerance of the largest number of the type, either. */
+static void judge(compare_result *result, cubnDataType_t type, long double exact, double allowed,
+                  double got, const compare_result *where) {
+  const double wanted = data_round(type, (double)exact);
+  bool passes;
+  double share = 0;
+  if (isnan(wanted) || isinf(wanted) || !isfinite(got)) {
+    const bool may_overflow = fabs((double)exact) + allowed >= data_largest(type);
+    passes = isnan(wanted)
+                 ? isnan(got)
+                 : got == wanted || (isinf(got) && may_overflow && (got > 0) == (exact > 0));
+    share = passes ? 0 : (double)INFINITY;
+  } else {
+    /* allowed 0: the correctly rounded value and nothing else */
+    const double error =
+        allowed > 0 ? fabs((double)((long double)got - exact)) : fabs(got - wanted);
+    share = error <= 0 ? 0 : error / allowed;
+    passes = error <= allowed;
+  }
+  result->failures += !passes;
+  if (result->array && !(share > result->share)) return;
+  result->array = where->array;
+  result->channel = where->channel;
+  result->sample = where->sample;
+  result->got = got;
+  result->wanted = wanted;
+  result->allowed = allowed;
+  result->share = share;
+}
+
+static void judge_output(const line_problem *problem, const data_set *before, const data_set *after,
+                         int64_t number, const oracle_channel *channel, const tolerance *t,
+                         compare_result *result) {
+  const data_array *const x = &before->arrays[DATA_X], *const dy = &before->arrays[DATA_DY];
+  const int output = before->output; /* in place: offsets are those of its source */
+  compare_result where = {.array = data_array_name(problem, DATA_OUTPUT), .channel = number};
+  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
+    const long double x_value = (long double)data_get(x, w.at[LINE_X]);
+    const long double dy_value = dy->block ? (long double)data_get(dy, w.at[LINE_DY]) : 0;
+    const long double prior = (long double)data_get(&before->arrays[output], w.at[LINE_OUTPUT]);
+    const double got = data_get(&after->arrays[output], w.at[LINE_OUTPUT]);
+    const long double exact = oracle_output(problem, channel, x_value, dy_value, prior);
+    where.sample = w.sample;
+    judge(result, problem->type, exact,
+          (double)tolerance_output(problem, channel, t, x_value, dy_value, prior, exact), got,
+          &where);
+    const double error = fabs((double)((long double)got - exact));
+    if (error > result->output_error) result->output_error = error;
+  }
+}
+
+static void judge_param(const line_problem *problem, const data_set *before, const data_set *after,
+                        int64_t number, const oracle_channel *channel, const tolerance *t,
+                        int array, compare_result *result) {
+  const long double exact[DATA_ARRAYS] = {[DATA_RUNNING_MEAN] = channel->running_mean,
+                                          [DATA_RUNNING_VAR] = channel->running_var,
+                                          [DATA_SAVED_MEAN] = channel->saved_mean,
+                                          [DATA_SAVED_INV_STD] = channel->saved_inv_std,
+                                          [DATA_DSCALE] = channel->dscale,
+                                          [DATA_DBIAS] = channel->dbias};
+  const int64_t place = line_param_index(problem, number);
+  const double got = data_get(&after->arrays[array], place);
+  const double prior = data_get(&before->arrays[array], place);
+  const compare_result where = {
+      .array = data_array_name(problem, array), .channel = number, .sample = -1};
+  /* Of a channel with infinities, "not finite" is all that is promised of the statistics. */
+  if (!isfinite(exact[array]) && !isfinite(got)) return;
+  const long double allowed =
+      tolerance_param(problem, channel, t, array, (long double)prior, exact[array]);
+  judge(result, line_param_type(problem), exact[array], (double)allowed, got, &where);
+}
+
+/* Whether the call writes the array (which may be the output in place). */
+static bool is_written(const line_problem *problem, const data_set *set, int array) {
+  if (!data_has(set, array)) return false;
+  if (problem->pass != LINE_BACKWARD && line_elements(problem) == 0) return false;
+  switch (array) {
+    case DATA_RUNNING_MEAN:
+    case DATA_RUNNING_VAR:
+    case DATA_DSCALE:
+    case DATA_DBIAS:
+      return true;
+    case DATA_SAVED_MEAN:
+    case DATA_SAVED_INV_STD:
+      return problem->pass == LINE_TRAIN;
+    default:
+      return array == set->output;
+  }
+}
+
+compare_result compare_outputs(const line_problem *problem, const data_set *before,
+                               const data_set *after, int64_t channel_step) {
+  compare_result result = {0};
+  const int64_t channels = line_channels(problem);
+  for (int64_t i = 0; i < channels; i += channel_step) {
+    const oracle_channel channel = oracle_compute(problem, before, i);
+    const tolerance t = tolerance_compute(problem, &channel);
+    judge_output(problem, before, after, i, &channel, &t, &result);
+    for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array)
+      if (is_written(problem, before, array))
+        judge_param(problem, before, after, i, &channel, &t, array, &result);
+  }
+  return result;
+}
+
+/* Copies the elements of an array, but not what lies between them. */
+static void copy_elements(const line_problem *problem, int array, const data_array *from,
+                          unsigned char *to) {
+  const size_t bytes = data_type_bytes(from->type);
+  const int64_t channels = line_channels(problem);
+  for (int64_t i = 0; i < channels; ++i) {
+    if (array >= LINE_TENSORS) {
+      const size_t at = from->begin_bytes + (size_t)line_param_index(problem, i) * bytes;
+      memcpy(to + at, from->block + at, bytes);
+      continue;
+    }
+    for (line_walk w = line_walk_channel(problem, i); w.valid; line_walk_next(&w)) {
+      const size_t at = from->begin_bytes + (size_t)w.at[array] * bytes;
+      memcpy(to + at, from->block + at, bytes);
+    }
+  }
+}
+
+static bool array_untouched(const line_problem *problem, const data_set *before,
+                            const data_set *after, int array, char *report, size_t report_bytes) {
+  const data_array *const old = &before->arrays[array], *const now = &after->arrays[array];
+  unsigned char *const expected = malloc(old->block_bytes);
+  if (!expected) {
+    snprintf(report, report_bytes, "out of memory");
+    return false;
+  }
+  memcpy(expected, old->block, old->block_bytes);
+  const bool written = is_written(problem, before, array);
+  if (written) copy_elements(problem, array, now, expected);
+  const bool same = !memcmp(expected, now->block, old->block_bytes);
+  if (!same) {
+    size_t at = 0;
+    while (expected[at] == now->block[at]) ++at;
+    const long long element =
+        ((long long)at - (long long)old->begin_bytes) / (long long)data_type_bytes(old->type);
+    snprintf(report, report_bytes, "%s was written to at element %lld of %lld%s",
+             data_array_name(problem, array), element, (long long)old->extent,
+             written ? ", which is not part of the output" : ", although it is an input");
+  }
+  free(expected);
+  return same;
+}
+
+bool compare_untouched(const line_problem *problem, const data_set *before, const data_set *after,
+                       char *report, size_t report_bytes) {
+  for (int array = 0; array < DATA_ARRAYS; ++array)
+    if (data_has(before, array) &&
+        !array_untouched(problem, before, after, array, report, report_bytes))
+      return false;
+  return true;
+}
+
+static bool same_bits(const data_array *a, int64_t a_at, const data_array *b, int64_t b_at) {
+  const size_t bytes = data_type_bytes(a->type);
+  return !memcmp(a->block + a->begin_bytes + (size_t)a_at * bytes,
+                 b->block + b->begin_bytes + (size_t)b_at * bytes, bytes);
+}
+
+bool compare_equal(const line_problem *a_problem, const data_set *a, const line_problem *b_problem,
+                   const data_set *b, char *report, size_t report_bytes) {
+  const data_array *const a_out = &a->arrays[a->output], *const b_out = &b->arrays[b->output];
+  const int64_t channels = line_channels(a_problem);
+  for (int64_t i = 0; i < channels; ++i) {
+    line_walk v = line_walk_channel(b_problem, i);
+    for (line_walk w = line_walk_channel(a_problem, i); w.valid;
+         line_walk_next(&w), line_walk_next(&v)) {
+      if (same_bits(a_out, w.at[LINE_OUTPUT], b_out, v.at[LINE_OUTPUT])) continue;
+      snprintf(report, report_bytes, "%s[channel %lld, sample %lld]: %.17g and %.17g",
+               data_array_name(a_problem, DATA_OUTPUT), (long long)i, (long long)w.sample,
+               data_get(a_out, w.at[LINE_OUTPUT]), data_get(b_out, v.at[LINE_OUTPUT]));
+      return false;
+    }
+    for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array) {
+      if (!is_written(a_problem, a, array)) continue;
+      const data_array *const p = &a->arrays[array], *const q = &b->arrays[array];
+      const int64_t p_at = line_param_index(a_problem, i), q_at = line_param_index(b_problem, i);
+      if (same_bits(p, p_at, q, q_at)) continue;
+      snprintf(report, report_bytes, "%s[channel %lld]: %.17g and %.17g",
+               data_array_name(a_problem, array), (long long)i, data_get(p, p_at),
+               data_get(q, q_at));
+      return false;
+    }
+  }
+  return true;
+}
+
+void compare_describe(const compare_result *result, char *report, size_t report_bytes) {
+  char place[80] = "";
+  if (!result->array) {
+    snprintf(report, report_bytes, "nothing was compared");
+    return;
+  }
+  if (result->sample >= 0)
+    snprintf(place, sizeof place, ", sample %lld", (long long)result->sample);
+  snprintf(report, report_bytes,
+           "%s[channel %lld%s]: got %.9g, wanted %.9g, allowed error %.3g (%lld failures)",
+           result->array, (long long)result->channel, place, result->got, result->wanted,
+           result->allowed, (long long)result->failures);
+}
