@@ -1,0 +1,275 @@
+// Algorithm "strided": every valid problem, whatever its strides.
+//
+// A launch adds up each channel, a second one applies the result: x is read twice, in backward
+// without saved statistics three times. A block covers some channels and the samples of each, in
+// whichever direction neighbouring threads touch neighbouring memory. Few channels are split
+// between several blocks, which leave partial sums in the workspace for one more launch to add;
+// many are done in slices that fit in the workspace. There is nothing to wait for inside a kernel.
+//
+// Sums are in double for all types, relative to a value of the data, so that it takes neither care
+// for the range of float nor for a mean that is large against the deviation.
+#include <algorithm>
+
+#include "cuda/strided_math.cuh"
+
+namespace cubn {
+namespace {
+
+// Values that a thread has under way at a time.
+constexpr int BATCH = 4;
+// Channels are split between blocks until there are this many for each multiprocessor: eight fill
+// it with 2048 threads.
+constexpr int BLOCKS_PER_MULTIPROCESSOR = 8;
+// Fewer samples per thread are not worth a launch to add the partial sums.
+constexpr int SAMPLES_PER_THREAD = 8;
+constexpr int SPLITS_MAX = 1024;
+// doubles per channel in the workspace
+constexpr int SUM_DOUBLES = 3;
+constexpr int FORWARD_DOUBLES = sizeof(ForwardFactors) / sizeof(double);
+constexpr int BACKWARD_DOUBLES = sizeof(BackwardFactors) / sizeof(double);
+static_assert((static_cast<size_t>(SPLITS_MAX) * SUM_DOUBLES + BACKWARD_DOUBLES) * sizeof(double) *
+                      STRIDED_THREADS <=
+                  CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES,
+              "one tile of channels fits into the workspace, however it is split");
+
+// ---- Kernels ------------------------------------------------------------------------------------
+
+template <class Sum>
+__device__ inline Sum *partial(const Job &job, int64_t channel, int split) {
+  static_assert(sizeof(Sum) == SUM_DOUBLES * sizeof(double), "size of the slots in the workspace");
+  return reinterpret_cast<Sum *>(job.partials) +
+         (channel - job.tiling.first_channel) * job.tiling.splits + split;
+}
+
+template <class T, class Fold>
+__global__ void __launch_bounds__(STRIDED_THREADS) sum_kernel(const __grid_constant__ Job job) {
+  using Sum = typename Fold::Sum;
+  CUBN_SHARED(Sum, shared, [STRIDED_THREADS]);
+  const Lane lane = lane_of_thread(job.tiling.lanes);
+  const Place place = place_of_thread(job.tiling, lane);
+  Sum sum = {};
+  if (place.channel < job.tiling.end_channel) {
+    Fold fold(job, locate(job.channels, place.channel), place.channel);
+    const int64_t step = job.tiling.lanes.samples;
+    for (int64_t first = place.begin; first < place.end; first += BATCH * step) {
+      typename Fold::Value values[BATCH];
+      for (int i = 0; i < BATCH; ++i)
+        if (first + i * step < place.end)
+          values[i] = fold.load_value(locate(job.samples, first + i * step));
+      for (int i = 0; i < BATCH; ++i)
+        if (first + i * step < place.end) fold.take(values[i]);
+    }
+    sum = fold.sum();
+  }
+  sum = add_lanes(sum, job.tiling.lanes, lane, shared);
+  if (lane.sample != 0 || place.channel >= job.tiling.end_channel) return;
+  if (job.tiling.splits == 1)
+    sum.template finish<Compute<T>>(job, place.channel);
+  else
+    *partial<Sum>(job, place.channel, place.split) = sum;
+}
+
+// Adds the partial sums of channels that are split, or empty: there are none then.
+constexpr Lanes ADDING_LANES = {STRIDED_THREADS / 32, 32, false};
+
+template <class P, class Sum>
+__global__ void __launch_bounds__(STRIDED_THREADS) add_kernel(const __grid_constant__ Job job) {
+  CUBN_SHARED(Sum, shared, [STRIDED_THREADS]);
+  const Lanes lanes = ADDING_LANES;
+  const Lane lane = lane_of_thread(lanes);
+  const int64_t channel =
+      job.tiling.first_channel + static_cast<int64_t>(blockIdx.x) * lanes.channels + lane.channel;
+  Sum sum = {};
+  if (channel < job.tiling.end_channel)
+    for (int split = lane.sample; split < job.tiling.splits; split += lanes.samples)
+      sum.add(*partial<Sum>(job, channel, split));
+  sum = add_lanes(sum, lanes, lane, shared);
+  if (lane.sample == 0 && channel < job.tiling.end_channel) sum.template finish<P>(job, channel);
+}
+
+// Computes the elements of y or dx. The inputs of a batch are read before its first output is
+// written; where an input is the output, the thread that writes an element is the one that reads
+// it.
+template <class T, class Element>
+__global__ void __launch_bounds__(STRIDED_THREADS) apply_kernel(const __grid_constant__ Job job) {
+  const Lane lane = lane_of_thread(job.tiling.lanes);
+  const Place place = place_of_thread(job.tiling, lane);
+  if (place.channel >= job.tiling.end_channel) return;
+  const Offsets channel = locate(job.channels, place.channel);
+  const Element element(job, channel, place.channel);
+  const int64_t step = job.tiling.lanes.samples;
+  for (int64_t first = place.begin; first < place.end; first += BATCH * step) {
+    double results[BATCH];
+    int64_t offsets[BATCH];
+    for (int i = 0; i < BATCH; ++i)
+      if (first + i * step < place.end) {
+        const Offsets sample = locate(job.samples, first + i * step);
+        offsets[i] = channel.of[CUBN_ARRAY_OUTPUT] + sample.of[CUBN_ARRAY_OUTPUT];
+        results[i] = element.compute(sample);
+      }
+    for (int i = 0; i < BATCH; ++i)
+      if (first + i * step < place.end)
+        blend<T>(job.args.output, offsets[i], 1.0, results[i], job.args.beta);
+  }
+}
+
+// ---- Launches -----------------------------------------------------------------------------------
+
+int64_t divide_up(int64_t value, int64_t by) {
+  return (value + by - 1) / by;
+}
+
+// The least power of two that is at least `value`, at most STRIDED_THREADS.
+int lanes_for(int64_t value) {
+  int lanes = 1;
+  while (lanes < STRIDED_THREADS && lanes < value) lanes *= 2;
+  return lanes;
+}
+
+int64_t least_stride(const cubn_axes &axes, int array) {
+  int64_t least = INT64_MAX;
+  for (int a = 0; a < axes.rank; ++a) least = std::min(least, axes.stride[array][a]);
+  return least;
+}
+
+// Whether neighbours in memory are different channels, in most tensors; of two, x decides.
+bool channels_are_fastest(const cubn_problem *problem) {
+  const int arrays = problem->pass == CUBN_PASS_BACKWARD ? 3 : 2;
+  int votes = 0;
+  for (int a = 0; a < arrays; ++a)  // x, output, dy
+    if (least_stride(problem->channels, a) < least_stride(problem->samples, a))
+      votes += a == CUBN_ARRAY_X ? 3 : 2;
+  return votes > arrays;  // half of all votes, which are 2 * arrays + 1
+}
+
+Lanes choose_lanes(const cubn_problem *problem) {
+  Lanes lanes;
+  lanes.channels_fastest = channels_are_fastest(problem);
+  lanes.samples = lanes_for(problem->n);
+  if (lanes.channels_fastest)
+    lanes.samples =
+        std::min(lanes.samples, STRIDED_THREADS / lanes_for(std::min<int64_t>(problem->c, 32)));
+  lanes.channels = STRIDED_THREADS / lanes.samples;
+  return lanes;
+}
+
+Tiling choose_tiling(const cubn_device *device, const cubn_problem *problem) {
+  Tiling tiling = {};
+  tiling.lanes = choose_lanes(problem);
+  tiling.samples = problem->n;
+  if (problem->n == 0) return tiling;
+  const int64_t samples = tiling.lanes.samples;
+  const int64_t tiles = divide_up(problem->c, tiling.lanes.channels);
+  const int64_t wanted = divide_up(
+      static_cast<int64_t>(device->multiprocessor_count) * BLOCKS_PER_MULTIPROCESSOR, tiles);
+  const int64_t worthwhile = divide_up(problem->n, samples * SAMPLES_PER_THREAD);
+  const int64_t splits = std::min({wanted, worthwhile, static_cast<int64_t>(SPLITS_MAX)});
+  tiling.samples_per_split = divide_up(divide_up(problem->n, splits), samples) * samples;
+  tiling.splits = static_cast<int>(divide_up(problem->n, tiling.samples_per_split));
+  return tiling;
+}
+
+// Channels whose factors and partial sums fit into the workspace, in whole tiles; without factors
+// as many as a grid surely has blocks for.
+int64_t channels_per_slice(const Tiling &tiling, int factors) {
+  if (factors == 0) return static_cast<int64_t>(1) << 30;
+  const int64_t doubles = factors + (tiling.splits > 1 ? SUM_DOUBLES * tiling.splits : 0);
+  const int64_t channels = static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES) /
+                           (doubles * static_cast<int64_t>(sizeof(double)));
+  return channels / tiling.lanes.channels * tiling.lanes.channels;
+}
+
+template <class Kernel>
+cubnStatus_t launch(const cubn_device *device, Kernel *kernel, int64_t blocks, const Job &job) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(static_cast<unsigned>(blocks));
+  config.blockDim = dim3(STRIDED_THREADS);
+  config.stream = device->stream;
+  return cubn_cuda_check(cudaLaunchKernelEx(&config, kernel, job), "cudaLaunchKernelEx");
+}
+
+int64_t channels_of(const Job &job) {
+  return job.tiling.end_channel - job.tiling.first_channel;
+}
+
+int64_t blocks_of(const Job &job) {
+  return divide_up(channels_of(job), job.tiling.lanes.channels) * job.tiling.splits;
+}
+
+template <class T, template <class> class Fold>
+cubnStatus_t sum(const cubn_device *device, const Job &job) {
+  if (job.tiling.splits > 0) CUBN_TRY(launch(device, sum_kernel<T, Fold<T>>, blocks_of(job), job));
+  if (job.tiling.splits == 1) return CUBN_STATUS_SUCCESS;
+  return launch(device, add_kernel<Compute<T>, typename Fold<T>::Sum>,
+                divide_up(channels_of(job), ADDING_LANES.channels), job);
+}
+
+template <class T>
+cubnStatus_t run_slice(const cubn_device *device, const Job &job) {
+  const bool empty = job.tiling.splits == 0;
+  if (job.pass == CUBN_PASS_TRAIN || (job.pass == CUBN_PASS_BACKWARD && !job.has_saved && !empty))
+    CUBN_TRY((sum<T, FoldMoments>(device, job)));
+  if (job.pass != CUBN_PASS_BACKWARD)
+    return launch(device, apply_kernel<T, ForwardElement<T>>, blocks_of(job), job);
+  CUBN_TRY((sum<T, FoldGradients>(device, job)));
+  if (empty) return CUBN_STATUS_SUCCESS;
+  return launch(device, apply_kernel<T, BackwardElement<T>>, blocks_of(job), job);
+}
+
+int factors_of(cubn_pass pass) {
+  switch (pass) {
+    case CUBN_PASS_TRAIN:
+      return FORWARD_DOUBLES;
+    case CUBN_PASS_BACKWARD:
+      return BACKWARD_DOUBLES;
+    default:
+      return 0;  // each thread makes its own
+  }
+}
+
+cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
+  Job job = {};
+  job.channels = make_axes(problem->channels);
+  job.samples = make_axes(problem->samples);
+  job.tiling = choose_tiling(device, problem);
+  job.pass = problem->pass;
+  job.has_saved = problem->has_saved;
+  job.has_running = problem->has_running;
+  job.args = *args;
+  const int factors = factors_of(problem->pass);
+  job.factors =
+      reinterpret_cast<double *>(static_cast<char *>(args->workspace) + CUBN_COUNTER_BYTES);
+  const int64_t slice = channels_per_slice(job.tiling, factors);
+  for (int64_t first = 0; first < problem->c; first += slice) {
+    job.tiling.first_channel = first;
+    job.tiling.end_channel = std::min(first + slice, problem->c);
+    job.partials = job.factors + factors * channels_of(job);
+    CUBN_TRY(visit_type(problem->type, [&](auto tag) {
+      return run_slice<typename decltype(tag)::Type>(device, job);
+    }));
+  }
+  return CUBN_STATUS_SUCCESS;
+}
+
+const char *accept_all(const cubn_device *, const cubn_problem *) {
+  return nullptr;
+}
+
+size_t whole_workspace(const cubn_device *, const cubn_problem *) {
+  return CUBN_WORKSPACE_BYTES;
+}
+
+}  // namespace
+}  // namespace cubn
+
+const void *cubn_strided_sample_kernel(void) {
+  return reinterpret_cast<const void *>(cubn::apply_kernel<float, cubn::ForwardElement<float>>);
+}
+
+const cubn_algo cubn_cuda_train_strided = {"strided", cubn::accept_all, cubn::whole_workspace,
+                                           cubn::run};
+const cubn_algo cubn_cuda_infer_strided = {"strided", cubn::accept_all, nullptr, cubn::run};
+const cubn_algo cubn_cuda_backward_strided = {"strided", cubn::accept_all, cubn::whole_workspace,
+                                              cubn::run};
