@@ -1,0 +1,124 @@
+/* cubn-bench: verifies and times batch normalization. See bench/README.md. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "host/handle.h"
+#include "host/select.h"
+#include "report.h"
+
+enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+static int usage_error(const char *argument, const char *what) {
+  fprintf(stderr, "cubn-bench: %s: %s\n", argument, what);
+  return EXIT_USAGE;
+}
+
+/* Says which peers were found, without a device. */
+static int list_peers(const bench_options *options) {
+  char reason[320] = "";
+  bench_peer_open_cudnn(NULL, options->cudnn, reason, sizeof reason);
+  printf("cudnn: %s\n", reason);
+  return EXIT_GOOD;
+}
+
+static void open_peers(bench_session *session) {
+  char reason[320] = "no memory";
+  if (!session->timer->asynchronous) {
+    printf("peers: none for the CPU; cuDNN needs a GPU\n");
+    return;
+  }
+  bench_peer *peer =
+      bench_peer_open_cudnn(session->handle, session->options->cudnn, reason, sizeof reason);
+  if (peer)
+    session->peers[session->peer_count++] = peer;
+  else
+    printf("peer cudnn: %s\n", reason);
+}
+
+/* Opens the device. Returns false, after one line that says why, if it is not there. */
+static bool open_session(bench_session *session) {
+  const bench_options *options = session->options;
+  const cubnStatus_t status = options->device
+                                  ? cubnCreateOnDevice(&session->handle, options->device)
+                                  : cubnCreate(&session->handle);
+  if (status != CUBN_STATUS_SUCCESS) {
+    char message[256];
+    cubnGetLastErrorString(message, sizeof message);
+    printf("cubn-bench: nothing to time: %s\n", message);
+    return false;
+  }
+  cubnDeviceType_t type = CUBN_DEVICE_CPU;
+  int ordinal = 0;
+  const char *error = NULL;
+  cubnGetDevice(session->handle, &type, &ordinal);
+  if (type == CUBN_DEVICE_CPU) session->timer = bench_timer_open_cpu(options->warm, &error);
+#if CUBN_WITH_CUDA
+  if (type == CUBN_DEVICE_CUDA)
+    session->timer = bench_timer_open_cuda(ordinal, options->warm, &error);
+#endif
+  if (session->timer) return true;
+  printf("cubn-bench: nothing to time: %s\n", error ? error : "no timer for this device");
+  cubnDestroy(session->handle);
+  return false;
+}
+
+static void close_session(bench_session *session) {
+  for (int i = 0; i < session->peer_count; ++i) session->peers[i]->close(session->peers[i]);
+  session->timer->close(session->timer);
+  cubnDestroy(session->handle);
+}
+
+static int write_files(const bench_session *session, const bench_row *rows, int count) {
+  const char *csv = session->options->csv, *json = session->options->json;
+  if (csv && !report_csv(csv, session, rows, count)) return usage_error(csv, "cannot be written");
+  if (json && !report_json(json, session, rows, count))
+    return usage_error(json, "cannot be written");
+  return EXIT_GOOD;
+}
+
+static int run(bench_session *session, const bench_list *list) {
+  const bench_options *options = session->options;
+  bench_row *rows = calloc((size_t)list->count, sizeof *rows);
+  if (!rows) return usage_error("memory", "none for the results");
+  if (options->algo)
+    snprintf(session->handle->forced_algo, sizeof session->handle->forced_algo, "%s",
+             options->algo);
+  if (options->peers) open_peers(session);
+  session->copy_bandwidth = bench_copy_bandwidth(session->timer);
+  report_header(session);
+  bool failed = false;
+  for (int i = 0; i < list->count; ++i) {
+    bench_row_time(session, &list->items[i], &rows[i]);
+    report_row(session, &rows[i]);
+    for (int k = 0; k < rows[i].entry_count; ++k) failed = failed || rows[i].entries[k].failed;
+  }
+  report_summary(session, rows, list->count);
+  const int result = write_files(session, rows, list->count);
+  free(rows);
+  return failed ? EXIT_FAILED : result;
+}
+
+int main(int argc, char **argv) {
+  bench_options options;
+  bench_list list;
+  const char *argument = "";
+  const char *wrong = bench_options_parse(argc, argv, &options, &argument);
+  if (wrong) return usage_error(argument, wrong);
+  if (options.help) {
+    bench_options_usage();
+    return EXIT_GOOD;
+  }
+  if (options.list_peers) return list_peers(&options);
+  if (options.algo && !cubn_algo_exists(options.algo))
+    return usage_error(options.algo, "no algorithm has this name");
+  wrong = bench_list_build(&options, &list);
+  bench_session session = {.options = &options};
+  int result = wrong ? usage_error("problems", wrong) : EXIT_GOOD;
+  if (!wrong && open_session(&session)) {
+    result = run(&session, &list);
+    close_session(&session);
+  }
+  bench_list_free(&list);
+  return result;
+}

@@ -1,0 +1,45 @@
+/* Times several implementations of one problem in one loop. */
+#ifndef CUBN_BENCH_MEASURE_H
+#define CUBN_BENCH_MEASURE_H
+
+#include "case.h"
+#include "timer.h"
+
+typedef struct bench_times {
+  double median, min, spread; /* seconds; spread is the interquartile range */
+  int repeats;
+} bench_times;
+
+/* One implementation, ready to be called. */
+typedef struct bench_entry {
+  char implementation[16]; /* "cubn", "cudnn", "copy" */
+  char algorithm[24];
+  bool (*call)(void *state); /* runs, or enqueues; false on failure */
+  void *state;
+  const char
+      *note;   /* why it was not timed, or what is wrong with its results; NULL if all is well */
+  bool failed; /* it should have worked: the run ends with status 1 */
+  bench_times times;   /* repeats is 0 if it was not timed */
+  double host_seconds; /* until a call returns, without waiting; 0: unknown */
+  double error;        /* largest error of y or dx in the checked channels; NAN: not checked */
+} bench_entry;
+
+/* Times all entries whose note is NULL in turn, each with flushed caches, until the budget is
+ * spent. The order of the entries is the order of the calls. An entry that fails gets a note. */
+void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, int count,
+                   double budget_seconds);
+
+/* Time until a call returns: many calls back to back, nothing waits for their results. */
+double bench_host_seconds(bench_timer *timer, const bench_entry *entry);
+
+/* An entry that copies half of `bytes`, so that as many are moved. */
+typedef struct bench_copy {
+  bench_timer *timer;
+  size_t bytes;
+} bench_copy;
+bench_entry bench_copy_entry(bench_copy *copy);
+
+/* Bytes read and written per second by large copies; 0 if there is no room for them. */
+double bench_copy_bandwidth(bench_timer *timer);
+
+#endif /* CUBN_BENCH_MEASURE_H */

@@ -1,0 +1,108 @@
+#include "options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suites.h"
+
+typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_COUNT, TAKES_SECONDS } option_kind;
+
+typedef struct option {
+  const char *name;
+  option_kind kind;
+  size_t offset; /* of the member of bench_options */
+  const char *help;
+} option;
+
+#define MEMBER(member) offsetof(bench_options, member)
+
+static const option option_table[] = {
+    {"--device", TAKES_TEXT, MEMBER(device), "NAME   cpu, cuda or cuda:N (default: as cubnCreate)"},
+    {"--suite", TAKES_TEXT, MEMBER(suite), "NAME    a list of problems, see below"},
+    {"--batch", TAKES_COUNT, MEMBER(batch), "N       batch size of the suite"},
+    {"--type", TAKES_TEXT, MEMBER(type), "NAME     f32, f64, f16 or bf16 of the suite (f32)"},
+    {"--layout", TAKES_TEXT, MEMBER(layout), "NAME   nchw or nhwc of the suite (nchw)"},
+    {"--pass", TAKES_TEXT, MEMBER(pass),
+     "NAME     train, infer, backward or all (default: the suite's)"},
+    {"--file", TAKES_TEXT, MEMBER(file),
+     "FILE     problem lines, one per line; # begins a comment"},
+    {"--algo", TAKES_TEXT, MEMBER(algo), "NAME     force an algorithm; skip what it refuses"},
+    {"--seconds", TAKES_SECONDS, MEMBER(seconds), "S     time budget per problem (0.5)"},
+    {"--verify", TAKES_COUNT, MEMBER(verify_elements),
+     "N      check all channels up to N elements, else a sample (4000000)"},
+    {"--warm", TAKES_NOTHING, MEMBER(warm), "         keep the caches between repeats"},
+    {"--peers", TAKES_NOTHING, MEMBER(peers), "        time other libraries in the same loop"},
+    {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
+    {"--cudnn", TAKES_TEXT, MEMBER(cudnn), "PATH    libcudnn.so or its folder (also: CUDNN_LIB)"},
+    {"--csv", TAKES_TEXT, MEMBER(csv), "FILE      write the results as CSV"},
+    {"--json", TAKES_TEXT, MEMBER(json), "FILE     write the results as JSON"},
+    {"--help", TAKES_NOTHING, MEMBER(help), ""},
+};
+
+void bench_options_usage(void) {
+  printf(
+      "cubn-bench: verifies and times batch normalization\n\n"
+      "  cubn-bench [option ...] ['problem line' ...]\n\n"
+      "A problem line is for instance 'train nhwc f16 n32c64h56w56' (tests/problem_line.h).\n\n");
+  for (size_t i = 0; i < sizeof option_table / sizeof *option_table; ++i)
+    printf("  %s %s\n", option_table[i].name, option_table[i].help);
+  printf("\nSuites: %s. Without suite, file and lines: resnet50.\n", bench_suite_names());
+  printf(
+      "Environment: CUBN_THREADS, CUDNN_LIB, and what cubn.h names.\n"
+      "Exit status: 0, or 1 if a problem failed, or 2 for a wrong argument. Without the device "
+      "that\n"
+      "--device asks for, one line says so and the status is 0.\n");
+}
+
+static const option *find_option(const char *name) {
+  for (size_t i = 0; i < sizeof option_table / sizeof *option_table; ++i)
+    if (!strcmp(option_table[i].name, name)) return &option_table[i];
+  return NULL;
+}
+
+/* Stores the value of an option. Returns NULL, or what is wrong with it. */
+static const char *store(const option *option, const char *value, bench_options *options) {
+  char *member = (char *)options + option->offset;
+  char *end = NULL;
+  if (option->kind == TAKES_TEXT) {
+    memcpy(member, &value, sizeof value);
+    return NULL;
+  }
+  const double number = strtod(value, &end);
+  if (end == value || *end || !(number > 0) || number > 1e15) return "must be a positive number";
+  if (option->kind == TAKES_SECONDS) {
+    memcpy(member, &number, sizeof number);
+    return NULL;
+  }
+  const int64_t count = (int64_t)number;
+  if ((double)count != number) return "must be a whole number";
+  memcpy(member, &count, sizeof count);
+  return NULL;
+}
+
+const char *bench_options_parse(int argc, char **argv, bench_options *options,
+                                const char **argument) {
+  *options =
+      (bench_options){.seconds = 0.5, .verify_elements = 4000000, .type = "f32", .layout = "nchw"};
+  options->lines = argv; /* lines are collected at its front */
+  for (int i = 1; i < argc; ++i) {
+    *argument = argv[i];
+    if (argv[i][0] != '-') {
+      options->lines[options->line_count++] = argv[i];
+      continue;
+    }
+    const option *option = find_option(argv[i]);
+    if (!option) return "unknown option, see --help";
+    if (option->kind == TAKES_NOTHING) {
+      const bool yes = true;
+      memcpy((char *)options + option->offset, &yes, sizeof yes);
+      continue;
+    }
+    if (i + 1 == argc) return "needs a value";
+    const char *problem = store(option, argv[++i], options);
+    if (problem) return problem;
+  }
+  return NULL;
+}

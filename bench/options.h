@@ -1,0 +1,30 @@
+/* The command line of the benchmark. */
+#ifndef CUBN_BENCH_OPTIONS_H
+#define CUBN_BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cubn.h"
+
+typedef struct bench_options {
+  const char *device; /* as for cubnCreateOnDevice; NULL: what cubnCreate takes */
+  const char *algo;   /* forced algorithm, or NULL */
+  const char *suite, *pass, *file;
+  const char *type, *layout;
+  int64_t batch;  /* 0: the suite's own */
+  double seconds; /* time budget per problem */
+  int64_t verify_elements;
+  bool warm, peers, list_peers, help;
+  const char *cudnn; /* file or folder, or NULL */
+  const char *csv, *json;
+  int line_count;
+  char **lines; /* problem lines of the command line */
+} bench_options;
+
+/* Returns NULL, or what is wrong; `argument` is then set to the argument it is about. */
+const char *bench_options_parse(int argc, char **argv, bench_options *options,
+                                const char **argument);
+void bench_options_usage(void);
+
+#endif /* CUBN_BENCH_OPTIONS_H */

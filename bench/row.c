@@ -1,0 +1,122 @@
+#include "row.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "host/handle.h"
+
+/* The dimensions of the problem on which a CPU's time per call is measured. */
+#define TINY_BATCH 2
+#define TINY_CHANNELS 8
+#define TINY_SIDE 2
+
+static bool call_library(void *state) {
+  return run_call(state) == CUBN_STATUS_SUCCESS;
+}
+
+/* Checks the library's results; sets its entry's note if they are wrong. */
+static void verify(bench_session *session, bench_case *bench, bench_row *row) {
+  bench_entry *entry = &row->entries[0];
+  compare_result result = {0};
+  const char *error = bench_case_verify(bench, &result);
+  const cubn_algo *algo = session->handle->last_algo;
+  if (algo) snprintf(entry->algorithm, sizeof entry->algorithm, "%.20s", algo->name);
+  entry->error = result.output_error;
+  if (error) {
+    snprintf(row->note, sizeof row->note, "%s", error);
+    entry->failed = true;
+  } else if (session->options->algo && strcmp(entry->algorithm, session->options->algo)) {
+    snprintf(row->note, sizeof row->note, "%s refuses it", session->options->algo);
+  } else if (result.failures) {
+    const int used = snprintf(row->note, sizeof row->note, "WRONG: ");
+    compare_describe(&result, row->note + used, sizeof row->note - (size_t)used);
+    entry->failed = true;
+  }
+  if (row->note[0]) entry->note = row->note;
+}
+
+/* On a CPU a call returns when its work is done: what it costs besides shows on a tiny problem of
+ * the same kind. */
+static double tiny_host_seconds(bench_session *session, const line_problem *problem) {
+  char text[160];
+  line_problem tiny = *problem;
+  tiny.dims[0] = TINY_BATCH;
+  if (tiny.dims[1] > TINY_CHANNELS) tiny.dims[1] = TINY_CHANNELS;
+  for (int i = 2; i < tiny.rank; ++i)
+    if (tiny.dims[i] > TINY_SIDE) tiny.dims[i] = TINY_SIDE;
+  line_format(&tiny, text, sizeof text); /* and back, for the strides */
+  bench_case bench;
+  if (line_parse(text, &tiny) || bench_case_open(session->handle, &tiny, INT32_MAX, &bench))
+    return 0;
+  const bench_entry entry = {.call = call_library, .state = &bench.run};
+  const double seconds = bench_host_seconds(session->timer, &entry);
+  bench_case_close(&bench);
+  return seconds;
+}
+
+static void measure_host(bench_session *session, bench_case *bench, bench_row *row) {
+  if (!session->timer->asynchronous) {
+    if (!row->entries[0].note)
+      row->entries[0].host_seconds = tiny_host_seconds(session, &bench->problem);
+    return;
+  }
+  for (int i = 0; i + 1 < row->entry_count; ++i)
+    if (!row->entries[i].note)
+      row->entries[i].host_seconds = bench_host_seconds(session->timer, &row->entries[i]);
+}
+
+static void time_entries(bench_session *session, bench_case *bench, bench_row *row) {
+  for (int i = 0; i < session->peer_count; ++i)
+    row->entry_count +=
+        session->peers[i]->prepare(session->peers[i], bench, &row->entries[row->entry_count]);
+  bench_copy copy = {session->timer, (size_t)row->floor_bytes};
+  row->entries[row->entry_count++] = bench_copy_entry(&copy);
+  bench_measure(session->timer, bench, row->entries, row->entry_count, session->options->seconds);
+  measure_host(session, bench, row);
+  for (int i = 0; i < session->peer_count; ++i) session->peers[i]->release(session->peers[i]);
+}
+
+void bench_row_time(bench_session *session, const bench_item *item, bench_row *row) {
+  bench_case bench;
+  *row = (bench_row){.pass = item->problem.pass, .count = item->count, .entry_count = 1};
+  row->floor_bytes = bench_floor_bytes(&item->problem);
+  line_format(&item->problem, row->problem, sizeof row->problem);
+  row->entries[0] = (bench_entry){.implementation = "cubn", .call = call_library, .error = NAN};
+  const char *error = "empty: nothing to time";
+  if (row->floor_bytes > 0)
+    error =
+        bench_case_open(session->handle, &item->problem, session->options->verify_elements, &bench);
+  if (error) {
+    row->entries[0].note = error;
+    row->entries[0].failed = row->floor_bytes > 0;
+    return;
+  }
+  row->entries[0].state = &bench.run;
+  bench_case_describe_sample(&bench, row->checked, sizeof row->checked);
+  verify(session, &bench, row);
+  if (!row->entries[0].note) time_entries(session, &bench, row);
+  bench_case_close(&bench);
+}
+
+const bench_entry *bench_row_best(const bench_row *row, const char *implementation) {
+  const bench_entry *best = NULL;
+  for (int i = 0; i < row->entry_count; ++i) {
+    const bench_entry *entry = &row->entries[i];
+    if (strcmp(entry->implementation, implementation) || !entry->times.repeats) continue;
+    if (!best || entry->times.median < best->times.median) best = entry;
+  }
+  return best;
+}
+
+double bench_over_floor(const bench_session *session, const bench_row *row,
+                        const bench_entry *entry) {
+  return session->copy_bandwidth > 0
+             ? entry->times.median * session->copy_bandwidth / row->floor_bytes
+             : NAN;
+}
+
+double bench_copy_share(const bench_row *row, const bench_entry *entry) {
+  const bench_entry *copy = bench_row_best(row, "copy");
+  return copy && entry->times.median > 0 ? copy->times.median / entry->times.median : NAN;
+}
