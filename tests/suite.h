@@ -25,7 +25,7 @@ enum {
 };
 
 /* Registers a suite; does nothing in a pass that `where` does not name. The last test has a NULL
- * name. Before each test of a device pass, suite_handle() is given a new handle. */
+ * name. Each test of a device pass is given a new handle, which must be left without buffers. */
 void suite_add(const char *name, int where, const suite_test *tests);
 
 /* The device of this pass: "cpu" or "cuda" (a name for cubnCreateOnDevice), NULL without one. */
@@ -34,12 +34,20 @@ cubnHandle_t suite_handle(void);
 
 /* Options of the command line. */
 bool suite_all_cases(void); /* --cases all */
-bool suite_large(void);     /* --large */
 bool suite_verbose(void);
 
 /* CU_ASSERT with a printf-style message; returns the condition. */
 __attribute__((format(printf, 4, 5))) bool suite_check(bool condition, const char *file, int line,
                                                        const char *format, ...);
 #define SUITE_CHECK(condition, ...) suite_check((condition), __FILE__, __LINE__, __VA_ARGS__)
+
+/* ---- For main.c ---- */
+typedef struct suite_options {
+  int where;        /* the kind of this pass */
+  const char *only; /* name of the only suite to run, or NULL */
+  bool all_cases, verbose;
+} suite_options;
+
+void suite_begin_pass(const suite_options *options);
 
 #endif /* CUBN_TESTS_SUITE_H */

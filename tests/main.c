@@ -1,0 +1,139 @@
+/* The test program. Runs the suites without a device, then on each device that there is. */
+#include <CUnit/Basic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suite.h"
+#ifdef CUBN_TESTS_EMULATED
+#include "emu/control.h"
+#endif
+
+/* One per file test_*.c. */
+void test_problem_line_suites(void);
+void test_oracle_suites(void);
+void test_algorithms_suites(void);
+void test_determinism_suites(void);
+void test_large_suites(void); /* only with --large */
+
+static void (*const register_suites[])(void) = {
+    test_problem_line_suites, test_oracle_suites, test_algorithms_suites,
+    test_determinism_suites,  test_large_suites,
+};
+
+typedef struct main_options {
+  suite_options suites;
+  bool large;
+  const char *device; /* NULL: all */
+  const char *seeds;  /* schedules of the emulator, "1,2,3" */
+} main_options;
+
+static const char usage[] =
+    "usage: cubn-tests [options]\n"
+    "  --device cpu|cuda   only there (default: wherever the machine allows)\n"
+    "  --suite NAME        only this suite\n"
+    "  --cases smoke|all   lists of problem lines to run (default: smoke)\n"
+    "  --seeds 1,2,3       emulated kernels: one pass for each of these schedules\n"
+    "  --large             only the tests that need gigabytes\n"
+    "  --verbose           name every test\n";
+
+/* Returns NULL, or the word that was not understood. */
+static const char *read_options(int count, char **words, main_options *options) {
+  for (int i = 1; i < count; ++i) {
+    const char *const word = words[i], *const value = i + 1 < count ? words[i + 1] : NULL;
+    if (!strcmp(word, "--large")) {
+      options->large = true;
+      continue;
+    }
+    if (!strcmp(word, "--verbose")) {
+      options->suites.verbose = true;
+      continue;
+    }
+    if (!value) return word;
+    ++i;
+    if (!strcmp(word, "--device") && (!strcmp(value, "cpu") || !strcmp(value, "cuda")))
+      options->device = value;
+    else if (!strcmp(word, "--suite"))
+      options->suites.only = value;
+    else if (!strcmp(word, "--cases") && (!strcmp(value, "smoke") || !strcmp(value, "all")))
+      options->suites.all_cases = !strcmp(value, "all");
+    else if (!strcmp(word, "--seeds"))
+      options->seeds = value;
+    else
+      return word;
+  }
+  return NULL;
+}
+
+/* Runs all suites of one pass. Returns the number of failures. */
+static unsigned run_pass(const main_options *main, int where, const char *title) {
+  suite_options options = main->suites;
+  options.where = where;
+  if (CU_initialize_registry() != CUE_SUCCESS) return 1;
+  suite_begin_pass(&options);
+  if (main->large) test_large_suites();
+  for (size_t i = 0; i < sizeof register_suites / sizeof register_suites[0] && !main->large; ++i)
+    register_suites[i]();
+  unsigned failures = 0;
+  if (CU_get_registry()->uiNumberOfTests > 0) {
+    printf("\n==== %s\n", title);
+    fflush(stdout);
+    CU_basic_set_mode(options.verbose ? CU_BRM_VERBOSE : CU_BRM_NORMAL);
+    CU_basic_run_tests();
+    failures = CU_get_number_of_failures() + CU_get_number_of_suites_failed() +
+               CU_get_number_of_tests_failed();
+    printf("%s: %s\n", title, failures ? "FAILED" : "passed");
+  }
+  CU_cleanup_registry();
+  return failures;
+}
+
+static bool has_device(const char *device) {
+  char message[256];
+  cubnHandle_t handle = NULL;
+  if (cubnCreateOnDevice(&handle, device) == CUBN_STATUS_SUCCESS) {
+    cubnDestroy(handle);
+    return true;
+  }
+  cubnGetLastErrorString(message, sizeof message);
+  printf("%s: not tested: %s\n", device, message);
+  return false;
+}
+
+static unsigned run_cuda(const main_options *options) {
+#ifdef CUBN_TESTS_EMULATED
+  unsigned failures = 0;
+  const char *rest = options->seeds ? options->seeds : "1";
+  while (*rest) {
+    char title[64], *end;
+    const unsigned seed = (unsigned)strtoul(rest, &end, 10);
+    emu_set_seed(seed);
+    snprintf(title, sizeof title, "cuda, emulated, schedule %u", seed);
+    failures += run_pass(options, SUITE_CUDA, title);
+    rest = *end == ',' ? end + 1 : "";
+  }
+  return failures;
+#else
+  return run_pass(options, SUITE_CUDA, "cuda");
+#endif
+}
+
+int main(int count, char **words) {
+  main_options options = {0};
+  const char *const wrong = read_options(count, words, &options);
+  if (wrong) {
+    fprintf(stderr, "cubn-tests: %s?\n%s", wrong, usage);
+    return 2;
+  }
+  unsigned failures = 0;
+  if (!options.device) failures += run_pass(&options, SUITE_HOST, "without a device");
+  if (!options.device || !strcmp(options.device, "cpu"))
+    failures += run_pass(&options, SUITE_CPU, "cpu");
+  if (!options.device || !strcmp(options.device, "cuda")) {
+    if (has_device("cuda"))
+      failures += run_cuda(&options);
+    else if (options.device) /* it was asked for */
+      failures += 1;
+  }
+  return failures ? EXIT_FAILURE : EXIT_SUCCESS;
+}
