@@ -11,12 +11,13 @@ typedef struct emu_launch_counts {
   unsigned grid[3];
   unsigned block[3];
   unsigned cluster_blocks; /* 1 unless launched in clusters */
-  unsigned long long read_bytes;            /* global bytes requested by loads */
-  unsigned long long written_bytes;         /* global bytes requested by stores */
-  unsigned long long atomic_bytes;          /* global bytes requested by atomics */
-  unsigned long long distinct_read_bytes;   /* each global byte counted once per launch */
+  unsigned long long dynamic_shared_bytes;
+  unsigned long long read_bytes;          /* global bytes requested by loads */
+  unsigned long long written_bytes;       /* global bytes requested by stores */
+  unsigned long long atomic_bytes;        /* global bytes requested by atomics */
+  unsigned long long distinct_read_bytes; /* each global byte counted once per launch */
   unsigned long long distinct_written_bytes;
-  unsigned long long read_sectors;          /* distinct 32-byte sectors */
+  unsigned long long read_sectors; /* distinct 32-byte sectors */
   unsigned long long written_sectors;
   unsigned long long shared_read_bytes;
   unsigned long long shared_written_bytes;
@@ -26,16 +27,17 @@ typedef struct emu_launch_counts {
   unsigned long long threads;
 } emu_launch_counts;
 
-void emu_set_seed(unsigned seed);       /* schedule; the policy is seed % 5 */
-void emu_set_window(unsigned blocks);   /* co-resident blocks of ordinary launches */
-void emu_set_lazy_streams(int lazy);    /* 1: work on streams runs as late as allowed */
+void emu_set_seed(unsigned seed);     /* schedule; the policy is seed % 5 */
+void emu_set_window(unsigned blocks); /* co-resident blocks of ordinary launches */
+void emu_set_lazy_streams(int lazy);  /* 1: work on streams runs as late as allowed */
 /* name: sm75, sm80, sm86, sm89, sm90, sm100 or sm120 */
 void emu_set_device(const char *name, int multiprocessors);
-void emu_set_device_count(int count);   /* 0: as on a machine without a GPU */
+void emu_set_device_count(int count); /* 0: as on a machine without a GPU */
 /* The nth next call of the runtime function `api` fails with `error` (a cudaError_t). */
 void emu_fail_next(const char *api, int nth, int error);
-unsigned long long emu_live_bytes(void);              /* device and pinned memory not yet freed */
-unsigned long long emu_api_calls(const char *api);    /* calls of that runtime function so far */
+unsigned long long emu_live_bytes(void);           /* device and pinned memory not yet freed */
+unsigned long long emu_report_leaks(void);         /* the same, and lists them on stderr */
+unsigned long long emu_api_calls(const char *api); /* calls of that runtime function so far */
 
 void emu_reset_launches(void);
 unsigned emu_launch_count(void);

@@ -36,18 +36,20 @@ EMU_LINK_plain := -no-pie -rdynamic -ldl -lm -lpthread
 EMU_LINK_asan := $(EMU_SANITIZE) -rdynamic -ldl -lm -lpthread
 EMU_LINK_trace := $(EMU_LINK_plain)
 
-EMU_ENGINE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -Wno-unused-function -fno-strict-aliasing \
+EMU_ENGINE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -Wconversion -Werror -fno-strict-aliasing \
   $(EMU_CUDA_INCLUDE_FLAGS)
 EMU_ENGINE_FLAGS_plain := $(EMU_ENGINE_FLAGS) -fno-pie
 EMU_ENGINE_FLAGS_asan := $(EMU_ENGINE_FLAGS) -DEMU_ASAN
 EMU_ENGINE_FLAGS_trace := $(EMU_ENGINE_FLAGS) -fno-pie -DEMU_TRACE
 
-EMU_SOURCES := $(wildcard $(EMU_DIR)/*.cpp)
+EMU_SOURCES_trace := $(wildcard $(EMU_DIR)/*.cpp)
+EMU_SOURCES_plain := $(filter-out $(EMU_DIR)/trace_%,$(EMU_SOURCES_trace))
+EMU_SOURCES_asan := $(EMU_SOURCES_plain)
 EMU_SELFTEST_DEFINE_asan := -DEMU_SELFTEST_ASAN
 EMU_SELFTEST_DEFINE_trace := -DEMU_SELFTEST_TRACE
 
 define EMU_RULES
-EMU_OBJECTS_$(1) := $$(patsubst $(EMU_DIR)/%.cpp,$(BUILD)/emu-$(1)/emu/%.o,$$(EMU_SOURCES))
+EMU_OBJECTS_$(1) := $$(patsubst $(EMU_DIR)/%.cpp,$(BUILD)/emu-$(1)/emu/%.o,$$(EMU_SOURCES_$(1)))
 
 $(BUILD)/emu-$(1)/emu/%.o: $(EMU_DIR)/%.cpp
 	@mkdir -p $$(@D)

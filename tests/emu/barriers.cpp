@@ -1,0 +1,136 @@
+// Barriers of a block, a cluster and the grid, and what can go wrong at them.
+#include "engine.h"
+#include "trace.h"
+
+namespace emu {
+
+namespace {
+
+struct Participants {
+  unsigned alive;
+  unsigned total;
+};
+
+const char *name_of(BarrierKind kind) {
+  switch (kind) {
+    case BarrierKind::kBlock:
+      return "__syncthreads";
+    case BarrierKind::kCluster:
+      return "cluster.sync";
+    default:
+      return "grid.sync";
+  }
+}
+
+Barrier &barrier_of(BarrierKind kind, Block *block) {
+  switch (kind) {
+    case BarrierKind::kBlock:
+      return block->barrier;
+    case BarrierKind::kCluster:
+      return block->cluster->barrier;
+    default:
+      return current_launch->grid_barrier;
+  }
+}
+
+Participants participants_of(BarrierKind kind, const Block *block) {
+  const Launch &launch = *current_launch;
+  switch (kind) {
+    case BarrierKind::kBlock:
+      return {block->alive_threads, launch.threads_per_block};
+    case BarrierKind::kCluster:
+      return {block->cluster->alive_threads, block->cluster->total_threads};
+    default:
+      return {launch.alive_threads, launch.threads_per_block * launch.block_count};
+  }
+}
+
+// Some hardware lets the others pass when a thread has returned; the programming model does not.
+bool exit_is_an_error() {
+  static const bool strict = environment_number("CUBN_EMU_LAX_EXIT", 0) == 0;
+  return strict;
+}
+
+void advance_epoch(BarrierKind kind, Block *block) {
+  BlockHistory &history = *block->history;
+  ++history.epoch;
+  if (kind == BarrierKind::kCluster) history.cluster_epoch = history.epoch;
+  if (kind == BarrierKind::kGrid) history.grid_epoch = history.epoch;
+}
+
+void complete(BarrierKind kind, Barrier &barrier, Block *block) {
+  ++current_counts.barriers;
+  ++sync_sequence;
+  if (kind == BarrierKind::kBlock) {
+    advance_epoch(kind, block);
+  } else {
+    const bool grid = kind == BarrierKind::kGrid;
+    for (Block *other : grid ? current_launch->resident : block->cluster->blocks) {
+      advance_epoch(kind, other);
+    }
+  }
+  BarrierResult result;
+  result.count = static_cast<int>(barrier.predicates);
+  result.all = barrier.predicates == barrier.arrived;
+  result.any = barrier.predicates > 0;
+  for (Thread *thread : barrier.waiting) {
+    thread->barrier_result = result;
+    if constexpr (kTrace) trace_reset_warp_clock(*thread);
+    make_runnable(thread);
+  }
+  barrier.waiting.clear();
+  barrier.arrived = 0;
+  barrier.predicates = 0;
+}
+
+bool same_site(const Site &a, const Site &b) {
+  return a.line == b.line && (a.file == b.file || std::string(a.file) == b.file);
+}
+
+}  // namespace
+
+BarrierResult barrier(BarrierKind kind, bool predicate, Site site) {
+  Thread *thread = current_thread;
+  Block *block = thread->block;
+  const char *name = name_of(kind);
+  if (kind == BarrierKind::kGrid && !current_launch->request->cooperative) {
+    fail("grid-sync", "grid.sync() at %s:%d in a kernel launched without the cooperative attribute",
+         site.file, site.line);
+  }
+  Barrier &barrier = barrier_of(kind, block);
+  if (barrier.arrived != 0 && !same_site(barrier.site, site)) {
+    fail("divergent-barrier", "%s reached at %s:%d while %u threads wait in it at %s:%d", name,
+         site.file, site.line, barrier.arrived, barrier.site.file, barrier.site.line);
+  }
+  barrier.site = site;
+  ++barrier.arrived;
+  barrier.predicates += predicate;
+  barrier.waiting.push_back(thread);
+  thread->state = ThreadState::kAtBarrier;
+  thread->site = site;
+  thread->waits_in = name;
+  const Participants participants = participants_of(kind, block);
+  if (barrier.arrived == participants.alive) {
+    if (participants.alive != participants.total && exit_is_an_error()) {
+      fail("exited-before-barrier", "%u of %u threads returned before %s at %s:%d",
+           participants.total - participants.alive, participants.total, name, site.file, site.line);
+    }
+    complete(kind, barrier, block);
+  }
+  wait_here();
+  return thread->barrier_result;
+}
+
+void barriers_after_exit(Block *block) {
+  for (BarrierKind kind : {BarrierKind::kBlock, BarrierKind::kCluster, BarrierKind::kGrid}) {
+    Barrier &barrier = barrier_of(kind, block);
+    if (barrier.arrived == 0 || barrier.arrived != participants_of(kind, block).alive) continue;
+    if (exit_is_an_error()) {
+      fail("exited-before-barrier", "a thread returned while %u threads wait in %s at %s:%d",
+           barrier.arrived, name_of(kind), barrier.site.file, barrier.site.line);
+    }
+    complete(kind, barrier, block);
+  }
+}
+
+}  // namespace emu

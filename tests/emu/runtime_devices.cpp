@@ -1,0 +1,266 @@
+// Runtime API: devices, their attributes and properties.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include "runtime.h"
+
+namespace emu {
+
+namespace {
+
+// From the tables of compute capabilities in the CUDA programming guide; L2 sizes are those of a
+// large chip of the family.
+const DeviceModel kModels[] = {
+    {"sm75", 75, 64, 64, 1024, 16, 6, 0, 0},     {"sm80", 80, 163, 164, 2048, 32, 40, 0, 0},
+    {"sm86", 86, 99, 100, 1536, 16, 6, 0, 0},    {"sm89", 89, 99, 100, 1536, 24, 72, 0, 0},
+    {"sm90", 90, 227, 228, 2048, 32, 50, 8, 16}, {"sm100", 100, 227, 228, 2048, 32, 126, 8, 16},
+    {"sm120", 120, 99, 100, 1536, 24, 96, 8, 8},
+};
+
+constexpr int kDefaultMultiprocessors = 4;
+
+const DeviceModel *find_model(const char *name) {
+  for (const DeviceModel &model : kModels) {
+    if (strcmp(model.name, name) == 0) return &model;
+  }
+  fail("emulator", "there is no device '%s'", name);
+}
+
+struct Machine {
+  const DeviceModel *model;
+  int multiprocessors = kDefaultMultiprocessors;
+  int devices = 1;
+};
+
+Machine &machine() {
+  static Machine emulated = [] {
+    const char *name = getenv("CUBN_EMU_DEVICE");
+    Machine initial = {};
+    initial.model = find_model(name != nullptr && *name != '\0' ? name : "sm90");
+    return initial;
+  }();
+  return emulated;
+}
+
+thread_local int chosen_device;
+
+bool is_device(int device) {
+  return device >= 0 && device < machine().devices;
+}
+
+bool get_attribute(cudaDeviceAttr attribute, int *value) {
+  const DeviceModel &model = device_model();
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount:
+      *value = multiprocessor_count();
+      break;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = model.compute_capability / 10;
+      break;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = model.compute_capability % 10;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
+      *value = model.shared_optin_kib << 10;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
+      *value = model.shared_kib << 10;
+      break;
+    case cudaDevAttrReservedSharedMemoryPerBlock:
+      *value = 1 << 10;
+      break;
+    case cudaDevAttrMaxSharedMemoryPerBlock:
+      *value = 48 << 10;
+      break;
+    case cudaDevAttrMaxThreadsPerMultiProcessor:
+      *value = model.threads;
+      break;
+    case cudaDevAttrMaxBlocksPerMultiprocessor:
+      *value = model.blocks;
+      break;
+    case cudaDevAttrMaxThreadsPerBlock:
+      *value = 1024;
+      break;
+    case cudaDevAttrMaxBlockDimX:
+      *value = 1024;
+      break;
+    case cudaDevAttrMaxBlockDimY:
+      *value = 1024;
+      break;
+    case cudaDevAttrMaxBlockDimZ:
+      *value = 64;
+      break;
+    case cudaDevAttrMaxGridDimX:
+      *value = 0x7fffffff;
+      break;
+    case cudaDevAttrMaxGridDimY:
+      *value = 65535;
+      break;
+    case cudaDevAttrMaxGridDimZ:
+      *value = 65535;
+      break;
+    case cudaDevAttrMaxRegistersPerBlock:
+      *value = 65536;
+      break;
+    case cudaDevAttrMaxRegistersPerMultiprocessor:
+      *value = 65536;
+      break;
+    case cudaDevAttrWarpSize:
+      *value = 32;
+      break;
+    case cudaDevAttrL2CacheSize:
+      *value = model.l2_mib << 20;
+      break;
+    case cudaDevAttrMaxPersistingL2CacheSize:
+      *value = model.l2_mib << 19;
+      break;
+    case cudaDevAttrCooperativeLaunch:
+      *value = 1;
+      break;
+    case cudaDevAttrClusterLaunch:
+      *value = model.portable_cluster_blocks != 0;
+      break;
+    case cudaDevAttrMemoryPoolsSupported:
+      *value = 1;
+      break;
+    case cudaDevAttrUnifiedAddressing:
+      *value = 1;
+      break;
+    case cudaDevAttrConcurrentKernels:
+      *value = 1;
+      break;
+    case cudaDevAttrEccEnabled:
+      *value = 0;
+      break;
+    case cudaDevAttrIntegrated:
+      *value = 0;
+      break;
+    case cudaDevAttrComputeMode:
+      *value = cudaComputeModeDefault;
+      break;
+    default:
+      return false;
+  }
+  return true;
+}
+
+void fill_properties(cudaDeviceProp *properties) {
+  const DeviceModel &model = device_model();
+  *properties = cudaDeviceProp{};
+  snprintf(properties->name, sizeof properties->name, "emulated %s", model.name);
+  properties->major = model.compute_capability / 10;
+  properties->minor = model.compute_capability % 10;
+  properties->multiProcessorCount = multiprocessor_count();
+  properties->totalGlobalMem = emulated_memory_bytes();
+  properties->sharedMemPerBlock = 48 << 10;
+  properties->sharedMemPerBlockOptin = static_cast<size_t>(model.shared_optin_kib) << 10;
+  properties->sharedMemPerMultiprocessor = static_cast<size_t>(model.shared_kib) << 10;
+  properties->reservedSharedMemPerBlock = 1 << 10;
+  properties->regsPerBlock = 65536;
+  properties->regsPerMultiprocessor = 65536;
+  properties->warpSize = 32;
+  properties->maxThreadsPerBlock = 1024;
+  properties->maxThreadsPerMultiProcessor = model.threads;
+  properties->maxBlocksPerMultiProcessor = model.blocks;
+  properties->l2CacheSize = model.l2_mib << 20;
+  properties->persistingL2CacheMaxSize = model.l2_mib << 19;
+  properties->cooperativeLaunch = 1;
+  properties->clusterLaunch = model.portable_cluster_blocks != 0;
+  properties->unifiedAddressing = 1;
+  properties->concurrentKernels = 1;
+  const int block_limits[] = {1024, 1024, 64};
+  const int grid_limits[] = {0x7fffffff, 65535, 65535};
+  memcpy(properties->maxThreadsDim, block_limits, sizeof block_limits);
+  memcpy(properties->maxGridSize, grid_limits, sizeof grid_limits);
+}
+
+}  // namespace
+
+const DeviceModel &device_model() {
+  return *machine().model;
+}
+
+int multiprocessor_count() {
+  return machine().multiprocessors;
+}
+
+int device_count() {
+  return machine().devices;
+}
+
+int current_device() {
+  return chosen_device;
+}
+
+size_t emulated_memory_bytes() {
+  // The trace build keeps some fifteen bytes of shadow for each one that is used.
+  static const size_t bytes = environment_number("CUBN_EMU_MEMORY_MIB", kTrace ? 1024 : 4096) << 20;
+  return bytes;
+}
+
+}  // namespace emu
+
+using namespace emu;
+
+extern "C" {
+
+void emu_set_device(const char *name, int multiprocessors) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  machine().model = find_model(name);
+  machine().multiprocessors = multiprocessors;
+}
+
+void emu_set_device_count(int count) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  machine().devices = count;
+  if (chosen_device >= count) chosen_device = 0;
+}
+
+cudaError_t cudaGetDeviceCount(int *count) {
+  *count = device_count();
+  return api_call("cudaGetDeviceCount", [] { return cudaSuccess; });
+}
+
+cudaError_t cudaGetDevice(int *device) {
+  return api_call("cudaGetDevice", [&] {
+    *device = chosen_device;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaSetDevice(int device) {
+  return api_call("cudaSetDevice", [&] {
+    if (!is_device(device)) return cudaErrorInvalidDevice;
+    chosen_device = device;
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device) {
+  return api_call("cudaDeviceGetAttribute", [&] {
+    if (!is_device(device)) return cudaErrorInvalidDevice;
+    if (!get_attribute(attribute, value)) {
+      fail("emulator", "cudaDeviceGetAttribute %d is not emulated", static_cast<int>(attribute));
+    }
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *properties, int device) {
+  return api_call("cudaGetDeviceProperties", [&] {
+    if (!is_device(device)) return cudaErrorInvalidDevice;
+    fill_properties(properties);
+    return cudaSuccess;
+  });
+}
+
+cudaError_t cudaDeviceGetStreamPriorityRange(int *least, int *greatest) {
+  return api_call("cudaDeviceGetStreamPriorityRange", [&] {
+    *least = 0;
+    *greatest = -5;
+    return cudaSuccess;
+  });
+}
+
+}  // extern "C"

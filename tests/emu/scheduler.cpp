@@ -1,0 +1,160 @@
+// Which thread runs next. The seed chooses one of five policies and the random numbers in it, so
+// that a wrong kernel meets, over a few seeds, the schedule that shows its error.
+#include <deque>
+
+#include "engine.h"
+
+uint3 threadIdx;
+uint3 blockIdx;
+dim3 blockDim;
+dim3 gridDim;
+
+namespace emu {
+
+__thread Thread *current_thread;
+Launch *current_launch;
+emu_launch_counts current_counts;
+uint32_t sync_sequence;
+
+namespace {
+
+enum class Policy {
+  kInOrder,      // one block after the other, threads in order
+  kNewestFirst,  // the thread that became runnable last; blocks from the end
+  kUniform,      // any thread
+  kStarveWarp,   // any thread, but one warp only rarely
+};
+
+constexpr unsigned kPolicyCount = 5;  // kStarveWarp has two of them
+constexpr unsigned kYieldLimit = 50000000;
+
+unsigned seed = 0;  // 0: not chosen yet
+unsigned window = 0;
+Policy policy;
+unsigned starved_warp;
+unsigned yield_count;
+uint64_t random_state = 1;
+std::deque<Thread *> run_queue;
+Fiber host_fiber;
+
+Thread *take(size_t position) {
+  Thread *thread = run_queue[position];
+  run_queue[position] = run_queue.back();
+  run_queue.pop_back();
+  return thread;
+}
+
+size_t avoid_starved_warp(size_t position) {
+  // Not for ever: a spin-wait on the starved warp must end.
+  if (random_number() % 64 == 0) return position;
+  for (int tries = 0; tries < 16 && run_queue[position]->warp == starved_warp; ++tries) {
+    position = random_number() % run_queue.size();
+  }
+  return position;
+}
+
+}  // namespace
+
+uint64_t random_number() {
+  random_state ^= random_state << 13;
+  random_state ^= random_state >> 7;
+  random_state ^= random_state << 17;
+  return random_state;
+}
+
+unsigned schedule_seed() {
+  if (seed == 0) seed = static_cast<unsigned>(environment_number("CUBN_EMU_SEED", 1));
+  return seed;
+}
+
+unsigned resident_window() {
+  if (policy == Policy::kInOrder) return 1;
+  if (window == 0) window = static_cast<unsigned>(environment_number("CUBN_EMU_WINDOW", 4));
+  return window;
+}
+
+void schedule_begin(unsigned threads_per_block) {
+  random_state = schedule_seed() * 0x9E3779B97F4A7C15ull + 0x1234567;
+  for (int i = 0; i < 8; ++i) random_number();
+  const unsigned number = schedule_seed() % kPolicyCount;
+  policy = static_cast<Policy>(number < 4 ? number : 3);
+  starved_warp = static_cast<unsigned>(random_number() % ((threads_per_block + 31) / 32));
+  yield_count = 0;
+  sync_sequence = 1;
+}
+
+bool schedule_preempts() {
+  return policy == Policy::kUniform || policy == Policy::kStarveWarp;
+}
+
+BlockOrder schedule_block_order() {
+  if (policy == Policy::kInOrder) return BlockOrder::kForward;
+  return policy == Policy::kNewestFirst ? BlockOrder::kBackward : BlockOrder::kShuffled;
+}
+
+bool any_thread_runnable() {
+  return !run_queue.empty();
+}
+
+Thread *pick_thread() {
+  if (run_queue.empty()) return nullptr;
+  if (policy == Policy::kInOrder) {
+    Thread *first = run_queue.front();
+    run_queue.pop_front();
+    return first;
+  }
+  if (policy == Policy::kNewestFirst) return take(run_queue.size() - 1);
+  const size_t position = random_number() % run_queue.size();
+  return take(policy == Policy::kUniform ? position : avoid_starved_warp(position));
+}
+
+void make_runnable(Thread *thread) {
+  thread->state = ThreadState::kRunnable;
+  run_queue.push_back(thread);
+}
+
+// A null thread is the host's own stack.
+static void switch_to(Thread *next, bool current_ends) {
+  Thread *previous = current_thread;
+  if (previous == next) return;
+  ++current_counts.fiber_switches;
+  current_thread = next;
+  switch_fiber(previous != nullptr ? previous->fiber : host_fiber,
+               next != nullptr ? next->fiber : host_fiber, current_ends);
+  if (previous != nullptr) {
+    threadIdx = previous->thread_index;
+    blockIdx = previous->block_index;
+  }
+}
+
+void switch_thread(Thread *next) {
+  switch_to(next, false);
+}
+
+void wait_here() {
+  switch_to(pick_thread(), false);
+}
+
+void leave_fiber(Thread *next) {
+  switch_to(next, true);
+  fail("emulator", "a finished thread was resumed");
+}
+
+void yield() {
+  if (current_thread == nullptr) return;
+  if (++yield_count > kYieldLimit) {
+    fail("livelock", "%u yields in one launch: a spin-wait that never ends?", yield_count);
+  }
+  run_queue.push_back(current_thread);
+  wait_here();
+}
+
+}  // namespace emu
+
+extern "C" void emu_set_seed(unsigned new_seed) {
+  emu::seed = new_seed != 0 ? new_seed : 1;
+}
+
+extern "C" void emu_set_window(unsigned blocks) {
+  emu::window = blocks != 0 ? blocks : 1;
+}

@@ -1,0 +1,69 @@
+// Private to the emulator: the trace build sees every load and store of a kernel. It checks that
+// the bytes are alive, written before, and free of races, and counts what moves.
+#pragma once
+
+#include "engine.h"
+
+namespace emu {
+
+// ---- trace_memory.cpp: one reserved range holds the device's heap, then the arenas for shared
+// memory. Each byte has flags.
+enum ByteFlag : uint8_t {
+  kByteAlive = 1,
+  kByteInitialised = 2,
+  kByteFreed = 4,  // it was alive, and was not handed out again
+};
+
+struct TraceMemory {
+  char *start = nullptr;
+  size_t heap_bytes = 0;
+  size_t total_bytes = 0;
+  uint8_t *flags = nullptr;
+};
+extern TraceMemory trace_memory;
+
+void trace_reserve_memory();
+void *trace_reserve_range(size_t size_bytes);  // zero pages that cost nothing until touched
+void *trace_heap_allocate(size_t size_bytes);  // null if it does not fit
+void trace_heap_free(void *pointer);
+char *trace_acquire_arena();
+void trace_release_arena(char *arena);
+// Changes whenever the arena at this offset goes to another block.
+uint32_t trace_arena_generation(size_t offset);
+void trace_make_live(char *start, size_t size_bytes);
+void trace_make_dead(char *start, size_t size_bytes);
+void trace_mark_initialised(const void *start, size_t size_bytes);
+// Memory outside the reserved range that kernels may touch: pinned host memory.
+bool trace_is_mapped_host_memory(const void *address);  // runtime_memory.cpp
+
+// ---- trace_races.cpp
+void trace_reset_warp_clock(Thread &thread);
+void trace_join_warp_clocks(Warp &warp, unsigned mask);
+void trace_note_fence(const Thread &thread);
+void trace_note_atomic(const Thread &thread);
+
+// An access as it is remembered: who, when, and whether as an atomic.
+struct Access {
+  uint32_t thread;  // 0: none
+  uint32_t epoch;   // of the block, and the warp clock in the low bits
+  uint32_t sequence : 31;
+  uint32_t atomic : 1;
+};
+
+bool trace_is_ordered(const Access &earlier, const Thread &now);
+Access trace_access_of(const Thread &thread, bool atomic);
+
+// ---- trace_access.cpp
+void trace_begin_launch();
+
+// Where an access happened: an instrumented instruction or a call of a device function.
+struct CodePlace {
+  void *return_address;
+  Site site;
+};
+
+enum class AccessKind { kRead, kWrite, kAtomicRead, kAtomicWrite, kAtomicUpdate };
+
+void trace_access(void *address, size_t size_bytes, AccessKind kind, CodePlace place);
+
+}  // namespace emu
