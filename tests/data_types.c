@@ -37,13 +37,14 @@ static uint16_t encode(const small_format *format, double value) {
   const int infinity = format->exponent_max << format->fraction_bits;
   if (isnan(value)) return (uint16_t)(sign | infinity | 1 << (format->fraction_bits - 1));
   if (isinf(value)) return (uint16_t)(sign | infinity);
+  if (value == 0) return (uint16_t)sign;
   int exponent;
   frexp(value, &exponent); /* |value| in [0.5, 1) * 2^exponent */
   exponent += format->exponent_bias - 1;
   if (exponent < 1) exponent = 1; /* subnormal numbers share the last bit of exponent 1 */
   /* In units of the last bit, ties to even. A carry into the next exponent comes out right, because
    * the encodings follow each other as the values do. */
-  const double units = value == 0 ? 0 : rint(fabs(value) / last_bit(format, exponent));
+  const double units = rint(fabs(value) / last_bit(format, exponent));
   if (exponent > format->exponent_max) return (uint16_t)(sign | infinity);
   const long bits = ((long)(exponent - 1) << format->fraction_bits) + (long)units;
   return (uint16_t)(sign | (bits < infinity ? (int)bits : infinity));

@@ -12,13 +12,14 @@
 /* One per file test_*.c. */
 void test_problem_line_suites(void);
 void test_oracle_suites(void);
+void test_compare_suites(void);
 void test_algorithms_suites(void);
 void test_determinism_suites(void);
 void test_large_suites(void); /* only with --large */
 
 static void (*const register_suites[])(void) = {
-    test_problem_line_suites, test_oracle_suites, test_algorithms_suites,
-    test_determinism_suites,  test_large_suites,
+    test_problem_line_suites, test_oracle_suites,      test_compare_suites,
+    test_algorithms_suites,   test_determinism_suites,
 };
 
 typedef struct main_options {
