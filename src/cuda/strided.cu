@@ -64,7 +64,7 @@ __global__ void __launch_bounds__(STRIDED_THREADS) sum_kernel(const __grid_const
   sum = add_lanes(sum, job.tiling.lanes, lane, shared);
   if (lane.sample != 0 || place.channel >= job.tiling.end_channel) return;
   if (job.tiling.splits == 1)
-    sum.template finish<Compute<T>>(job, place.channel);
+    sum.template finish<T>(job, place.channel);
   else
     *partial<Sum>(job, place.channel, place.split) = sum;
 }
@@ -72,7 +72,7 @@ __global__ void __launch_bounds__(STRIDED_THREADS) sum_kernel(const __grid_const
 // Adds the partial sums of channels that are split, or empty: there are none then.
 constexpr Lanes ADDING_LANES = {STRIDED_THREADS / 32, 32, false};
 
-template <class P, class Sum>
+template <class T, class Sum>
 __global__ void __launch_bounds__(STRIDED_THREADS) add_kernel(const __grid_constant__ Job job) {
   CUBN_SHARED(Sum, shared, [STRIDED_THREADS]);
   const Lanes lanes = ADDING_LANES;
@@ -84,7 +84,7 @@ __global__ void __launch_bounds__(STRIDED_THREADS) add_kernel(const __grid_const
     for (int split = lane.sample; split < job.tiling.splits; split += lanes.samples)
       sum.add(*partial<Sum>(job, channel, split));
   sum = add_lanes(sum, lanes, lane, shared);
-  if (lane.sample == 0 && channel < job.tiling.end_channel) sum.template finish<P>(job, channel);
+  if (lane.sample == 0 && channel < job.tiling.end_channel) sum.template finish<T>(job, channel);
 }
 
 // Computes the elements of y or dx. The inputs of a batch are read before its first output is
@@ -145,7 +145,7 @@ bool channels_are_fastest(const cubn_problem *problem) {
 Lanes choose_lanes(const cubn_problem *problem) {
   Lanes lanes;
   lanes.channels_fastest = channels_are_fastest(problem);
-  lanes.samples = lanes_for(problem->n);
+  lanes.samples = lanes_for(cubn_count(problem));
   if (lanes.channels_fastest)
     lanes.samples =
         std::min(lanes.samples, STRIDED_THREADS / lanes_for(std::min<int64_t>(problem->c, 32)));
@@ -156,16 +156,16 @@ Lanes choose_lanes(const cubn_problem *problem) {
 Tiling choose_tiling(const cubn_device *device, const cubn_problem *problem) {
   Tiling tiling = {};
   tiling.lanes = choose_lanes(problem);
-  tiling.samples = problem->n;
-  if (problem->n == 0) return tiling;
+  tiling.samples = cubn_count(problem);
+  if (tiling.samples == 0) return tiling;
   const int64_t samples = tiling.lanes.samples;
   const int64_t tiles = divide_up(problem->c, tiling.lanes.channels);
   const int64_t wanted = divide_up(
       static_cast<int64_t>(device->multiprocessor_count) * BLOCKS_PER_MULTIPROCESSOR, tiles);
-  const int64_t worthwhile = divide_up(problem->n, samples * SAMPLES_PER_THREAD);
+  const int64_t worthwhile = divide_up(tiling.samples, samples * SAMPLES_PER_THREAD);
   const int64_t splits = std::min({wanted, worthwhile, static_cast<int64_t>(SPLITS_MAX)});
-  tiling.samples_per_split = divide_up(divide_up(problem->n, splits), samples) * samples;
-  tiling.splits = static_cast<int>(divide_up(problem->n, tiling.samples_per_split));
+  tiling.samples_per_split = divide_up(divide_up(tiling.samples, splits), samples) * samples;
+  tiling.splits = static_cast<int>(divide_up(tiling.samples, tiling.samples_per_split));
   return tiling;
 }
 
@@ -200,7 +200,7 @@ template <class T, template <class> class Fold>
 cubnStatus_t sum(const cubn_device *device, const Job &job) {
   if (job.tiling.splits > 0) CUBN_TRY(launch(device, sum_kernel<T, Fold<T>>, blocks_of(job), job));
   if (job.tiling.splits == 1) return CUBN_STATUS_SUCCESS;
-  return launch(device, add_kernel<Compute<T>, typename Fold<T>::Sum>,
+  return launch(device, add_kernel<T, typename Fold<T>::Sum>,
                 divide_up(channels_of(job), ADDING_LANES.channels), job);
 }
 

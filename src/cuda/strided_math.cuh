@@ -53,15 +53,15 @@ __device__ inline double *factor(const Job &job, int which, int64_t channel) {
   return job.factors + which * slice + (channel - job.tiling.first_channel);
 }
 
-// y = gain * (x - mean) + shift
+// y = gain * (x - pivot) + shift
 struct ForwardFactors {
-  double mean, gain, shift;
+  double pivot, gain, shift;
 };
 
-// dx = gain * (dy - mean_dy - x_hat * mean_dy_x_hat), x_hat = (x - mean) * inv_std: products of
-// normalized quantities, which neither overflow nor vanish where dx does not.
+// dx = gain * (dy - shift - (x - mean) * inv_std * slope): products of normalized quantities, which
+// neither overflow nor vanish where dx does not.
 struct BackwardFactors {
-  double mean, inv_std, gain, mean_dy, mean_dy_x_hat;
+  double mean, inv_std, gain, shift, slope;
 };
 
 // 1 / sqrt(var + epsilon), 0 where there is nothing to divide by.
@@ -70,20 +70,30 @@ __device__ inline double inverse_deviation(double var, double epsilon) {
   return v == 0.0 ? 0.0 : 1.0 / sqrt(v);
 }
 
+// The mean is given relative to the pivot.
 template <class P>
-__device__ inline ForwardFactors forward_factors(const Job &job, int64_t offset, double mean,
-                                                 double inv_std) {
+__device__ inline ForwardFactors forward_factors(const Job &job, int64_t offset, double pivot,
+                                                 double mean, double inv_std) {
   const double scale = load<P>(job.args.scale, offset), bias = load<P>(job.args.bias, offset);
-  return {mean, job.args.alpha * scale * inv_std, job.args.alpha * bias};
+  const double gain = job.args.alpha * scale * inv_std;
+  return {pivot, gain, job.args.alpha * bias - mean * gain};
+}
+
+// What the values of a channel are taken relative to: its first value. Where they are close
+// together the differences are small, and a constant has none.
+template <class T>
+__device__ inline double pivot_of(const Job &job, const Offsets &channel) {
+  return load<T>(job.args.x, channel.of[CUBN_ARRAY_X]);
 }
 
 // ---- Sums ---------------------------------------------------------------------------------------
 
-// Count, mean and sum of squared differences from the mean of some values of a channel.
+// Of some values of a channel: count, mean relative to the channel's pivot, and sum of squared
+// differences from the mean.
 struct Moments {
   double count, mean, squares;
 
-  // Chan, Golub and LeVeque 1983. Equal means stay as they are: a constant is its own mean exactly.
+  // Chan, Golub and LeVeque 1983.
   __device__ void add(const Moments &other) {
     if (other.count == 0.0) return;
     if (count == 0.0) {
@@ -96,34 +106,38 @@ struct Moments {
     count = total;
   }
 
-  // The statistics. The caller's arrays are written last: they may share memory with scale and
-  // bias.
-  template <class P>
+  // The statistics. The running ones are written last: they may share memory with scale and bias.
+  template <class T>
   __device__ void finish(const Job &job, int64_t channel) const {
-    const int64_t offset = locate(job.channels, channel).of[CUBN_ARRAY_PARAM];
+    using P = Compute<T>;
+    const Offsets at = locate(job.channels, channel);
+    const int64_t offset = at.of[CUBN_ARRAY_PARAM];
+    const double pivot = pivot_of<T>(job, at);
     const double var = squares / count, inv_std = inverse_deviation(var, job.args.epsilon);
-    *factor(job, 0, channel) = mean;
     if (job.pass == CUBN_PASS_BACKWARD) {
+      *factor(job, 0, channel) = pivot + mean;
       *factor(job, 1, channel) = inv_std;
       return;
     }
-    const ForwardFactors factors = forward_factors<P>(job, offset, mean, inv_std);
+    const ForwardFactors factors = forward_factors<P>(job, offset, pivot, mean, inv_std);
+    *factor(job, 0, channel) = factors.pivot;
     *factor(job, 1, channel) = factors.gain;
     *factor(job, 2, channel) = factors.shift;
     if (job.has_saved) {
-      static_cast<P *>(job.args.saved_mean)[offset] = from_double<P>(mean);
+      static_cast<P *>(job.args.saved_mean)[offset] = from_double<P>(pivot + mean);
       static_cast<P *>(job.args.saved_inv_std)[offset] = from_double<P>(inv_std);
     }
     if (job.has_running) {
       const double old_weight = 1.0 - job.args.factor;
-      blend<P>(job.args.running_mean, offset, job.args.factor, mean, old_weight);
-      blend<P>(job.args.running_var, offset, job.args.factor,
-               squares / (count > 1.0 ? count - 1.0 : 1.0), old_weight);
+      const double unbiased_var = squares / (count > 1.0 ? count - 1.0 : 1.0);
+      blend<P>(job.args.running_mean, offset, job.args.factor, pivot + mean, old_weight);
+      blend<P>(job.args.running_var, offset, job.args.factor, unbiased_var, old_weight);
     }
   }
 };
 
-// Takes the values of one thread, relative to the first of them.
+// Takes the values of one thread. Its sums are relative to its own first value, as the channel's
+// may lie far off.
 template <class T>
 class FoldMoments {
  public:
@@ -133,28 +147,29 @@ class FoldMoments {
   };
 
   __device__ FoldMoments(const Job &job, const Offsets &channel, int64_t)
-      : x_(job.args.x), origin_(channel.of[CUBN_ARRAY_X]) {}
+      : x_(job.args.x), origin_(channel.of[CUBN_ARRAY_X]), pivot_(pivot_of<T>(job, channel)) {}
   __device__ Value load_value(const Offsets &sample) const {
     return {load<T>(x_, origin_ + sample.of[CUBN_ARRAY_X])};
   }
   __device__ void take(const Value &value) {
-    if (count_ == 0) pivot_ = value.x;
-    const double difference = value.x - pivot_;
+    const double relative = value.x - pivot_;
+    if (count_ == 0) first_ = relative;
+    const double difference = relative - first_;
     sum_ += difference;
     squares_ += difference * difference;
     ++count_;
   }
   __device__ Moments sum() const {
     if (count_ == 0) return {0.0, 0.0, 0.0};
-    const double count = static_cast<double>(count_), shift = sum_ / count;
-    const double squares = squares_ - sum_ * shift;
-    return {count, pivot_ + shift, squares < 0.0 ? 0.0 : squares};
+    const double count = static_cast<double>(count_), mean = sum_ / count;
+    const double squares = squares_ - sum_ * mean;
+    return {count, first_ + mean, squares < 0.0 ? 0.0 : squares};
   }
 
  private:
   const void *x_;
   int64_t origin_, count_ = 0;
-  double pivot_ = 0.0, sum_ = 0.0, squares_ = 0.0;
+  double pivot_, first_ = 0.0, sum_ = 0.0, squares_ = 0.0;
 };
 
 // Sums of dy, of dy * x_hat and of x - mean over some values of a channel.
@@ -168,7 +183,7 @@ struct Gradients {
   }
 
   // The gradients of the parameters, and the factors of dx; these do not exist for an empty tensor.
-  template <class P>
+  template <class T>
   __device__ void finish(const Job &job, int64_t channel) const;
 };
 
@@ -185,26 +200,27 @@ __device__ inline Statistics backward_statistics(const Job &job, int64_t channel
           load<P>(job.args.saved_inv_std, param_offset)};
 }
 
-template <class P>
+template <class T>
 __device__ void Gradients::finish(const Job &job, int64_t channel) const {
+  using P = Compute<T>;
   const int64_t offset = locate(job.channels, channel).of[CUBN_ARRAY_PARAM];
   double dscale = dy_x_hat;
   if (job.tiling.samples > 0) {
-    Statistics statistics = backward_statistics<P>(job, channel, offset);
-    const double count = static_cast<double>(job.tiling.samples), error = residual / count;
-    // A saved mean that is this close to the mean of x is that mean, rounded to P. One that is
-    // further away is the caller's own choice.
-    const double roundoff = sizeof(P) == sizeof(double) ? 0x1p-52 : 0x1p-23;
-    if (job.has_saved && fabs(error) <= roundoff * fabs(statistics.mean)) {
-      dscale -= dy * (error * statistics.inv_std);
-      statistics.mean += error;
-    }
+    const Statistics statistics = backward_statistics<P>(job, channel, offset);
+    const double count = static_cast<double>(job.tiling.samples), residue = residual / count;
+    // A mean that is this close to the mean of x is that mean, rounded: x_hat is smaller by
+    // `error`. One that is further away is the caller's own choice.
+    const double roundoff = job.has_saved && sizeof(P) == sizeof(float) ? 0x1p-23 : 0x1p-52;
+    const bool is_rounding = fabs(residue) <= roundoff * fabs(statistics.mean);
+    const double error = is_rounding ? residue * statistics.inv_std : 0.0;
+    dscale -= dy * error;
+    const double slope = dscale / count;
     *factor(job, 0, channel) = statistics.mean;
     *factor(job, 1, channel) = statistics.inv_std;
     *factor(job, 2, channel) =
         job.args.alpha * load<P>(job.args.scale, offset) * statistics.inv_std;
-    *factor(job, 3, channel) = dy / count;
-    *factor(job, 4, channel) = dscale / count;
+    *factor(job, 3, channel) = dy / count - error * slope;
+    *factor(job, 4, channel) = slope;
   }
   blend<P>(job.args.dscale, offset, job.args.param_alpha, dscale, job.args.param_beta);
   blend<P>(job.args.dbias, offset, job.args.param_alpha, dy, job.args.param_beta);
@@ -251,7 +267,7 @@ class ForwardElement {
       : job_(job), origin_(channel), factors_(read_factors(job, channel, index)) {}
   __device__ double compute(const Offsets &sample) const {
     const double x = load<T>(job_.args.x, origin_.of[CUBN_ARRAY_X] + sample.of[CUBN_ARRAY_X]);
-    return (x - factors_.mean) * factors_.gain + factors_.shift;
+    return (x - factors_.pivot) * factors_.gain + factors_.shift;
   }
 
  private:
@@ -262,7 +278,7 @@ class ForwardElement {
       return {*factor(job, 0, index), *factor(job, 1, index), *factor(job, 2, index)};
     const int64_t offset = channel.of[CUBN_ARRAY_PARAM];
     const double var = load<Compute<T>>(job.args.var, offset);
-    return forward_factors<Compute<T>>(job, offset, load<Compute<T>>(job.args.mean, offset),
+    return forward_factors<Compute<T>>(job, offset, load<Compute<T>>(job.args.mean, offset), 0.0,
                                        inverse_deviation(var, job.args.epsilon));
   }
 
@@ -283,7 +299,7 @@ class BackwardElement {
     const double x = load<T>(job_.args.x, origin_.of[CUBN_ARRAY_X] + sample.of[CUBN_ARRAY_X]);
     const double dy = load<T>(job_.args.dy, origin_.of[CUBN_ARRAY_DY] + sample.of[CUBN_ARRAY_DY]);
     const double x_hat = (x - factors_.mean) * factors_.inv_std;
-    return factors_.gain * (dy - factors_.mean_dy - x_hat * factors_.mean_dy_x_hat);
+    return factors_.gain * (dy - factors_.shift - x_hat * factors_.slope);
   }
 
  private:
