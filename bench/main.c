@@ -22,6 +22,14 @@ static int list_peers(const bench_options *options) {
   return EXIT_GOOD;
 }
 
+static void print_list(const bench_list *list) {
+  for (int i = 0; i < list->count; ++i) {
+    char text[160];
+    line_format(&list->items[i].problem, text, sizeof text);
+    printf("%dx %s\n", list->items[i].count, text);
+  }
+}
+
 static void open_peers(bench_session *session) {
   char reason[320] = "no memory";
   if (!session->timer->asynchronous) {
@@ -69,34 +77,33 @@ static void close_session(bench_session *session) {
   cubnDestroy(session->handle);
 }
 
-static int write_files(const bench_session *session, const bench_row *rows, int count) {
-  const char *csv = session->options->csv, *json = session->options->json;
-  if (csv && !report_csv(csv, session, rows, count)) return usage_error(csv, "cannot be written");
-  if (json && !report_json(json, session, rows, count))
-    return usage_error(json, "cannot be written");
-  return EXIT_GOOD;
-}
-
 static int run(bench_session *session, const bench_list *list) {
   const bench_options *options = session->options;
   bench_row *rows = calloc((size_t)list->count, sizeof *rows);
   if (!rows) return usage_error("memory", "none for the results");
+  FILE *csv = options->csv ? report_csv_open(options->csv) : NULL;
   if (options->algo)
     snprintf(session->handle->forced_algo, sizeof session->handle->forced_algo, "%s",
              options->algo);
   if (options->peers) open_peers(session);
   session->copy_bandwidth = bench_copy_bandwidth(session->timer);
   report_header(session);
-  bool failed = false;
+  bool failed = false, written = csv || !options->csv;
   for (int i = 0; i < list->count; ++i) {
     bench_row_time(session, &list->items[i], &rows[i]);
     report_row(session, &rows[i]);
+    if (csv) report_csv_row(csv, session, &rows[i]);
     for (int k = 0; k < rows[i].entry_count; ++k) failed = failed || rows[i].entries[k].failed;
   }
   report_summary(session, rows, list->count);
-  const int result = write_files(session, rows, list->count);
+  if (csv) written = report_close(csv);
+  if (!written) usage_error(options->csv, "cannot be written");
+  if (options->json && !report_json(options->json, session, rows, list->count)) {
+    usage_error(options->json, "cannot be written");
+    written = false;
+  }
   free(rows);
-  return failed ? EXIT_FAILED : result;
+  return failed || !written ? EXIT_FAILED : EXIT_GOOD;
 }
 
 int main(int argc, char **argv) {
@@ -113,6 +120,11 @@ int main(int argc, char **argv) {
   if (options.algo && !cubn_algo_exists(options.algo))
     return usage_error(options.algo, "no algorithm has this name");
   wrong = bench_list_build(&options, &list);
+  if (!wrong && options.list) {
+    print_list(&list);
+    bench_list_free(&list);
+    return EXIT_GOOD;
+  }
   bench_session session = {.options = &options};
   int result = wrong ? usage_error("problems", wrong) : EXIT_GOOD;
   if (!wrong && open_session(&session)) {

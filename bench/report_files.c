@@ -8,10 +8,13 @@
 
 #include "report.h"
 
-#define FIELDS 18
+static const char *const field_names[] = {
+    "device",     "implementation", "algorithm", "problem",   "count",       "warm",
+    "median_us",  "min_us",         "iqr_us",    "repeats",   "floor_bytes", "gb_per_s",
+    "over_floor", "copy_share",     "host_us",   "max_error", "checked",     "note"};
+#define FIELDS ((int)(sizeof field_names / sizeof *field_names))
 
 typedef struct field {
-  const char *name;
   const char *text; /* NULL: a number */
   double number;    /* NAN: unknown */
   int digits;       /* significant ones */
@@ -21,31 +24,33 @@ static double known(bool is_known, double value) {
   return is_known ? value : (double)NAN;
 }
 
+/* In the order of field_names. */
 static void make_fields(const bench_session *session, const bench_row *row,
-                        const bench_entry *entry, field fields[FIELDS]) {
+                        const bench_entry *entry, field *fields) {
   const bool timed = entry->times.repeats > 0 && entry->times.median > 0;
   const double median = known(timed, entry->times.median);
   const field all[] = {
-      {"device", session->timer->device, 0, 0},
-      {"implementation", entry->implementation, 0, 0},
-      {"algorithm", entry->algorithm, 0, 0},
-      {"problem", row->problem, 0, 0},
-      {"count", NULL, row->count, 9},
-      {"warm", NULL, session->options->warm, 1},
-      {"median_us", NULL, 1e6 * median, 6},
-      {"min_us", NULL, known(timed, 1e6 * entry->times.min), 6},
-      {"iqr_us", NULL, known(timed, 1e6 * entry->times.spread), 4},
-      {"repeats", NULL, entry->times.repeats, 9},
-      {"floor_bytes", NULL, row->floor_bytes, 17},
-      {"gb_per_s", NULL, 1e-9 * row->floor_bytes / median, 5},
-      {"over_floor", NULL, known(timed, bench_over_floor(session, row, entry)), 4},
-      {"copy_share", NULL, known(timed, bench_copy_share(row, entry)), 4},
-      {"host_us", NULL, known(entry->host_seconds > 0, 1e6 * entry->host_seconds), 4},
-      {"max_error", NULL, entry->error, 4},
-      {"checked", row->checked, 0, 0},
-      {"note", entry->note ? entry->note : "", 0, 0},
+      {session->timer->device, 0, 0},
+      {entry->implementation, 0, 0},
+      {entry->algorithm, 0, 0},
+      {row->problem, 0, 0},
+      {NULL, row->count, 9},
+      {NULL, session->options->warm, 1},
+      {NULL, 1e6 * median, 6},
+      {NULL, known(timed, 1e6 * entry->times.min), 6},
+      {NULL, known(timed, 1e6 * entry->times.spread), 4},
+      {NULL, entry->times.repeats, 9},
+      {NULL, row->floor_bytes, 17},
+      {NULL, 1e-9 * row->floor_bytes / median, 5},
+      {NULL, known(timed, bench_over_floor(session, row, entry)), 4},
+      {NULL, known(timed, bench_copy_share(row, entry)), 4},
+      {NULL, known(entry->host_seconds > 0, 1e6 * entry->host_seconds), 4},
+      {NULL, entry->error, 4},
+      {row->checked, 0, 0},
+      {entry->note ? entry->note : "", 0, 0},
   };
-  _Static_assert(sizeof all / sizeof *all == FIELDS, "number of fields");
+  _Static_assert(sizeof all / sizeof *all == sizeof field_names / sizeof *field_names,
+                 "a name for every field");
   memcpy(fields, all, sizeof all);
 }
 
@@ -59,12 +64,12 @@ static void write_text(FILE *file, const char *text, char escape) {
   fputc('"', file);
 }
 
-static bool finish(FILE *file) {
+bool report_close(FILE *file) {
   const bool good = !ferror(file);
   return fclose(file) == 0 && good;
 }
 
-static void write_csv_record(FILE *file, const field fields[FIELDS]) {
+static void write_csv_record(FILE *file, const field *fields) {
   for (int f = 0; f < FIELDS; ++f) {
     if (fields[f].text)
       write_text(file, fields[f].text, '"');
@@ -74,19 +79,21 @@ static void write_csv_record(FILE *file, const field fields[FIELDS]) {
   }
 }
 
-bool report_csv(const char *path, const bench_session *session, const bench_row *rows, int count) {
+FILE *report_csv_open(const char *path) {
   FILE *file = fopen(path, "w");
-  if (!file) return false;
-  for (int i = 0; i < count; ++i) {
-    for (int k = 0; k < rows[i].entry_count; ++k) {
-      field fields[FIELDS];
-      make_fields(session, &rows[i], &rows[i].entries[k], fields);
-      for (int f = 0; f < FIELDS && i == 0 && k == 0; ++f)
-        fprintf(file, "%s%s", fields[f].name, f + 1 < FIELDS ? "," : "\n");
-      write_csv_record(file, fields);
-    }
+  if (!file) return NULL;
+  for (int f = 0; f < FIELDS; ++f)
+    fprintf(file, "%s%s", field_names[f], f + 1 < FIELDS ? "," : "\n");
+  return file;
+}
+
+void report_csv_row(FILE *file, const bench_session *session, const bench_row *row) {
+  for (int k = 0; k < row->entry_count; ++k) {
+    field fields[FIELDS];
+    make_fields(session, row, &row->entries[k], fields);
+    write_csv_record(file, fields);
   }
-  return finish(file);
+  fflush(file);
 }
 
 static void write_json_text(FILE *file, const char *name, const char *text) {
@@ -113,9 +120,9 @@ static void write_environment(FILE *file, const bench_session *session) {
   fprintf(file, "  \"copy_gb_per_s\": %.5g,\n", 1e-9 * session->copy_bandwidth);
 }
 
-static void write_json_record(FILE *file, const field fields[FIELDS]) {
+static void write_json_record(FILE *file, const field *fields) {
   for (int f = 0; f < FIELDS; ++f) {
-    fprintf(file, "%s\"%s\": ", f ? ", " : "{", fields[f].name);
+    fprintf(file, "%s\"%s\": ", f ? ", " : "{", field_names[f]);
     if (fields[f].text)
       write_text(file, fields[f].text, '\\');
     else if (isfinite(fields[f].number))
@@ -141,5 +148,5 @@ bool report_json(const char *path, const bench_session *session, const bench_row
     }
   }
   fputs("\n  ]\n}\n", file);
-  return finish(file);
+  return report_close(file);
 }

@@ -49,6 +49,16 @@ const char *bench_suite_names(void) {
   return "resnet50, fc, odd, small";
 }
 
+/* Takes a count like "6x " off the front of a line. */
+static const char *read_count(const char *text, int *count) {
+  char *end;
+  const long value = strtol(text, &end, 10);
+  if (end == text || *end != 'x' || value < 1 || value > 1000000) return text;
+  *count = (int)value;
+  return end + 1;
+}
+
+/* Adds a line; `count` is for lines that begin with none. */
 static const char *add_line(bench_list *list, const char *text, int count) {
   if (list->count == list->capacity) {
     const int capacity = list->capacity ? 2 * list->capacity : 64;
@@ -58,7 +68,7 @@ static const char *add_line(bench_list *list, const char *text, int count) {
     list->capacity = capacity;
   }
   bench_item *item = &list->items[list->count];
-  const char *wrong = line_parse(text, &item->problem);
+  const char *wrong = line_parse(read_count(text, &count), &item->problem);
   if (wrong) {
     fprintf(stderr, "cubn-bench: problem line \"%s\"\n", text);
     return wrong;

@@ -1,0 +1,194 @@
+#!/usr/bin/env bash
+# Everything that only a machine with a GPU can show, in one run that needs no network:
+#
+#   scripts/gpu_check.sh OUT
+#
+# builds for the GPU that is there, runs all suites on it, CUDA's checkers over the smoke list, the
+# emulator's own kernels on the real device, the demo, and the benchmark with its peers. Never stops
+# at a failure; steps come in the order of their value, and what does not fit into CHECK_SECONDS
+# (default 530) is skipped. Writes into OUT:
+#   summary.txt      one line per step: ok, failed or skipped, with its seconds
+#   log.txt          what the steps printed
+#   environment.txt  GPU, driver, CUDA, compilers, commit, clocks before and after
+#   bench.txt, bench.csv   the benchmark's tables and records; torch.csv if PyTorch is there
+# The exit status is 0 if no step failed.
+#
+# Environment: CUDA_HOME, CUNIT_PREFIX (folder of CUnit, see the Makefile), CUDNN_LIB (libcudnn.so or
+# its folder), BUILD (default build), CHECK_SECONDS, CHECK_JOBS (compilers at once, default: all
+# cores).
+set -uo pipefail
+
+if [ $# -ne 1 ] || [ "${1#-}" != "$1" ]; then
+  echo "usage: scripts/gpu_check.sh OUT" >&2
+  exit 2
+fi
+mkdir -p "$1" || exit 2
+out=$(cd "$1" && pwd)
+cd "$(dirname "$0")/.." || exit 2
+
+build=${BUILD:-build}
+seconds_total=${CHECK_SECONDS:-530}
+jobs=${CHECK_JOBS:-$(nproc)}
+summary=$out/summary.txt log=$out/log.txt environment=$out/environment.txt
+parts=$build/gpu-check
+failures=0
+rm -rf "$parts"
+mkdir -p "$parts"
+: >"$summary"
+: >"$log"
+: >"$out/bench.txt"
+if [ -n "${CUDA_HOME:-}" ]; then PATH=$PATH:$CUDA_HOME/bin; fi
+
+# ---- what is there: missing[NAME] says why steps that need NAME are skipped
+declare -A missing
+
+find_tools() {
+  if ! nvidia-smi -L 2>/dev/null | grep -q GPU && ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
+    missing[gpu]="no GPU"
+  fi
+  command -v nvcc >/dev/null || missing[nvcc]="no nvcc on PATH or in CUDA_HOME"
+  sanitizer=$(command -v compute-sanitizer || echo "${CUDA_HOME:-/usr/local/cuda}/compute-sanitizer/compute-sanitizer")
+  [ -x "$sanitizer" ] || missing[sanitizer]="no compute-sanitizer on PATH or in CUDA_HOME"
+  python3 -c 'import torch' 2>/dev/null || missing[torch]="no PyTorch"
+  make -n emu-selftest-gpu >/dev/null 2>&1 || missing[emu-selftest-gpu]="no such target"
+  # cuDNN often comes as a Python package, which the dynamic linker does not search.
+  if [ -z "${CUDNN_LIB:-}" ]; then
+    CUDNN_LIB=$(python3 -c 'import nvidia.cudnn as p; print(list(p.__path__)[0] + "/lib")' 2>/dev/null)
+    if [ -n "$CUDNN_LIB" ]; then export CUDNN_LIB; else unset CUDNN_LIB; fi
+  fi
+}
+
+describe_clocks() {
+  echo "== clocks and temperature, $1"
+  nvidia-smi --query-gpu=clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,temperature.gpu \
+    --format=csv 2>&1 || echo "nvidia-smi: not found"
+}
+
+describe_machine() {
+  echo "== commit"
+  git log -1 --format='%h %cs %s' 2>/dev/null || echo "not a git checkout"
+  git status --short 2>/dev/null | head -20
+  echo "== date"
+  date -u +%Y-%m-%dT%H:%M:%SZ
+  echo "== GPU and driver"
+  nvidia-smi 2>&1 || echo "nvidia-smi: not found"
+  echo "== tools"
+  nvcc --version 2>/dev/null | tail -2 || echo "nvcc: not found"
+  "${CC:-gcc}" --version 2>/dev/null | head -1
+  echo "compute-sanitizer: ${missing[sanitizer]:-$sanitizer}"
+  echo "cuDNN: ${CUDNN_LIB:-as the dynamic linker finds it}"
+  echo "== CPU"
+  grep -m1 'model name' /proc/cpuinfo
+  echo "$(nproc) processors, $(awk '/MemTotal/ {print int($2 / 1048576)}' /proc/meminfo) GiB of memory"
+  describe_clocks "before"
+}
+
+# ---- steps
+report() { # RESULT NAME SECONDS [REASON]
+  printf '%-8s %-26s %4s s  %s\n' "$1" "$2" "$3" "${4:-}" | sed 's/ *$//' | tee -a "$summary"
+}
+
+# step NAME LIMIT NEEDS COMMAND...: runs the command for at most LIMIT seconds, unless one of the NEEDS
+# is missing: a name of find_tools, or a file. The command's output goes to the log.
+step() {
+  local name=$1 limit=$2 needs=$3 need left begin status reason=""
+  shift 3
+  for need in $needs; do
+    case $need in
+      */*) [ -e "$need" ] || reason=${reason:-"$need was not built"} ;;
+      *) reason=${reason:-${missing[$need]:-}} ;;
+    esac
+  done
+  left=$((seconds_total - SECONDS))
+  if [ -z "$reason" ] && [ "$left" -lt 5 ]; then reason="no time left"; fi
+  if [ -n "$reason" ]; then
+    report skipped "$name" 0 "$reason"
+    return
+  fi
+  if [ "$limit" -gt "$left" ]; then limit=$left; fi
+  begin=$SECONDS
+  printf '\n==== %s: %s\n' "$name" "$*" >>"$log"
+  timeout --kill-after=5 "$limit" "$@" >>"$log" 2>&1 </dev/null
+  status=$?
+  case $status in
+    0) report ok "$name" $((SECONDS - begin)) ;;
+    124 | 137) report failed "$name" $((SECONDS - begin)) "not finished after $limit s" ;;
+    *) report failed "$name" $((SECONDS - begin)) "exit status $status" ;;
+  esac
+  if [ "$status" -ne 0 ]; then failures=$((failures + 1)); fi
+}
+
+# bench NAME LIMIT ARGUMENTS...: a run of the benchmark on the GPU with its peers.
+bench() {
+  local name=$1 limit=$2
+  shift 2
+  local begin
+  begin=$(stat -c %s "$log")
+  step "bench $name" "$limit" "gpu nvcc $build/cubn-bench" "$build/cubn-bench" \
+    --device cuda --peers --csv "$parts/${name// /-}.csv" "$@"
+  tail -c "+$((begin + 1))" "$log" >>"$out/bench.txt"
+}
+
+check() { # a checker of CUDA over the smoke list; errors that tests provoke in the runtime are theirs
+  local tool=$1 limit=$2
+  shift 2
+  step "$tool" "$limit" "gpu nvcc sanitizer $build/tests/cubn-tests" "$sanitizer" --tool "$tool" \
+    --error-exitcode 9 "$@" "$build/tests/cubn-tests" --device cuda --cases smoke
+}
+
+make_target() { # NAME LIMIT TARGET...
+  local name=$1 limit=$2
+  shift 2
+  step "$name" "$limit" "" make -j"$jobs" BUILD="$build" "$@"
+}
+
+merge_csv() { # one header, then the records of all runs
+  local file first=1
+  for file in "$parts"/*.csv; do
+    [ -e "$file" ] || continue
+    if [ "$first" = 1 ]; then cat "$file"; else tail -n +2 "$file"; fi
+    first=0
+  done
+}
+
+find_tools
+describe_machine >"$environment" 2>&1
+
+make_target "build library" 240 lib
+make_target "build tests" 150 "$build/tests/cubn-tests"
+make_target "build benchmark" 60 "$build/cubn-bench"
+step "tests cuda smoke" 90 "gpu nvcc $build/tests/cubn-tests" \
+  "$build/tests/cubn-tests" --device cuda --cases smoke
+bench "resnet50 b32 f16 nhwc" 40 --suite resnet50 --batch 32 --type f16 --layout nhwc --seconds 0.2
+bench "resnet50 b32 f16 nchw" 40 --suite resnet50 --batch 32 --type f16 --layout nchw --seconds 0.2
+bench "resnet50 b256 f16 nhwc" 60 --suite resnet50 --batch 256 --type f16 --layout nhwc --seconds 0.2
+bench "resnet50 b256 f16 nchw" 60 --suite resnet50 --batch 256 --type f16 --layout nchw --seconds 0.2
+check memcheck 60 --report-api-errors no
+bench "small f32" 20 --suite small --type f32 --seconds 0.1
+bench "fc f16" 20 --suite fc --type f16 --seconds 0.1
+bench "odd f16" 30 --suite odd --type f16 --seconds 0.1
+check racecheck 60
+step "tests cuda all" 120 "gpu nvcc $build/tests/cubn-tests" \
+  "$build/tests/cubn-tests" --device cuda --cases all
+bench "resnet50 b32 f32 nchw" 40 --suite resnet50 --batch 32 --type f32 --layout nchw --seconds 0.2
+make_target "build examples" 90 examples
+step "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
+check synccheck 40
+check initcheck 40 --report-api-errors no
+step "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu
+"$build/cubn-bench" --suite resnet50 --batch 32 --type f16 --layout nhwc --list >"$parts/lines.txt" \
+  2>/dev/null
+step "torch resnet50 b32 f16" 60 "gpu torch $build/cubn-bench" bench/peers/torch_bn.py \
+  --device cuda --seconds 0.2 --csv "$out/torch.csv" "$parts/lines.txt"
+step "tests cpu" 90 "$build/tests/cubn-tests" "$build/tests/cubn-tests" --device cpu --cases all
+bench "odd f32 nhwc" 30 --suite odd --type f32 --layout nhwc --seconds 0.1
+bench "resnet50 b256 f32 nchw" 60 --suite resnet50 --batch 256 --type f32 --layout nchw --seconds 0.2
+
+merge_csv >"$out/bench.csv"
+describe_clocks "after" >>"$environment" 2>&1
+if [ "$failures" -eq 0 ]; then
+  echo "no step failed ($SECONDS s)" | tee -a "$summary"
+else
+  echo "$failures steps failed ($SECONDS s), see $log" | tee -a "$summary"
+  exit 1
+fi
