@@ -1,0 +1,122 @@
+/* The CPU backend: device, memory, and the tables of its algorithms. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/algos.h"
+#include "cpu/device.h"
+#include "host/backend.h"
+#include "host/check.h"
+
+enum { ALIGNMENT = 256, THREADS_MAX = 1024 };
+
+/* CUBN_THREADS, or 0 if it is not set. */
+static cubnStatus_t read_threads(int *threads) {
+  const char *text = getenv("CUBN_THREADS");
+  *threads = 0;
+  if (text == NULL) return CUBN_STATUS_SUCCESS;
+  char *end;
+  errno = 0;
+  const long value = strtol(text, &end, 10);
+  CUBN_REQUIRE(end != text && *end == '\0' && errno == 0 && value >= 1 && value <= THREADS_MAX,
+               "cubnCreate", "CUBN_THREADS is \"%s\", must be a number from 1 to %d", text,
+               THREADS_MAX);
+  *threads = (int)value;
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t cpu_allocate(cubn_device *device, size_t bytes, void **pointer) {
+  (void)device;
+  *pointer = NULL;
+  if (bytes == 0) return CUBN_STATUS_SUCCESS;
+  if (bytes <= SIZE_MAX - ALIGNMENT)
+    *pointer = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  if (*pointer == NULL)
+    return cubn_fail(CUBN_STATUS_DEVICE_ALLOCATION_FAILED, "cubnCreateBuffer",
+                     "no memory for bytes = %zu on the CPU", bytes);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static void cpu_release(cubn_device *device, void *pointer) {
+  (void)device;
+  free(pointer);
+}
+
+static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
+  if (ordinal > 0)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cubnCreate", "there is no CPU device %d", ordinal);
+  int threads;
+  CUBN_TRY(read_threads(&threads));
+  cubn_device *opened = malloc(sizeof *opened);
+  void *workspace = aligned_alloc(ALIGNMENT, CUBN_CPU_WORKSPACE_BYTES);
+  if (opened == NULL || workspace == NULL) {
+    free(opened);
+    free(workspace);
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cubnCreate",
+                     "no memory for the CPU device (%zu bytes)",
+                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES);
+  }
+  *opened = (cubn_device){threads, workspace};
+  *device = opened;
+  return CUBN_STATUS_SUCCESS;
+}
+
+static void cpu_close(cubn_device *device) {
+  free(device->workspace);
+  free(device);
+}
+
+static int cpu_ordinal(const cubn_device *device) {
+  (void)device;
+  return 0;
+}
+
+static cubnStatus_t cpu_set_stream(cubn_device *device, cubnStream_t stream) {
+  (void)device;
+  CUBN_REQUIRE(stream == NULL, "cubnSetStream", "stream is %p, must be NULL on a CPU handle",
+               (void *)stream);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t cpu_synchronize(cubn_device *device) {
+  (void)device;
+  return CUBN_STATUS_SUCCESS;
+}
+
+static void *cpu_workspace(cubn_device *device, size_t *bytes) {
+  *bytes = CUBN_CPU_WORKSPACE_BYTES;
+  return device->workspace;
+}
+
+static cubnStatus_t cpu_copy(cubn_device *device, void *to, const void *from, size_t bytes) {
+  (void)device;
+  if (bytes > 0) memcpy(to, from, bytes);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t cpu_fill(cubn_device *device, void *pointer, int value, size_t bytes) {
+  (void)device;
+  if (bytes > 0) memset(pointer, value, bytes);
+  return CUBN_STATUS_SUCCESS;
+}
+
+/* Every algorithm does every pass. */
+static const cubn_algo *const algos[] = {&cubn_cpu_rows, &cubn_cpu_columns, &cubn_cpu_strided,
+                                         NULL};
+
+const cubn_backend cubn_cpu_backend = {
+    .name = "cpu",
+    .type = CUBN_DEVICE_CPU,
+    .open = cpu_open,
+    .close = cpu_close,
+    .ordinal = cpu_ordinal,
+    .set_stream = cpu_set_stream,
+    .synchronize = cpu_synchronize,
+    .workspace = cpu_workspace,
+    .allocate = cpu_allocate,
+    .release = cpu_release,
+    .upload = cpu_copy,
+    .download = cpu_copy,
+    .fill = cpu_fill,
+    .algos = {algos, algos, algos},
+};

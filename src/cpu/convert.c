@@ -1,0 +1,194 @@
+/* Conversions of elements. The 16-bit formats are converted with integer arithmetic and selections
+ * only, so that the loops vectorize on every instruction set; subnormals, infinity and NaN are
+ * kept. A double is rounded to 16 bits directly: by way of float it would be rounded twice. */
+#include "cpu/convert.h"
+
+#include <string.h>
+
+#include "cpu/vector.h"
+
+CUBN_INLINED float float_of_bits(uint32_t bits) {
+  float value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+CUBN_INLINED double double_of_bits(uint64_t bits) {
+  double value;
+  memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+CUBN_INLINED uint64_t bits_of_double(double value) {
+  uint64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+CUBN_INLINED uint32_t bits_of_float(float value) {
+  uint32_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  return bits;
+}
+
+/* Selection by mask: gcc does not vectorize a ?: between floating-point expressions. */
+CUBN_INLINED uint32_t select(bool condition, uint32_t yes, uint32_t no) {
+  const uint32_t mask = 0u - (uint32_t)condition;
+  return (yes & mask) | (no & ~mask);
+}
+
+CUBN_INLINED double double_of_f16(uint16_t half) {
+  const uint32_t magnitude = half & 0x7fffu;
+  const uint32_t sign = (uint32_t)(half & 0x8000u) << 16;
+  /* Exponents differ by 127 - 15 = 112; subnormals are multiples of 2^-24. */
+  const uint32_t normal = (magnitude << 13) + (112u << 23);
+  const uint32_t subnormal = bits_of_float((float)(int32_t)magnitude * 0x1p-24f);
+  const uint32_t special = (magnitude << 13) | 0x7f800000u;
+  const uint32_t finite = select(magnitude < 0x400u, subnormal, normal);
+  return (double)float_of_bits(sign | select(magnitude < 0x7c00u, finite, special));
+}
+
+CUBN_INLINED double double_of_bf16(uint16_t bfloat) {
+  return (double)float_of_bits((uint32_t)bfloat << 16);
+}
+
+/* Rounds to a 16-bit format with this many fraction bits and this exponent bias. Works on the upper
+ * half of the double, twice as many to an instruction; the lower half only breaks ties. */
+CUBN_INLINED uint16_t narrow(double value, int fraction_bits, int bias) {
+  const uint64_t bits = bits_of_double(value);
+  const uint32_t upper = (uint32_t)(bits >> 32), lower = (uint32_t)bits;
+  const uint32_t sticky = (lower | (0u - lower)) >> 31;
+  const uint32_t magnitude = (upper & 0x7fffffffu) | sticky;
+  /* Normal: rounds the bits to nearest even, then corrects the exponent's bias. */
+  const int dropped = 20 - fraction_bits;
+  const uint32_t odd = (magnitude >> dropped) & 1u;
+  const uint32_t rounded = (magnitude + ((1u << (dropped - 1)) - 1u) + odd) >> dropped;
+  const uint32_t normal = rounded - ((uint32_t)(1023 - bias) << fraction_bits);
+  /* Subnormal: adding a number whose last bit is the format's least unit rounds to that unit. */
+  const uint32_t least_normal = (uint32_t)(1024 - bias) << 20;
+  const double anchor = double_of_bits((uint64_t)(1024 - bias - fraction_bits + 52) << 52);
+  const double positive = double_of_bits(bits & 0x7fffffffffffffffu);
+  const uint32_t subnormal = (uint32_t)bits_of_double(positive + anchor);
+  /* From half a unit above the largest finite number on: infinity; behind double's infinity: NaN.
+   */
+  const uint32_t infinity = ((1u << (15 - fraction_bits)) - 1u) << fraction_bits;
+  const uint32_t nan = infinity | 1u << (fraction_bits - 1);
+  const uint32_t overflow = ((uint32_t)(1023 + bias + 1) << 20) - (1u << (dropped - 1));
+  uint32_t result = select((int32_t)magnitude < (int32_t)least_normal, subnormal, normal);
+  result = select((int32_t)magnitude < (int32_t)overflow, result, infinity);
+  result = select((int32_t)magnitude > INT32_C(0x7ff00000), nan, result);
+  return (uint16_t)(result | (upper >> 16 & 0x8000u));
+}
+
+CUBN_INLINED uint16_t f16_of_double(double value) {
+  return narrow(value, 10, 15);
+}
+
+CUBN_INLINED uint16_t bf16_of_double(double value) {
+  return narrow(value, 7, 127);
+}
+
+/* Each loop stands twice, because packed elements vectorize and others do not. */
+
+CUBN_CLONES static void load_f64(const void *from, int64_t stride, int64_t count, double *to) {
+  const double *values = from;
+  if (stride == 1) {
+    memcpy(to, values, (size_t)count * sizeof *to);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] = values[i * stride];
+}
+
+CUBN_CLONES static void store_f64(const double *from, int64_t stride, int64_t count, void *to) {
+  double *values = to;
+  if (stride == 1) {
+    memcpy(values, from, (size_t)count * sizeof *values);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) values[i * stride] = from[i];
+}
+
+CUBN_CLONES static void load_f32(const void *from, int64_t stride, int64_t count,
+                                 double *restrict to) {
+  const float *restrict values = from;
+  if (stride == 1) {
+    for (int64_t i = 0; i < count; ++i) to[i] = (double)values[i];
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] = (double)values[i * stride];
+}
+
+CUBN_CLONES static void store_f32(const double *restrict from, int64_t stride, int64_t count,
+                                  void *to) {
+  float *restrict values = to;
+  if (stride == 1) {
+    for (int64_t i = 0; i < count; ++i) values[i] = (float)from[i];
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) values[i * stride] = (float)from[i];
+}
+
+CUBN_CLONES static void load_f16(const void *from, int64_t stride, int64_t count,
+                                 double *restrict to) {
+  const uint16_t *restrict values = from;
+  if (stride == 1) {
+    for (int64_t i = 0; i < count; ++i) to[i] = double_of_f16(values[i]);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] = double_of_f16(values[i * stride]);
+}
+
+CUBN_CLONES static void store_f16(const double *restrict from, int64_t stride, int64_t count,
+                                  void *to) {
+  uint16_t *restrict values = to;
+  if (stride == 1) {
+    for (int64_t i = 0; i < count; ++i) values[i] = f16_of_double(from[i]);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) values[i * stride] = f16_of_double(from[i]);
+}
+
+CUBN_CLONES static void load_bf16(const void *from, int64_t stride, int64_t count,
+                                  double *restrict to) {
+  const uint16_t *restrict values = from;
+  if (stride == 1) {
+    for (int64_t i = 0; i < count; ++i) to[i] = double_of_bf16(values[i]);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) to[i] = double_of_bf16(values[i * stride]);
+}
+
+CUBN_CLONES static void store_bf16(const double *restrict from, int64_t stride, int64_t count,
+                                   void *to) {
+  uint16_t *restrict values = to;
+  if (stride == 1) {
+    for (int64_t i = 0; i < count; ++i) values[i] = bf16_of_double(from[i]);
+    return;
+  }
+  for (int64_t i = 0; i < count; ++i) values[i * stride] = bf16_of_double(from[i]);
+}
+
+static const cubn_conversion f64 = {8, load_f64, store_f64};
+static const cubn_conversion f32 = {4, load_f32, store_f32};
+static const cubn_conversion f16 = {2, load_f16, store_f16};
+static const cubn_conversion bf16 = {2, load_bf16, store_bf16};
+
+const cubn_conversion *cubn_conversion_of(cubnDataType_t type) {
+  switch (type) {
+    case CUBN_DATA_DOUBLE:
+      return &f64;
+    case CUBN_DATA_FLOAT:
+      return &f32;
+    case CUBN_DATA_HALF:
+      return &f16;
+    case CUBN_DATA_BFLOAT16:
+      return &bf16;
+    case CUBN_DATA_INT8:
+      return NULL;
+  }
+  return NULL;
+}
+
+const cubn_conversion *cubn_conversion_of_param(cubnDataType_t type) {
+  return type == CUBN_DATA_DOUBLE ? &f64 : &f32;
+}

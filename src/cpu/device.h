@@ -1,0 +1,22 @@
+/* An open CPU device, and its threads. */
+#ifndef CUBN_CPU_DEVICE_H
+#define CUBN_CPU_DEVICE_H
+
+#include "host/backend.h"
+
+/* Enough for every job, see job.c. Pages that no job touches take no memory. */
+#define CUBN_CPU_WORKSPACE_BYTES ((size_t)4 << 20)
+
+struct cubn_device {
+  int threads; /* CUBN_THREADS, or 0: what OpenMP chooses */
+  void *workspace;
+};
+
+/* Threads for a job of so many values: 1 if it is too small to share. */
+int cubn_threads_for(const cubn_device *device, int64_t values);
+
+/* Calls task(context, 0 .. count - 1), each once, on up to `threads` threads. */
+void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64_t index),
+                   void *context);
+
+#endif /* CUBN_CPU_DEVICE_H */

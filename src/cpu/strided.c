@@ -1,0 +1,82 @@
+/* strided: everything, packed or not. Where neighbouring channels are nearer in x than neighbouring
+ * samples, a group is a piece of the fastest axis of the channels, else it is one channel. */
+#include "cpu/algos.h"
+#include "cpu/job.h"
+
+enum { GROUP_WIDTH = 64 };
+
+static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  (void)problem;
+  return NULL;
+}
+
+/* Adds the offset of linear element `index` of the axes, without the axes behind `rank`. */
+static int64_t offset_of(const cubn_axes *axes, int rank, cubn_array array, int64_t index) {
+  int64_t offset = 0;
+  for (int axis = rank - 1; axis >= 0; --axis) {
+    offset += index % axes->size[axis] * axes->stride[array][axis];
+    index /= axes->size[axis];
+  }
+  return offset;
+}
+
+/* Size of the fastest axis, and its stride. */
+static int64_t last_size(const cubn_axes *axes) {
+  return axes->rank > 0 ? axes->size[axes->rank - 1] : 1;
+}
+
+static int64_t last_stride(const cubn_axes *axes, cubn_array array) {
+  return axes->rank > 0 ? axes->stride[array][axes->rank - 1] : 1;
+}
+
+static int64_t pieces_of_axis(const cubn_problem *problem, int64_t width) {
+  return (last_size(&problem->channels) - 1) / width + 1;
+}
+
+static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, int64_t index,
+                      cubn_group *group) {
+  const cubn_axes *channels = &problem->channels;
+  const int64_t size = last_size(channels), pieces = pieces_of_axis(problem, plan->width);
+  const int64_t first = index % pieces * plan->width;
+  group->width = size - first < plan->width ? size - first : plan->width;
+  for (int array = 0; array < CUBN_ARRAY_COUNT; ++array) {
+    group->stride[array] = last_stride(channels, (cubn_array)array);
+    group->offset[array] =
+        first * group->stride[array] +
+        offset_of(channels, channels->rank - 1, (cubn_array)array, index / pieces);
+  }
+}
+
+static cubn_run get_run(const cubn_problem *problem, const cubn_group *group, cubn_array array,
+                        int64_t sample, int64_t samples) {
+  const cubn_axes *axes = &problem->samples;
+  const int64_t offset = group->offset[array] + offset_of(axes, axes->rank, array, sample);
+  if (group->width > 1) return (cubn_run){1, offset, group->stride[array]};
+  const int64_t left = last_size(axes) - sample % last_size(axes);
+  return (cubn_run){left < samples ? left : samples, offset, last_stride(axes, array)};
+}
+
+static cubn_walk_plan make_plan(const cubn_problem *problem) {
+  const bool channels_are_nearer =
+      problem->channels.rank > 0 &&
+      (problem->samples.rank == 0 || last_stride(&problem->channels, CUBN_ARRAY_X) <
+                                         last_stride(&problem->samples, CUBN_ARRAY_X));
+  const int64_t width = channels_are_nearer ? GROUP_WIDTH : 1;
+  const int64_t groups =
+      problem->c / last_size(&problem->channels) * pieces_of_axis(problem, width);
+  return (cubn_walk_plan){groups, width, get_group, get_run};
+}
+
+static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  const cubn_walk_plan plan = make_plan(problem);
+  return cubn_job_workspace_bytes(problem, &plan);
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  const cubn_walk_plan plan = make_plan(problem);
+  return cubn_job_run(device, problem, args, &plan);
+}
+
+const cubn_algo cubn_cpu_strided = {"strided", reject, workspace_bytes, run};

@@ -1,0 +1,33 @@
+/* Threads, by OpenMP. Without it everything runs on the calling thread, with the same results. */
+#include "cpu/device.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+/* Starting and joining threads takes some microseconds; one thread normalizes this many values in
+ * about ten times that. */
+enum { VALUES_FOR_THREADS = 32768 };
+
+int cubn_threads_for(const cubn_device *device, int64_t values) {
+  if (values < VALUES_FOR_THREADS) return 1;
+  if (device->threads > 0) return device->threads;
+#ifdef _OPENMP
+  return omp_get_max_threads();
+#else
+  return 1;
+#endif
+}
+
+void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64_t index),
+                   void *context) {
+  const int used = count < threads ? (int)count : threads;
+  if (used <= 1) {
+    for (int64_t i = 0; i < count; ++i) task(context, i);
+    return;
+  }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(used) schedule(static)
+#endif
+  for (int64_t i = 0; i < count; ++i) task(context, i);
+}
