@@ -40,13 +40,4 @@ cubnStatus_t cubn_resident_prepare(cubn_device *device);
 }
 #endif
 
-/* The algorithms read these members of struct cubn_device (device.h):
- *   int multiprocessor_count;        streaming multiprocessors
- *   size_t shared_bytes_per_block;   what a block may have at most (opt-in)
- *   size_t l2_bytes;
- *   cudaStream_t stream;             the current one
- * and report errors of the CUDA runtime by
- *   cubnStatus_t cubn_cuda_check(cudaError_t error, const char *function);
- * which gives CUBN_STATUS_SUCCESS, or sets a message. */
-
 #endif /* CUBN_CUDA_ALGOS_H */

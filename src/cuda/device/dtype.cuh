@@ -47,6 +47,14 @@ __device__ inline __nv_bfloat16 from_compute<__nv_bfloat16>(float value) {
   return __float2bfloat16(value);
 }
 
+// a * b + c, rounded once.
+__device__ inline float multiply_add(float a, float b, float c) {
+  return fmaf(a, b, c);
+}
+__device__ inline double multiply_add(double a, double b, double c) {
+  return fma(a, b, c);
+}
+
 // Elements of T in the widest access.
 template <class T>
 constexpr int WIDEST = 16 / static_cast<int>(sizeof(T));

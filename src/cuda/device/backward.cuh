@@ -1,0 +1,100 @@
+// Backward: sums over a channel, and dx = scale * inv_std * (dy - dbias / m - x_hat * dscale / m).
+//
+// Numerics. Everything is computed from x_hat = (x - saved_mean) * inv_std, whose size does not
+// depend on that of x. The saved mean is rounded; what x_hat sums up to beside 0 shows by how much.
+// If that is no more than a rounding, the exact mean is used instead; else the caller passed other
+// statistics, which are used as they are.
+#pragma once
+#include "cuda/device/forward.cuh"
+
+namespace cubn {
+
+// dx = (dy - shift - (x - center) * inv_std * slope) * gain
+template <class Real>
+struct BackwardCoefficients {
+  Real center, inv_std, slope, shift, gain;
+};
+
+template <class T>
+struct Backward {
+  using Element = T;
+  using Real = Compute<T>;
+  using Coefficients = BackwardCoefficients<Real>;
+  static constexpr int INPUTS = 2;
+  const T *inputs[INPUTS];  // x, dy
+  T *output;                // dx
+  const Real *scale, *saved_mean, *saved_inv_std;
+  Real *dscale, *dbias;
+  double count;  // values of a channel
+  double alpha, param_alpha, param_beta;
+  Real beta;
+
+  // A thread's sums of one channel: of dy, dy * x_hat and x_hat.
+  struct Sums {
+    Real center, inv_std;
+    double dy, product, x_hat;
+  };
+
+  __device__ Sums begin(int64_t channel) const {
+    return {saved_mean[channel], saved_inv_std[channel], 0.0, 0.0, 0.0};
+  }
+
+  // Elements that are not valid have dy = 0, but their x_hat is not 0.
+  template <bool WHOLE, int V, int U, int W>
+  __device__ static void fold(Sums &sums, bool, const Pack<T, V> (&in)[INPUTS][U],
+                              const Items<U> &items, const Channel<T, V, U, W> &channel) {
+    Real sum_dy = 0, sum_product = 0, sum_x_hat = 0;
+#pragma unroll
+    for (int i = 0; i < Channel<T, V, U, W>::COUNT; ++i) {
+      const Real dy = channel.value(in[1], i);
+      const Real x_hat = channel.template valid<WHOLE>(items, i)
+                             ? (channel.value(in[0], i) - sums.center) * sums.inv_std
+                             : Real(0);
+      sum_dy += dy;
+      sum_product = multiply_add(dy, x_hat, sum_product);
+      sum_x_hat += x_hat;
+    }
+    sums.dy += static_cast<double>(sum_dy);
+    sums.product += static_cast<double>(sum_product);
+    sums.x_hat += static_cast<double>(sum_x_hat);
+  }
+
+  // Sums need no pivot; see Forward for what these functions do.
+  __device__ static void relative(const Sums &sums, double, double, double *slot) {
+    slot[0] = sums.dy;
+    slot[1] = sums.product;
+    slot[2] = sums.x_hat;
+  }
+  __device__ static double pivot_of(int64_t) {
+    return 0.0;
+  }
+  __device__ static double pivot_of(const double *) {
+    return 0.0;
+  }
+  __device__ static void settle(double *, double) {}
+  __device__ static void unsettle(double *, double) {}
+
+  __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
+    const double mean = static_cast<double>(saved_mean[channel]);
+    const double inv_std = static_cast<double>(saved_inv_std[channel]);
+    const double rounding = sizeof(Real) == 4 ? 0x1p-23 : 0x1p-52;
+    const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std
+    const double rest = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
+    const double sum_dy = slot[0], sum_product = slot[1] - rest * sum_dy;
+    const double slope = sum_product / count;
+    *coefficients = {saved_mean[channel], saved_inv_std[channel], static_cast<Real>(slope),
+                     static_cast<Real>(sum_dy / count - rest * slope),
+                     static_cast<Real>(alpha * static_cast<double>(scale[channel]) * inv_std)};
+    blend_into(dscale + channel, param_alpha, sum_product, param_beta);
+    blend_into(dbias + channel, param_alpha, sum_dy, param_beta);
+  }
+
+  template <int V, int U, int W>
+  __device__ static Real apply(const Coefficients &k, const Pack<T, V> (&in)[INPUTS][U],
+                               const Channel<T, V, U, W> &channel, int i) {
+    const Real x_hat = (channel.value(in[0], i) - k.center) * k.inv_std;
+    return multiply_add(-k.slope, x_hat, channel.value(in[1], i) - k.shift) * k.gain;
+  }
+};
+
+}  // namespace cubn

@@ -1,0 +1,91 @@
+// Cuts a problem into units and chunks, from the problem and the device alone.
+#pragma once
+#include "cuda/device/launch.cuh"
+#include "cuda/tuning.h"
+
+namespace cubn {
+
+struct Cut {
+  int64_t units, unit_channels;  // of the last unit perhaps fewer
+  int64_t chunks;                // per unit
+};
+
+// Chunks of a unit: enough to fill the device, but none shorter than CHUNK_BYTES_MIN, and not more
+// than half of the workspace has slots for.
+inline int64_t wanted_chunks(const cubn_device *device, const cubn_problem &problem, int64_t units,
+                             int64_t unit_channels) {
+  constexpr int64_t SLOTS_MAX =
+      static_cast<int64_t>(CUBN_WORKSPACE_BYTES / 2 / sizeof(double[SLOT]));
+  const int64_t blocks = device->multiprocessor_count * PASS_BLOCKS_PER_SM;
+  const int64_t element_bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
+  const int64_t unit_bytes = cubn_count(&problem) * unit_channels * element_bytes;
+  const int64_t most = clamp(unit_bytes / CHUNK_BYTES_MIN, 1, SLOTS_MAX / unit_channels);
+  return clamp(ceil_div(blocks, units), 1, most);
+}
+
+template <int V>
+Rows<V, PASS_THREADS> make_rows(const cubn_device *device, const cubn_problem &problem, int phase,
+                                Cut *cut) {
+  // Segments are cut at whole cache lines of a row, if the row begins at one.
+  constexpr int64_t SEGMENT_STEP = 64, SEGMENT_MAX = int64_t(1) << 30;
+  const int64_t n = problem.n, c = problem.c, s = problem.s;
+  const int64_t wanted = wanted_chunks(device, problem, c, 1);
+  Rows<V, PASS_THREADS> walk = {};
+  walk.n = n;
+  walk.c = c;
+  walk.s = s;
+  walk.phase = phase;
+  const int64_t segments = clamp(wanted / n, ceil_div(s, SEGMENT_MAX), s);
+  walk.segment = segments > 1 ? round_up(ceil_div(s, segments), SEGMENT_STEP) : s;
+  walk.segments = static_cast<int>(ceil_div(s, walk.segment));
+  walk.rows_per_chunk = walk.segments > 1 ? 1 : ceil_div(n, clamp(wanted, 1, n));
+  const bool aligned = phase == 0 && s % V == 0;  // every row begins at a vector
+  walk.vectors =
+      static_cast<int>(aligned ? ceil_div(walk.segment, V) : ceil_div(walk.segment + V - 1, V));
+  *cut = {c, 1, ceil_div(n, walk.rows_per_chunk) * walk.segments};
+  return walk;
+}
+
+template <int V>
+Columns<V, PASS_THREADS> make_columns(const cubn_device *device, const cubn_problem &problem,
+                                      Cut *cut) {
+  using Walk = Columns<V, PASS_THREADS>;
+  const int64_t n = problem.n, c = problem.c, row_vectors = c / V;
+  Walk walk = {};
+  walk.n = n;
+  walk.c = c;
+  const int64_t units = ceil_div(row_vectors, Walk::LANES_MAX);
+  walk.lanes = static_cast<int>(ceil_div(row_vectors, units));
+  const int64_t unit_channels = static_cast<int64_t>(walk.lanes) * V;
+  cut->units = ceil_div(c, unit_channels);
+  cut->unit_channels = unit_channels;
+  const int64_t wanted = wanted_chunks(device, problem, cut->units, unit_channels);
+  walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
+  cut->chunks = ceil_div(n, walk.rows_per_chunk);
+  return walk;
+}
+
+// visit(walk, cut) with the widest walk that the tensors of the operation allow.
+template <class Op, class Visit>
+cubnStatus_t visit_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                        Visit &&visit) {
+  constexpr int V = WIDEST<typename Op::Element>;
+  const int phase = common_phase(op);
+  Cut cut;
+  if (problem.walk == CUBN_WALK_ROWS) {
+    if (phase < 0) {
+      const auto walk = make_rows<1>(device, problem, 0, &cut);
+      return visit(walk, cut);
+    }
+    const auto walk = make_rows<V>(device, problem, phase, &cut);
+    return visit(walk, cut);
+  }
+  if (phase != 0 || problem.c % V != 0) {
+    const auto walk = make_columns<1>(device, problem, &cut);
+    return visit(walk, cut);
+  }
+  const auto walk = make_columns<V>(device, problem, &cut);
+  return visit(walk, cut);
+}
+
+}  // namespace cubn

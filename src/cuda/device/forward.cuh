@@ -1,0 +1,190 @@
+// Forward: the statistics of a channel, and y = scale * (x - mean) * inv_std + bias.
+//
+// Numerics. A thread takes its values relative to an origin, the mean of its first batch: the
+// deviations are of the size of the spread, not of the mean. It sums them and their squares in the
+// computing type within a batch and in double over its batches. What does not fit float's range
+// there is summed again in double. Sums of threads are then taken relative to one of the chunk's
+// own values, in double, and become (count, mean, M2) of the chunk. So a constant channel has M2 =
+// 0 and its value as its mean, exactly, and the mean is known beyond float's precision.
+#pragma once
+#include <cfloat>
+#include <type_traits>
+
+#include "cuda/device/batch.cuh"
+
+namespace cubn {
+
+// Partial results of a channel, in double: of a thread, of a chunk (then they stand in a slot of
+// the workspace), and in the end of the whole channel.
+constexpr int SLOT = 3;
+
+// 1 / sqrt(var + epsilon), and 0 where that is not defined because both are 0.
+__device__ inline double inverse_std(double var, double epsilon) {
+  const double v = var + epsilon;
+  return v == 0.0 ? 0.0 : 1.0 / sqrt(v);
+}
+
+// result, or with a prior factor * result + prior_factor * prior; a prior of weight 0 is not read.
+template <class Real>
+__device__ inline void blend_into(Real *prior, double factor, double result, double prior_factor) {
+  const double old = prior_factor == 0.0 ? 0.0 : prior_factor * static_cast<double>(*prior);
+  *prior = static_cast<Real>(factor * result + old);
+}
+
+// y = (x - center) * gain + shift
+template <class Real>
+struct ForwardCoefficients {
+  Real center, gain, shift;
+};
+
+template <class Real>
+__device__ inline ForwardCoefficients<Real> forward_coefficients(double mean, double inv_std,
+                                                                 double scale, double bias,
+                                                                 double alpha) {
+  const Real center = static_cast<Real>(mean);
+  const double gain = alpha * scale * inv_std;
+  const double rest = mean - static_cast<double>(center);  // 0 for a mean beyond rounding
+  return {center, static_cast<Real>(gain), static_cast<Real>(alpha * bias - rest * gain)};
+}
+
+template <class T>
+struct Forward {
+  using Element = T;
+  using Real = Compute<T>;
+  using Coefficients = ForwardCoefficients<Real>;
+  static constexpr int INPUTS = 1;
+  const T *inputs[INPUTS];  // x
+  T *output;
+  const Real *scale, *bias;
+  Real *saved_mean, *saved_inv_std;  // or NULL
+  Real *running_mean, *running_var;  // or NULL
+  double alpha, epsilon, factor;
+  Real beta;
+
+  // A thread's sums of one channel: of x - origin and of its square.
+  struct Sums {
+    Real origin;
+    double deviation, square;
+  };
+
+  __device__ Sums begin(int64_t) const { return {Real(0), 0.0, 0.0}; }
+
+  // `first`: the thread's first batch.
+  template <bool WHOLE, int V, int U, int W>
+  __device__ static void fold(Sums &sums, bool first, const Pack<T, V> (&in)[INPUTS][U],
+                              const Items<U> &items, const Channel<T, V, U, W> &channel) {
+    constexpr int COUNT = Channel<T, V, U, W>::COUNT;
+    if (first) sums.origin = mean_of_batch<WHOLE>(in, items, channel);
+    Real deviation = 0, square = 0;
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      const Real d =
+          channel.template valid<WHOLE>(items, i) ? channel.value(in[0], i) - sums.origin : Real(0);
+      deviation += d;
+      square = multiply_add(d, d, square);
+    }
+    if (RANGE_MATTERS && !(square >= SQUARE_MIN && square <= FLT_MAX)) {
+      fold_in_double<WHOLE>(sums, in, items, channel);
+      return;
+    }
+    sums.deviation += static_cast<double>(deviation);
+    sums.square += static_cast<double>(square);
+  }
+
+  // Of a thread with `count` values, relative to `pivot`.
+  __device__ static void relative(const Sums &sums, double count, double pivot, double *slot) {
+    const double shift = static_cast<double>(sums.origin) - pivot;
+    slot[0] = count;
+    slot[1] = count > 0.0 ? fma(count, shift, sums.deviation) : 0.0;
+    slot[2] = count > 0.0 ? sums.square + shift * (2.0 * sums.deviation + count * shift) : 0.0;
+  }
+  __device__ double pivot_of(int64_t first_value) const {
+    return static_cast<double>(to_compute(load_pack<Cache::KEEP, 1>(inputs[0] + first_value).v[0]));
+  }
+
+  // (count, sum, sum of squares) relative to `pivot` becomes (count, mean, M2) ...
+  __device__ static void settle(double *slot, double pivot) {
+    const double offset = slot[1] / slot[0], m2 = slot[2] - slot[1] * offset;
+    slot[1] = pivot + offset;
+    slot[2] = m2 < 0.0 ? 0.0 : m2;  // NaN stays
+  }
+  // ... and back again.
+  __device__ static double pivot_of(const double *slot) {
+    return slot[1];
+  }
+  __device__ static void unsettle(double *slot, double pivot) {
+    const double offset = slot[1] - pivot;
+    slot[1] = slot[0] * offset;
+    slot[2] += slot[1] * offset;
+  }
+
+  // Of the whole channel. By one thread, after which nobody reads scale and bias of the channel.
+  __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
+    const double count = slot[0], mean = slot[1], m2 = slot[2];
+    const double inv_std = inverse_std(m2 / count, epsilon);
+    if (scale)
+      *coefficients = forward_coefficients<Real>(mean, inv_std, static_cast<double>(scale[channel]),
+                                                 static_cast<double>(bias[channel]), alpha);
+    if (saved_mean) {
+      saved_mean[channel] = static_cast<Real>(mean);
+      saved_inv_std[channel] = static_cast<Real>(inv_std);
+    }
+    if (running_mean) {
+      blend_into(running_mean + channel, factor, mean, 1.0 - factor);
+      blend_into(running_var + channel, factor, m2 / fmax(count - 1.0, 1.0), 1.0 - factor);
+    }
+  }
+
+  template <int V, int U, int W>
+  __device__ static Real apply(const Coefficients &k, const Pack<T, V> (&in)[INPUTS][U],
+                               const Channel<T, V, U, W> &channel, int i) {
+    return multiply_add(channel.value(in[0], i) - k.center, k.gain, k.shift);
+  }
+
+ private:
+  // Half's squares neither overflow nor vanish in float; double has no wider type to turn to.
+  static constexpr bool RANGE_MATTERS = sizeof(Real) == 4 && !std::is_same_v<T, __half>;
+  // Squares that float rounds to 0 or to few bits, below 2^-126, are lost beside this.
+  static constexpr Real SQUARE_MIN = Real(1e-30);
+
+  // The first value plus the mean of the deviations from it, which is exact where all are equal.
+  template <bool WHOLE, int V, int U, int W>
+  __device__ static Real mean_of_batch(const Pack<T, V> (&in)[INPUTS][U], const Items<U> &items,
+                                       const Channel<T, V, U, W> &channel) {
+    constexpr int COUNT = Channel<T, V, U, W>::COUNT;
+    Real value = 0, sum = 0, count = 0;
+#pragma unroll
+    for (int i = COUNT - 1; i >= 0; --i)
+      if (channel.template valid<WHOLE>(items, i)) value = channel.value(in[0], i);
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i)
+      if (channel.template valid<WHOLE>(items, i)) {
+        sum += channel.value(in[0], i) - value;
+        count += 1;
+      }
+    const Real mean = value + sum / count;
+    return mean - mean == Real(0) ? mean : value;  // the mean if it is finite
+  }
+
+  template <bool WHOLE, int V, int U, int W>
+  __device__ static void fold_in_double(Sums &sums, const Pack<T, V> (&in)[INPUTS][U],
+                                        const Items<U> &items, const Channel<T, V, U, W> &channel) {
+    constexpr int COUNT = Channel<T, V, U, W>::COUNT;
+    bool differ = false;  // also from itself, for NaN
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i)
+      differ |= channel.template valid<WHOLE>(items, i) && channel.value(in[0], i) != sums.origin;
+    if (!differ) return;
+#pragma unroll
+    for (int i = 0; i < COUNT; ++i) {
+      const double d =
+          channel.template valid<WHOLE>(items, i)
+              ? static_cast<double>(channel.value(in[0], i)) - static_cast<double>(sums.origin)
+              : 0.0;
+      sums.deviation += d;
+      sums.square = fma(d, d, sums.square);
+    }
+  }
+};
+
+}  // namespace cubn

@@ -1,0 +1,119 @@
+// The first pass: partial results of the chunks, and how they become the channel's.
+#pragma once
+#include "cuda/device/forward.cuh"
+#include "cuda/tuning.h"
+
+namespace cubn {
+
+// Where a launch keeps its partial results: a slot per unit, chunk and channel of the unit.
+struct Slots {
+  double *memory;
+  int chunks, unit_channels;
+
+  __device__ double *at(int64_t unit, int64_t chunk, int channel) const {
+    return memory + ((unit * chunks + chunk) * unit_channels + channel) * SLOT;
+  }
+};
+
+// Doubles of scratch memory that reduce_chunk and combine need.
+template <class Walk>
+constexpr int REDUCE_SCRATCH = Walk::CHANNELS *SLOT *PASS_THREADS / 2;
+
+// Writes the partial results of a chunk to its slots, of which slot0 is the first.
+template <class Walk, class Op>
+__device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
+                                    double *slot0, double *scratch) {
+  constexpr int V = Walk::VECTOR, W = Walk::CHANNELS;
+  constexpr int U = REDUCE_VECTORS<Op::INPUTS, V, W>;
+  using T = typename Op::Element;
+  const Team team = walk.team(unit);
+  const bool active = team.rank < team.members;
+  typename Op::Sums sums[W];
+#pragma unroll
+  for (int w = 0; w < W; ++w)
+    sums[w] =
+        active ? op.begin(walk.first_channel(unit) + team.channel * W + w) : typename Op::Sums{};
+  int64_t count = 0;  // of each channel
+  typename Walk::Cursor at = walk.begin(unit, chunk);
+  while (!walk.done(at)) {
+    Items<U> items;
+    items.take(walk, at);
+    Pack<T, V> in[Op::INPUTS][U];
+#pragma unroll
+    for (int input = 0; input < Op::INPUTS; ++input)
+      load_items<Cache::KEEP>(in[input], op.inputs[input], items);
+    const bool first = count == 0;
+    if (items.whole) {
+#pragma unroll
+      for (int w = 0; w < W; ++w)
+        Op::template fold<true>(sums[w], first, in, items, Channel<T, V, U, W>{w});
+      count += U * V / W;
+      continue;
+    }
+    int valid = 0;
+#pragma unroll
+    for (int u = 0; u < U; ++u) valid += __popc(items.valid[u]);
+    if (valid == 0) continue;
+#pragma unroll
+    for (int w = 0; w < W; ++w)
+      Op::template fold<false>(sums[w], first, in, items, Channel<T, V, U, W>{w});
+    count += valid / W;
+  }
+  double slots[W * SLOT] = {}, pivots[W] = {};
+#pragma unroll
+  for (int w = 0; w < W; ++w) {
+    if (!active) break;
+    pivots[w] = op.pivot_of(walk.first_value(unit, chunk, team.channel * W + w));
+    Op::relative(sums[w], static_cast<double>(count), pivots[w], slots + w * SLOT);
+  }
+  reduce_team(slots, team, scratch);
+  if (team.rank != 0 || !active) return;
+#pragma unroll
+  for (int w = 0; w < W; ++w) {
+    Op::settle(slots + w * SLOT, pivots[w]);
+#pragma unroll
+    for (int k = 0; k < SLOT; ++k) slot0[(team.channel * W + w) * SLOT + k] = slots[w * SLOT + k];
+  }
+}
+
+// True in the block that is the last of `blocks` to come here; it sees what the others stored. The
+// counter is 0 again.
+__device__ inline bool arrives_last(unsigned *counter, unsigned blocks) {
+  CUBN_SHARED(bool, last, );
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    last = fetch_add_acq_rel(counter, 1) == blocks - 1;
+    if (last) *counter = 0;
+  }
+  __syncthreads();
+  return last;
+}
+
+// Combines the slots of `members` chunks, `stride` chunks apart, into the first of them, for all
+// channels of a unit.
+template <class Op>
+__device__ inline void combine(const Slots &slots, int64_t unit, int64_t chunk, int members,
+                               int64_t stride, int channels, double *scratch) {
+  const int lanes = channels == 1 ? PASS_THREADS : 1;
+  Team team = team_of(static_cast<int>(threadIdx.x), channels, lanes, PASS_THREADS);
+  double sum[SLOT] = {}, pivot = 0.0;
+  if (team.rank < team.members) {
+    pivot = Op::pivot_of(slots.at(unit, chunk, team.channel));
+#pragma unroll 4
+    for (int i = team.rank; i < members; i += team.members) {
+      const double *from = slots.at(unit, chunk + i * stride, team.channel);
+      double slot[SLOT] = {from[0], from[1], from[2]};
+      Op::unsettle(slot, pivot);
+#pragma unroll
+      for (int k = 0; k < SLOT; ++k) sum[k] += slot[k];
+    }
+  }
+  reduce_team(sum, team, scratch);  // also: everybody has read what is written next
+  if (team.rank != 0) return;
+  Op::settle(sum, pivot);
+  double *to = slots.at(unit, chunk, team.channel);
+#pragma unroll
+  for (int k = 0; k < SLOT; ++k) to[k] = sum[k];
+}
+
+}  // namespace cubn

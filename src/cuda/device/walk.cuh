@@ -1,0 +1,123 @@
+// How memory is walked. A walk divides the packed tensor [n][c][s] into units of channels and these
+// into chunks, one per block, and gives every thread of the block its vectors in the chunk.
+//   Rows     s > 1: a unit is one channel; a chunk is some of its rows, or a segment of one
+//   Columns  s = 1: a unit is a slab of neighbouring channels; a chunk is some rows of the slab
+// A thread owns 1 channel (rows) or V channels (columns) throughout.
+#pragma once
+#include "cuda/device/team.cuh"
+
+namespace cubn {
+
+// A vector of V elements: its first element, and which of its elements belong to the chunk.
+struct Item {
+  int64_t offset;
+  unsigned valid;
+};
+
+template <int V>
+constexpr unsigned ALL_VALID = (1u << V) - 1;
+
+// Bits low .. high - 1 of those 0 .. V - 1.
+template <int V>
+__device__ inline unsigned valid_bits(int64_t low, int64_t high) {
+  constexpr int64_t NONE = 0, ALL = V;
+  const unsigned from = static_cast<unsigned>(min(max(low, NONE), ALL));
+  const unsigned to = static_cast<unsigned>(min(max(high, NONE), ALL));
+  return ((1u << to) - 1) & ~((1u << from) - 1);
+}
+
+template <int V, int THREADS>
+struct Rows {
+  static constexpr int VECTOR = V, CHANNELS = 1, UNIT_CHANNELS_MAX = 1;
+  int64_t n, c, s;
+  int64_t rows_per_chunk;
+  int64_t segment;  // elements of a row in a chunk
+  int segments;     // per row
+  int vectors;      // that touch a segment, at most
+  int phase;        // elements by which the tensors' memory is past a vector's alignment
+
+  struct Cursor {
+    int64_t begin, length;  // of the row's segment, in elements
+    int64_t rows_left;      // this one included
+    int vector;
+  };
+
+  __host__ __device__ int64_t first_channel(int64_t unit) const { return unit; }
+  __host__ __device__ int unit_channels(int64_t) const { return 1; }
+  __device__ Team team(int64_t) const {
+    return {static_cast<int>(threadIdx.x), THREADS, 0, 1, THREADS};
+  }
+
+  // Element offset of the chunk's first value of a channel of the unit.
+  __device__ int64_t first_value(int64_t unit, unsigned chunk, int) const {
+    return (chunk / segments * rows_per_chunk * c + unit) * s + chunk % segments * segment;
+  }
+  __device__ Cursor begin(int64_t unit, unsigned chunk) const {
+    const int64_t row0 = chunk / segments * rows_per_chunk, s0 = chunk % segments * segment;
+    const int row = static_cast<int>(threadIdx.x) / vectors;
+    return {first_value(unit, chunk, 0) + row * c * s, min(segment, s - s0),
+            min(rows_per_chunk, n - row0) - row, static_cast<int>(threadIdx.x) - row * vectors};
+  }
+  __device__ bool done(const Cursor &at) const { return at.rows_left <= 0; }
+  __device__ Item item(const Cursor &at) const {
+    const int64_t misaligned = (at.begin + phase) & (V - 1);
+    const int64_t low = misaligned - static_cast<int64_t>(at.vector) * V;
+    return {at.begin - low, done(at) ? 0 : valid_bits<V>(low, low + at.length)};
+  }
+  // The block's threads take consecutive vectors, across the ends of rows.
+  __device__ void advance(Cursor &at) const {
+    int rows = THREADS / vectors;
+    at.vector += THREADS - rows * vectors;
+    if (at.vector >= vectors) {
+      at.vector -= vectors;
+      ++rows;
+    }
+    at.rows_left -= rows;
+    at.begin += rows * c * s;
+  }
+};
+
+template <int V, int THREADS>
+struct Columns {
+  static constexpr int VECTOR = V, CHANNELS = V;
+  static constexpr int LANES_MAX = V > 1 ? 32 : 64;
+  static constexpr int UNIT_CHANNELS_MAX = LANES_MAX * V;
+  int64_t n, c;
+  int64_t rows_per_chunk;
+  int lanes;  // threads that lie along a row of the slab
+
+  struct Cursor {
+    int64_t offset, rows_left;
+  };
+
+  __host__ __device__ int64_t first_channel(int64_t unit) const { return unit * lanes * V; }
+  __host__ __device__ int unit_channels(int64_t unit) const {
+    const int64_t left = c - first_channel(unit);
+    return left < lanes * V ? static_cast<int>(left) : lanes * V;
+  }
+  // The team of the thread's vector of channels.
+  __device__ Team team(int64_t unit) const {
+    Team team = team_of(static_cast<int>(threadIdx.x), lanes, 1, THREADS);
+    if (team.channel * V >= unit_channels(unit)) team.rank = team.members;
+    return team;
+  }
+
+  __device__ int64_t first_value(int64_t unit, unsigned chunk, int channel) const {
+    return chunk * rows_per_chunk * c + first_channel(unit) + channel;
+  }
+  __device__ Cursor begin(int64_t unit, unsigned chunk) const {
+    const Team at = team(unit);
+    const int64_t row0 = chunk * rows_per_chunk;
+    return {first_value(unit, chunk, at.channel * V) + at.rank * c,
+            at.rank < at.members ? min(rows_per_chunk, n - row0) - at.rank : 0};
+  }
+  __device__ bool done(const Cursor &at) const { return at.rows_left <= 0; }
+  __device__ Item item(const Cursor &at) const { return {at.offset, done(at) ? 0 : ALL_VALID<V>}; }
+  __device__ void advance(Cursor &at) const {
+    const int rows = THREADS / lanes;
+    at.rows_left -= rows;
+    at.offset += rows * c;
+  }
+};
+
+}  // namespace cubn

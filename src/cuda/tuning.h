@@ -1,0 +1,43 @@
+/* Every threshold of the CUDA algorithms, with where it comes from. None was measured on a GPU yet:
+ * each says by what reasoning it was chosen. */
+#ifndef CUBN_CUDA_TUNING_H
+#define CUBN_CUDA_TUNING_H
+
+#include <cstdint>
+
+namespace cubn {
+
+/* Threads of a block of the two-pass and inference kernels. */
+constexpr int PASS_THREADS = 256;
+
+/* Blocks of them that shall fit on a multiprocessor, for threads that own so many channels. Two
+ * blocks may use 128 registers per thread. Sums and coefficients of 8 channels take more than that,
+ * so such kernels get all registers for one block. */
+template <int CHANNELS>
+constexpr int PASS_BLOCKS = CHANNELS == 8 ? 1 : 2;
+
+/* Vectors of 16 bytes of each tensor that a thread has in flight. In all cases a multiprocessor has
+ * 32 KB in flight or more, above its share of latency times bandwidth (about 18 KB on an H100, from
+ * 3.35 TB/s, 700 ns and 132 multiprocessors), without spilled registers. More vectors in a batch
+ * mean fewer additions in double. */
+template <int INPUTS, int VECTOR, int CHANNELS>
+constexpr int REDUCE_VECTORS = INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8 : 4;
+constexpr int APPLY_VECTORS = 4;
+
+/* Blocks per multiprocessor that a pass is cut into: two waves or more, so that multiprocessors
+ * that finish early find more to do, and few enough to have long chunks and few partial results. */
+constexpr int64_t PASS_BLOCKS_PER_SM = 4;
+
+/* No chunk is shorter than this many bytes of x: a block of 256 threads needs 32 KB to have one
+ * full batch of 128 bytes per thread. */
+constexpr int64_t CHUNK_BYTES_MIN = 32 << 10;
+
+/* Partial results that are combined at a time. 32 slots are one load for each lane of a warp; the
+ * depth of the tree is 2 up to 1024 chunks, which PASS_BLOCKS_PER_SM makes of a single unit on 256
+ * multiprocessors.
+ */
+constexpr int FAN_IN = 32;
+
+}  // namespace cubn
+
+#endif /* CUBN_CUDA_TUNING_H */

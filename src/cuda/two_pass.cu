@@ -1,0 +1,217 @@
+/* two_pass: x is read twice, first for the sums, then for the output.
+ *
+ * Idea. A block reduces one chunk of one unit of channels to a slot per channel. Groups of FAN_IN
+ * chunks arrive at a counter; the last of a group combines its slots, in the order of the chunks
+ * and in double, and goes on to the next level, until one block has the whole channel: it writes
+ * the statistics and the coefficients. A second launch applies them, from the last chunk to the
+ * first, so that it begins with what the first launch left in the cache. Backward without saved
+ * statistics reduces twice, first for these.
+ *
+ * The results do not depend on the order in which blocks run: chunks, slots and the order of all
+ * additions follow from the problem and the device. If the slots do not fit into the workspace, the
+ * launches are repeated for slices of the units. */
+#include "cuda/device/apply.cuh"
+#include "cuda/device/cut.cuh"
+#include "cuda/device/reduce.cuh"
+
+namespace cubn {
+namespace {
+
+/* What the launches of a slice of units share. */
+template <class Coefficients>
+struct Slice {
+  int64_t unit0;
+  int units;
+  int counters_per_unit;
+  unsigned *counters;         /* of the slice; 0 between launches */
+  Slots slots;                /* units count from the slice's first */
+  Coefficients *coefficients; /* of the slice's channels */
+};
+
+template <class Walk, class Op>
+__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
+    reduce_kernel(const Walk walk, const Op op, const Slice<typename Op::Coefficients> slice) {
+  CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Walk>]);
+  const int64_t local = blockIdx.x % static_cast<unsigned>(slice.units);
+  const int64_t unit = slice.unit0 + local;
+  int64_t chunk = blockIdx.x / static_cast<unsigned>(slice.units);
+  const int channels = walk.unit_channels(unit);
+  reduce_chunk(walk, op, unit, static_cast<unsigned>(chunk), slice.slots.at(local, chunk, 0),
+               scratch);
+  unsigned *counters = slice.counters + local * slice.counters_per_unit;
+  int64_t stride = 1; /* chunks between those that hold the partial results of this level */
+  for (int members = slice.slots.chunks; members > 1; members = (members + FAN_IN - 1) / FAN_IN) {
+    const int group = static_cast<int>(chunk / stride / FAN_IN);
+    const int group_members = min(FAN_IN, members - group * FAN_IN);
+    if (!arrives_last(counters + group, static_cast<unsigned>(group_members))) return;
+    chunk = group * FAN_IN * stride;
+    combine<Op>(slice.slots, local, chunk, group_members, stride, channels, scratch);
+    counters += (members + FAN_IN - 1) / FAN_IN;
+    stride *= FAN_IN;
+  }
+  __syncthreads();
+  const int i = static_cast<int>(threadIdx.x);
+  if (i < channels)
+    op.conclude(walk.first_channel(unit) + i, slice.slots.at(local, 0, i),
+                slice.coefficients + local * slice.slots.unit_channels + i);
+}
+
+/* An operation whose coefficients the first pass has left in the workspace. */
+template <class Op>
+struct Stored : Op {
+  const typename Op::Coefficients *stored;
+  int64_t channel0;
+
+  __device__ typename Op::Coefficients coefficients(int64_t channel) const {
+    return stored[channel - channel0];
+  }
+};
+
+template <class Walk, class Op>
+__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
+    apply_kernel(const Walk walk, const Op op, int64_t unit0, int units) {
+  const unsigned block = gridDim.x - 1 - blockIdx.x; /* the latest read first */
+  apply_chunk(walk, op, unit0 + block % static_cast<unsigned>(units),
+              block / static_cast<unsigned>(units));
+}
+
+int counters_of(int64_t chunks) {
+  int counters = 0;
+  for (int64_t members = chunks; members > 1; members = ceil_div(members, FAN_IN))
+    counters += static_cast<int>(ceil_div(members, FAN_IN));
+  return counters;
+}
+
+/* How the scratch part of the workspace is divided among the units of a slice. */
+struct Layout {
+  int64_t units;                                      /* of a full slice */
+  int64_t slot_bytes, coefficient_bytes, saved_bytes; /* per unit */
+};
+template <class Op>
+Layout layout_of(const Cut &cut, size_t workspace_bytes, bool recomputes) {
+  using Real = typename Op::Real;
+  Layout layout;
+  layout.slot_bytes = cut.chunks * cut.unit_channels * static_cast<int64_t>(sizeof(double[SLOT]));
+  layout.coefficient_bytes =
+      cut.unit_channels * static_cast<int64_t>(sizeof(typename Op::Coefficients));
+  layout.saved_bytes = recomputes ? cut.unit_channels * static_cast<int64_t>(sizeof(Real)) : 0;
+  const int64_t scratch_bytes = static_cast<int64_t>(workspace_bytes - CUBN_COUNTER_BYTES);
+  const int64_t counters = static_cast<int64_t>(CUBN_COUNTER_BYTES / sizeof(unsigned));
+  layout.units =
+      scratch_bytes / (layout.slot_bytes + layout.coefficient_bytes + 2 * layout.saved_bytes);
+  layout.units = clamp(layout.units, 1, counters / clamp(counters_of(cut.chunks), 1, counters));
+  layout.units = clamp(layout.units, 1, cut.units);
+  return layout;
+}
+
+template <class Coefficients>
+Slice<Coefficients> slice_of(const cubn_args &args, const Cut &cut, const Layout &layout,
+                             int64_t unit0) {
+  unsigned char *scratch = static_cast<unsigned char *>(args.workspace) + CUBN_COUNTER_BYTES;
+  Slice<Coefficients> slice;
+  slice.unit0 = unit0;
+  slice.units = static_cast<int>(clamp(cut.units - unit0, 0, layout.units));
+  slice.counters_per_unit = counters_of(cut.chunks);
+  slice.counters = static_cast<unsigned *>(args.workspace);
+  slice.slots = {reinterpret_cast<double *>(scratch), static_cast<int>(cut.chunks),
+                 static_cast<int>(cut.unit_channels)};
+  slice.coefficients = reinterpret_cast<Coefficients *>(scratch + layout.units * layout.slot_bytes);
+  return slice;
+}
+
+/* Both passes over one slice. */
+template <class Walk, class Op>
+cubnStatus_t run_slice(const cubn_device *device, const Walk &walk, const Op &op, const Cut &cut,
+                       const Slice<typename Op::Coefficients> &slice) {
+  const int64_t blocks = slice.units * cut.chunks;
+  CUBN_TRY(launch(device, reduce_kernel<Walk, Op>, blocks, PASS_THREADS, 0, walk, op, slice));
+  Stored<Op> stored = {};
+  static_cast<Op &>(stored) = op;
+  stored.stored = slice.coefficients;
+  stored.channel0 = walk.first_channel(slice.unit0);
+  return launch(device, apply_kernel<Walk, Stored<Op>>, blocks, PASS_THREADS, 0, walk, stored,
+                slice.unit0, slice.units);
+}
+
+template <class T>
+cubnStatus_t run_train(const cubn_device *device, const cubn_problem &problem,
+                       const cubn_args &args) {
+  using Op = Forward<T>;
+  const Op op = make_forward<T>(args, problem.has_saved, problem.has_running);
+  return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
+    const Layout layout = layout_of<Op>(cut, args.workspace_bytes, false);
+    for (int64_t unit0 = 0; unit0 < cut.units; unit0 += layout.units)
+      CUBN_TRY(run_slice(device, walk, op, cut,
+                         slice_of<typename Op::Coefficients>(args, cut, layout, unit0)));
+    return CUBN_STATUS_SUCCESS;
+  });
+}
+
+/* Computes saved statistics of the slice's channels in the workspace, behind the coefficients, and
+ * makes the operation read them there. */
+template <class T, class Walk>
+cubnStatus_t recompute_saved(const cubn_device *device, const cubn_args &args, const Walk &walk,
+                             const Cut &cut, const Layout &layout, int64_t unit0,
+                             Backward<T> *backward) {
+  using Real = Compute<T>;
+  using Op = Forward<T>;
+  const auto slice = slice_of<typename Op::Coefficients>(args, cut, layout, unit0);
+  unsigned char *memory = reinterpret_cast<unsigned char *>(slice.coefficients) +
+                          layout.units * layout.coefficient_bytes;
+  const int64_t channel0 = walk.first_channel(unit0);
+  Op op = make_forward<T>(args, false, false);
+  op.scale = nullptr; /* no coefficients */
+  op.saved_mean = reinterpret_cast<Real *>(memory) - channel0;
+  op.saved_inv_std =
+      reinterpret_cast<Real *>(memory + layout.units * layout.saved_bytes) - channel0;
+  backward->saved_mean = op.saved_mean;
+  backward->saved_inv_std = op.saved_inv_std;
+  return launch(device, reduce_kernel<Walk, Op>, slice.units * cut.chunks, PASS_THREADS, 0, walk,
+                op, slice);
+}
+
+template <class T>
+cubnStatus_t run_backward(const cubn_device *device, const cubn_problem &problem,
+                          const cubn_args &args) {
+  using Op = Backward<T>;
+  Op op = make_backward<T>(args, cubn_count(&problem));
+  const bool recomputes = !problem.has_saved;
+  return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
+    const Layout layout = layout_of<Op>(cut, args.workspace_bytes, recomputes);
+    for (int64_t unit0 = 0; unit0 < cut.units; unit0 += layout.units) {
+      if (recomputes) CUBN_TRY(recompute_saved<T>(device, args, walk, cut, layout, unit0, &op));
+      CUBN_TRY(run_slice(device, walk, op, cut,
+                         slice_of<typename Op::Coefficients>(args, cut, layout, unit0)));
+    }
+    return CUBN_STATUS_SUCCESS;
+  });
+}
+
+cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
+  return visit_type(problem->type, [&](auto tag) {
+    using T = typename decltype(tag)::Type;
+    return problem->pass == CUBN_PASS_TRAIN ? run_train<T>(device, *problem, *args)
+                                            : run_backward<T>(device, *problem, *args);
+  });
+}
+
+const char *reject(const cubn_device *, const cubn_problem *problem) {
+  if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
+  if (cubn_count(problem) == 0) return "empty";
+  return nullptr;
+}
+
+/* All there is, for as few slices as possible. */
+size_t workspace_bytes(const cubn_device *, const cubn_problem *) {
+  return CUBN_WORKSPACE_BYTES;
+}
+
+}  // namespace
+}  // namespace cubn
+
+const cubn_algo cubn_cuda_train_two_pass = {"two_pass", cubn::reject, cubn::workspace_bytes,
+                                            cubn::run};
+const cubn_algo cubn_cuda_backward_two_pass = {"two_pass", cubn::reject, cubn::workspace_bytes,
+                                               cubn::run};
