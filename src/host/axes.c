@@ -78,8 +78,8 @@ static void recognize(cubn_problem *problem) {
     problem->walk = CUBN_WALK_COLUMNS;
     return;
   }
-  if (samples->rank == 0) { /* c == 1: a single element */
-    problem->walk = CUBN_WALK_COLUMNS;
+  if (samples->rank == 0) { /* one element, or one per channel with gaps between them */
+    if (channels->rank == 0) problem->walk = CUBN_WALK_COLUMNS;
     return;
   }
   const int inner = samples->rank - 1;
