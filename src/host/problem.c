@@ -115,16 +115,18 @@ static cubnStatus_t check_pointers(const cubn_problem *problem, const cubn_args 
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const bool training = problem->pass == CUBN_PASS_TRAIN;
   const bool inference = problem->pass == CUBN_PASS_INFER;
+  /* Backward has gradients of parameters to write even where there are no values. */
+  const bool has_params = backward ? problem->c > 0 : filled;
   const pointer_argument list[] = {
       {"x", args->x, filled, element},
       {"dy", args->dy, filled && backward, element},
       {backward ? "dx" : "y", args->output, filled, element},
-      {"scale", args->scale, problem->c > 0, parameter},
-      {"bias", args->bias, problem->c > 0 && !backward, parameter},
-      {"mean", args->mean, problem->c > 0 && inference, parameter},
-      {"var", args->var, problem->c > 0 && inference, parameter},
-      {"dscale", args->dscale, problem->c > 0 && backward, parameter},
-      {"dbias", args->dbias, problem->c > 0 && backward, parameter},
+      {"scale", args->scale, has_params, parameter},
+      {"bias", args->bias, has_params && !backward, parameter},
+      {"mean", args->mean, has_params && inference, parameter},
+      {"var", args->var, has_params && inference, parameter},
+      {"dscale", args->dscale, has_params && backward, parameter},
+      {"dbias", args->dbias, has_params && backward, parameter},
       {"running_mean", args->running_mean, false, parameter},
       {"running_var", args->running_var, false, parameter},
       {"saved_mean", args->saved_mean, false, parameter},
