@@ -33,10 +33,22 @@ static bool extent_bytes(const struct cubnTensorStruct *tensor, int64_t *bytes) 
          !__builtin_mul_overflow(last, (int64_t)cubn_element_bytes(tensor->type), bytes);
 }
 
+/* How a function calls its dimensions and strides, in messages. */
+typedef struct argument_names {
+  const char *dims[CUBN_DIM_MAX], *strides[CUBN_DIM_MAX];
+} argument_names;
+
+static const argument_names names_nd = {
+    {"dims[0]", "dims[1]", "dims[2]", "dims[3]", "dims[4]", "dims[5]", "dims[6]", "dims[7]"},
+    {"strides[0]", "strides[1]", "strides[2]", "strides[3]", "strides[4]", "strides[5]",
+     "strides[6]", "strides[7]"}};
+static const argument_names names_4d = {{"n", "c", "h", "w"},
+                                        {"n_stride", "c_stride", "h_stride", "w_stride"}};
+
 /* Fills the descriptor if everything is valid, else leaves it as it was. */
-static cubnStatus_t set(const char *function, cubnTensorDescriptor_t descriptor,
-                        cubnDataType_t type, int rank, const int64_t dims[],
-                        const int64_t strides[]) {
+static cubnStatus_t set(const char *function, const argument_names *names,
+                        cubnTensorDescriptor_t descriptor, cubnDataType_t type, int rank,
+                        const int64_t dims[], const int64_t strides[]) {
   CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
   CUBN_REQUIRE(cubn_element_bytes(type) > 0, function, "type is %d, which is no cubnDataType_t",
                (int)type);
@@ -44,9 +56,9 @@ static cubnStatus_t set(const char *function, cubnTensorDescriptor_t descriptor,
   int64_t elements = 1, bytes;
   bool fits = true;
   for (int i = 0; i < rank; ++i) {
-    CUBN_REQUIRE(dims[i] >= 0, function, "dims[%d] is %lld, must not be negative", i,
+    CUBN_REQUIRE(dims[i] >= 0, function, "%s is %lld, must not be negative", names->dims[i],
                  (long long)dims[i]);
-    CUBN_REQUIRE(strides[i] >= 0, function, "strides[%d] is %lld, must not be negative", i,
+    CUBN_REQUIRE(strides[i] >= 0, function, "%s is %lld, must not be negative", names->strides[i],
                  (long long)strides[i]);
     tensor.dims[i] = dims[i];
     tensor.strides[i] = strides[i];
@@ -65,9 +77,9 @@ static cubnStatus_t check_rank(const char *function, int rank) {
 }
 
 /* Sets a packed descriptor. */
-static cubnStatus_t set_packed(const char *function, cubnTensorDescriptor_t descriptor,
-                               cubnTensorFormat_t format, cubnDataType_t type, int rank,
-                               const int64_t dims[]) {
+static cubnStatus_t set_packed(const char *function, const argument_names *names,
+                               cubnTensorDescriptor_t descriptor, cubnTensorFormat_t format,
+                               cubnDataType_t type, int rank, const int64_t dims[]) {
   CUBN_REQUIRE(format == CUBN_TENSOR_NCHW || format == CUBN_TENSOR_NHWC, function,
                "format is %d, which is no cubnTensorFormat_t", (int)format);
   int order[CUBN_DIM_MAX];
@@ -77,12 +89,12 @@ static cubnStatus_t set_packed(const char *function, cubnTensorDescriptor_t desc
     order[rank - 1] = 1;
   }
   for (int i = 0; i < rank; ++i)
-    CUBN_REQUIRE(dims[i] >= 0, function, "dims[%d] is %lld, must not be negative", i,
+    CUBN_REQUIRE(dims[i] >= 0, function, "%s is %lld, must not be negative", names->dims[i],
                  (long long)dims[i]);
   int64_t strides[CUBN_DIM_MAX];
   CUBN_REQUIRE(cubn_packed_strides(rank, dims, order, strides), function,
                "dims describe a tensor of more than 2^63 elements");
-  return set(function, descriptor, type, rank, dims, strides);
+  return set(function, names, descriptor, type, rank, dims, strides);
 }
 
 cubnStatus_t cubnCreateTensorDescriptor(cubnTensorDescriptor_t *descriptor) {
@@ -100,13 +112,13 @@ cubnStatus_t cubnDestroyTensorDescriptor(cubnTensorDescriptor_t descriptor) {
 
 cubnStatus_t cubnSetTensor4dDescriptor(cubnTensorDescriptor_t descriptor, cubnTensorFormat_t format,
                                        cubnDataType_t type, int n, int c, int h, int w) {
-  return set_packed(__func__, descriptor, format, type, 4, (int64_t[]){n, c, h, w});
+  return set_packed(__func__, &names_4d, descriptor, format, type, 4, (int64_t[]){n, c, h, w});
 }
 
 cubnStatus_t cubnSetTensor4dDescriptorEx(cubnTensorDescriptor_t descriptor, cubnDataType_t type,
                                          int n, int c, int h, int w, int n_stride, int c_stride,
                                          int h_stride, int w_stride) {
-  return set(__func__, descriptor, type, 4, (int64_t[]){n, c, h, w},
+  return set(__func__, &names_4d, descriptor, type, 4, (int64_t[]){n, c, h, w},
              (int64_t[]){n_stride, c_stride, h_stride, w_stride});
 }
 
@@ -122,7 +134,7 @@ cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descriptor, cubnDa
   int64_t dims64[CUBN_DIM_MAX], strides64[CUBN_DIM_MAX];
   widen(rank, dims, dims64);
   widen(rank, strides, strides64);
-  return set(__func__, descriptor, type, rank, dims64, strides64);
+  return set(__func__, &names_nd, descriptor, type, rank, dims64, strides64);
 }
 
 cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descriptor,
@@ -132,15 +144,16 @@ cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descriptor,
   CUBN_REQUIRE(dims, __func__, "dims is NULL");
   int64_t dims64[CUBN_DIM_MAX];
   widen(rank, dims, dims64);
-  return set_packed(__func__, descriptor, format, type, rank, dims64);
+  return set_packed(__func__, &names_nd, descriptor, format, type, rank, dims64);
 }
 
 cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descriptor, cubnDataType_t type,
                                          int rank, const int64_t dims[], const int64_t strides[]) {
   CUBN_TRY(check_rank(__func__, rank));
   CUBN_REQUIRE(dims, __func__, "dims is NULL");
-  if (!strides) return set_packed(__func__, descriptor, CUBN_TENSOR_NCHW, type, rank, dims);
-  return set(__func__, descriptor, type, rank, dims, strides);
+  if (!strides)
+    return set_packed(__func__, &names_nd, descriptor, CUBN_TENSOR_NCHW, type, rank, dims);
+  return set(__func__, &names_nd, descriptor, type, rank, dims, strides);
 }
 
 static cubnStatus_t check_set(const char *function, const char *argument,
@@ -151,12 +164,12 @@ static cubnStatus_t check_set(const char *function, const char *argument,
 }
 
 /* Values as int, to the outputs that are not NULL; all or none. */
-static cubnStatus_t narrow(const char *function, const char *what, int count,
+static cubnStatus_t narrow(const char *function, const char *const names[], int count,
                            const int64_t values[], int *const outputs[]) {
   for (int i = 0; i < count; ++i)
     if (outputs[i] && values[i] > INT_MAX)
       return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
-                       "%s[%d] is %lld, which does not fit into an int", what, i,
+                       "%s is %lld, which does not fit into an int", names[i],
                        (long long)values[i]);
   return CUBN_STATUS_SUCCESS;
 }
@@ -173,8 +186,8 @@ cubnStatus_t cubnGetTensor4dDescriptor(const cubnTensorDescriptor_t descriptor,
   CUBN_REQUIRE(descriptor->rank == 4, __func__, "descriptor has rank %d, must be 4",
                descriptor->rank);
   int *const dims[] = {n, c, h, w}, *const strides[] = {n_stride, c_stride, h_stride, w_stride};
-  CUBN_TRY(narrow(__func__, "dims", 4, descriptor->dims, dims));
-  CUBN_TRY(narrow(__func__, "strides", 4, descriptor->strides, strides));
+  CUBN_TRY(narrow(__func__, names_4d.dims, 4, descriptor->dims, dims));
+  CUBN_TRY(narrow(__func__, names_4d.strides, 4, descriptor->strides, strides));
   store(4, descriptor->dims, dims);
   store(4, descriptor->strides, strides);
   if (type) *type = descriptor->type;
@@ -192,8 +205,8 @@ cubnStatus_t cubnGetTensorNdDescriptor(const cubnTensorDescriptor_t descriptor, 
     dim_outputs[i] = dims ? dims + i : NULL;
     stride_outputs[i] = strides ? strides + i : NULL;
   }
-  CUBN_TRY(narrow(__func__, "dims", count, descriptor->dims, dim_outputs));
-  CUBN_TRY(narrow(__func__, "strides", count, descriptor->strides, stride_outputs));
+  CUBN_TRY(narrow(__func__, names_nd.dims, count, descriptor->dims, dim_outputs));
+  CUBN_TRY(narrow(__func__, names_nd.strides, count, descriptor->strides, stride_outputs));
   store(count, descriptor->dims, dim_outputs);
   store(count, descriptor->strides, stride_outputs);
   if (type) *type = descriptor->type;
@@ -235,5 +248,5 @@ cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derived,
   int64_t dims[CUBN_DIM_MAX] = {1, x->dims[1]};
   for (int i = 2; i < x->rank; ++i)
     dims[i] = mode == CUBN_BATCHNORM_PER_ACTIVATION ? x->dims[i] : 1;
-  return set_packed(__func__, derived, CUBN_TENSOR_NCHW, type, x->rank, dims);
+  return set_packed(__func__, &names_nd, derived, CUBN_TENSOR_NCHW, type, x->rank, dims);
 }
