@@ -107,10 +107,11 @@ static unsigned run_cuda(const main_options *options) {
   const char *rest = options->seeds ? options->seeds : "1";
   while (*rest) {
     char title[64], *end;
-    const unsigned seed = (unsigned)strtoul(rest, &end, 10);
-    emu_set_seed(seed);
-    snprintf(title, sizeof title, "cuda, emulated, schedule %u", seed);
-    failures += run_pass(options, SUITE_CUDA, title);
+    main_options pass = *options;
+    pass.suites.seed = (unsigned)strtoul(rest, &end, 10);
+    emu_set_seed(pass.suites.seed);
+    snprintf(title, sizeof title, "cuda, emulated, schedule %u", pass.suites.seed);
+    failures += run_pass(&pass, SUITE_CUDA, title);
     rest = *end == ',' ? end + 1 : "";
   }
   return failures;

@@ -7,12 +7,16 @@ static long double get_param(const line_problem *problem, const data_set *set, i
   return (long double)data_get(&set->arrays[array], line_param_index(problem, channel));
 }
 
+/* A blending factor as the call receives it: a float but for double tensors. */
+static long double factor_of(const line_problem *problem, double factor) {
+  return (long double)data_round(line_param_type(problem), factor);
+}
+
 /* prior is not read where its weight is 0. */
-static long double blend(double alpha, long double result, double beta, const data_set *set,
-                         int array, int64_t place) {
-  const long double new_part = (long double)alpha * result;
-  if (beta == 0) return new_part;
-  return new_part + (long double)beta * (long double)data_get(&set->arrays[array], place);
+static long double blend(long double alpha, long double result, long double beta,
+                         const data_set *set, int array, int64_t place) {
+  if (beta == 0) return alpha * result;
+  return alpha * result + beta * (long double)data_get(&set->arrays[array], place);
 }
 
 static long double inverse_std(long double var, double epsilon) {
@@ -42,7 +46,7 @@ static void compute_statistics(const line_problem *problem, const data_array *x,
 
 static void update_running(const line_problem *problem, const data_set *before,
                            oracle_channel *channel, int64_t place) {
-  const double factor = problem->factor;
+  const long double factor = (long double)problem->factor; /* a double in every call */
   const long double count = (long double)channel->count;
   const long double unbiased =
       channel->count > 1 ? channel->var * count / (count - 1) : channel->var;
@@ -86,10 +90,10 @@ static void compute_backward(const line_problem *problem, const data_set *before
     }
     compute_gradients(problem, before, channel, number);
   }
-  channel->dscale = blend(problem->param_alpha, channel->dscale_sum, problem->param_beta, before,
-                          DATA_DSCALE, place);
-  channel->dbias = blend(problem->param_alpha, channel->dbias_sum, problem->param_beta, before,
-                         DATA_DBIAS, place);
+  const long double alpha = factor_of(problem, problem->param_alpha);
+  const long double beta = factor_of(problem, problem->param_beta);
+  channel->dscale = blend(alpha, channel->dscale_sum, beta, before, DATA_DSCALE, place);
+  channel->dbias = blend(alpha, channel->dbias_sum, beta, before, DATA_DBIAS, place);
 }
 
 oracle_channel oracle_compute(const line_problem *problem, const data_set *before,
@@ -123,8 +127,8 @@ long double oracle_output(const line_problem *problem, const oracle_channel *cha
     result = channel->scale * channel->inv_std *
              (dy - channel->dbias_sum / count - x_hat * channel->dscale_sum / count);
   }
-  result *= (long double)problem->alpha;
-  return problem->beta == 0 ? result : result + (long double)problem->beta * prior;
+  result *= factor_of(problem, problem->alpha);
+  return problem->beta == 0 ? result : result + factor_of(problem, problem->beta) * prior;
 }
 
 void oracle_fill_saved(const line_problem *problem, data_set *set) {

@@ -28,6 +28,10 @@ bool suite_verbose(void) {
   return current.verbose;
 }
 
+unsigned suite_seed(void) {
+  return current.seed;
+}
+
 bool suite_check(bool condition, const char *file, int line, const char *format, ...) {
   char text[1024];
   va_list arguments;

@@ -35,6 +35,7 @@ cubnHandle_t suite_handle(void);
 /* Options of the command line. */
 bool suite_all_cases(void); /* --cases all */
 bool suite_verbose(void);
+unsigned suite_seed(void); /* the emulator's schedule of this pass */
 
 /* CU_ASSERT with a printf-style message; returns the condition. */
 __attribute__((format(printf, 4, 5))) bool suite_check(bool condition, const char *file, int line,
@@ -46,6 +47,7 @@ typedef struct suite_options {
   int where;        /* the kind of this pass */
   const char *only; /* name of the only suite to run, or NULL */
   bool all_cases, verbose;
+  unsigned seed;
 } suite_options;
 
 void suite_begin_pass(const suite_options *options);
