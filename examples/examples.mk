@@ -9,7 +9,8 @@ CUBLAS := $(if $(filter 1,$(CUDA)),$(wildcard $(CUDA_LIB)/libcublas.so))
 NN_C := $(wildcard examples/nn/*.c)
 NN_CU := $(if $(CUBLAS),$(wildcard examples/nn/*.cu))
 NN_OBJECTS := $(NN_C:%.c=$(BUILD)/obj/%.o) $(NN_CU:%.cu=$(BUILD)/obj/%.cu.o)
-NN_LIBS = $(CBLAS_LIBS) $(if $(CUBLAS),-L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas)
+CUBLAS_LIBS = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas
+NN_LIBS = $(CBLAS_LIBS) $(if $(CUBLAS),$(CUBLAS_LIBS))
 EXAMPLES_FLAGS = $(CPPFLAGS) $(C_ALL) -Iexamples $(CBLAS_CFLAGS) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
