@@ -2,7 +2,6 @@
 #include "nn/layer.h"
 
 #include <limits.h>
-#include <math.h>
 #include <stdlib.h>
 
 void *nn_create_layer(const nn_layer_type *type, size_t bytes, nn_device *device, nn_shape in,
@@ -49,11 +48,10 @@ bool nn_add_parameter(nn_layer *layer, size_t count) {
          nn_array_create(layer->device, &parameter->velocity, count);
 }
 
-bool nn_draw_weights(nn_layer *layer, int parameter, int inputs, int outputs, nn_random *random) {
-  nn_array *weights = &layer->parameters[parameter].value;
+bool nn_draw_weights(nn_layer *layer, float limit, nn_random *random) {
+  nn_array *weights = &layer->parameters[0].value;
   float *host = malloc(weights->count * sizeof(float) + 1);
   if (host == NULL) return nn_fail("no memory for %zu weights", weights->count);
-  const float limit = sqrtf(6.0f / (float)(inputs + outputs));
   for (size_t i = 0; i < weights->count; i++) host[i] = nn_random_uniform(random, limit);
   const bool done = nn_array_upload(weights, host, weights->count);
   free(host);

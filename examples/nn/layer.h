@@ -44,11 +44,13 @@ struct nn_layer {
 };
 
 /* Creation: for batches of up to max_batch images; NULL on failure, with a message. Weights are
- * drawn from `random`; biases and the shift of batch norm begin with 0, its scale with 1. */
+ * drawn from `random`, uniform within gain * sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010):
+ * gain 1 in front of nothing or ReLU, 4 in front of a sigmoid, whose slope at 0 is 1/4. Biases
+ * begin with 0, the scale of batch norm with 1. */
 nn_layer *nn_create_convolution(nn_device *device, nn_shape in, int max_batch, int channels,
-                                int kernel, int pad, bool bias, nn_random *random);
+                                int kernel, int pad, bool bias, float gain, nn_random *random);
 nn_layer *nn_create_linear(nn_device *device, nn_shape in, int max_batch, int features, bool bias,
-                           nn_random *random);
+                           float gain, nn_random *random);
 nn_layer *nn_create_batch_norm(nn_device *device, nn_shape in, int max_batch);
 nn_layer *nn_create_activation(nn_device *device, nn_shape in, int max_batch, nn_activation kind);
 nn_layer *nn_create_pool(nn_device *device, nn_shape in, int max_batch, int size);
@@ -65,8 +67,7 @@ void *nn_create_layer(const nn_layer_type *type, size_t bytes, nn_device *device
                       nn_shape out, int max_batch);
 /* Appends a parameter of zeros to the layer. */
 bool nn_add_parameter(nn_layer *layer, size_t count);
-/* Fills the parameter with uniform values of variance 2 / (inputs + outputs) (Glorot and Bengio
- * 2010). */
-bool nn_draw_weights(nn_layer *layer, int parameter, int inputs, int outputs, nn_random *random);
+/* Fills the first parameter with uniform values between -limit and limit. */
+bool nn_draw_weights(nn_layer *layer, float limit, nn_random *random);
 
 #endif /* NN_LAYER_H */

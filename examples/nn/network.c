@@ -98,6 +98,9 @@ bool nn_network_update(nn_network *network, float rate, float momentum) {
 
 /* ---- LeNet ---- */
 
+/* Of the weights in front of sigmoids, with and without batch norm between; see layer.h. */
+static const float SIGMOID_GAIN = 4.0f;
+
 /* (batch norm,) sigmoid */
 static bool add_activation(nn_network *network, bool batch_norm) {
   nn_device *device = network->device;
@@ -114,7 +117,7 @@ static bool add_convolution(nn_network *network, int channels, int kernel, int p
   const int batch = network->max_batch;
   return nn_network_add(network,
                         nn_create_convolution(device, nn_network_out(network), batch, channels,
-                                              kernel, pad, !batch_norm, random)) &&
+                                              kernel, pad, !batch_norm, SIGMOID_GAIN, random)) &&
          add_activation(network, batch_norm) &&
          nn_network_add(network, nn_create_pool(device, nn_network_out(network), batch, 2));
 }
@@ -123,7 +126,7 @@ static bool add_convolution(nn_network *network, int channels, int kernel, int p
 static bool add_linear(nn_network *network, int features, bool batch_norm, nn_random *random) {
   return nn_network_add(
              network, nn_create_linear(network->device, nn_network_out(network), network->max_batch,
-                                       features, !batch_norm, random)) &&
+                                       features, !batch_norm, SIGMOID_GAIN, random)) &&
          add_activation(network, batch_norm);
 }
 
@@ -137,5 +140,5 @@ bool nn_lenet_init(nn_network *network, nn_device *device, int h, int w, int max
          add_linear(network, 120, batch_norm, &random) &&
          add_linear(network, 84, batch_norm, &random) &&
          nn_network_add(network, nn_create_linear(device, nn_network_out(network), max_batch, 10,
-                                                  true, &random));
+                                                  true, 1.0f, &random));
 }

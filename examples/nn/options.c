@@ -14,9 +14,9 @@ const char nn_usage[] =
     "and compares: four trainings on 8 x 8 digits, or on other images with --data.\n"
     "\n"
     "  --device NAME  cpu, cuda or cuda:N (default: auto, what cubnCreate takes)\n"
-    "  --epochs N     passes over the training images (default 10)\n"
-    "  --batch N      images per step, 2 or more (default 32)\n"
-    "  --lr RATE      this learning rate; may be given up to 8 times (default: 0.05 and 2)\n"
+    "  --epochs N     passes over the training images (default 30)\n"
+    "  --batch N      images per step, 2 or more (default 16)\n"
+    "  --lr RATE      this learning rate; may be given up to 8 times (default: 0.3 and 3)\n"
     "  --momentum M   of stochastic gradient descent, 0 or more and below 1 (default 0)\n"
     "  --seed N       of the weights and of the order of the images (default 1)\n"
     "  --no-bn        only the network without batch normalization\n"
@@ -91,7 +91,7 @@ bool nn_parse_options(nn_options *options, int argc, char **argv) {
   static const char *const names[] = {"--epochs", "--batch",  "--lr",   "--momentum",
                                       "--seed",   "--device", "--data", "--csv"};
   *options =
-      (nn_options){.device = "auto", .data = "examples/data", .epochs = 10, .batch = 32, .seed = 1};
+      (nn_options){.device = "auto", .data = "examples/data", .epochs = 30, .batch = 16, .seed = 1};
   for (int i = 1; i < argc; i++) {
     if (strcmp(argv[i], "--help") == 0) {
       options->help = true;
@@ -110,8 +110,8 @@ bool nn_parse_options(nn_options *options, int argc, char **argv) {
     i++;
   }
   if (options->rate_count == 0) {
-    options->rates[options->rate_count++] = 0.05f;
-    options->rates[options->rate_count++] = 2.0f;
+    options->rates[options->rate_count++] = 0.3f;
+    options->rates[options->rate_count++] = 3.0f;
   }
   return true;
 }

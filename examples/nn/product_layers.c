@@ -5,6 +5,8 @@
  *     weights' gradient = output_gradient^T * input
  *     input_gradient = output_gradient * weights
  * A bias is of no use in front of batch norm, which subtracts the mean: there it is left out. */
+#include <math.h>
+
 #include "nn/layer.h"
 
 typedef struct product_layer {
@@ -48,15 +50,15 @@ static bool product_backward(product_layer *self, int rows, int inner, const flo
 }
 
 static nn_layer *product_create(const nn_layer_type *type, nn_device *device, nn_shape in,
-                                nn_shape out, int max_batch, int inner, bool bias,
+                                nn_shape out, int max_batch, int inner, bool bias, float gain,
                                 nn_random *random) {
   product_layer *self = nn_create_layer(type, sizeof *self, device, in, out, max_batch);
   if (self == NULL) return NULL;
   nn_layer *layer = &self->base;
-  const int positions = out.h * out.w;
+  const int positions = out.h * out.w, outputs = inner / in.c * out.c;
   self->bias = bias;
   if (nn_add_parameter(layer, (size_t)out.c * (size_t)inner) &&
-      nn_draw_weights(layer, 0, inner, out.c * (inner / in.c), random) &&
+      nn_draw_weights(layer, gain * sqrtf(6.0f / (float)(inner + outputs)), random) &&
       (!bias || (nn_add_parameter(layer, (size_t)out.c) &&
                  nn_array_create(device, &self->ones, (size_t)max_batch * (size_t)positions) &&
                  nn_array_set(&self->ones, 1.0f))))
@@ -78,11 +80,11 @@ static bool linear_backward(nn_layer *layer, int n) {
 }
 
 nn_layer *nn_create_linear(nn_device *device, nn_shape in, int max_batch, int features, bool bias,
-                           nn_random *random) {
+                           float gain, nn_random *random) {
   static const nn_layer_type type = {"fully connected", linear_forward, linear_backward,
                                      product_release};
   const nn_shape flat = {1, 1, (int)nn_shape_count(in)}, out = {1, 1, features};
-  return product_create(&type, device, flat, out, max_batch, flat.c, bias, random);
+  return product_create(&type, device, flat, out, max_batch, flat.c, bias, gain, random);
 }
 
 /* ---- Convolution (cross-correlation, as everywhere in deep learning) with stride 1 ---- */
@@ -111,7 +113,7 @@ static bool convolution_backward(nn_layer *layer, int n) {
 }
 
 nn_layer *nn_create_convolution(nn_device *device, nn_shape in, int max_batch, int channels,
-                                int kernel, int pad, bool bias, nn_random *random) {
+                                int kernel, int pad, bool bias, float gain, nn_random *random) {
   static const nn_layer_type type = {"convolution", convolution_forward, convolution_backward,
                                      product_release};
   const nn_shape out = {in.h + 2 * pad - kernel + 1, in.w + 2 * pad - kernel + 1, channels};
@@ -121,7 +123,7 @@ nn_layer *nn_create_convolution(nn_device *device, nn_shape in, int max_batch, i
     return NULL;
   }
   const int inner = kernel * kernel * in.c;
-  nn_layer *layer = product_create(&type, device, in, out, max_batch, inner, bias, random);
+  nn_layer *layer = product_create(&type, device, in, out, max_batch, inner, bias, gain, random);
   if (layer == NULL) return NULL;
   product_layer *self = (product_layer *)layer;
   self->window = (nn_window){.h = in.h,
