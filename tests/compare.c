@@ -24,8 +24,8 @@ static void judge(compare_result *result, cubnDataType_t type, long double exact
     /* allowed 0: the correctly rounded value and nothing else */
     const double error =
         allowed > 0 ? fabs((double)((long double)got - exact)) : fabs(got - wanted);
-    share = error <= 0 ? 0 : error / allowed;
     passes = error <= allowed;
+    share = error <= 0 ? 0 : allowed > 0 ? error / allowed : (double)INFINITY;
   }
   result->failures += !passes;
   if (result->array && !(share > result->share)) return;

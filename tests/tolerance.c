@@ -97,7 +97,8 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
   const bool is_running = array == DATA_RUNNING_MEAN || array == DATA_RUNNING_VAR;
   long double allowed = rounding_to(line_param_type(problem), exact);
   if (is_running && factor != 1) allowed += 4 * double_roundoff * (fabsl(prior) + fabsl(exact));
-  if (!is_running && problem->param_beta != 0)
+  const bool is_gradient = array == DATA_DSCALE || array == DATA_DBIAS;
+  if (is_gradient && problem->param_beta != 0)
     allowed += 2 * t->roundoff * fabsl((long double)problem->param_beta * prior);
   switch (array) {
     case DATA_RUNNING_MEAN:
