@@ -120,13 +120,6 @@ compare_result bench_case_compare(const bench_case *bench) {
   return compare_outputs(&bench->problem, &bench->before, &bench->after, bench->channel_step);
 }
 
-void bench_case_reset_after(bench_case *bench) {
-  for (int array = 0; array < DATA_ARRAYS; ++array)
-    if (data_has(&bench->after, array))
-      memcpy(bench->after.arrays[array].block, bench->before.arrays[array].block,
-             bench->before.arrays[array].block_bytes);
-}
-
 bool bench_case_restore(bench_case *bench) {
   return run_upload(&bench->run, &bench->before) == CUBN_STATUS_SUCCESS;
 }

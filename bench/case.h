@@ -30,8 +30,6 @@ const char *bench_case_verify(bench_case *bench, compare_result *result);
 
 /* Compares bench->after, as another library left it. */
 compare_result bench_case_compare(const bench_case *bench);
-/* Poisons bench->after and gives it the prior content again. */
-void bench_case_reset_after(bench_case *bench);
 
 /* Uploads the inputs again. */
 bool bench_case_restore(bench_case *bench);

@@ -11,8 +11,10 @@
 /* Rounds that are enqueued before waiting shall not take longer than this. */
 #define BATCH_SECONDS 0.05
 /* Calls back to back, few enough for the launch queue of a GPU. */
-#define HOST_CALLS 100
-#define HOST_REPEATS 7
+#define HOST_CALLS_MIN 10
+#define HOST_CALLS_MAX 100
+#define HOST_BATCH_SECONDS 0.01 /* the work of the calls shall take no longer */
+#define HOST_REPEATS 5
 
 typedef struct recorder {
   bench_timer *timer;
@@ -120,12 +122,16 @@ void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, 
 
 double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
   double samples[HOST_REPEATS];
+  int calls = HOST_CALLS_MAX;
+  if (entry->times.median * calls > HOST_BATCH_SECONDS)
+    calls = (int)(HOST_BATCH_SECONDS / entry->times.median);
+  if (calls < HOST_CALLS_MIN) calls = HOST_CALLS_MIN;
   timer->wait(timer);
   for (int repeat = 0; repeat < HOST_REPEATS; ++repeat) {
     const double begin = bench_clock();
-    for (int call = 0; call < HOST_CALLS; ++call)
+    for (int call = 0; call < calls; ++call)
       if (!entry->call(entry->state)) return 0;
-    samples[repeat] = (bench_clock() - begin) / HOST_CALLS;
+    samples[repeat] = (bench_clock() - begin) / calls;
     if (timer->wait(timer)) return 0;
   }
   return summarize(samples, HOST_REPEATS).median;

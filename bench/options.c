@@ -39,7 +39,7 @@ static const option option_table[] = {
     {"--cudnn", TAKES_TEXT, MEMBER(cudnn), "PATH    libcudnn.so or its folder (also: CUDNN_LIB)"},
     {"--csv", TAKES_TEXT, MEMBER(csv), "FILE      write the results as CSV"},
     {"--json", TAKES_TEXT, MEMBER(json), "FILE     write the results as JSON"},
-    {"--help", TAKES_NOTHING, MEMBER(help), ""},
+    {"--help", TAKES_NOTHING, MEMBER(help), "         this text"},
 };
 
 void bench_options_usage(void) {

@@ -50,7 +50,6 @@ static bool upload(cudnn_peer *peer) {
 }
 
 static bool download(cudnn_peer *peer) {
-  bench_case_reset_after(peer->bench);
   for (int array = 0; array < DATA_ARRAYS; ++array) {
     data_array *to = &peer->bench->after.arrays[array];
     if (peer->buffers[array] &&

@@ -22,12 +22,13 @@ static int call_train(cudnn_variant *variant, void *running_mean, void *running_
   const line_problem *problem = &peer->bench->problem;
   void **at = peer->pointers;
   const scalar alpha = make_scalar(problem, problem->alpha), beta = make_scalar(problem, 0);
-  return peer->api.train(peer->handle, variant->mode, CUDNN_OPS_BN, &alpha, &beta,
-                         peer->tensors[LINE_X], at[DATA_X], NULL, NULL, peer->tensors[LINE_OUTPUT],
-                         at[DATA_OUTPUT], peer->params, at[DATA_SCALE], at[DATA_BIAS],
-                         problem->factor, running_mean, running_var, problem->epsilon, saved_mean,
-                         saved_inv_std, NULL, variant->workspace, variant->workspace_bytes,
-                         variant->reserve, variant->reserve_bytes);
+  /* A backward problem has no bias; its forward takes any. */
+  const void *bias = at[DATA_BIAS] ? at[DATA_BIAS] : at[DATA_SCALE];
+  return peer->api.train(
+      peer->handle, variant->mode, CUDNN_OPS_BN, &alpha, &beta, peer->tensors[LINE_X], at[DATA_X],
+      NULL, NULL, peer->tensors[LINE_OUTPUT], at[DATA_OUTPUT], peer->params, at[DATA_SCALE], bias,
+      problem->factor, running_mean, running_var, problem->epsilon, saved_mean, saved_inv_std, NULL,
+      variant->workspace, variant->workspace_bytes, variant->reserve, variant->reserve_bytes);
 }
 
 static int call_backward(cudnn_variant *variant) {

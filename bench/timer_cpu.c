@@ -8,6 +8,8 @@
 
 #include "timer.h"
 
+/* A thread less pays off where it would copy less than this. */
+#define COPY_BYTES_PER_THREAD ((size_t)128 << 10)
 /* Taken where the system does not tell the size of its caches. */
 #define CACHE_BYTES_GUESS ((size_t)64 << 20)
 
@@ -28,18 +30,20 @@ double bench_clock(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
+/* Of one socket or core complex, as the kernel tells it; sysconf may give the sum of all. */
 static size_t last_level_cache_bytes(void) {
-#ifdef _SC_LEVEL3_CACHE_SIZE
-  const long level3_bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-  if (level3_bytes > 0) return (size_t)level3_bytes;
-#endif
-  FILE *file = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r");
   unsigned long kibibytes = 0;
+  FILE *file = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r");
   if (file) {
     if (fscanf(file, "%luK", &kibibytes) != 1) kibibytes = 0;
     fclose(file);
   }
-  return kibibytes ? (size_t)kibibytes << 10 : CACHE_BYTES_GUESS;
+  if (kibibytes) return (size_t)kibibytes << 10;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  const long level3_bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  if (level3_bytes > 0) return (size_t)level3_bytes;
+#endif
+  return CACHE_BYTES_GUESS;
 }
 
 /* The part of [0, bytes) that falls to one thread, in cache lines. */
@@ -89,7 +93,9 @@ static double seconds(bench_timer *base, int slot) {
 
 static void copy(bench_timer *base, size_t bytes) {
   cpu_timer *timer = (cpu_timer *)base;
-#pragma omp parallel num_threads(timer->threads)
+  const size_t useful = bytes / COPY_BYTES_PER_THREAD + 1;
+  const int threads = useful < (size_t)timer->threads ? (int)useful : timer->threads;
+#pragma omp parallel num_threads(threads) if (threads > 1)
   {
     size_t begin, end;
     part_of_thread(bytes, omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
