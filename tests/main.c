@@ -13,13 +13,38 @@
 void test_problem_line_suites(void);
 void test_oracle_suites(void);
 void test_compare_suites(void);
+void test_acceptance_numerics_suites(void);
+void test_acceptance_suites(void);
 void test_algorithms_suites(void);
+void test_api_errors_descriptor_suites(void);
+void test_api_errors_setup_suites(void);
+void test_api_errors_suites(void);
+void test_api_errors_tensors_suites(void);
+void test_buffer_suites(void);
+void test_descriptor_suites(void);
 void test_determinism_suites(void);
+void test_handle_suites(void);
+void test_semantics_passes_suites(void);
+void test_semantics_suites(void);
 void test_large_suites(void); /* only with --large */
 
 static void (*const register_suites[])(void) = {
-    test_problem_line_suites, test_oracle_suites,      test_compare_suites,
-    test_algorithms_suites,   test_determinism_suites,
+    test_problem_line_suites,
+    test_oracle_suites,
+    test_compare_suites,
+    test_acceptance_numerics_suites,
+    test_acceptance_suites,
+    test_algorithms_suites,
+    test_api_errors_descriptor_suites,
+    test_api_errors_setup_suites,
+    test_api_errors_suites,
+    test_api_errors_tensors_suites,
+    test_buffer_suites,
+    test_descriptor_suites,
+    test_determinism_suites,
+    test_handle_suites,
+    test_semantics_passes_suites,
+    test_semantics_suites,
 };
 
 typedef struct main_options {
