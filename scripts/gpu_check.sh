@@ -13,8 +13,8 @@
 #   bench.txt, bench.csv   the benchmark's tables and records; torch.csv if PyTorch is there
 # The exit status is 0 if no step failed.
 #
-# Environment: CUDA_HOME, CUNIT_PREFIX (folder of CUnit, see the Makefile), CUDNN_LIB (libcudnn.so or
-# its folder), BUILD (default build), CHECK_SECONDS, CHECK_JOBS (compilers at once, default: all
+# Environment: CUDA_HOME, CUNIT_PREFIX (folder of CUnit, see the Makefile), CUDNN_LIB (libcudnn.so
+# or its folder), BUILD (default build), CHECK_SECONDS, CHECK_JOBS (compilers at once, default: all
 # cores).
 set -uo pipefail
 
@@ -47,21 +47,23 @@ find_tools() {
     missing[gpu]="no GPU"
   fi
   command -v nvcc >/dev/null || missing[nvcc]="no nvcc on PATH or in CUDA_HOME"
-  sanitizer=$(command -v compute-sanitizer || echo "${CUDA_HOME:-/usr/local/cuda}/compute-sanitizer/compute-sanitizer")
+  sanitizer=$(command -v compute-sanitizer)
+  sanitizer=${sanitizer:-${CUDA_HOME:-/usr/local/cuda}/compute-sanitizer/compute-sanitizer}
   [ -x "$sanitizer" ] || missing[sanitizer]="no compute-sanitizer on PATH or in CUDA_HOME"
   python3 -c 'import torch' 2>/dev/null || missing[torch]="no PyTorch"
   make -n emu-selftest-gpu >/dev/null 2>&1 || missing[emu-selftest-gpu]="no such target"
   # cuDNN often comes as a Python package, which the dynamic linker does not search.
   if [ -z "${CUDNN_LIB:-}" ]; then
-    CUDNN_LIB=$(python3 -c 'import nvidia.cudnn as p; print(list(p.__path__)[0] + "/lib")' 2>/dev/null)
+    CUDNN_LIB=$(python3 -c 'import nvidia.cudnn as p; print(list(p.__path__)[0] + "/lib")' \
+      2>/dev/null)
     if [ -n "$CUDNN_LIB" ]; then export CUDNN_LIB; else unset CUDNN_LIB; fi
   fi
 }
 
 describe_clocks() {
   echo "== clocks and temperature, $1"
-  nvidia-smi --query-gpu=clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,temperature.gpu \
-    --format=csv 2>&1 || echo "nvidia-smi: not found"
+  local what=clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,temperature.gpu
+  nvidia-smi --query-gpu=$what --format=csv 2>&1 || echo "nvidia-smi: not found"
 }
 
 describe_machine() {
@@ -79,7 +81,8 @@ describe_machine() {
   echo "cuDNN: ${CUDNN_LIB:-as the dynamic linker finds it}"
   echo "== CPU"
   grep -m1 'model name' /proc/cpuinfo
-  echo "$(nproc) processors, $(awk '/MemTotal/ {print int($2 / 1048576)}' /proc/meminfo) GiB of memory"
+  echo "$(nproc) processors"
+  grep MemTotal /proc/meminfo
   describe_clocks "before"
 }
 
@@ -88,8 +91,8 @@ report() { # RESULT NAME SECONDS [REASON]
   printf '%-8s %-26s %4s s  %s\n' "$1" "$2" "$3" "${4:-}" | sed 's/ *$//' | tee -a "$summary"
 }
 
-# step NAME LIMIT NEEDS COMMAND...: runs the command for at most LIMIT seconds, unless one of the NEEDS
-# is missing: a name of find_tools, or a file. The command's output goes to the log.
+# step NAME LIMIT NEEDS COMMAND...: runs the command for at most LIMIT seconds, unless one of the
+# NEEDS is missing: a name of find_tools, or a file. The command's output goes to the log.
 step() {
   local name=$1 limit=$2 needs=$3 need left begin status reason=""
   shift 3
@@ -118,22 +121,29 @@ step() {
   if [ "$status" -ne 0 ]; then failures=$((failures + 1)); fi
 }
 
-# bench NAME LIMIT ARGUMENTS...: a run of the benchmark on the GPU with its peers.
+# bench NAME LIMIT ARGUMENT...: a run of the benchmark on the GPU with its peers.
 bench() {
   local name=$1 limit=$2
   shift 2
   local begin
   begin=$(stat -c %s "$log")
   step "bench $name" "$limit" "gpu nvcc $build/cubn-bench" "$build/cubn-bench" \
-    --device cuda --peers --csv "$parts/${name// /-}.csv" "$@"
+    --device cuda --peers --verify 1000000 --csv "$parts/${name// /-}.csv" "$@"
   tail -c "+$((begin + 1))" "$log" >>"$out/bench.txt"
 }
 
-check() { # a checker of CUDA over the smoke list; errors that tests provoke in the runtime are theirs
+resnet50() { # BATCH TYPE LAYOUT LIMIT
+  bench "resnet50 b$1 $2 $3" "$4" --suite resnet50 --batch "$1" --type "$2" --layout "$3" \
+    --seconds 0.2
+}
+
+# check TOOL LIMIT OPTION...: a checker of CUDA over the smoke list. Tests provoke errors of the
+# runtime; these are not what is looked for.
+check() {
   local tool=$1 limit=$2
   shift 2
   step "$tool" "$limit" "gpu nvcc sanitizer $build/tests/cubn-tests" "$sanitizer" --tool "$tool" \
-    --error-exitcode 9 "$@" "$build/tests/cubn-tests" --device cuda --cases smoke
+    --error-exitcode 9 "$@" "$build/tests/cubn-tests" --device cuda --suite algorithms --cases smoke
 }
 
 make_target() { # NAME LIMIT TARGET...
@@ -151,18 +161,33 @@ merge_csv() { # one header, then the records of all runs
   done
 }
 
+# A GPU that the library cannot open (an old driver, say) is one failure, not a pass of all steps.
+probe_device() {
+  local answer
+  if [ -n "${missing[gpu]:-}${missing[nvcc]:-}" ] || [ ! -x "$build/cubn-bench" ]; then return; fi
+  answer=$(timeout 60 "$build/cubn-bench" --device cuda --seconds 0.01 'train nchw f32 n2c3h4w5' 2>&1)
+  case $answer in
+    *"nothing to time"*)
+      missing[gpu]="the library cannot open the GPU"
+      report failed "open the GPU" 0 "$(grep "nothing to time" <<<"$answer")"
+      failures=$((failures + 1))
+      ;;
+  esac
+}
+
 find_tools
 describe_machine >"$environment" 2>&1
 
 make_target "build library" 240 lib
 make_target "build tests" 150 "$build/tests/cubn-tests"
 make_target "build benchmark" 60 "$build/cubn-bench"
+probe_device
 step "tests cuda smoke" 90 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases smoke
-bench "resnet50 b32 f16 nhwc" 40 --suite resnet50 --batch 32 --type f16 --layout nhwc --seconds 0.2
-bench "resnet50 b32 f16 nchw" 40 --suite resnet50 --batch 32 --type f16 --layout nchw --seconds 0.2
-bench "resnet50 b256 f16 nhwc" 60 --suite resnet50 --batch 256 --type f16 --layout nhwc --seconds 0.2
-bench "resnet50 b256 f16 nchw" 60 --suite resnet50 --batch 256 --type f16 --layout nchw --seconds 0.2
+resnet50 32 f16 nhwc 40
+resnet50 32 f16 nchw 40
+resnet50 256 f16 nhwc 60
+resnet50 256 f16 nchw 60
 check memcheck 60 --report-api-errors no
 bench "small f32" 20 --suite small --type f32 --seconds 0.1
 bench "fc f16" 20 --suite fc --type f16 --seconds 0.1
@@ -170,19 +195,18 @@ bench "odd f16" 30 --suite odd --type f16 --seconds 0.1
 check racecheck 60
 step "tests cuda all" 120 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases all
-bench "resnet50 b32 f32 nchw" 40 --suite resnet50 --batch 32 --type f32 --layout nchw --seconds 0.2
+resnet50 32 f32 nchw 40
 make_target "build examples" 90 examples
 step "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
 check synccheck 40
 check initcheck 40 --report-api-errors no
 step "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu
-"$build/cubn-bench" --suite resnet50 --batch 32 --type f16 --layout nhwc --list >"$parts/lines.txt" \
-  2>/dev/null
+"$build/cubn-bench" --suite resnet50 --type f16 --layout nhwc --list >"$parts/lines.txt" 2>/dev/null
 step "torch resnet50 b32 f16" 60 "gpu torch $build/cubn-bench" bench/peers/torch_bn.py \
   --device cuda --seconds 0.2 --csv "$out/torch.csv" "$parts/lines.txt"
 step "tests cpu" 90 "$build/tests/cubn-tests" "$build/tests/cubn-tests" --device cpu --cases all
 bench "odd f32 nhwc" 30 --suite odd --type f32 --layout nhwc --seconds 0.1
-bench "resnet50 b256 f32 nchw" 60 --suite resnet50 --batch 256 --type f32 --layout nchw --seconds 0.2
+resnet50 256 f32 nchw 60
 
 merge_csv >"$out/bench.csv"
 describe_clocks "after" >>"$environment" 2>&1

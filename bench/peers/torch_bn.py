@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Times PyTorch's eager batch normalization on problem lines, as bench/cubn-bench times cubn.
 
-    build/cubn-bench --suite resnet50 --type f16 --layout nhwc --list | bench/peers/torch_bn.py --csv torch.csv -
+    build/cubn-bench --suite resnet50 --list | bench/peers/torch_bn.py --csv torch.csv -
 
 Reads lines from files ("-" is standard input) or arguments, writes a table and CSV with the fields
-of cubn-bench, in which the implementation is "torch" and the algorithm "cudnn" or "native" (with
-and without torch.backends.cudnn; "eager" on a CPU). Caches are flushed between repeats; on a GPU times are those of CUDA
-events around the call. Needs PyTorch only.
+of cubn-bench, in which the implementation is "torch" and the algorithm "cudnn" or "native": with
+and without torch.backends.cudnn; on a CPU it is "eager". Caches are flushed between repeats; on a
+GPU times are those of CUDA events around the call. Needs PyTorch only.
 """
 
 import argparse
@@ -17,8 +17,8 @@ import statistics
 import sys
 import time
 
-FIELDS = ("device implementation algorithm problem count warm median_us min_us iqr_us repeats floor_bytes "
-          "gb_per_s over_floor copy_share host_us max_error checked note").split()
+FIELDS = ("device implementation algorithm problem count warm median_us min_us iqr_us repeats "
+          "floor_bytes gb_per_s over_floor copy_share host_us max_error checked note").split()
 LAYOUTS = {"nc", "ncw", "nchw", "ncdhw", "nhwc", "ndhwc"}
 CPU_FLUSH_BYTES = 256 << 20
 REPEATS_MIN, REPEATS_MAX = 5, 1000
@@ -37,8 +37,8 @@ def parse_line(text):
     if len(words) < 4 or words[0] not in ("train", "infer", "backward"):
         raise ValueError("not a problem line: %r" % text)
     dims = [int(size) for size in re.findall(r"[a-z](\d+)", words[3])]
-    problem = {"line": line, "count": count, "pass": words[0], "layout": words[1], "type": words[2], "dims": dims,
-               "eps": 1e-5, "factor": 0.1, "mean": 0.5, "std": 1.0}
+    problem = {"line": line, "count": count, "pass": words[0], "layout": words[1], "type": words[2],
+               "dims": dims, "eps": 1e-5, "factor": 0.1, "mean": 0.5, "std": 1.0}
     for option in words[4:]:
         name, _, value = option.partition("=")
         if name not in ("eps", "factor", "mean", "std"):
@@ -116,7 +116,8 @@ class Timer:
 
 
 def make_tensors(torch, problem, device):
-    dtype = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32, "f64": torch.float64}[problem["type"]]
+    dtype = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32,
+             "f64": torch.float64}[problem["type"]]
     formats = {"nhwc": torch.channels_last, "ndhwc": torch.channels_last_3d}
     layout = formats.get(problem["layout"], torch.contiguous_format)
     generator = torch.Generator().manual_seed(1)
@@ -141,7 +142,8 @@ def make_call(torch, problem, tensors):
     training = problem["pass"] != "infer"
 
     def forward():
-        return torch.nn.functional.batch_norm(x, mean, var, scale, bias, training, problem["factor"], problem["eps"])
+        return torch.nn.functional.batch_norm(x, mean, var, scale, bias, training,
+                                              problem["factor"], problem["eps"])
 
     if problem["pass"] != "backward":
         def call():
@@ -200,11 +202,12 @@ def time_problem(torch, timer, problem, options, name):
         yield {"device": name, "implementation": "copy" if is_copy else "torch",
                "algorithm": "" if is_copy else variants[index], "problem": problem["line"],
                "count": problem["count"], "warm": 0, "median_us": "%.6g" % (1e6 * median),
-               "min_us": "%.6g" % (1e6 * samples[index][0]), "iqr_us": "%.4g" % (1e6 * quartile_range(samples[index])),
+               "min_us": "%.6g" % (1e6 * samples[index][0]),
+               "iqr_us": "%.4g" % (1e6 * quartile_range(samples[index])),
                "repeats": len(samples[index]), "floor_bytes": floor_bytes,
                "gb_per_s": "%.5g" % (1e-9 * floor_bytes / median), "over_floor": "",
                "copy_share": "%.4g" % (copy_median / median),
-               "host_us": "" if is_copy or not timer.cuda else "%.4g" % (1e6 * timer.host_seconds(call)),
+               "host_us": "%.4g" % (1e6 * timer.host_seconds(call)) if timer.cuda else "",
                "max_error": "" if is_copy else "%.4g" % errors[index],
                "checked": "%d channels" % min(CHECKED_CHANNELS, problem["dims"][1]), "note": ""}
 
@@ -226,7 +229,7 @@ def read_lines(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lines", nargs="+", help="problem lines, files of them, or -")
-    parser.add_argument("--device", default=None, help="cpu or cuda (default: cuda if there is one)")
+    parser.add_argument("--device", help="cpu or cuda (default: cuda if there is one)")
     parser.add_argument("--seconds", type=float, default=0.5, help="time budget per problem")
     parser.add_argument("--csv", help="file to write")
     options = parser.parse_args()
@@ -240,7 +243,9 @@ def main():
         print("torch_bn.py: nothing to time: PyTorch finds no GPU")
         return 0
     timer = Timer(torch, torch.device(wanted))
-    name = torch.cuda.get_device_name(timer.device) if timer.cuda else "CPU, %d threads" % torch.get_num_threads()
+    name = "CPU, %d threads" % torch.get_num_threads()
+    if timer.cuda:
+        name = torch.cuda.get_device_name(timer.device)
     name += ", PyTorch " + torch.__version__
     print(name)
     file = open(options.csv, "w", newline="") if options.csv else None
@@ -258,8 +263,8 @@ def main():
             continue
         for record in records:
             if record["implementation"] == "torch":
-                print("%-44s %-8s %10s us %8s GB/s, error %s" % (record["problem"], record["algorithm"], record["median_us"],
-                                                                 record["gb_per_s"], record["max_error"]))
+                shown = ("problem", "algorithm", "median_us", "gb_per_s", "max_error")
+                print("%-44s %-8s %10s us %8s GB/s, error %s" % tuple(record[f] for f in shown))
             if writer:
                 writer.writerow(record)
         if file:
