@@ -3,7 +3,6 @@
 // A handle works on its own device whatever device the caller has made current, and leaves the
 // caller's choice as it was. Everything that an operation needs is allocated when the handle is
 // opened or set to a stream, so that operations only launch.
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "cuda/device.h"
@@ -57,10 +56,10 @@ class capture_bypass {
 cubnStatus_t allocate(size_t bytes, void **pointer) {
   *pointer = nullptr;
   const cudaError_t error = cudaMalloc(pointer, bytes);
-  if (error == cudaSuccess) return CUBN_STATUS_SUCCESS;
-  char function[48];
-  snprintf(function, sizeof function, "cudaMalloc of %zu bytes", bytes);
-  return cubn_cuda_check(error, function);
+  if (error != cudaErrorMemoryAllocation) return cubn_cuda_check(error, "cudaMalloc");
+  cudaGetLastError();
+  return cubn_fail(CUBN_STATUS_DEVICE_ALLOCATION_FAILED, "cudaMalloc", "%zu bytes: %s (%s)", bytes,
+                   cudaGetErrorName(error), cudaGetErrorString(error));
 }
 
 void release(void *pointer) {
@@ -93,7 +92,7 @@ cubnStatus_t allocate_cleared(size_t bytes, void **memory) {
 cubnStatus_t add_workspace(cubn_device *device, cubnStream_t stream) {
   cubn_workspace *workspace = static_cast<cubn_workspace *>(calloc(1, sizeof *workspace));
   if (!workspace)
-    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cubnSetStream", "no memory for a stream");
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cuda", "no memory for a stream");
   const cubnStatus_t status = allocate_cleared(CUBN_WORKSPACE_BYTES, &workspace->memory);
   if (status != CUBN_STATUS_SUCCESS) {
     free(workspace);
@@ -130,9 +129,8 @@ cubnStatus_t count_devices(int *count) {
     case cudaErrorSystemDriverMismatch:
     case cudaErrorCompatNotSupportedOnDevice:
       cudaGetLastError();
-      return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cubnCreate",
-                       "device cuda: there is no usable GPU: %s (%s)", cudaGetErrorName(error),
-                       cudaGetErrorString(error));
+      return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda", "there is no usable GPU: %s (%s)",
+                       cudaGetErrorName(error), cudaGetErrorString(error));
     default:
       return cubn_cuda_check(error, "cudaGetDeviceCount");
   }
@@ -167,7 +165,7 @@ cubnStatus_t check_kernel_image(const cubn_device *device) {
     case cudaErrorInvalidDeviceFunction:
     case cudaErrorUnsupportedPtxVersion:
       cudaGetLastError();
-      return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cubnCreate",
+      return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda",
                        "device cuda:%d has compute capability %d.%d, for which this library was "
                        "not built: %s (%s)",
                        device->ordinal, device->compute_capability / 10,
@@ -202,13 +200,13 @@ cubnStatus_t cuda_open(int ordinal, cubn_device **device) {
   CUBN_TRY(count_devices(&count));
   if (ordinal < 0) CUBN_TRY(cubn_cuda_check(cudaGetDevice(&ordinal), "cudaGetDevice"));
   if (ordinal >= count)
-    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cubnCreate",
-                     "device cuda:%d: there is no such GPU, their number is %d", ordinal, count);
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda",
+                     "device cuda:%d does not exist, the number of devices is %d", ordinal, count);
   const cubn_device_scope scope(ordinal);
   CUBN_TRY(scope.status());
   cubn_device *opened = static_cast<cubn_device *>(calloc(1, sizeof *opened));
   if (!opened)
-    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cubnCreate", "no memory for a device");
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cuda", "no memory for a device");
   opened->ordinal = ordinal;
   const cubnStatus_t status = prepare(opened);
   if (status != CUBN_STATUS_SUCCESS) {
