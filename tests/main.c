@@ -21,8 +21,10 @@ void test_api_errors_setup_suites(void);
 void test_api_errors_suites(void);
 void test_api_errors_tensors_suites(void);
 void test_buffer_suites(void);
+void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
+void test_graph_suites(void);
 void test_handle_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
@@ -40,8 +42,10 @@ static void (*const register_suites[])(void) = {
     test_api_errors_suites,
     test_api_errors_tensors_suites,
     test_buffer_suites,
+    test_cuda_backend_suites,
     test_descriptor_suites,
     test_determinism_suites,
+    test_graph_suites,
     test_handle_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
