@@ -38,6 +38,30 @@ constexpr int64_t CHUNK_BYTES_MIN = 32 << 10;
  */
 constexpr int FAN_IN = 32;
 
+/* Threads of a block of the resident kernels; two blocks shall fit on a multiprocessor, so that one
+ * computes while the other moves data. */
+constexpr int RESIDENT_THREADS = 256;
+constexpr int RESIDENT_BLOCKS_PER_SM = 2;
+
+/* Vectors of each input that a thread has in flight when it fills the tile; as REDUCE_VECTORS. */
+constexpr int RESIDENT_VECTORS = 4;
+
+/* Values of a channel that a thread takes at a time from the tile. */
+constexpr int RESIDENT_BATCH = 16;
+
+/* A group's part of an image is a run of consecutive bytes. Runs of this length are long enough for
+ * DRAM (4 cache lines) and short enough to leave many groups ... */
+constexpr int64_t RUN_BYTES = 512;
+/* ... and they are shortened down to this length, the smallest that memory fetches, to fit two
+ * blocks on a multiprocessor, to fit at all, or to have a group for every multiprocessor. */
+constexpr int64_t RUN_BYTES_MIN = 64;
+
+/* Fewer groups than one for so many multiprocessors leave most of the device idle, and are refused
+ * if their tiles are longer than RESIDENT_ALONE_BYTES: to read and write these, a multiprocessor
+ * needs about as long (4 us at an estimated 70 GB/s) as a second launch would. */
+constexpr int64_t RESIDENT_SM_SHARE = 16;
+constexpr int64_t RESIDENT_ALONE_BYTES = 128 << 10;
+
 }  // namespace cubn
 
 #endif /* CUBN_CUDA_TUNING_H */

@@ -5,30 +5,27 @@
 
 namespace cubn {
 
-// One batch: reads it, and the prior output if that has weight, and writes the output.
-template <class Walk, class Op, int U>
-__device__ inline void apply_batch(const Op &op, const Items<U> &items,
-                                   const typename Op::Coefficients (&k)[Walk::CHANNELS]) {
-  using T = typename Op::Element;
+// Writes the output of a batch whose inputs have been read; reads the prior output if that has
+// weight. Element i of a vector has coefficients k[i % W].
+template <class Op, int V, int U, int W>
+__device__ inline void apply_packs(const Op &op, const Items<U> &items,
+                                   const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
+                                   const typename Op::Coefficients (&k)[W]) {
   using Real = typename Op::Real;
-  constexpr int V = Walk::VECTOR, W = Walk::CHANNELS;
-  Pack<T, V> in[Op::INPUTS][U], out[U];
-#pragma unroll
-  for (int input = 0; input < Op::INPUTS; ++input)
-    load_items<Cache::STREAMING>(in[input], op.inputs[input], items);
+  Pack<typename Op::Element, V> out[U];
   const bool blends = op.beta != Real(0);
   if (blends) load_items<Cache::STREAMING>(out, op.output, items);
 #pragma unroll
-  for (int w = 0; w < W; ++w) {
-    const Channel<T, V, U, W> channel = {w};
+  for (int u = 0; u < U; ++u)
 #pragma unroll
-    for (int i = 0; i < channel.COUNT; ++i) {
-      T &element = out[channel.vector(i)].v[channel.element(i)];
-      Real value = Op::apply(k[w], in, channel, i);
-      if (blends) value = multiply_add(op.beta, to_compute(element), value);
-      element = from_compute<T>(value);
+    for (int i = 0; i < V; ++i) {
+      Real value[Op::INPUTS];
+#pragma unroll
+      for (int input = 0; input < Op::INPUTS; ++input) value[input] = to_compute(in[input][u].v[i]);
+      Real result = Op::apply(k[i % W], value);
+      if (blends) result = multiply_add(op.beta, to_compute(out[u].v[i]), result);
+      out[u].v[i] = from_compute<typename Op::Element>(result);
     }
-  }
   store_items(op.output, out, items);
 }
 
@@ -51,7 +48,11 @@ __device__ inline void apply_chunk(const Walk &walk, const Op &op, int64_t unit,
   while (!walk.done(at)) {
     Items<APPLY_VECTORS> items;
     items.take(walk, at);
-    apply_batch<Walk, Op>(op, items, mine);
+    Pack<typename Op::Element, Walk::VECTOR> in[Op::INPUTS][APPLY_VECTORS];
+#pragma unroll
+    for (int input = 0; input < Op::INPUTS; ++input)
+      load_items<Cache::STREAMING>(in[input], op.inputs[input], items);
+    apply_packs(op, items, in, mine);
   }
 }
 

@@ -27,6 +27,7 @@ struct Backward {
   Real *dscale, *dbias;
   double count;  // values of a channel
   double alpha, param_alpha, param_beta;
+  double epsilon;  // of statistics that are computed again
   Real beta;
 
   // A thread's sums of one channel: of dy, dy * x_hat and x_hat.
@@ -40,16 +41,14 @@ struct Backward {
   }
 
   // Elements that are not valid have dy = 0, but their x_hat is not 0.
-  template <bool WHOLE, int V, int U, int W>
-  __device__ static void fold(Sums &sums, bool, const Pack<T, V> (&in)[INPUTS][U],
-                              const Items<U> &items, const Channel<T, V, U, W> &channel) {
+  template <bool WHOLE, class View>
+  __device__ static void fold(Sums &sums, bool, const View &view) {
     Real sum_dy = 0, sum_product = 0, sum_x_hat = 0;
 #pragma unroll
-    for (int i = 0; i < Channel<T, V, U, W>::COUNT; ++i) {
-      const Real dy = channel.value(in[1], i);
-      const Real x_hat = channel.template valid<WHOLE>(items, i)
-                             ? (channel.value(in[0], i) - sums.center) * sums.inv_std
-                             : Real(0);
+    for (int i = 0; i < View::COUNT; ++i) {
+      const Real dy = view.value(1, i);
+      const Real x_hat =
+          view.template valid<WHOLE>(i) ? (view.value(0, i) - sums.center) * sums.inv_std : Real(0);
       sum_dy += dy;
       sum_product = multiply_add(dy, x_hat, sum_product);
       sum_x_hat += x_hat;
@@ -65,10 +64,10 @@ struct Backward {
     slot[1] = sums.product;
     slot[2] = sums.x_hat;
   }
-  __device__ static double pivot_of(int64_t) {
+  __device__ static double pivot_of(Real) {
     return 0.0;
   }
-  __device__ static double pivot_of(const double *) {
+  __device__ static double pivot_of_slot(const double *) {
     return 0.0;
   }
   __device__ static void settle(double *, double) {}
@@ -89,11 +88,9 @@ struct Backward {
     blend_into(dbias + channel, param_alpha, sum_dy, param_beta);
   }
 
-  template <int V, int U, int W>
-  __device__ static Real apply(const Coefficients &k, const Pack<T, V> (&in)[INPUTS][U],
-                               const Channel<T, V, U, W> &channel, int i) {
-    const Real x_hat = (channel.value(in[0], i) - k.center) * k.inv_std;
-    return multiply_add(-k.slope, x_hat, channel.value(in[1], i) - k.shift) * k.gain;
+  __device__ static Real apply(const Coefficients &k, const Real (&in)[INPUTS]) {
+    const Real x_hat = (in[0] - k.center) * k.inv_std;
+    return multiply_add(-k.slope, x_hat, in[1] - k.shift) * k.gain;
   }
 };
 

@@ -65,19 +65,21 @@ __device__ inline void store_items(T *tensor, const Pack<T, V> (&packs)[U], cons
 
 // The values of one of the W channels of a batch: value i of channel w is element i of the batch if
 // W = 1, else element w of vector i.
-template <class T, int V, int U, int W>
-struct Channel {
+template <class T, int INPUTS, int V, int U, int W>
+struct ChannelView {
   static constexpr int COUNT = U * V / W;
+  const Pack<T, V> (&packs)[INPUTS][U];
+  const Items<U> &items;
   int w;
 
-  __device__ int vector(int i) const { return W == 1 ? i / V : i; }
+  __device__ static int vector(int i) { return W == 1 ? i / V : i; }
   __device__ int element(int i) const { return W == 1 ? i % V : w; }
-  __device__ Compute<T> value(const Pack<T, V> (&packs)[U], int i) const {
-    return to_compute(packs[vector(i)].v[element(i)]);
+  __device__ Compute<T> value(int input, int i) const {
+    return to_compute(packs[input][vector(i)].v[element(i)]);
   }
   // WHOLE: known to be true for all.
   template <bool WHOLE>
-  __device__ bool valid(const Items<U> &items, int i) const {
+  __device__ bool valid(int i) const {
     return WHOLE || (items.valid[vector(i)] >> element(i) & 1);
   }
 };

@@ -42,6 +42,8 @@ Rows<V, PASS_THREADS> make_rows(const cubn_device *device, const cubn_problem &p
   const bool aligned = phase == 0 && s % V == 0;  // every row begins at a vector
   walk.vectors =
       static_cast<int>(aligned ? ceil_div(walk.segment, V) : ceil_div(walk.segment + V - 1, V));
+  walk.step_rows = PASS_THREADS / walk.vectors;
+  walk.step_vectors = PASS_THREADS % walk.vectors;
   *cut = {c, 1, ceil_div(n, walk.rows_per_chunk) * walk.segments};
   return walk;
 }

@@ -69,22 +69,19 @@ struct Forward {
 
   __device__ Sums begin(int64_t) const { return {Real(0), 0.0, 0.0}; }
 
-  // `first`: the thread's first batch.
-  template <bool WHOLE, int V, int U, int W>
-  __device__ static void fold(Sums &sums, bool first, const Pack<T, V> (&in)[INPUTS][U],
-                              const Items<U> &items, const Channel<T, V, U, W> &channel) {
-    constexpr int COUNT = Channel<T, V, U, W>::COUNT;
-    if (first) sums.origin = mean_of_batch<WHOLE>(in, items, channel);
+  // Adds the values of a batch (ChannelView or alike). `first`: the thread's first batch.
+  template <bool WHOLE, class View>
+  __device__ static void fold(Sums &sums, bool first, const View &view) {
+    if (first) sums.origin = mean_of_batch<WHOLE>(view);
     Real deviation = 0, square = 0;
 #pragma unroll
-    for (int i = 0; i < COUNT; ++i) {
-      const Real d =
-          channel.template valid<WHOLE>(items, i) ? channel.value(in[0], i) - sums.origin : Real(0);
+    for (int i = 0; i < View::COUNT; ++i) {
+      const Real d = view.template valid<WHOLE>(i) ? view.value(0, i) - sums.origin : Real(0);
       deviation += d;
       square = multiply_add(d, d, square);
     }
     if (RANGE_MATTERS && !(square >= SQUARE_MIN && square <= FLT_MAX)) {
-      fold_in_double<WHOLE>(sums, in, items, channel);
+      fold_in_double<WHOLE>(sums, view);
       return;
     }
     sums.deviation += static_cast<double>(deviation);
@@ -98,8 +95,9 @@ struct Forward {
     slot[1] = count > 0.0 ? fma(count, shift, sums.deviation) : 0.0;
     slot[2] = count > 0.0 ? sums.square + shift * (2.0 * sums.deviation + count * shift) : 0.0;
   }
-  __device__ double pivot_of(int64_t first_value) const {
-    return static_cast<double>(to_compute(load_pack<Cache::KEEP, 1>(inputs[0] + first_value).v[0]));
+  // A number to take sums of threads relative to, from a value that all of them see.
+  __device__ static double pivot_of(Real value) {
+    return static_cast<double>(value);
   }
 
   // (count, sum, sum of squares) relative to `pivot` becomes (count, mean, M2) ...
@@ -109,7 +107,7 @@ struct Forward {
     slot[2] = m2 < 0.0 ? 0.0 : m2;  // NaN stays
   }
   // ... and back again.
-  __device__ static double pivot_of(const double *slot) {
+  __device__ static double pivot_of_slot(const double *slot) {
     return slot[1];
   }
   __device__ static void unsettle(double *slot, double pivot) {
@@ -135,10 +133,8 @@ struct Forward {
     }
   }
 
-  template <int V, int U, int W>
-  __device__ static Real apply(const Coefficients &k, const Pack<T, V> (&in)[INPUTS][U],
-                               const Channel<T, V, U, W> &channel, int i) {
-    return multiply_add(channel.value(in[0], i) - k.center, k.gain, k.shift);
+  __device__ static Real apply(const Coefficients &k, const Real (&in)[INPUTS]) {
+    return multiply_add(in[0] - k.center, k.gain, k.shift);
   }
 
  private:
@@ -148,41 +144,36 @@ struct Forward {
   static constexpr Real SQUARE_MIN = Real(1e-30);
 
   // The first value plus the mean of the deviations from it, which is exact where all are equal.
-  template <bool WHOLE, int V, int U, int W>
-  __device__ static Real mean_of_batch(const Pack<T, V> (&in)[INPUTS][U], const Items<U> &items,
-                                       const Channel<T, V, U, W> &channel) {
-    constexpr int COUNT = Channel<T, V, U, W>::COUNT;
+  template <bool WHOLE, class View>
+  __device__ static Real mean_of_batch(const View &view) {
     Real value = 0, sum = 0, count = 0;
 #pragma unroll
-    for (int i = COUNT - 1; i >= 0; --i)
-      if (channel.template valid<WHOLE>(items, i)) value = channel.value(in[0], i);
+    for (int i = View::COUNT - 1; i >= 0; --i)
+      if (view.template valid<WHOLE>(i)) value = view.value(0, i);
 #pragma unroll
-    for (int i = 0; i < COUNT; ++i)
-      if (channel.template valid<WHOLE>(items, i)) {
-        sum += channel.value(in[0], i) - value;
+    for (int i = 0; i < View::COUNT; ++i)
+      if (view.template valid<WHOLE>(i)) {
+        sum += view.value(0, i) - value;
         count += 1;
       }
     const Real mean = value + sum / count;
     return mean - mean == Real(0) ? mean : value;  // the mean if it is finite
   }
 
-  template <bool WHOLE, int V, int U, int W>
-  __device__ static void fold_in_double(Sums &sums, const Pack<T, V> (&in)[INPUTS][U],
-                                        const Items<U> &items, const Channel<T, V, U, W> &channel) {
-    constexpr int COUNT = Channel<T, V, U, W>::COUNT;
+  template <bool WHOLE, class View>
+  __device__ static void fold_in_double(Sums &sums, const View &view) {
     bool differ = false;  // also from itself, for NaN
 #pragma unroll
-    for (int i = 0; i < COUNT; ++i)
-      differ |= channel.template valid<WHOLE>(items, i) && channel.value(in[0], i) != sums.origin;
+    for (int i = 0; i < View::COUNT; ++i)
+      differ |= view.template valid<WHOLE>(i) && view.value(0, i) != sums.origin;
     if (!differ) return;
+    const double origin = static_cast<double>(sums.origin);
 #pragma unroll
-    for (int i = 0; i < COUNT; ++i) {
+    for (int i = 0; i < View::COUNT; ++i) {
       const double d =
-          channel.template valid<WHOLE>(items, i)
-              ? static_cast<double>(channel.value(in[0], i)) - static_cast<double>(sums.origin)
-              : 0.0;
+          view.template valid<WHOLE>(i) ? static_cast<double>(view.value(0, i)) - origin : 0.0;
       sums.deviation += d;
-      sums.square = fma(d, d, sums.square);
+      sums.square = multiply_add(d, d, sums.square);
     }
   }
 };

@@ -67,6 +67,7 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
   op.alpha = args.alpha;
   op.param_alpha = args.param_alpha;
   op.param_beta = args.param_beta;
+  op.epsilon = args.epsilon;
   op.beta = static_cast<Real>(args.beta);
   return op;
 }

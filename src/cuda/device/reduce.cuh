@@ -26,6 +26,7 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
   constexpr int V = Walk::VECTOR, W = Walk::CHANNELS;
   constexpr int U = REDUCE_VECTORS<Op::INPUTS, V, W>;
   using T = typename Op::Element;
+  using View = ChannelView<T, Op::INPUTS, V, U, W>;
   const Team team = walk.team(unit);
   const bool active = team.rank < team.members;
   typename Op::Sums sums[W];
@@ -45,8 +46,7 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
     const bool first = count == 0;
     if (items.whole) {
 #pragma unroll
-      for (int w = 0; w < W; ++w)
-        Op::template fold<true>(sums[w], first, in, items, Channel<T, V, U, W>{w});
+      for (int w = 0; w < W; ++w) Op::template fold<true>(sums[w], first, View{in, items, w});
       count += U * V / W;
       continue;
     }
@@ -55,15 +55,15 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
     for (int u = 0; u < U; ++u) valid += __popc(items.valid[u]);
     if (valid == 0) continue;
 #pragma unroll
-    for (int w = 0; w < W; ++w)
-      Op::template fold<false>(sums[w], first, in, items, Channel<T, V, U, W>{w});
+    for (int w = 0; w < W; ++w) Op::template fold<false>(sums[w], first, View{in, items, w});
     count += valid / W;
   }
   double slots[W * SLOT] = {}, pivots[W] = {};
 #pragma unroll
   for (int w = 0; w < W; ++w) {
     if (!active) break;
-    pivots[w] = op.pivot_of(walk.first_value(unit, chunk, team.channel * W + w));
+    const T *first = op.inputs[0] + walk.first_value(unit, chunk, team.channel * W + w);
+    pivots[w] = Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
     Op::relative(sums[w], static_cast<double>(count), pivots[w], slots + w * SLOT);
   }
   reduce_team(slots, team, scratch);
@@ -94,11 +94,10 @@ __device__ inline bool arrives_last(unsigned *counter, unsigned blocks) {
 template <class Op>
 __device__ inline void combine(const Slots &slots, int64_t unit, int64_t chunk, int members,
                                int64_t stride, int channels, double *scratch) {
-  const int lanes = channels == 1 ? PASS_THREADS : 1;
-  Team team = team_of(static_cast<int>(threadIdx.x), channels, lanes, PASS_THREADS);
+  const Team team = team_across_channels(channels, PASS_THREADS);
   double sum[SLOT] = {}, pivot = 0.0;
   if (team.rank < team.members) {
-    pivot = Op::pivot_of(slots.at(unit, chunk, team.channel));
+    pivot = Op::pivot_of_slot(slots.at(unit, chunk, team.channel));
 #pragma unroll 4
     for (int i = team.rank; i < members; i += team.members) {
       const double *from = slots.at(unit, chunk + i * stride, team.channel);

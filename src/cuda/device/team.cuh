@@ -4,19 +4,17 @@
 
 namespace cubn {
 
-// A thread's place among those that work on the same channel. Thread numbers are
-//     (rank / lanes * channels + channel) * lanes + rank % lanes:
-// `lanes` neighbours work on one channel, the next ones on the next, and after `channels` of them
-// on the first one again. A thread without work has rank >= members.
+// A thread's place among those that work on the same channel. A thread without work has
+// rank >= members.
 struct Team {
   int rank, members;
-  int channel, channels;
-  int lanes;  // a power of two, or all members
+  int channel, channels;  // channels * members is at most the number of threads
 };
 
-__device__ inline Team team_of(int thread, int channels, int lanes, int threads) {
-  const int row = thread / lanes, rows = threads / lanes / channels;
-  return {row / channels * lanes + thread % lanes, rows * lanes, row % channels, channels, lanes};
+// Neighbouring threads work on neighbouring channels.
+__device__ inline Team team_across_channels(int channels, int threads) {
+  const int thread = static_cast<int>(threadIdx.x);
+  return {thread / channels, threads / channels, thread % channels, channels};
 }
 
 // Adds the sums of all members of each team, in a fixed order; rank 0 gets the total. Every thread
@@ -29,10 +27,7 @@ __device__ void reduce_team(double (&sums)[K], const Team &team, double *scratch
   for (; half > 0; half /= 2) {
     const bool takes = team.rank < half && team.rank + half < team.members;
     const bool gives = team.rank >= half && team.rank < min(2 * half, team.members);
-    const int to = gives ? team.rank - half : team.rank;  // the rank that takes
-    const int row = to / team.lanes * team.channels + team.channel;
-    const int at =
-        half < team.lanes ? team.channel * half + to : row * team.lanes + to % team.lanes;
+    const int at = (gives ? team.rank - half : team.rank) * team.channels + team.channel;
     if (gives) {
 #pragma unroll
       for (int k = 0; k < K; ++k) scratch[k * size + at] = sums[k];

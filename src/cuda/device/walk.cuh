@@ -35,6 +35,8 @@ struct Rows {
   int segments;     // per row
   int vectors;      // that touch a segment, at most
   int phase;        // elements by which the tensors' memory is past a vector's alignment
+  // From one vector of a thread to its next one: so many rows and vectors on.
+  int step_rows, step_vectors;
 
   struct Cursor {
     int64_t begin, length;  // of the row's segment, in elements
@@ -44,9 +46,7 @@ struct Rows {
 
   __host__ __device__ int64_t first_channel(int64_t unit) const { return unit; }
   __host__ __device__ int unit_channels(int64_t) const { return 1; }
-  __device__ Team team(int64_t) const {
-    return {static_cast<int>(threadIdx.x), THREADS, 0, 1, THREADS};
-  }
+  __device__ Team team(int64_t) const { return {static_cast<int>(threadIdx.x), THREADS, 0, 1}; }
 
   // Element offset of the chunk's first value of a channel of the unit.
   __device__ int64_t first_value(int64_t unit, unsigned chunk, int) const {
@@ -64,10 +64,9 @@ struct Rows {
     const int64_t low = misaligned - static_cast<int64_t>(at.vector) * V;
     return {at.begin - low, done(at) ? 0 : valid_bits<V>(low, low + at.length)};
   }
-  // The block's threads take consecutive vectors, across the ends of rows.
   __device__ void advance(Cursor &at) const {
-    int rows = THREADS / vectors;
-    at.vector += THREADS - rows * vectors;
+    int rows = step_rows;
+    at.vector += step_vectors;
     if (at.vector >= vectors) {
       at.vector -= vectors;
       ++rows;
@@ -97,7 +96,7 @@ struct Columns {
   }
   // The team of the thread's vector of channels.
   __device__ Team team(int64_t unit) const {
-    Team team = team_of(static_cast<int>(threadIdx.x), lanes, 1, THREADS);
+    Team team = team_across_channels(lanes, THREADS);
     if (team.channel * V >= unit_channels(unit)) team.rank = team.members;
     return team;
   }
