@@ -43,7 +43,8 @@ if [ -n "${CUDA_HOME:-}" ]; then PATH=$PATH:$CUDA_HOME/bin; fi
 declare -A missing
 
 find_tools() {
-  if ! nvidia-smi -L 2>/dev/null | grep -q GPU && ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
+  smi=$(command -v nvidia-smi)
+  if ! "${smi:-false}" -L 2>/dev/null | grep -q GPU && ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
     missing[gpu]="no GPU"
   fi
   command -v nvcc >/dev/null || missing[nvcc]="no nvcc on PATH or in CUDA_HOME"
@@ -63,7 +64,7 @@ find_tools() {
 describe_clocks() {
   echo "== clocks and temperature, $1"
   local what=clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,temperature.gpu
-  nvidia-smi --query-gpu=$what --format=csv 2>&1 || echo "nvidia-smi: not found"
+  if [ -n "$smi" ]; then "$smi" --query-gpu=$what --format=csv; else echo "nvidia-smi: not found"; fi
 }
 
 describe_machine() {
@@ -73,7 +74,7 @@ describe_machine() {
   echo "== date"
   date -u +%Y-%m-%dT%H:%M:%SZ
   echo "== GPU and driver"
-  nvidia-smi 2>&1 || echo "nvidia-smi: not found"
+  if [ -n "$smi" ]; then "$smi"; else echo "nvidia-smi: not found"; fi
   echo "== tools"
   nvcc --version 2>/dev/null | tail -2 || echo "nvcc: not found"
   "${CC:-gcc}" --version 2>/dev/null | head -1
@@ -88,7 +89,7 @@ describe_machine() {
 
 # ---- steps
 report() { # RESULT NAME SECONDS [REASON]
-  printf '%-8s %-26s %4s s  %s\n' "$1" "$2" "$3" "${4:-}" | sed 's/ *$//' | tee -a "$summary"
+  printf '%-8s %-28s %4s s  %s\n' "$1" "$2" "$3" "${4:-}" | sed 's/ *$//' | tee -a "$summary"
 }
 
 # step NAME LIMIT NEEDS COMMAND...: runs the command for at most LIMIT seconds, unless one of the
@@ -196,7 +197,7 @@ check racecheck 60
 step "tests cuda all" 120 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases all
 resnet50 32 f32 nchw 40
-make_target "build examples" 90 examples
+make_target "build demo" 90 "$build/examples/train"
 step "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
 check synccheck 40
 check initcheck 40 --report-api-errors no
