@@ -14,6 +14,8 @@ void test_problem_line_suites(void);
 void test_oracle_suites(void);
 void test_compare_suites(void);
 void test_acceptance_numerics_suites(void);
+void test_acceptance_running_suites(void);
+void test_acceptance_shapes_suites(void);
 void test_acceptance_suites(void);
 void test_algorithms_suites(void);
 void test_api_errors_descriptor_suites(void);
@@ -24,10 +26,13 @@ void test_buffer_suites(void);
 void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
+void test_example_suites(void);
 void test_graph_suites(void);
 void test_handle_suites(void);
+void test_log_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
+void test_threads_suites(void);
 void test_large_suites(void); /* only with --large */
 
 static void (*const register_suites[])(void) = {
@@ -35,6 +40,8 @@ static void (*const register_suites[])(void) = {
     test_oracle_suites,
     test_compare_suites,
     test_acceptance_numerics_suites,
+    test_acceptance_running_suites,
+    test_acceptance_shapes_suites,
     test_acceptance_suites,
     test_algorithms_suites,
     test_api_errors_descriptor_suites,
@@ -45,10 +52,13 @@ static void (*const register_suites[])(void) = {
     test_cuda_backend_suites,
     test_descriptor_suites,
     test_determinism_suites,
+    test_example_suites,
     test_graph_suites,
     test_handle_suites,
+    test_log_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
+    test_threads_suites,
 };
 
 typedef struct main_options {
