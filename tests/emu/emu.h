@@ -14,6 +14,7 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
+#include <math.h>  // the C header: it puts isnan and the float overloads into the global namespace
 
 #include <cmath>
 #include <cstdint>

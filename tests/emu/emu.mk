@@ -36,7 +36,8 @@ EMU_LINK_plain := -no-pie -rdynamic -ldl -lm -lpthread
 EMU_LINK_asan := $(EMU_SANITIZE) -rdynamic -ldl -lm -lpthread
 EMU_LINK_trace := $(EMU_LINK_plain)
 
-EMU_ENGINE_FLAGS := -std=c++17 -O2 -g -Wall -Wextra -Wconversion -Werror -fno-strict-aliasing \
+EMU_WARNINGS := -Wall -Wextra -Wconversion -Werror
+EMU_ENGINE_FLAGS := -std=c++17 -O2 -g $(EMU_WARNINGS) -fno-strict-aliasing \
   $(EMU_CUDA_INCLUDE_FLAGS)
 EMU_ENGINE_FLAGS_plain := $(EMU_ENGINE_FLAGS) -fno-pie
 EMU_ENGINE_FLAGS_asan := $(EMU_ENGINE_FLAGS) -DEMU_ASAN
@@ -45,6 +46,7 @@ EMU_ENGINE_FLAGS_trace := $(EMU_ENGINE_FLAGS) -fno-pie -DEMU_TRACE
 EMU_SOURCES_trace := $(wildcard $(EMU_DIR)/*.cpp)
 EMU_SOURCES_plain := $(filter-out $(EMU_DIR)/trace_%,$(EMU_SOURCES_trace))
 EMU_SOURCES_asan := $(EMU_SOURCES_plain)
+EMU_SELFTEST_SOURCES := $(wildcard $(EMU_DIR)/selftest*.c $(EMU_DIR)/selftest*.cu)
 EMU_SELFTEST_DEFINE_asan := -DEMU_SELFTEST_ASAN
 EMU_SELFTEST_DEFINE_trace := -DEMU_SELFTEST_TRACE
 
@@ -55,16 +57,18 @@ $(BUILD)/emu-$(1)/emu/%.o: $(EMU_DIR)/%.cpp
 	@mkdir -p $$(@D)
 	$$(CXX) $$(EMU_ENGINE_FLAGS_$(1)) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/emu/selftest_kernels.cu.o: $(EMU_DIR)/selftest_kernels.cu
+$(BUILD)/emu-$(1)/emu/%.cu.o: $(EMU_DIR)/%.cu
 	@mkdir -p $$(@D)
-	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -MMD -MP -c $$< -o $$@
+	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) $(EMU_WARNINGS) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/emu/selftest.c.o: $(EMU_DIR)/selftest.c
+$(BUILD)/emu-$(1)/emu/%.c.o: $(EMU_DIR)/%.c
 	@mkdir -p $$(@D)
-	$$(CC) -std=c11 -O1 -Wall -Wextra $$(EMU_HOST_FLAGS_$(1)) $$(EMU_SELFTEST_DEFINE_$(1)) -MMD -MP -c $$< -o $$@
+	$$(CC) -std=c11 -O1 $(EMU_WARNINGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_SELFTEST_DEFINE_$(1)) \
+	  -MMD -MP -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/emu-selftest: $(BUILD)/emu-$(1)/emu/selftest.c.o \
-    $(BUILD)/emu-$(1)/emu/selftest_kernels.cu.o $$(EMU_OBJECTS_$(1))
+EMU_SELFTEST_OBJECTS_$(1) := $$(EMU_SELFTEST_SOURCES:$(EMU_DIR)/%=$(BUILD)/emu-$(1)/emu/%.o)
+
+$(BUILD)/emu-$(1)/emu-selftest: $$(EMU_SELFTEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
 	$$(CXX) $$^ $$(EMU_LINK_$(1)) -lcunit -o $$@
 
 .PHONY: emu-selftest-$(1)
@@ -72,7 +76,7 @@ emu-selftest-$(1): $(BUILD)/emu-$(1)/emu-selftest
 	$(BUILD)/emu-$(1)/emu-selftest
 
 -include $$(EMU_OBJECTS_$(1):.o=.d)
--include $(BUILD)/emu-$(1)/emu/selftest_kernels.cu.d $(BUILD)/emu-$(1)/emu/selftest.c.d
+-include $$(EMU_SELFTEST_OBJECTS_$(1):.o=.d)
 endef
 $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_RULES,$(variant))))
 

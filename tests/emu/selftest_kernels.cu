@@ -1,238 +1,372 @@
-#include "selftest_device.cuh"
+// Kernels that a correct emulator must run correctly. Template flags take out what makes some of
+// them correct, for the death tests.
 #include "selftest_kernels.h"
-using namespace dev;
 
-// (1) block reduction by warp shuffles in T itself (float, __half, __nv_bfloat16)
-template <class T> __global__ void __launch_bounds__(256) block_sum_k(const T *__restrict__ x, float *out, int n) {
+#include "selftest_device.cuh"
+
+using namespace selftest;
+
+namespace {
+
+template <class T>
+__global__ void __launch_bounds__(256)
+    block_sum_kernel(const T *__restrict__ x, float *out, int n) {
   EMU_SHARED(T, scratch, [32]);
-  T v = T(0.0f);
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) v = add(v, x[i]);
-  v = block_sum(v, scratch);
-  const unsigned m = __ballot_sync(0xffffffffu, threadIdx.x & 1);
-  if (threadIdx.x == 0) { out[blockIdx.x] = to_f(v); if (m != 0xaaaaaaaau) out[blockIdx.x] = -1.0f; }
+  T sum = T(0.0f);
+  for (int i = global_thread(); i < n; i += grid_threads()) sum = sum + x[i];
+  sum = block_sum(sum, scratch);
+  const unsigned odd_lanes = __ballot_sync(0xffffffffu, threadIdx.x & 1);
+  if (threadIdx.x == 0) out[blockIdx.x] = odd_lanes == 0xaaaaaaaau ? to_float(sum) : -1.0f;
 }
-// (2) two-stage reduction, dynamic shared memory
-__global__ void stage_k(const float *__restrict__ x, float *out, int n) {
-  EMU_DYNAMIC_SHARED(float, s);
-  const int t = threadIdx.x;
-  float v = 0;
-  for (int i = blockIdx.x * blockDim.x + t; i < n; i += gridDim.x * blockDim.x) v += x[i];
-  s[t] = v;
+
+__global__ void block_sum_double_kernel(const double *__restrict__ x, double *out, int n) {
+  EMU_SHARED(double, scratch, [32]);
+  double sum = 0;
+  for (int i = global_thread(); i < n; i += grid_threads()) sum += x[i];
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x == 0) out[blockIdx.x] = sum;
+}
+
+__global__ void stage_kernel(const float *__restrict__ x, float *out, int n) {
+  EMU_DYNAMIC_SHARED(float, sums);
+  const unsigned thread = threadIdx.x;
+  float sum = 0;
+  for (int i = global_thread(); i < n; i += grid_threads()) sum += x[i];
+  sums[thread] = sum;
   __syncthreads();
-  for (int h = blockDim.x / 2; h > 0; h >>= 1) {
-    if (t < h) s[t] += s[t + h];
+  for (unsigned half = blockDim.x / 2; half > 0; half /= 2) {
+    if (thread < half) sums[thread] += sums[thread + half];
     __syncthreads();
   }
-  if (t == 0) out[blockIdx.x] = s[0];
+  if (thread == 0) out[blockIdx.x] = sums[0];
 }
-// last-block pattern; FENCE=false is a deliberate bug
-template <bool FENCE> __global__ void last_block_k(const float *x, float *part, unsigned *cnt, float *out, int n) {
+
+template <bool kRelease, bool kAcquire>
+__global__ void last_block_kernel(const float *x, float *partial, unsigned *counter, float *out,
+                                  int n) {
   EMU_SHARED(float, scratch, [32]);
-  EMU_SHARED(bool, last, );
-  float v = 0;
-  for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) v += x[i];
-  v = block_sum(v, scratch);
+  EMU_SHARED(bool, is_last, );
+  float sum = 0;
+  for (int i = global_thread(); i < n; i += grid_threads()) sum += x[i];
+  sum = block_sum(sum, scratch);
   if (threadIdx.x == 0) {
-    part[blockIdx.x] = v;
-    if (FENCE) __threadfence();
-    last = atomicInc(cnt, gridDim.x - 1) == gridDim.x - 1;
+    partial[blockIdx.x] = sum;
+    if (kRelease) __threadfence();
+    is_last = atomicInc(counter, gridDim.x - 1) == gridDim.x - 1;
   }
   __syncthreads();
-  if (!last) return;
-  if (FENCE) __threadfence();
-  v = 0;
-  for (int i = threadIdx.x; i < (int)gridDim.x; i += blockDim.x) v += part[i];
-  v = block_sum(v, scratch);
-  if (threadIdx.x == 0) *out = v;
+  if (!is_last) return;
+  if (kAcquire) __threadfence();
+  sum = 0;
+  for (unsigned i = threadIdx.x; i < gridDim.x; i += blockDim.x) sum += partial[i];
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x == 0) *out = sum;
 }
-// (3) cooperative grid sync: y = x / sum(x)
-__global__ void grid_norm_k(const float *x, float *y, float *part, int n) {
+
+// Whichever block comes first produces; the other waits for it.
+template <bool kRelease>
+__global__ void handover_kernel(unsigned *flags, int *payload, int *out) {
+  EMU_SHARED(bool, produces, );
+  if (threadIdx.x == 0) produces = atomicAdd(&flags[1], 1u) == 0;
+  __syncthreads();
+  if (produces) {
+    payload[threadIdx.x] = static_cast<int>(threadIdx.x) + 7;
+    __syncthreads();
+    if (threadIdx.x != 0) return;
+    if (kRelease) {
+      store_release(&flags[0], 1u);
+    } else {
+      atomicExch(&flags[0], 1u);
+    }
+    return;
+  }
+  if (threadIdx.x == 0) {
+    while (load_acquire(&flags[0]) == 0) __nanosleep(20);
+  }
+  __syncthreads();
+  out[threadIdx.x] = payload[threadIdx.x];
+}
+
+__global__ void grid_normalize_kernel(const float *x, float *y, float *partial, int n) {
   EMU_SHARED(float, scratch, [32]);
   cg::grid_group grid = cg::this_grid();
-  float v = 0;
-  for (int i = (int)grid.thread_rank(); i < n; i += (int)grid.size()) v += x[i];
-  v = block_sum(v, scratch);
-  if (threadIdx.x == 0) part[blockIdx.x] = v;
+  const int first = static_cast<int>(grid.thread_rank());
+  const int stride = static_cast<int>(grid.size());
+  float sum = 0;
+  for (int i = first; i < n; i += stride) sum += x[i];
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x == 0) partial[blockIdx.x] = sum;
   grid.sync();
-  v = 0;
-  for (int i = 0; i < (int)gridDim.x; ++i) v += part[i];
-  for (int i = (int)grid.thread_rank(); i < n; i += (int)grid.size()) y[i] = x[i] / v;
+  sum = 0;
+  for (unsigned i = 0; i < gridDim.x; ++i) sum += partial[i];
+  for (int i = first; i < n; i += stride) y[i] = x[i] / sum;
 }
-// (4) cluster + distributed shared memory; ENDSYNC=false is a deliberate bug
-template <bool ENDSYNC> __global__ void cluster_sum_k(const float *x, float *out, int n) {
+
+template <bool kFinalSync>
+__global__ void cluster_sum_kernel(const float *x, float *out, int n) {
   EMU_SHARED(float, scratch, [32]);
-  EMU_SHARED(float, part, [1]);
-  const unsigned r = cluster_rank(), cs = cluster_size(), cid = blockIdx.x / cs;
-  float v = 0;
-  for (int i = (int)(r * blockDim.x + threadIdx.x); i < n; i += (int)(cs * blockDim.x)) v += x[(size_t)cid * n + i];
-  v = block_sum(v, scratch);
-  if (threadIdx.x == 0) part[0] = v;
-  dev_cluster_sync();
+  EMU_SHARED(float, partial, [1]);
+  const unsigned rank = cluster_rank();
+  const unsigned size = cluster_size();
+  const float *own = x + static_cast<size_t>(blockIdx.x / size) * static_cast<size_t>(n);
+  float sum = 0;
+  for (unsigned i = rank * blockDim.x + threadIdx.x; i < static_cast<unsigned>(n);
+       i += size * blockDim.x) {
+    sum += own[i];
+  }
+  sum = block_sum(sum, scratch);
+  if (threadIdx.x == 0) partial[0] = sum;
+  SELFTEST_CLUSTER_SYNC();
   if (threadIdx.x == 0) {
-    float t = 0;
-    for (unsigned j = 0; j < cs; ++j) t += *peer(part, j);
-    out[blockIdx.x] = t;
+    float total = 0;
+    for (unsigned other = 0; other < size; ++other) total += *peer(partial, other);
+    out[blockIdx.x] = total;
   }
-  if (ENDSYNC) dev_cluster_sync();
+  // A block must not end while a peer may read its shared memory.
+  if (kFinalSync) SELFTEST_CLUSTER_SYNC();
 }
-// (5) reverse each 256-chunk through shared memory; GOOD=false lacks the barrier
-template <bool GOOD> __global__ void reverse_k(const int *x, int *y, int n) {
-  EMU_SHARED(int, s, [256]);
-  const int t = threadIdx.x, i = blockIdx.x * 256 + t;
-  s[t] = i < n ? x[i] : 0;
-  if (GOOD) __syncthreads();
-  const int j = blockIdx.x * 256 + t;
-  if (j < n) y[j] = s[255 - t];
+
+template <bool kBarrier>
+__global__ void reverse_kernel(const int *x, int *y, int n) {
+  EMU_SHARED(int, values, [256]);
+  const int thread = static_cast<int>(threadIdx.x);
+  const int i = static_cast<int>(blockIdx.x) * 256 + thread;
+  values[thread] = i < n ? x[i] : 0;
+  if (kBarrier) __syncthreads();
+  if (i < n) y[i] = values[255 - thread];
 }
-// (6) out of bounds by `over` elements
-__global__ void copy_k(const float *x, float *y, int n, int over) {
-  const int i = blockIdx.x * blockDim.x + threadIdx.x;
-  if (i < n + over) { const float v = x[i]; if (i < n || v != 0.0f) y[i < n ? i : 0] = v; }
+
+__global__ void copy_kernel(const float *x, float *y, int n, int beyond) {
+  const int i = global_thread();
+  if (i >= n + beyond) return;
+  const float value = x[i];
+  if (i < n) y[i] = value;
+  if (i >= n && value != 0.0f) y[0] = value;
 }
-// (7) divergent barriers
-__global__ void divergent_k(float *y, int mode) {
-  const int t = threadIdx.x;
-  if (mode == 0) {
-    if (t < 32) __syncthreads();   // half the block
-    y[t] = 1;
-  } else if (mode == 1) {
-    if (t < 32) { y[t] = 1; __syncthreads(); }
-    else { y[t] = 2; __syncthreads(); }
-  } else if (mode == 2) {
-    if (t == 5) return;            // early exit, others wait
-    __syncthreads();
-    y[t] = 3;
-  } else if (mode == 3) {
-    if (t & 1) y[t] = __shfl_xor_sync(0xffffffffu, (float)t, 1);  // half a warp in a full-mask shuffle
-    else { __syncthreads(); y[t] = 0; }
-  } else {
-    if (t < 48) y[t] = __shfl_down_sync(0xffffffffu, (float)t, 1);
-    __syncthreads();
-  }
+
+__global__ void warp_tiles_kernel(float *y) {
+  const unsigned thread = threadIdx.x;
+  const float own = static_cast<float>(thread);
+  cg::thread_block_tile<8> tile = cg::tiled_partition<8>(cg::this_thread_block());
+  float value = own;
+  for (int lane_mask = 4; lane_mask != 0; lane_mask >>= 1) value += tile.shfl_xor(value, lane_mask);
+  value += __shfl_up_sync(0xffffffffu, own, 1, 16) + __shfl_sync(0xffffffffu, own, 3, 8);
+  if (thread < 16) value += __shfl_xor_sync(0x0000ffffu, own, 1);
+  y[thread] = value;
 }
-__global__ void misc_k(int what, float *y, const float *x) {
-  EMU_SHARED(float, s, [64]);
-  const int t = threadIdx.x;
-  switch (what) {
-    case 0: y[t] = s[t]; break;                       // uninitialised shared
-    case 1: s[t + 1] = 1.0f; __syncthreads(); y[t] = s[t + 1]; break;  // t+1 == 64 for the last thread
-    case 10: {                                        // scratch reused without a barrier between (write after read)
-      float a = warp_sum((float)t); if ((t & 31) == 0) s[t >> 5] = a; __syncthreads(); a = s[0] + s[1];
-      float b = warp_sum(1.0f); if ((t & 31) == 0) s[t >> 5] = b; __syncthreads(); b = s[0] + s[1];
-      y[t] = a + b; break; }
-    case 9: { float *q = s; q[t + 1] = 1.0f; break; }
-    case 2: y[t] = x[t]; break;                       // host pointer / uninitialised global, by the caller
-    case 3: stv(reinterpret_cast<float4 *>(y + 4 * t + 1), make_float4(0, 0, 0, 0)); break;  // misaligned vector
-    case 4: {                                         // warp-synchronous code without __syncwarp
-      s[t] = (float)t; if ((t & 31) < 16) s[t] += s[t + 16]; y[t] = s[t]; break; }
-    case 5: {                                         // the same, right
-      s[t] = (float)t; __syncwarp(); if ((t & 31) < 16) s[t] += s[t + 16]; __syncwarp(); y[t] = s[t]; break; }
-    case 6: y[0] = (float)t; break;                   // global write-write race
-    case 7: {                                         // tiles and sub-warp shuffles, all legal
-      cg::thread_block_tile<8> tile = cg::tiled_partition<8>(cg::this_thread_block());
-      float v = (float)t; for (int o = 4; o; o >>= 1) v += tile.shfl_xor(v, o);
-      v += __shfl_up_sync(0xffffffffu, (float)t, 1, 16) + __shfl_sync(0xffffffffu, (float)t, 3, 8);
-      if (t < 16) v += __shfl_xor_sync(0x0000ffffu, (float)t, 1);
-      y[t] = v; break; }
-    case 8: { int k = 1 << (t & 31); y[t] = (float)(k << t); break; }  // UB shift
-    default: break;
-  }
+
+__global__ void warp_votes_kernel(unsigned *y) {
+  const unsigned lane = threadIdx.x % 32;
+  const unsigned all = 0xffffffffu;
+  unsigned *out = y + 8 * threadIdx.x;
+  out[0] = __ballot_sync(all, lane < 5);
+  out[1] = static_cast<unsigned>(__any_sync(all, lane == 31) + 2 * __all_sync(all, lane < 31));
+  out[2] = __match_any_sync(all, lane / 4);
+  out[3] = static_cast<unsigned>(__shfl_down_sync(all, static_cast<int>(lane), 4));
+  out[4] = static_cast<unsigned>(__syncthreads_count(lane < 3));
+  out[5] = static_cast<unsigned>(__syncthreads_or(lane == 7) + 2 * __syncthreads_and(lane == 7));
+#if defined(CUBN_EMULATED) || (defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800)
+  out[6] = __reduce_add_sync(all, lane);
+  out[7] = __reduce_min_sync(all, lane + 9) + 100 * __reduce_max_sync(all, lane);
+#endif
 }
-// BN forward (training), NCHW, one block per channel, 16-byte vectors, two reads of x
-template <class T> __global__ void __launch_bounds__(256)
-bn_fwd_k(const T *__restrict__ x, T *__restrict__ y, const float *g, const float *b, float *mean, float *istd, int N, int C, int HW, float eps) {
-  constexpr int V = 16 / (int)sizeof(T);
-  using P = Vec<T, V>;
-  EMU_SHARED(float, sa, [32]);
-  EMU_SHARED(float, sb, [32]);
-  const int c = blockIdx.x, nv = HW / V;
-  float s = 0, q = 0;
-  for (int n = 0; n < N; ++n) {
-    const T *p = x + ((size_t)n * C + c) * HW;
-    const bool vec = reinterpret_cast<size_t>(p) % 16 == 0;
-    const int nb = vec ? nv : 0;
-    for (int i = threadIdx.x; i < nb; i += blockDim.x) {
-      const P w = ldv(reinterpret_cast<const P *>(p) + i);
-#pragma unroll
-      for (int k = 0; k < V; ++k) { const float f = to_f(w.v[k]); s += f; q += f * f; }
+
+template <bool kSyncWarp>
+__global__ void warp_halves_kernel(float *y) {
+  EMU_SHARED(float, values, [64]);
+  const unsigned thread = threadIdx.x;
+  values[thread] = static_cast<float>(thread);
+  if (kSyncWarp) __syncwarp();
+  if (thread % 32 < 16) values[thread] += values[thread + 16];
+  if (kSyncWarp) __syncwarp();
+  y[thread] = values[thread];
+}
+
+template <class V>
+__device__ void copy_vectors(const unsigned *x, unsigned *y, int words) {
+  constexpr int kWords = static_cast<int>(sizeof(V) / sizeof(unsigned));
+  const V *from = reinterpret_cast<const V *>(x);
+  V *to = reinterpret_cast<V *>(y);
+  const int count = words / kWords;
+  for (int i = global_thread(); i < count; i += grid_threads()) {
+    const V value = i % 3 == 0 ? __ldg(from + i) : i % 3 == 1 ? __ldcs(from + i) : __ldcg(from + i);
+    if (i % 2 == 0) {
+      __stcs(to + i, value);
+    } else {
+      __stcg(to + i, value);
     }
-    for (int i = nb * V + threadIdx.x; i < HW; i += blockDim.x) { const float f = to_f(p[i]); s += f; q += f * f; }
-  }
-  s = block_sum(s, sa); q = block_sum(q, sb);
-  const float m = (float)N * HW, mu = s / m, is = rsqrtf(q / m - mu * mu + eps);
-  if (threadIdx.x == 0) { mean[c] = mu; istd[c] = is; }
-  const float a = is * g[c], d = b[c] - mu * a;
-  for (int n = 0; n < N; ++n) {
-    const T *p = x + ((size_t)n * C + c) * HW;
-    T *o = y + ((size_t)n * C + c) * HW;
-    const bool vec = (reinterpret_cast<size_t>(p) | reinterpret_cast<size_t>(o)) % 16 == 0;
-    const int nb = vec ? nv : 0;
-    for (int i = threadIdx.x; i < nb; i += blockDim.x) {
-      P w = ldv(reinterpret_cast<const P *>(p) + i);
-#pragma unroll
-      for (int k = 0; k < V; ++k) w.v[k] = from_f<T>(fmaf(to_f(w.v[k]), a, d));
-      stv(reinterpret_cast<P *>(o) + i, w);
-    }
-    for (int i = nb * V + threadIdx.x; i < HW; i += blockDim.x) o[i] = from_f<T>(fmaf(to_f(p[i]), a, d));
   }
 }
 
-// ---- launchers: plain C functions; cudaLaunchKernelEx checks argument types and is the same in both worlds
-template <class T> static cudaError_t block_sum_l(const void *x, float *out, int n, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(4, 256, 0, s);
-  return cudaLaunchKernelEx(&c, block_sum_k<T>, static_cast<const T *>(x), out, n);
+__global__ void vector_copies_kernel(const unsigned *x, unsigned *y, int words) {
+  copy_vectors<unsigned>(x, y, words);
+  copy_vectors<uint2>(x, y + words, words);
+  copy_vectors<uint4>(x, y + 2 * words, words);
+  copy_vectors<float2>(x, y + 3 * words, words);
+  copy_vectors<float4>(x, y + 4 * words, words);
+  copy_vectors<double>(x, y + 5 * words, words);
+  copy_vectors<double2>(x, y + 6 * words, words);
 }
-template <class T> static cudaError_t bn_l(const void *x, void *y, const float *g, const float *b, float *mean, float *istd, int N, int C, int HW, float eps, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(C, 256, 0, s);
-  return cudaLaunchKernelEx(&c, bn_fwd_k<T>, static_cast<const T *>(x), static_cast<T *>(y), g, b, mean, istd, N, C, HW, eps);
+
+__global__ void math_kernel(const float *x, float *y, double *z, long long *w) {
+  const float a = x[0];  // 2.25
+  y[0] = rsqrtf(a);
+  y[1] = sqrtf(a);
+  y[2] = fmaf(a, 2.0f, 1.0f);
+  y[3] = __frcp_rn(a);
+  y[4] = __double2float_rn(static_cast<double>(a) + 1e-12);
+  y[5] = __fdividef(a, 2.0f);
+  y[6] = fminf(a, fmaxf(1.0f, 7.0f)) + min(a, 3.0f) + max(a, 3.0f);
+  y[7] = __uint_as_float(__float_as_uint(a) ^ 0x80000000u);
+  y[8] = (isfinite(a) ? 1.0f : 0.0f) + (isnan(x[1]) ? 2.0f : 0.0f) + (isinf(x[2]) ? 4.0f : 0.0f);
+  y[9] = __saturatef(a) + __fsqrt_rn(a) + __fmaf_rn(a, a, a);
+  z[0] = sqrt(static_cast<double>(a));
+  z[1] = rsqrt(static_cast<double>(a));
+  z[2] = fma(static_cast<double>(a), 2.0, 1.0);
+  z[3] = __longlong_as_double(__double_as_longlong(static_cast<double>(a)));
+  const long long big = 1ll << 40;
+  w[0] = __popc(0xf0f0u);
+  w[1] = __ffs(0x100);
+  w[2] = __clz(1);
+  w[3] = __umulhi(0x80000000u, 6u);
+  w[4] = static_cast<long long>(__umul64hi(1ull << 63, 6ull));
+  w[5] = min(big, big + 1) + max(-big, big);
+  w[6] = __popcll(~0ull) + __clzll(1) + __ffsll(1ll << 33);
+  w[7] = __brev(1u);
 }
-extern "C" {
-cudaError_t k_block_sum(int type, const void *x, float *out, int n, cudaStream_t s) {
-  return type == T_F32 ? block_sum_l<float>(x, out, n, s) : type == T_F16 ? block_sum_l<__half>(x, out, n, s) : block_sum_l<__nv_bfloat16>(x, out, n, s);
+
+// Bits to bytes: every eighth thread writes the byte of its group.
+__global__ void bytes_kernel(const unsigned char *x, unsigned char *y, int n) {
+  const int i = global_thread();
+  const unsigned bits = __ballot_sync(0xffffffffu, i < n && x[i] != 0);
+  if (i < n && i % 8 == 0) y[i / 8] = static_cast<unsigned char>(bits >> (i % 32));
 }
-cudaError_t k_two_stage(const float *x, float *part, float *out, int n, int blocks, int threads, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(blocks, threads, threads * sizeof(float), s);
-  cudaError_t e = cudaLaunchKernelEx(&c, stage_k, x, part, n);
-  c.gridDim = 1;
-  return e ? e : cudaLaunchKernelEx(&c, stage_k, (const float *)part, out, blocks);
+
+__global__ void empty_kernel() {}
+
+template <class T>
+cudaError_t launch_block_sum_of(const void *x, float *out, int n, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(4, 256, 0, s);
+  return cudaLaunchKernelEx(&config, block_sum_kernel<T>, static_cast<const T *>(x), out, n);
 }
-cudaError_t k_last_block(const float *x, float *part, unsigned *cnt, float *out, int n, int blocks, int fence, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(blocks, 128, 0, s);
-  return fence ? cudaLaunchKernelEx(&c, last_block_k<true>, x, part, cnt, out, n) : cudaLaunchKernelEx(&c, last_block_k<false>, x, part, cnt, out, n);
+
+}  // namespace
+
+cudaError_t launch_block_sum(selftest_type type, const void *x, float *out, int n, cudaStream_t s) {
+  switch (type) {
+    case SELFTEST_F32:
+      return launch_block_sum_of<float>(x, out, n, s);
+    case SELFTEST_F16:
+      return launch_block_sum_of<__half>(x, out, n, s);
+    default:
+      return launch_block_sum_of<__nv_bfloat16>(x, out, n, s);
+  }
 }
-cudaError_t k_grid_norm(const float *x, float *y, float *part, int n, int blocks, int coop, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(blocks, 128, 0, s);
-  cudaLaunchAttribute a[1];
-  a[0].id = cudaLaunchAttributeCooperative; a[0].val.cooperative = 1;
-  c.attrs = a; c.numAttrs = coop ? 1 : 0;
-  return cudaLaunchKernelEx(&c, grid_norm_k, x, y, part, n);
+
+cudaError_t launch_block_sum_double(const double *x, double *out, int n, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(4, 256, 0, s);
+  return cudaLaunchKernelEx(&config, block_sum_double_kernel, x, out, n);
 }
-cudaError_t k_cluster_sum(const float *x, float *out, int n, int clusters, int csize, int endsync, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(clusters * csize, 128, 0, s);
-  cudaLaunchAttribute a[1];
-  a[0].id = cudaLaunchAttributeClusterDimension;
-  a[0].val.clusterDim.x = csize; a[0].val.clusterDim.y = 1; a[0].val.clusterDim.z = 1;
-  c.attrs = a; c.numAttrs = 1;
-  return endsync ? cudaLaunchKernelEx(&c, cluster_sum_k<true>, x, out, n) : cudaLaunchKernelEx(&c, cluster_sum_k<false>, x, out, n);
+
+cudaError_t launch_two_stage_sum(const float *x, float *partial, float *out, int n, int blocks,
+                                 int threads, cudaStream_t s) {
+  const size_t shared_bytes = static_cast<size_t>(threads) * sizeof(float);
+  cudaLaunchConfig_t config = launch_config(blocks, threads, shared_bytes, s);
+  const cudaError_t error = cudaLaunchKernelEx(&config, stage_kernel, x, partial, n);
+  if (error != cudaSuccess) return error;
+  config.gridDim = dim3(1);
+  const float *sums = partial;
+  return cudaLaunchKernelEx(&config, stage_kernel, sums, out, blocks);
 }
-cudaError_t k_bad_sync(const int *x, int *y, int n, int good, cudaStream_t s) {
-  cudaLaunchConfig_t c = config((n + 255) / 256, 256, 0, s);
-  return good ? cudaLaunchKernelEx(&c, reverse_k<true>, x, y, n) : cudaLaunchKernelEx(&c, reverse_k<false>, x, y, n);
+
+cudaError_t launch_last_block_sum(const float *x, float *partial, unsigned *counter, float *out,
+                                  int n, int blocks, selftest_fences fences, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(blocks, 128, 0, s);
+  auto *kernel = last_block_kernel<true, true>;
+  if (fences == FENCES_NONE) kernel = last_block_kernel<false, false>;
+  if (fences == FENCES_WRITER_ONLY) kernel = last_block_kernel<true, false>;
+  return cudaLaunchKernelEx(&config, kernel, x, partial, counter, out, n);
 }
-cudaError_t k_oob(const float *x, float *y, int n, int over, cudaStream_t s) {
-  void *args[] = {&x, &y, &n, &over};  // the cudaLaunchKernel form: typed function name, untyped arguments
-  return cudaLaunchKernel(copy_k, dim3((n + over + 127) / 128), dim3(128), args, 0, s);
+
+cudaError_t launch_handover(unsigned *flags, int *payload, int *out, int with_release,
+                            cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(2, 64, 0, s);
+  auto *kernel = with_release != 0 ? handover_kernel<true> : handover_kernel<false>;
+  return cudaLaunchKernelEx(&config, kernel, flags, payload, out);
 }
-cudaError_t k_divergent(float *y, int mode, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(1, 64, 0, s);
-  return cudaLaunchKernelEx(&c, divergent_k, y, mode);
+
+cudaError_t launch_grid_normalize(const float *x, float *y, float *partial, int n, int blocks,
+                                  int cooperative, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(blocks, 128, 0, s);
+  cudaLaunchAttribute attribute[1];
+  attribute[0].id = cudaLaunchAttributeCooperative;
+  attribute[0].val.cooperative = 1;
+  config.attrs = attribute;
+  config.numAttrs = cooperative != 0 ? 1 : 0;
+  return cudaLaunchKernelEx(&config, grid_normalize_kernel, x, y, partial, n);
 }
-cudaError_t k_misc(int what, float *y, const float *x, cudaStream_t s) {
-  cudaLaunchConfig_t c = config(1, 64, 0, s);
-  return cudaLaunchKernelEx(&c, misc_k, what, y, x);
+
+cudaError_t launch_cluster_sum(const float *x, float *out, int n, int clusters, int cluster_blocks,
+                               int final_sync, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(clusters * cluster_blocks, 128, 0, s);
+  cudaLaunchAttribute attribute[1];
+  attribute[0].id = cudaLaunchAttributeClusterDimension;
+  attribute[0].val.clusterDim.x = static_cast<unsigned>(cluster_blocks);
+  attribute[0].val.clusterDim.y = 1;
+  attribute[0].val.clusterDim.z = 1;
+  config.attrs = attribute;
+  config.numAttrs = 1;
+  auto *kernel = final_sync != 0 ? cluster_sum_kernel<true> : cluster_sum_kernel<false>;
+  return cudaLaunchKernelEx(&config, kernel, x, out, n);
 }
-cudaError_t k_bn_fwd(int type, const void *x, void *y, const float *g, const float *b, float *mean, float *istd, int N, int C, int HW, float eps, cudaStream_t s) {
-  return type == T_F32 ? bn_l<float>(x, y, g, b, mean, istd, N, C, HW, eps, s) : type == T_F16 ? bn_l<__half>(x, y, g, b, mean, istd, N, C, HW, eps, s)
-                                                                                             : bn_l<__nv_bfloat16>(x, y, g, b, mean, istd, N, C, HW, eps, s);
+
+cudaError_t launch_reverse(const int *x, int *y, int n, int with_barrier, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config((n + 255) / 256, 256, 0, s);
+  auto *kernel = with_barrier != 0 ? reverse_kernel<true> : reverse_kernel<false>;
+  return cudaLaunchKernelEx(&config, kernel, x, y, n);
 }
+
+cudaError_t launch_copy(const float *x, float *y, int n, int beyond, cudaStream_t s) {
+  // The other way to launch: the function by its type, the arguments without.
+  void *arguments[] = {&x, &y, &n, &beyond};
+  const unsigned blocks = static_cast<unsigned>((n + beyond + 127) / 128);
+  return cudaLaunchKernel(copy_kernel, dim3(blocks), dim3(128), arguments, 0, s);
+}
+
+cudaError_t launch_warp_tiles(float *y, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, 64, 0, s);
+  return cudaLaunchKernelEx(&config, warp_tiles_kernel, y);
+}
+
+cudaError_t launch_warp_votes(unsigned *y, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, 64, 0, s);
+  return cudaLaunchKernelEx(&config, warp_votes_kernel, y);
+}
+
+cudaError_t launch_warp_halves(float *y, int with_syncwarp, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, 64, 0, s);
+  auto *kernel = with_syncwarp != 0 ? warp_halves_kernel<true> : warp_halves_kernel<false>;
+  return cudaLaunchKernelEx(&config, kernel, y);
+}
+
+cudaError_t launch_vector_copies(const void *x, void *y, int words, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(2, 64, 0, s);
+  return cudaLaunchKernelEx(&config, vector_copies_kernel, static_cast<const unsigned *>(x),
+                            static_cast<unsigned *>(y), words);
+}
+
+cudaError_t launch_math(const float *x, float *y, double *z, long long *w, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, 1, 0, s);
+  return cudaLaunchKernelEx(&config, math_kernel, x, y, z, w);
+}
+
+cudaError_t launch_bytes(const unsigned char *x, unsigned char *y, int n, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config((n + 63) / 64, 64, 0, s);
+  return cudaLaunchKernelEx(&config, bytes_kernel, x, y, n);
+}
+
+cudaError_t launch_grid(unsigned x, unsigned y, unsigned z, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, 1, 0, s);
+  config.gridDim = dim3(x, y, z);
+  return cudaLaunchKernelEx(&config, empty_kernel);
 }
