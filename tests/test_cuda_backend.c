@@ -74,6 +74,10 @@ static cubnStatus_t do_set_stream(fixture *f) {
   cubnStream_t current;
   cubnGetStream(f->handle, &current);
   CU_ASSERT_EQUAL(current, status == CUBN_STATUS_SUCCESS ? f->stream : NULL);
+  if (status != CUBN_STATUS_SUCCESS) { /* it is not used, so it need not live on */
+    cudaStreamDestroy(f->stream);
+    f->stream = NULL;
+  }
   return status;
 }
 
@@ -190,6 +194,15 @@ static void return_instead(const char *api) {
     cudaThreadExchangeStreamCaptureMode(&mode);
 }
 
+static void expect_returned(void) {
+  int current = -1;
+  cudaGetDevice(&current);
+  CU_ASSERT_EQUAL(current, 0);
+  enum cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  cudaThreadExchangeStreamCaptureMode(&mode);
+  CU_ASSERT_EQUAL(mode, cudaStreamCaptureModeGlobal);
+}
+
 static void fail_call(const step *what, const char *device, const char *api, int nth) {
   fixture f;
   const unsigned long long live_bytes = emu_live_bytes();
@@ -203,9 +216,7 @@ static void fail_call(const step *what, const char *device, const char *api, int
   } else {
     expect_failure(status, api, what->name);
   }
-  int current = -1;
-  cudaGetDevice(&current);
-  CU_ASSERT_EQUAL(current, 0);
+  expect_returned();
   if (f.handle) expect_works(f.handle, what->name);
   clean_up(&f);
   SUITE_CHECK(emu_live_bytes() == live_bytes, "%s, call %d of %s fails: %lld bytes leak",
@@ -223,6 +234,7 @@ static void fail_each_call(const char *device) {
     expect_success(steps[s].perform(&f), steps[s].name);
     for (size_t i = 0; i < COUNT_OF(runtime_calls); ++i)
       calls[i] += (int)emu_api_calls(runtime_calls[i]);
+    expect_returned();
     if (steps[s].line) CU_ASSERT_STRING_EQUAL(f.handle->last_algo->name, steps[s].name);
     clean_up(&f);
     for (size_t i = 0; i < COUNT_OF(runtime_calls); ++i)
