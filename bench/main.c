@@ -79,16 +79,17 @@ static void close_session(bench_session *session) {
 
 static int run(bench_session *session, const bench_list *list) {
   const bench_options *options = session->options;
-  bench_row *rows = calloc((size_t)list->count, sizeof *rows);
-  if (!rows) return usage_error("memory", "none for the results");
   FILE *csv = options->csv ? report_csv_open(options->csv) : NULL;
+  if (options->csv && !csv) return usage_error(options->csv, "cannot be written");
+  bench_row *rows = calloc((size_t)list->count, sizeof *rows);
+  if (!rows) return usage_error("results", "no memory for them");
   if (options->algo)
     snprintf(session->handle->forced_algo, sizeof session->handle->forced_algo, "%s",
              options->algo);
   if (options->peers) open_peers(session);
   session->copy_bandwidth = bench_copy_bandwidth(session->timer);
   report_header(session);
-  bool failed = false, written = csv || !options->csv;
+  bool failed = false, written = true;
   for (int i = 0; i < list->count; ++i) {
     bench_row_time(session, &list->items[i], &rows[i]);
     report_row(session, &rows[i]);
