@@ -26,21 +26,29 @@ test-large: $(BUILD)/tests/cubn-tests
 ifneq ($(CUDA_INCLUDE),)
 include tests/emu/emu.mk
 
-EMU_C := $(LIB_C) $(TEST_C) $(wildcard tests/emu_*.c)
+# The GPU side of the examples' layers, with a stand-in for cuBLAS; needs its header.
+EMU_CUBLAS := $(wildcard $(CUDA_INCLUDE)/cublas_v2.h)
+EMU_NN_CU := $(if $(EMU_CUBLAS),$(wildcard examples/nn/*.cu))
+EMU_C := $(LIB_C) $(TEST_C) $(NN_C) $(if $(EMU_CUBLAS),$(wildcard tests/emu_*.c))
+EMU_CU := $(LIB_CU) $(EMU_NN_CU)
 # CPU threads must stay out of the trace build's single-threaded checks.
 EMU_UNTRACED_trace := -fno-sanitize=thread
 define EMU_TEST_RULES
-EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(LIB_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
-  $$(NN_C:%.c=$(BUILD)/emu-$(1)/%.o)
+EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o)
 
 $(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) -c $$< -o $$@
 
+$(BUILD)/emu-$(1)/examples/nn/%.o: examples/nn/%.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) \
+	  -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0) -c $$< -o $$@
+
 $(BUILD)/emu-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) -DCUBN_WITH_CUDA=1 -DCUBN_TESTS_CUDA \
-	  -DCUBN_TESTS_EMULATED -DNN_WITH_CUDA=0 -c $$< -o $$@
+	  -DCUBN_TESTS_EMULATED -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0) -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/%.cu.o: %.cu
 	@mkdir -p $$(@D)
