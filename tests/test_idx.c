@@ -16,7 +16,9 @@ static const unsigned char good_labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 9, 0};
 
 static char directory[256], images_path[300], labels_path[300];
 
+/* A new file each time: some file systems flush files that are written again. */
 static bool write_file(const char *path, const unsigned char *bytes, size_t count) {
+  unlink(path);
   FILE *file = fopen(path, "wb");
   if (!file) return false;
   const bool written = fwrite(bytes, 1, count, file) == count;
