@@ -50,9 +50,10 @@ struct cluster_group {
     return block_rank() * thread_block::num_threads() + thread_block::thread_rank();
   }
   static unsigned num_threads() { return num_blocks() * thread_block::num_threads(); }
-  template <class T>
-  static T *map_shared_rank(T *pointer, unsigned rank) {
-    return static_cast<T *>(emu::map_to_rank(const_cast<std::remove_const_t<T> *>(pointer), rank));
+  template <class T, class Rank>
+  static T *map_shared_rank(T *pointer, Rank rank) {
+    void *own = const_cast<std::remove_const_t<T> *>(pointer);
+    return static_cast<T *>(emu::map_to_rank(own, static_cast<unsigned>(rank)));
   }
 };
 

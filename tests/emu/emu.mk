@@ -1,5 +1,6 @@
 # The CUDA emulator: compiles .cu files with a host compiler and replaces the CUDA runtime.
-# Include from a Makefile at the root of the repository. Needs the CUDA headers only.
+# Include from a Makefile at the root of the repository, below its default target. Needs the CUDA
+# headers only.
 #
 # Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX
 # Gives, for each variant V in plain, asan and trace:
@@ -32,8 +33,8 @@ EMU_HOST_FLAGS_plain := -g -fno-pie $(EMU_CUDA_INCLUDE_FLAGS)
 EMU_HOST_FLAGS_asan := -g $(EMU_SANITIZE) $(EMU_CUDA_INCLUDE_FLAGS)
 EMU_HOST_FLAGS_trace := -g -fno-pie -fsanitize=thread $(EMU_CUDA_INCLUDE_FLAGS)
 
-EMU_LINK_plain := -no-pie -rdynamic -ldl -lm -lpthread
-EMU_LINK_asan := $(EMU_SANITIZE) -rdynamic -ldl -lm -lpthread
+EMU_LINK_plain := -no-pie -ldl -lm -lpthread
+EMU_LINK_asan := $(EMU_SANITIZE) -ldl -lm -lpthread
 EMU_LINK_trace := $(EMU_LINK_plain)
 
 EMU_WARNINGS := -Wall -Wextra -Wconversion -Werror
@@ -82,3 +83,29 @@ $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_RULES,$(variant))))
 
 .PHONY: emu-selftest
 emu-selftest: $(foreach variant,$(EMU_VARIANTS),emu-selftest-$(variant))
+
+# The self-test's correct kernels on real hardware: checks the emulator's expectations themselves.
+NVCC ?= $(CUDA_HOME)/bin/nvcc
+EMU_GPU_ARCHITECTURES ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90
+EMU_GPU_DIR := $(BUILD)/emu-gpu
+EMU_GPU_SOURCES := $(addprefix $(EMU_DIR)/,selftest_kernels.cu selftest_batchnorm.cu selftest.c \
+  selftest_support.c selftest_kernel_cases.c)
+EMU_GPU_OBJECTS := $(EMU_GPU_SOURCES:$(EMU_DIR)/%=$(EMU_GPU_DIR)/%.o)
+
+$(EMU_GPU_DIR)/%.cu.o: $(EMU_DIR)/%.cu
+	@mkdir -p $(@D)
+	$(NVCC) -std=c++17 -O2 -Werror all-warnings $(EMU_GPU_ARCHITECTURES) -MMD -MP -c $< -o $@
+
+$(EMU_GPU_DIR)/%.c.o: $(EMU_DIR)/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=c11 -O1 $(EMU_WARNINGS) -DEMU_SELFTEST_ON_GPU $(EMU_CUDA_INCLUDE_FLAGS) \
+	  -MMD -MP -c $< -o $@
+
+$(EMU_GPU_DIR)/emu-selftest: $(EMU_GPU_OBJECTS)
+	$(NVCC) $^ -lcunit -lm -o $@
+
+.PHONY: emu-selftest-gpu
+emu-selftest-gpu: $(EMU_GPU_DIR)/emu-selftest
+	$(EMU_GPU_DIR)/emu-selftest
+
+-include $(EMU_GPU_OBJECTS:.o=.d)

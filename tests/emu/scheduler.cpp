@@ -1,6 +1,6 @@
 // Which thread runs next. The seed chooses one of five policies and the random numbers in it, so
 // that a wrong kernel meets, over a few seeds, the schedule that shows its error.
-#include <deque>
+#include <vector>
 
 #include "engine.h"
 
@@ -34,21 +34,59 @@ Policy policy;
 unsigned starved_warp;
 unsigned yield_count;
 uint64_t random_state = 1;
-std::deque<Thread *> run_queue;
 Fiber host_fiber;
 
-Thread *take(size_t position) {
-  Thread *thread = run_queue[position];
-  run_queue[position] = run_queue.back();
-  run_queue.pop_back();
-  return thread;
+// A ring of threads: every switch passes through it.
+class RunQueue {
+ public:
+  size_t size() const { return tail_ - head_; }
+  bool empty() const { return head_ == tail_; }
+  Thread *&operator[](size_t position) { return ring_[(head_ + position) & mask_]; }
+
+  void push(Thread *thread) {
+    if (size() == ring_.size()) grow();
+    ring_[tail_++ & mask_] = thread;
+  }
+
+  Thread *take_first() { return ring_[head_++ & mask_]; }
+
+  // The last one fills the gap.
+  Thread *take(size_t position) {
+    Thread *thread = (*this)[position];
+    (*this)[position] = ring_[(tail_ - 1) & mask_];
+    --tail_;
+    return thread;
+  }
+
+ private:
+  void grow() {
+    std::vector<Thread *> larger(2 * ring_.size());
+    const size_t count = size();
+    for (size_t i = 0; i < count; ++i) larger[i] = (*this)[i];
+    ring_.swap(larger);
+    mask_ = ring_.size() - 1;
+    head_ = 0;
+    tail_ = count;
+  }
+
+  std::vector<Thread *> ring_ = std::vector<Thread *>(1024);
+  size_t mask_ = 1023;
+  size_t head_ = 0;
+  size_t tail_ = 0;
+};
+
+RunQueue run_queue;
+
+// Without the division of the % operator.
+size_t random_position(size_t count) {
+  return static_cast<size_t>(((random_number() >> 32) * count) >> 32);
 }
 
 size_t avoid_starved_warp(size_t position) {
   // Not for ever: a spin-wait on the starved warp must end.
   if (random_number() % 64 == 0) return position;
   for (int tries = 0; tries < 16 && run_queue[position]->warp == starved_warp; ++tries) {
-    position = random_number() % run_queue.size();
+    position = random_position(run_queue.size());
   }
   return position;
 }
@@ -99,18 +137,16 @@ bool any_thread_runnable() {
 Thread *pick_thread() {
   if (run_queue.empty()) return nullptr;
   if (policy == Policy::kInOrder) {
-    Thread *first = run_queue.front();
-    run_queue.pop_front();
-    return first;
+    return run_queue.take_first();
   }
-  if (policy == Policy::kNewestFirst) return take(run_queue.size() - 1);
-  const size_t position = random_number() % run_queue.size();
-  return take(policy == Policy::kUniform ? position : avoid_starved_warp(position));
+  if (policy == Policy::kNewestFirst) return run_queue.take(run_queue.size() - 1);
+  const size_t position = random_position(run_queue.size());
+  return run_queue.take(policy == Policy::kUniform ? position : avoid_starved_warp(position));
 }
 
 void make_runnable(Thread *thread) {
   thread->state = ThreadState::kRunnable;
-  run_queue.push_back(thread);
+  run_queue.push(thread);
 }
 
 // A null thread is the host's own stack.
@@ -145,7 +181,7 @@ void yield() {
   if (++yield_count > kYieldLimit) {
     fail("livelock", "%u yields in one launch: a spin-wait that never ends?", yield_count);
   }
-  run_queue.push_back(current_thread);
+  run_queue.push(current_thread);
   wait_here();
 }
 

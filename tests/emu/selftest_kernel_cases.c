@@ -364,6 +364,7 @@ static const selftest_case cases[] = {
     {"batchnorm, misaligned by one element", batchnorm, 1, CORRECT, 5, 0},
 };
 
+#ifndef EMU_SELFTEST_ON_GPU
 /* The same bodies, each with its mistake switched on. */
 static const selftest_case broken_cases[] = {
     {"last block without fences", last_block_sum, FENCES_NONE, NULL, NULL, "[race]", 20, 1},
@@ -378,6 +379,7 @@ static const selftest_case broken_cases[] = {
     {"missing barrier", reverse, 0, MUST_BE_WRONG, MUST_BE_WRONG, "EMU-ERROR", 20, 1},
     {"missing __syncwarp", warp_halves, 0, MUST_BE_WRONG, MUST_BE_WRONG, "[race]", 20, 1},
 };
+#endif
 
 int add_kernel_cases(void) {
   if (!selftest_add_cases("correct kernels", cases, sizeof cases / sizeof *cases)) return 0;
