@@ -134,7 +134,7 @@ static void copy_elements(const line_problem *problem, int array, const data_arr
 static bool array_untouched(const line_problem *problem, const data_set *before,
                             const data_set *after, int array, char *report, size_t report_bytes) {
   const data_array *const old = &before->arrays[array], *const now = &after->arrays[array];
-  unsigned char *const expected = malloc(old->block_bytes);
+  unsigned char *const expected = malloc(old->block_bytes + 1);
   if (!expected) {
     snprintf(report, report_bytes, "out of memory");
     return false;

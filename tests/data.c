@@ -228,7 +228,7 @@ static bool allocate(const line_problem *problem, int array, data_array *out) {
   const size_t element_bytes = data_type_bytes(out->type);
   out->begin_bytes = DATA_GUARD_BYTES + (size_t)offset * element_bytes;
   out->block_bytes = out->begin_bytes + (size_t)out->extent * element_bytes + DATA_GUARD_BYTES;
-  out->block = malloc(out->block_bytes);
+  out->block = malloc(out->block_bytes + 1); /* not NULL for 0 bytes */
   if (out->block) memset(out->block, 0xff, out->block_bytes);
   return out->block != NULL;
 }
@@ -277,7 +277,7 @@ bool data_copy(const data_set *from, data_set *to) {
   for (int array = 0; array < DATA_ARRAYS; ++array) {
     const data_array *const source = &from->arrays[array];
     if (!source->block) continue;
-    to->arrays[array].block = malloc(source->block_bytes);
+    to->arrays[array].block = malloc(source->block_bytes + 1);
     if (!to->arrays[array].block) {
       data_destroy(to);
       return false;

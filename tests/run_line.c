@@ -28,7 +28,8 @@ static cubnStatus_t create_buffer(run_context *run, const data_array *array, int
   cubnStatus_t status = cubnCreateBuffer(run->handle, array->block_bytes, &run->buffers[number]);
   if (status != CUBN_STATUS_SUCCESS) return status;
   status = cubnGetBufferPointer(run->buffers[number], &run->pointers[number]);
-  run->pointers[number] = (char *)run->pointers[number] + array->begin_bytes;
+  if (run->pointers[number])
+    run->pointers[number] = (char *)run->pointers[number] + array->begin_bytes;
   return status;
 }
 
