@@ -10,18 +10,20 @@ static double inverse_deviation(double var, double epsilon) {
   return v == 0 ? 0 : 1 / sqrt(v);
 }
 
-/* Per-channel arrays, read and written for the channels of a group. */
+/* The channels of a group in a per-channel array. */
+static cubn_patch params_of(const cubn_group *group) {
+  return (cubn_patch){group->offset[CUBN_ARRAY_PARAM], 1, 0, group->width,
+                      group->stride[CUBN_ARRAY_PARAM]};
+}
+
 static void load_param(const cubn_job *job, const cubn_group *group, const void *array,
                        double *values) {
-  job->param_type->load(cubn_element_at(job->param_type, array, group->offset[CUBN_ARRAY_PARAM]),
-                        group->stride[CUBN_ARRAY_PARAM], group->width, values);
+  job->param_type->load(array, params_of(group), values);
 }
 
 static void store_param(const cubn_job *job, const cubn_group *group, const double *values,
                         void *array) {
-  job->param_type->store(
-      values, group->stride[CUBN_ARRAY_PARAM], group->width,
-      cubn_mutable_element_at(job->param_type, array, group->offset[CUBN_ARRAY_PARAM]));
+  job->param_type->store(values, params_of(group), array);
 }
 
 /* array = weight * values + prior_weight * array; the array is not read if its weight is 0. */
@@ -90,8 +92,7 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
         0;
   if (cubn_needs_moments(job->problem)) {
     /* The first value of each channel: in a constant channel all differences from it are 0. */
-    const cubn_run run = job->plan.run(job->problem, group, CUBN_ARRAY_X, 0, 1);
-    job->type->load(cubn_element_at(job->type, args->x, run.offset), run.stride, group->width,
+    job->type->load(args->x, job->plan.patch(job->problem, group, CUBN_ARRAY_X, 0, 1),
                     lanes->mean_high);
   } else if (job->problem->pass == CUBN_PASS_BACKWARD) {
     load_param(job, group, args->saved_mean, lanes->mean_high);

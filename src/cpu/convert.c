@@ -88,84 +88,94 @@ CUBN_INLINED uint16_t bf16_of_double(double value) {
   return narrow(value, 7, 127);
 }
 
-/* Each loop stands twice, because packed elements vectorize and others do not. */
+/* Rows of neighbouring elements stand apart, because only these vectorize. */
 
-CUBN_CLONES static void load_f64(const void *from, int64_t stride, int64_t count, double *to) {
-  const double *values = from;
-  if (stride == 1) {
-    memcpy(to, values, (size_t)count * sizeof *to);
-    return;
+CUBN_CLONES static void load_f64(const void *array, cubn_patch patch, double *restrict to) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, to += count) {
+    const double *restrict values = (const double *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) to[i] = values[i];
+    else
+      for (int64_t i = 0; i < count; ++i) to[i] = values[i * stride];
   }
-  for (int64_t i = 0; i < count; ++i) to[i] = values[i * stride];
 }
 
-CUBN_CLONES static void store_f64(const double *from, int64_t stride, int64_t count, void *to) {
-  double *values = to;
-  if (stride == 1) {
-    memcpy(values, from, (size_t)count * sizeof *values);
-    return;
+CUBN_CLONES static void store_f64(const double *restrict from, cubn_patch patch, void *array) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, from += count) {
+    double *restrict values = (double *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) values[i] = from[i];
+    else
+      for (int64_t i = 0; i < count; ++i) values[i * stride] = from[i];
   }
-  for (int64_t i = 0; i < count; ++i) values[i * stride] = from[i];
 }
 
-CUBN_CLONES static void load_f32(const void *from, int64_t stride, int64_t count,
-                                 double *restrict to) {
-  const float *restrict values = from;
-  if (stride == 1) {
-    for (int64_t i = 0; i < count; ++i) to[i] = (double)values[i];
-    return;
+CUBN_CLONES static void load_f32(const void *array, cubn_patch patch, double *restrict to) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, to += count) {
+    const float *restrict values = (const float *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) to[i] = (double)values[i];
+    else
+      for (int64_t i = 0; i < count; ++i) to[i] = (double)values[i * stride];
   }
-  for (int64_t i = 0; i < count; ++i) to[i] = (double)values[i * stride];
 }
 
-CUBN_CLONES static void store_f32(const double *restrict from, int64_t stride, int64_t count,
-                                  void *to) {
-  float *restrict values = to;
-  if (stride == 1) {
-    for (int64_t i = 0; i < count; ++i) values[i] = (float)from[i];
-    return;
+CUBN_CLONES static void store_f32(const double *restrict from, cubn_patch patch, void *array) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, from += count) {
+    float *restrict values = (float *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) values[i] = (float)from[i];
+    else
+      for (int64_t i = 0; i < count; ++i) values[i * stride] = (float)from[i];
   }
-  for (int64_t i = 0; i < count; ++i) values[i * stride] = (float)from[i];
 }
 
-CUBN_CLONES static void load_f16(const void *from, int64_t stride, int64_t count,
-                                 double *restrict to) {
-  const uint16_t *restrict values = from;
-  if (stride == 1) {
-    for (int64_t i = 0; i < count; ++i) to[i] = double_of_f16(values[i]);
-    return;
+CUBN_CLONES static void load_f16(const void *array, cubn_patch patch, double *restrict to) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, to += count) {
+    const uint16_t *restrict values = (const uint16_t *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) to[i] = double_of_f16(values[i]);
+    else
+      for (int64_t i = 0; i < count; ++i) to[i] = double_of_f16(values[i * stride]);
   }
-  for (int64_t i = 0; i < count; ++i) to[i] = double_of_f16(values[i * stride]);
 }
 
-CUBN_CLONES static void store_f16(const double *restrict from, int64_t stride, int64_t count,
-                                  void *to) {
-  uint16_t *restrict values = to;
-  if (stride == 1) {
-    for (int64_t i = 0; i < count; ++i) values[i] = f16_of_double(from[i]);
-    return;
+CUBN_CLONES static void store_f16(const double *restrict from, cubn_patch patch, void *array) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, from += count) {
+    uint16_t *restrict values = (uint16_t *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) values[i] = f16_of_double(from[i]);
+    else
+      for (int64_t i = 0; i < count; ++i) values[i * stride] = f16_of_double(from[i]);
   }
-  for (int64_t i = 0; i < count; ++i) values[i * stride] = f16_of_double(from[i]);
 }
 
-CUBN_CLONES static void load_bf16(const void *from, int64_t stride, int64_t count,
-                                  double *restrict to) {
-  const uint16_t *restrict values = from;
-  if (stride == 1) {
-    for (int64_t i = 0; i < count; ++i) to[i] = double_of_bf16(values[i]);
-    return;
+CUBN_CLONES static void load_bf16(const void *array, cubn_patch patch, double *restrict to) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, to += count) {
+    const uint16_t *restrict values = (const uint16_t *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) to[i] = double_of_bf16(values[i]);
+    else
+      for (int64_t i = 0; i < count; ++i) to[i] = double_of_bf16(values[i * stride]);
   }
-  for (int64_t i = 0; i < count; ++i) to[i] = double_of_bf16(values[i * stride]);
 }
 
-CUBN_CLONES static void store_bf16(const double *restrict from, int64_t stride, int64_t count,
-                                   void *to) {
-  uint16_t *restrict values = to;
-  if (stride == 1) {
-    for (int64_t i = 0; i < count; ++i) values[i] = bf16_of_double(from[i]);
-    return;
+CUBN_CLONES static void store_bf16(const double *restrict from, cubn_patch patch, void *array) {
+  const int64_t count = patch.count, stride = patch.stride;
+  for (int64_t r = 0; r < patch.rows; ++r, from += count) {
+    uint16_t *restrict values = (uint16_t *)array + patch.offset + r * patch.row_stride;
+    if (stride == 1)
+      for (int64_t i = 0; i < count; ++i) values[i] = bf16_of_double(from[i]);
+    else
+      for (int64_t i = 0; i < count; ++i) values[i * stride] = bf16_of_double(from[i]);
   }
-  for (int64_t i = 0; i < count; ++i) values[i * stride] = bf16_of_double(from[i]);
 }
 
 static const cubn_conversion f64 = {8, load_f64, store_f64};

@@ -4,12 +4,19 @@
 
 #include "host/backend.h"
 
+/* Elements in memory: rows of `count` elements, all at fixed distances, in elements. */
+typedef struct cubn_patch {
+  int64_t offset; /* of the first element */
+  int64_t rows, row_stride;
+  int64_t count, stride;
+} cubn_patch;
+
 typedef struct cubn_conversion {
   size_t bytes; /* of an element */
-  /* Converts count elements, `stride` elements apart in memory, packed as doubles. Storing rounds
-   * once, to nearest even; what is too large becomes infinity. */
-  void (*load)(const void *from, int64_t stride, int64_t count, double *to);
-  void (*store)(const double *from, int64_t stride, int64_t count, void *to);
+  /* Converts a patch of an array to or from packed doubles. Storing rounds once, to nearest even;
+   * what is too large becomes infinity. */
+  void (*load)(const void *array, cubn_patch patch, double *to);
+  void (*store)(const double *from, cubn_patch patch, void *array);
 } cubn_conversion;
 
 /* Of tensors of this type; NULL if the CPU backend does not know it. */
@@ -17,16 +24,5 @@ const cubn_conversion *cubn_conversion_of(cubnDataType_t type);
 
 /* Of the per-channel arrays that go with tensors of this type. */
 const cubn_conversion *cubn_conversion_of_param(cubnDataType_t type);
-
-/* Address of the element `offset` elements behind base. */
-static inline const void *cubn_element_at(const cubn_conversion *type, const void *base,
-                                          int64_t offset) {
-  return (const char *)base + offset * (int64_t)type->bytes;
-}
-
-static inline void *cubn_mutable_element_at(const cubn_conversion *type, void *base,
-                                            int64_t offset) {
-  return (char *)base + offset * (int64_t)type->bytes;
-}
 
 #endif /* CUBN_CPU_CONVERT_H */

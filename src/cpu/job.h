@@ -29,20 +29,16 @@ typedef struct cubn_group {
   int64_t stride[CUBN_ARRAY_COUNT]; /* from channel to channel */
 } cubn_group;
 
-/* Samples of a group whose values lie at a fixed distance in an array: one call of a conversion. */
-typedef struct cubn_run {
-  int64_t samples, offset, stride;
-} cubn_run;
-
 /* How an algorithm walks through memory. */
 typedef struct cubn_walk_plan {
   int64_t groups, width; /* all groups have this width, but some may be less wide */
   /* Fills in width, offset and stride of a group. */
   void (*group)(const cubn_problem *problem, const struct cubn_walk_plan *plan, int64_t index,
                 cubn_group *group);
-  /* The run that begins at this sample, of at least 1 and at most `samples` samples. */
-  cubn_run (*run)(const cubn_problem *problem, const cubn_group *group, cubn_array array,
-                  int64_t sample, int64_t samples);
+  /* The patch that begins at this sample, of as many samples as is simple, at least 1 and at most
+   * `samples`; its elements are in the order of samples, and of channels within a sample. */
+  cubn_patch (*patch)(const cubn_problem *problem, const cubn_group *group, cubn_array array,
+                      int64_t sample, int64_t samples);
 } cubn_walk_plan;
 
 /* Mean and sum of squared differences from it, of a part of each channel's values. The mean is

@@ -22,16 +22,19 @@ static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, i
   group->stride[CUBN_ARRAY_PARAM] = 1;
 }
 
-static cubn_run get_run(const cubn_problem *problem, const cubn_group *group, cubn_array array,
-                        int64_t sample, int64_t samples) {
-  const int64_t i = sample / problem->s, k = sample % problem->s;
-  const int64_t left = problem->s - k;
-  return (cubn_run){left < samples ? left : samples,
-                    group->offset[array] + i * problem->c * problem->s + k, 1};
+/* Whole runs, or what is left of the one that the sample lies in. */
+static cubn_patch get_patch(const cubn_problem *problem, const cubn_group *group, cubn_array array,
+                            int64_t sample, int64_t samples) {
+  const int64_t s = problem->s, run = sample / s, skipped = sample % s;
+  const int64_t run_stride = problem->c * s;
+  const int64_t offset = group->offset[array] + run * run_stride + skipped;
+  if (skipped == 0 && samples >= s) return (cubn_patch){offset, samples / s, run_stride, s, 1};
+  const int64_t left = s - skipped;
+  return (cubn_patch){offset, 1, 0, left < samples ? left : samples, 1};
 }
 
 static cubn_walk_plan make_plan(const cubn_problem *problem) {
-  return (cubn_walk_plan){problem->c, 1, get_group, get_run};
+  return (cubn_walk_plan){problem->c, 1, get_group, get_patch};
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {

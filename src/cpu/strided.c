@@ -48,13 +48,15 @@ static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, i
   }
 }
 
-static cubn_run get_run(const cubn_problem *problem, const cubn_group *group, cubn_array array,
-                        int64_t sample, int64_t samples) {
+/* Samples along the fastest axis. */
+static cubn_patch get_patch(const cubn_problem *problem, const cubn_group *group, cubn_array array,
+                            int64_t sample, int64_t samples) {
   const cubn_axes *axes = &problem->samples;
   const int64_t offset = group->offset[array] + offset_of(axes, axes->rank, array, sample);
-  if (group->width > 1) return (cubn_run){1, offset, group->stride[array]};
   const int64_t left = last_size(axes) - sample % last_size(axes);
-  return (cubn_run){left < samples ? left : samples, offset, last_stride(axes, array)};
+  const int64_t count = left < samples ? left : samples;
+  if (group->width == 1) return (cubn_patch){offset, 1, 0, count, last_stride(axes, array)};
+  return (cubn_patch){offset, count, last_stride(axes, array), group->width, group->stride[array]};
 }
 
 static cubn_walk_plan make_plan(const cubn_problem *problem) {
@@ -65,7 +67,7 @@ static cubn_walk_plan make_plan(const cubn_problem *problem) {
   const int64_t width = channels_are_nearer ? GROUP_WIDTH : 1;
   const int64_t groups =
       problem->c / last_size(&problem->channels) * pieces_of_axis(problem, width);
-  return (cubn_walk_plan){groups, width, get_group, get_run};
+  return (cubn_walk_plan){groups, width, get_group, get_patch};
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {

@@ -6,22 +6,25 @@
 /* Reads the samples first .. first + count - 1 of a group into a tile. */
 static void load_tile(const cubn_job *job, const cubn_group *group, cubn_array array,
                       const void *base, int64_t first, int64_t count, double *tile) {
-  for (int64_t done = 0; done < count;) {
-    const cubn_run run = job->plan.run(job->problem, group, array, first + done, count - done);
-    job->type->load(cubn_element_at(job->type, base, run.offset), run.stride,
-                    run.samples * group->width, tile + done * group->width);
-    done += run.samples;
+  const int64_t values = count * group->width;
+  for (int64_t done = 0; done < values;) {
+    const int64_t sample = done / group->width;
+    const cubn_patch patch =
+        job->plan.patch(job->problem, group, array, first + sample, count - sample);
+    job->type->load(base, patch, tile + done);
+    done += patch.rows * patch.count;
   }
 }
 
 static void store_tile(const cubn_job *job, const cubn_group *group, const double *tile,
                        int64_t first, int64_t count) {
-  for (int64_t done = 0; done < count;) {
-    const cubn_run run =
-        job->plan.run(job->problem, group, CUBN_ARRAY_OUTPUT, first + done, count - done);
-    job->type->store(tile + done * group->width, run.stride, run.samples * group->width,
-                     cubn_mutable_element_at(job->type, job->args->output, run.offset));
-    done += run.samples;
+  const int64_t values = count * group->width;
+  for (int64_t done = 0; done < values;) {
+    const int64_t sample = done / group->width;
+    const cubn_patch patch =
+        job->plan.patch(job->problem, group, CUBN_ARRAY_OUTPUT, first + sample, count - sample);
+    job->type->store(tile + done, patch, job->args->output);
+    done += patch.rows * patch.count;
   }
 }
 

@@ -38,6 +38,7 @@ CUBN_INLINED piece last_row(int64_t count, int64_t lanes) {
 
 CUBN_INLINED void sum_block(const double *restrict x, int64_t rows, int64_t stride, int64_t n,
                             const double *restrict high, double *restrict sums) {
+  if (n == 0) return;
   double sum[BLOCK] = {0};
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t l = 0; l < n; ++l) sum[l] += x[r * stride + l] - high[l];
@@ -64,6 +65,7 @@ CUBN_INLINED double square(double value) {
 CUBN_INLINED void squares_block(const double *restrict x, int64_t rows, int64_t stride, int64_t n,
                                 const double *restrict high, const double *restrict low,
                                 double *restrict sums) {
+  if (n == 0) return;
   double sum[BLOCK] = {0};
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t l = 0; l < n; ++l) sum[l] += square((x[r * stride + l] - high[l]) - low[l]);
@@ -87,6 +89,7 @@ CUBN_INLINED void gradient_sums_block(const double *restrict x, const double *re
                                       int64_t rows, int64_t stride, int64_t n, int64_t lane,
                                       const cubn_lanes *restrict with,
                                       cubn_lane_sums *restrict sums) {
+  if (n == 0) return;
   const double *high = with->mean_high + lane, *low = with->mean_low + lane;
   const double *inv_std = with->inv_std + lane;
   double sum_dy[BLOCK] = {0}, sum_dy_x_hat[BLOCK] = {0}, sum_x[BLOCK] = {0};
