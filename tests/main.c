@@ -32,6 +32,7 @@ void test_handle_suites(void);
 void test_log_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
+void test_traffic_suites(void);
 void test_threads_suites(void);
 void test_large_suites(void); /* only with --large */
 
@@ -58,6 +59,7 @@ static void (*const register_suites[])(void) = {
     test_log_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
+    test_traffic_suites,
     test_threads_suites,
 };
 

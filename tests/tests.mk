@@ -63,7 +63,7 @@ $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
 
 $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
     $(filter-out %/tests/main.o $(BUILD)/emu-trace/tests/test_%.o,$(EMU_TEST_OBJECTS_trace)) $(EMU_OBJECTS_trace)
-	$(CXX) -fopenmp $^ $(CBLAS_LIBS) $(EMU_LINK_trace) -o $@
+	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(CBLAS_LIBS) $(EMU_LINK_trace) -o $@
 
 .PHONY: traffic test-emulated
 traffic: $(BUILD)/emu-trace/cubn-traffic
