@@ -306,6 +306,6 @@ void test_cuda_backend_suites(void) {
       {"no driver, no such device", test_no_driver},
       {NULL, NULL},
   };
-  suite_add("cuda_backend", SUITE_CUDA, tests);
+  suite_add("cuda backend", SUITE_CUDA, tests);
 #endif
 }

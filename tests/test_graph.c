@@ -311,6 +311,6 @@ void test_graph_suites(void) {
 #endif
       {NULL, NULL},
   };
-  suite_add("graph", SUITE_CUDA, tests);
+  suite_add("graphs and streams", SUITE_CUDA, tests);
 #endif
 }
