@@ -32,7 +32,8 @@ typedef struct demo {
 
 static bool read_data(demo *demo) {
   return nn_read_images(&demo->train, demo->options.data, "train") &&
-         nn_read_images(&demo->test, demo->options.data, "t10k");
+         nn_read_images(&demo->test, demo->options.data, "t10k") &&
+         nn_check_images(&demo->train, &demo->test);
 }
 
 /* Without and with batch norm for each rate. */
@@ -79,6 +80,7 @@ static bool run_all(demo *demo) {
   nn_report_table(demo->runs, demo->run_count, demo->test.count);
   if (!demo->options.no_batch_norm)
     nn_report_verdict(demo->runs, demo->run_count, demo->test.count);
+  if (fflush(stdout) != 0 || ferror(stdout)) return nn_fail("the output could not be written");
   return nn_report_close(&demo->report);
 }
 

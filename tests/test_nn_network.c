@@ -98,7 +98,7 @@ static void test_loss(void) {
 
 static void test_step(void) {
   const float gradient = 2.0f, start = 10.0f;
-  float value, velocity;
+  float value = 0, velocity = 0;
   nn_device device;
   nn_array arrays[3];
   if (!open_device(&device)) return;

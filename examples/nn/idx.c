@@ -81,7 +81,7 @@ static uint8_t *read_body(idx_file *idx, size_t bytes) {
 }
 
 bool nn_read_idx_images(nn_images *images, const char *path) {
-  idx_file idx = {NULL};
+  idx_file idx = {.file = NULL};
   uint8_t *pixels = NULL;
   if (open_file(&idx, path) && read_header(&idx, 3))
     pixels = read_body(&idx, (size_t)(idx.dims[0] * idx.dims[1] * idx.dims[2]));
@@ -96,7 +96,7 @@ bool nn_read_idx_images(nn_images *images, const char *path) {
 
 /* images->count must be set. */
 bool nn_read_idx_labels(nn_images *images, const char *path) {
-  idx_file idx = {NULL};
+  idx_file idx = {.file = NULL};
   uint8_t *labels = NULL;
   if (open_file(&idx, path) && read_header(&idx, 1)) {
     if (idx.dims[0] == (uint64_t)images->count)

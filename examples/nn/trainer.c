@@ -100,15 +100,14 @@ static bool test_network(trainer *self, nn_epoch *result) {
   return true;
 }
 
-static bool check_data(const nn_images *train, const nn_images *test, const nn_plan *plan) {
+bool nn_check_images(const nn_images *train, const nn_images *test) {
   if (train->h != test->h || train->w != test->w)
     return nn_fail("test images: expected %d x %d pixels as in training, found %d x %d", train->h,
                    train->w, test->h, test->w);
   if (train->h < 4 || train->w < 4)
     return nn_fail("images: expected 4 x 4 pixels at least, found %d x %d", train->h, train->w);
-  if (plan->batch < 2 || train->count < 2)
-    return nn_fail("expected 2 images per batch at least, found %d (of %d)", plan->batch,
-                   train->count);
+  if (train->count < 2)
+    return nn_fail("training images: expected 2 at least, found %d", train->count);
   return true;
 }
 
@@ -129,7 +128,8 @@ static bool prepare(trainer *self, nn_device *device) {
 
 bool nn_train(nn_device *device, const nn_images *train, const nn_images *test, const nn_plan *plan,
               const nn_observer *observer, nn_epoch *results) {
-  if (!check_data(train, test, plan)) return false;
+  if (!nn_check_images(train, test)) return false;
+  if (plan->batch < 2) return nn_fail("batch: expected 2 images at least, found %d", plan->batch);
   trainer self = {.train = train, .test = test, .plan = plan};
   bool done = prepare(&self, device);
   for (int epoch = 0; done && epoch < plan->epochs; epoch++) {

@@ -27,6 +27,9 @@ typedef struct nn_observer {
   void (*epoch_done)(void *context, int epoch, const nn_epoch *result);
 } nn_observer;
 
+/* Whether both can be used together; false with a message. */
+bool nn_check_images(const nn_images *train, const nn_images *test);
+
 /* Trains a new network; results[plan->epochs] gets one entry per epoch. A last batch of a single
  * image is left out: it has no variance. */
 bool nn_train(nn_device *device, const nn_images *train, const nn_images *test, const nn_plan *plan,
