@@ -46,7 +46,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Werror
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
 CFLAGS ?= -O3 -g
 C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) -fopenmp -ffp-contract=off -MMD -MP
-NVCC_FLAGS = -std=c++17 -O3 -lineinfo --threads 0 -Werror all-warnings -Iinclude -Isrc \
+NVCC_FLAGS = -std=c++17 -O3 -lineinfo --threads 0 -Xfatbin -compress-all -Werror all-warnings -Iinclude -Isrc \
   -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(GENCODE) -MMD -MP
 LIB_LIBS = $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt) -ldl -lpthread -lm
 CUNIT_CFLAGS := $(if $(CUNIT_PREFIX),-I$(CUNIT_PREFIX)/include)
@@ -67,7 +67,7 @@ STATIC := $(BUILD)/libcubn.a
 lib: $(SO) $(STATIC) $(BUILD)/cubn.pc
 
 # Objects depend on what they were compiled with: another CUDA= or CUDA_ARCHS= builds anew.
-SETTINGS := $(CC) $(CFLAGS) CUDA=$(CUDA) $(ARCHS)
+SETTINGS = $(CC) $(CFLAGS) CUDA=$(CUDA) $(NVCC_FLAGS)
 $(BUILD)/settings: FORCE
 	@mkdir -p $(@D)
 	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
@@ -87,8 +87,8 @@ $(STATIC): $(LIB_OBJECTS)
 	ar rcs $@ $^
 
 # The CUDA runtime is linked in and not exported: the library loads where there is no driver.
-$(SO): $(LIB_OBJECTS)
-	$(CC) -shared -fopenmp -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--exclude-libs,ALL -Wl,-z,defs $^ $(LIB_LIBS) \
+$(SO): $(LIB_OBJECTS) scripts/cubn.map
+	$(CC) -shared -fopenmp -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--version-script=scripts/cubn.map -Wl,-z,defs $(LIB_OBJECTS) $(LIB_LIBS) \
 	  $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
 	ln -sf $(@F) $(BUILD)/libcubn.so.$(MAJOR)
 	ln -sf $(@F) $(BUILD)/libcubn.so
