@@ -3,12 +3,16 @@
 
 SOURCES := $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' 2>/dev/null)
 
-.PHONY: check check-format check-clang check-cppcheck check-archs check-scripts
-check: check-format check-cppcheck check-clang check-archs check-scripts
+.PHONY: check check-format check-readme check-scripts check-cppcheck check-clang check-archs
+check: check-format check-readme check-scripts check-cppcheck check-clang check-archs
 	@echo 'All checks passed.'
 
 check-format:
 	clang-format --dry-run -Werror $(SOURCES)
+
+# The README's example is examples/minimal.c, which the tests run.
+check-readme:
+	awk '/^```c$$/ {on = 1; next} /^```$$/ {on = 0} on' README.md | diff - examples/minimal.c
 
 check-cppcheck:
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Iinclude -Isrc \
