@@ -123,6 +123,7 @@ static void test_set_nd_64(void) {
   const int64_t dims[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, bad[3] = {1, INT64_MIN, 3};
   const int64_t large[2] = {INT64_C(1) << 31, INT64_C(1) << 32}; /* times 4 bytes: 2^65 */
   const int64_t bytes[2] = {INT64_C(1) << 30, INT64_C(1) << 31}; /* times 4 bytes: 2^63 */
+  const int64_t many[2] = {INT64_C(1) << 32, INT64_C(1) << 32}, none[2] = {0, 0};
   const int64_t far[2] = {INT64_C(1) << 62, 1}, two[2] = {2, 3};
   expect_error(cubnSetTensorNdDescriptor64(NULL, FLOAT, 4, dims, NULL), BAD, function, "descriptor",
                "NULL");
@@ -141,6 +142,9 @@ static void test_set_nd_64(void) {
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, large, NULL), BAD, function, "2^63",
                NULL);
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, bytes, NULL), BAD, function, "2^63",
+               NULL);
+  /* Few bytes, by strides of 0, but more elements than can be counted. */
+  expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, many, none), BAD, function, "2^63",
                NULL);
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, two, far), BAD, function, "2^63",
                NULL);
