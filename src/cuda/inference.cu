@@ -1,7 +1,8 @@
 /* inference: y = scale * (x - mean) / sqrt(var + epsilon) + bias with given statistics.
  *
  * Idea. The second pass of a training step alone: a block computes the factors of its channels, in
- * double, and applies them to a chunk. x is read once and y written once. */
+ * double, and applies them to a chunk. x is read once and y written once. Short rows are taken in
+ * runs of several channels, which are consecutive in memory. */
 #include "cuda/device/apply.cuh"
 #include "cuda/device/cut.cuh"
 
@@ -23,22 +24,38 @@ struct Inference : Forward<T> {
 
 template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
-    inference_kernel(const Walk walk, const Op op, unsigned units) {
-  apply_chunk(walk, op, blockIdx.x % units, blockIdx.x / units);
+    inference_kernel(const Walk walk, const Op op, int64_t unit0, unsigned units) {
+  apply_chunk(walk, op, unit0 + blockIdx.x % units, blockIdx.x / units);
+}
+
+/* A grid has fewer than 2^31 blocks; where there are more units than in a slice, they have one
+ * chunk each. */
+template <class Walk, class Op>
+cubnStatus_t run_walk(const cubn_device *device, const Walk &walk, const Op &op, const Cut &cut) {
+  constexpr int64_t SLICE_UNITS = 1 << 30;
+  for (int64_t unit0 = 0; unit0 < cut.units; unit0 += SLICE_UNITS) {
+    const int64_t units = clamp(cut.units - unit0, 1, SLICE_UNITS);
+    CUBN_TRY(launch(device, inference_kernel<Walk, Op>, units * cut.chunks, PASS_THREADS, 0, walk,
+                    op, unit0, static_cast<unsigned>(units)));
+  }
+  return CUBN_STATUS_SUCCESS;
 }
 
 template <class T>
 cubnStatus_t run_type(const cubn_device *device, const cubn_problem &problem,
                       const cubn_args &args) {
-  using Op = Inference<T>;
-  Op op = {};
+  Inference<T> op = {};
   static_cast<Forward<T> &>(op) = make_forward<T>(args, false, false);
   op.mean = static_cast<const Compute<T> *>(args.mean);
   op.var = static_cast<const Compute<T> *>(args.var);
+  const int phase = common_phase(op);
+  if (problem.walk == CUBN_WALK_ROWS && phase >= 0 && runs_are_better<WIDEST<T>>(problem)) {
+    Cut cut;
+    const auto walk = make_runs<WIDEST<T>>(device, problem, phase, &cut);
+    return run_walk(device, walk, op, cut);
+  }
   return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
-    using Walk = std::decay_t<decltype(walk)>;
-    return launch(device, inference_kernel<Walk, Op>, cut.units * cut.chunks, PASS_THREADS, 0, walk,
-                  op, static_cast<unsigned>(cut.units));
+    return run_walk(device, walk, op, cut);
   });
 }
 

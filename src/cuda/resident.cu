@@ -16,7 +16,7 @@ namespace {
 
 constexpr int THREADS = RESIDENT_THREADS;
 template <int V>
-using Runs = Rows<V, THREADS>;
+using TileRuns = Runs<V, THREADS>;
 
 /* What a block keeps beside the tile: per channel of the group, and in all. */
 template <class Real>
@@ -69,21 +69,10 @@ struct TileView {
   }
 };
 
-/* A thread's vectors in the block's runs: the first, and as many as `step` says between them. */
-template <int V>
-__device__ inline typename Runs<V>::Cursor first_vector(const Runs<V> &runs, int64_t channel0,
-                                                        int channels) {
-  const int thread = static_cast<int>(threadIdx.x);
-  const int row = thread / runs.vectors;
-  const bool idle = runs.step_vectors == 0 && row >= runs.step_rows;
-  return {(row * runs.c + channel0) * runs.s, channels * runs.s, idle ? 0 : runs.n - row,
-          thread - row * runs.vectors};
-}
-
 template <int V, class Op>
-__device__ inline void load_tile(const Runs<V> &runs, const Op &op,
+__device__ inline void load_tile(const TileRuns<V> &runs, const Op &op,
                                  const Tile<typename Op::Element, V> &tile, int step) {
-  typename Runs<V>::Cursor at = first_vector(runs, tile.channel0, tile.channels);
+  typename TileRuns<V>::Cursor at = runs.begin(blockIdx.x, 0);
   for (int i = static_cast<int>(threadIdx.x); !runs.done(at); i += RESIDENT_VECTORS * step) {
     Items<RESIDENT_VECTORS> items;
     items.take(runs, at);
@@ -170,34 +159,18 @@ __device__ inline void reduce_tile(const Group &group, const Op &op,
   __syncthreads();
 }
 
-/* Coefficients of the elements of a vector of the tile. */
-template <int V, class Coefficients, class T>
-__device__ inline void coefficients_of(Coefficients (&mine)[V], const Coefficients *coefficients,
-                                       const Tile<T, V> &tile, int row, int vector, int s) {
-  const int first = vector * V - tile.misaligned(row);
-  int channel = max(first, 0) / s, left = s - max(first, 0) % s; /* elements of that channel */
-#pragma unroll
-  for (int k = 0; k < V; ++k) {
-    mine[k] = coefficients[min(channel, tile.channels - 1)];
-    if (first + k >= 0 && --left == 0) {
-      ++channel;
-      left = s;
-    }
-  }
-}
-
 template <int V, class Op>
-__device__ inline void apply_tile(const Runs<V> &runs, const Group &group, const Op &op,
+__device__ inline void apply_tile(const TileRuns<V> &runs, const Group &group, const Op &op,
                                   const Tile<typename Op::Element, V> &tile, int step,
                                   const typename Op::Coefficients *coefficients) {
   using T = typename Op::Element;
   typename Op::Coefficients mine[V];
-  typename Runs<V>::Cursor at = first_vector(runs, tile.channel0, tile.channels);
+  typename TileRuns<V>::Cursor at = runs.begin(blockIdx.x, 0);
   bool first = true;
   for (int i = static_cast<int>(threadIdx.x); !runs.done(at); i += step) {
     if (first || !group.fixed) {
-      const int row = static_cast<int>(runs.n - at.rows_left);
-      coefficients_of<V>(mine, coefficients, tile, row, at.vector, group.s);
+#pragma unroll
+      for (int k = 0; k < V; ++k) mine[k] = coefficients[runs.channel_of(at, k)];
       first = false;
     }
     Items<1> items;
@@ -230,7 +203,7 @@ __device__ inline void recompute(const Group &group, Backward<T> *op, const Tile
 
 template <int V, class Op>
 __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS_PER_SM)
-    resident_kernel(const Runs<V> runs, Op op, const Group group) {
+    resident_kernel(const TileRuns<V> runs, Op op, const Group group) {
   using T = typename Op::Element;
   using Real = typename Op::Real;
   using Packs = Pack<T, V>;
@@ -320,10 +293,12 @@ cubnStatus_t run_vectors(const cubn_device *device, const cubn_problem &problem,
   const int64_t run = static_cast<int64_t>(group.channels) * group.s;
   const bool same_phase = problem.c * group.s % V == 0; /* of all rows */
   const bool aligned = same_phase && phase == 0 && run % V == 0;
-  Runs<V> runs = {};
+  TileRuns<V> runs = {};
   runs.n = group.n;
   runs.c = problem.c;
   runs.s = group.s;
+  runs.rows_per_chunk = group.n;
+  runs.group = group.channels;
   runs.phase = phase;
   runs.vectors = static_cast<int>(aligned ? run / V : ceil_div(run + V - 1, V));
   group.fixed = group.channels == 1 || (same_phase && runs.vectors <= THREADS);

@@ -32,6 +32,10 @@ constexpr int64_t PASS_BLOCKS_PER_SM = 4;
  * full batch of 128 bytes per thread. */
 constexpr int64_t CHUNK_BYTES_MIN = 32 << 10;
 
+/* Inference walks rows shorter than this in runs of several channels: 64 vectors, of which two at
+ * the ends of a row may have to be moved by elements. */
+constexpr int64_t SHORT_ROW_BYTES = 1024;
+
 /* Partial results that are combined at a time. 32 slots are one load for each lane of a warp; the
  * depth of the tree is 2 up to 1024 chunks, which PASS_BLOCKS_PER_SM makes of a single unit on 256
  * multiprocessors.

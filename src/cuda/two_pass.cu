@@ -99,7 +99,7 @@ Layout layout_of(const Cut &cut, size_t workspace_bytes, bool recomputes) {
   const int64_t counters = static_cast<int64_t>(CUBN_COUNTER_BYTES / sizeof(unsigned));
   layout.units =
       scratch_bytes / (layout.slot_bytes + layout.coefficient_bytes + 2 * layout.saved_bytes);
-  layout.units = clamp(layout.units, 1, counters / clamp(counters_of(cut.chunks), 1, counters));
+  if (cut.chunks > 1) layout.units = clamp(layout.units, 1, counters / counters_of(cut.chunks));
   layout.units = clamp(layout.units, 1, cut.units);
   return layout;
 }

@@ -38,13 +38,11 @@ __device__ inline void apply_chunk(const Walk &walk, const Op &op, int64_t unit,
   for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS)
     coefficients[i] = op.coefficients(walk.first_channel(unit) + i);
   __syncthreads();
-  const Team team = walk.team(unit);
+  typename Walk::Cursor at = walk.begin(unit, chunk);
+  if (walk.done(at)) return;
   Coefficients mine[Walk::CHANNELS];
 #pragma unroll
-  for (int w = 0; w < Walk::CHANNELS; ++w)
-    mine[w] =
-        team.rank < team.members ? coefficients[team.channel * Walk::CHANNELS + w] : Coefficients{};
-  typename Walk::Cursor at = walk.begin(unit, chunk);
+  for (int w = 0; w < Walk::CHANNELS; ++w) mine[w] = coefficients[walk.channel_of(at, w)];
   while (!walk.done(at)) {
     Items<APPLY_VECTORS> items;
     items.take(walk, at);

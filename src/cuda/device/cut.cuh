@@ -67,6 +67,38 @@ Columns<V, PASS_THREADS> make_columns(const cubn_device *device, const cubn_prob
   return walk;
 }
 
+// Runs in which every thread keeps its place, so that its channels are known once.
+template <int V>
+Runs<V, PASS_THREADS> make_runs(const cubn_device *device, const cubn_problem &problem, int phase,
+                                Cut *cut) {
+  using Walk = Runs<V, PASS_THREADS>;
+  const int64_t n = problem.n, c = problem.c, s = problem.s;
+  Walk walk = {};
+  walk.n = n;
+  walk.c = c;
+  walk.s = s;
+  walk.phase = phase;
+  walk.group = static_cast<int>(clamp((PASS_THREADS - 1) * V / s, 1, Walk::UNIT_CHANNELS_MAX));
+  if (walk.group > c) walk.group = static_cast<int>(c);
+  const int64_t run = walk.group * s;
+  const bool aligned = phase == 0 && run % V == 0 && c * s % V == 0;
+  walk.vectors = static_cast<int>(aligned ? run / V : ceil_div(run + V - 1, V));
+  walk.step_rows = PASS_THREADS / walk.vectors;
+  cut->units = ceil_div(c, walk.group);
+  cut->unit_channels = walk.group;
+  const int64_t wanted = wanted_chunks(device, problem, cut->units, walk.group);
+  walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
+  cut->chunks = ceil_div(n, walk.rows_per_chunk);
+  return walk;
+}
+
+// Rows so short that vectors at their ends are many, in images that all begin at the same phase.
+template <int V>
+bool runs_are_better(const cubn_problem &problem) {
+  const int64_t row_bytes = problem.s * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return V > 1 && row_bytes < SHORT_ROW_BYTES && (problem.c * problem.s % V == 0 || problem.n == 1);
+}
+
 // visit(walk, cut) with the widest walk that the tensors of the operation allow.
 template <class Op, class Visit>
 cubnStatus_t visit_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,

@@ -118,7 +118,8 @@ struct Forward {
 
   // Of the whole channel. By one thread, after which nobody reads scale and bias of the channel.
   __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
-    const double count = slot[0], mean = slot[1], m2 = slot[2];
+    const double count = slot[0], m2 = slot[2];
+    const double mean = m2 == m2 ? slot[1] : m2;  // infinity among the values is NaN in M2 only
     const double inv_std = inverse_std(m2 / count, epsilon);
     if (scale)
       *coefficients = forward_coefficients<Real>(mean, inv_std, static_cast<double>(scale[channel]),

@@ -2,7 +2,9 @@
 // into chunks, one per block, and gives every thread of the block its vectors in the chunk.
 //   Rows     s > 1: a unit is one channel; a chunk is some of its rows, or a segment of one
 //   Columns  s = 1: a unit is a slab of neighbouring channels; a chunk is some rows of the slab
-// A thread owns 1 channel (rows) or V channels (columns) throughout.
+//   Runs     short rows: a unit is a group of channels, whose rows in an image lie side by side
+// A thread has one channel (Rows), or one for each element of its vectors (Columns, Runs); see
+// channel_of.
 #pragma once
 #include "cuda/device/team.cuh"
 
@@ -59,6 +61,8 @@ struct Rows {
             min(rows_per_chunk, n - row0) - row, static_cast<int>(threadIdx.x) - row * vectors};
   }
   __device__ bool done(const Cursor &at) const { return at.rows_left <= 0; }
+  // Channel of the unit that element i of the thread's vectors belongs to.
+  __device__ int channel_of(const Cursor &, int) const { return 0; }
   __device__ Item item(const Cursor &at) const {
     const int64_t misaligned = (at.begin + phase) & (V - 1);
     const int64_t low = misaligned - static_cast<int64_t>(at.vector) * V;
@@ -73,6 +77,34 @@ struct Rows {
     }
     at.rows_left -= rows;
     at.begin += rows * c * s;
+  }
+};
+
+template <int V, int THREADS>
+struct Runs : Rows<V, THREADS> {
+  static constexpr int CHANNELS = V, UNIT_CHANNELS_MAX = 256;
+  using Cursor = typename Rows<V, THREADS>::Cursor;
+  int group;  // channels of a unit
+
+  __host__ __device__ int64_t first_channel(int64_t unit) const { return unit * group; }
+  __host__ __device__ int unit_channels(int64_t unit) const {
+    const int64_t left = this->c - first_channel(unit);
+    return left < group ? static_cast<int>(left) : group;
+  }
+  // If step_vectors is 0, all vectors of a thread have the same place in their runs.
+  __device__ Cursor begin(int64_t unit, unsigned chunk) const {
+    const int thread = static_cast<int>(threadIdx.x), row = thread / this->vectors;
+    const int64_t row0 = chunk * this->rows_per_chunk;
+    const bool idle = this->step_vectors == 0 && row >= this->step_rows;
+    return {((row0 + row) * this->c + first_channel(unit)) * this->s, unit_channels(unit) * this->s,
+            idle ? 0 : min(this->rows_per_chunk, this->n - row0) - row,
+            thread - row * this->vectors};
+  }
+  // Of the vector at the cursor; an element before or behind the run gets the nearest channel.
+  __device__ int channel_of(const Cursor &at, int i) const {
+    const int misaligned = static_cast<int>((at.begin + this->phase) & (V - 1));
+    const int place = at.vector * V - misaligned + i, last = static_cast<int>(at.length) - 1;
+    return min(max(place, 0), last) / static_cast<int>(this->s);
   }
 };
 
@@ -111,6 +143,9 @@ struct Columns {
             at.rank < at.members ? min(rows_per_chunk, n - row0) - at.rank : 0};
   }
   __device__ bool done(const Cursor &at) const { return at.rows_left <= 0; }
+  __device__ int channel_of(const Cursor &, int i) const {
+    return static_cast<int>(threadIdx.x) % lanes * V + i;
+  }
   __device__ Item item(const Cursor &at) const { return {at.offset, done(at) ? 0 : ALL_VALID<V>}; }
   __device__ void advance(Cursor &at) const {
     const int rows = THREADS / lanes;
