@@ -115,13 +115,14 @@ __global__ void softmax_loss_kernel(size_t rows, int classes, const float *logit
   for (size_t i = first_element(); i < rows; i += all_threads()) {
     const float *row = logits + i * classes;
     const int label = labels[i];
-    float largest = row[0], sum = 0.0f;
+    float largest = row[0];
     bool hit = true;
     for (int j = 0; j < classes; ++j) {
       largest = fmaxf(largest, row[j]);
       hit = hit && (j < label ? row[label] > row[j] : row[label] >= row[j]);
     }
-    for (int j = 0; j < classes; ++j) sum += expf(row[j] - largest);
+    float sum = expf(row[0] - largest);
+    for (int j = 1; j < classes; ++j) sum += expf(row[j] - largest);
     losses[i] = logf(sum) - (row[label] - largest);
     hits[i] = hit ? 1.0f : 0.0f;
     for (int j = 0; j < classes; ++j) {
