@@ -35,6 +35,10 @@ void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
 void test_traffic_suites(void);
 void test_threads_suites(void);
+void test_idx_suites(void);
+void test_nn_suites(void);
+void test_nn_network_suites(void);
+void test_nn_training_suites(void);
 void test_large_suites(void); /* only with --large */
 
 static void (*const register_suites[])(void) = {
@@ -63,6 +67,10 @@ static void (*const register_suites[])(void) = {
     test_semantics_suites,
     test_traffic_suites,
     test_threads_suites,
+    test_idx_suites,
+    test_nn_suites,
+    test_nn_network_suites,
+    test_nn_training_suites,
 };
 
 typedef struct main_options {
