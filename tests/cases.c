@@ -22,6 +22,7 @@ static const char *const smoke[] = {
     "backward nchw f64 n3c5h4w4 nosaved mean=1e4",
     "backward nchw f32 n3c4h31w33 pbeta=1 mean=1e4",
     "backward nchw f32 n2c4h6w6 data=large nosaved",
+    "backward nchw f32 n2c4h6w7 foreign",
     "infer nchw f32 n2c3h4w5 mean=1e4",
     "infer nchw f16 n2c12h7w7 inplace offset=1",
     "infer nchw bf16 n1c35h5w9 beta=1",
@@ -39,6 +40,7 @@ static const char *const smoke[] = {
     "backward nhwc bf16 n1c27h7w9 data=nandy",
     "backward nc f32 n10c65 data=onehot nosaved",
     "backward nc f64 n7c3 offset_dy=1",
+    "backward nhwc f32 n2c5h6w7 foreign mean=1e4",
     "infer nhwc f16 n2c64h5w5",
     "infer nc f32 n10c65 offset_x=1 data=nan",
     /* neither */
@@ -48,6 +50,7 @@ static const char *const smoke[] = {
     "train cnhw f64 n2c3h4w5 data=outlier",
     "backward nchw:nhwc:cnhw f32 n2c3h4w5",
     "backward nchw+1 bf16 n2c4h3w3 nosaved",
+    "backward nchw:nhwc f32 n2c4h3w3 foreign",
     "infer nchw:nhwc+2 f32 n2c3h4w5 beta=0.5",
     "infer nhwc f32 n4c3h4w5 peract",
     /* nothing */
@@ -147,6 +150,8 @@ static const char *const options[] = {
     "inplace alpha=0.3 beta=0.7",
     "data=onehot0 nosaved",
     "data=nandy",
+    "foreign data=spread",
+    "foreign mean=1e4 beta=0.5",
 };
 
 /* Many channels, many values, and channels of several blocks. */

@@ -138,8 +138,12 @@ void oracle_fill_saved(const line_problem *problem, data_set *set) {
     oracle_channel channel = {.count = line_values_per_channel(problem)};
     compute_statistics(problem, &set->arrays[DATA_X], &channel, i);
     const int64_t place = line_param_index(problem, i);
-    data_set_value(&set->arrays[DATA_SAVED_MEAN], place, (double)channel.mean);
-    data_set_value(&set->arrays[DATA_SAVED_INV_STD], place,
-                   (double)inverse_std(channel.var, problem->epsilon));
+    long double mean = channel.mean, inv_std = inverse_std(channel.var, problem->epsilon);
+    if (problem->foreign_saved) {
+      mean += 0.125L * sqrtl(channel.var);
+      inv_std *= 0.75L;
+    }
+    data_set_value(&set->arrays[DATA_SAVED_MEAN], place, (double)mean);
+    data_set_value(&set->arrays[DATA_SAVED_INV_STD], place, (double)inv_std);
   }
 }

@@ -26,7 +26,8 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
 long double oracle_output(const line_problem *problem, const oracle_channel *channel, long double x,
                           long double dy, long double prior);
 
-/* Backward: fills the saved statistics with those of x, rounded to their type. */
+/* Backward: fills the saved statistics with those of x, or foreign ones near them, rounded to their
+ * type. */
 void oracle_fill_saved(const line_problem *problem, data_set *set);
 
 #endif /* CUBN_TESTS_ORACLE_H */

@@ -33,6 +33,7 @@ static const flag_option flags[] = {
     {"inplace_x", offsetof(line_problem, in_place_x)},
     {"norunning", offsetof(line_problem, no_running)},
     {"nosaved", offsetof(line_problem, no_saved)},
+    {"foreign", offsetof(line_problem, foreign_saved)},
 };
 
 static const number_option numbers[] = {
@@ -158,6 +159,12 @@ static const char *read_layouts(char *word, line_problem *problem) {
   return NULL;
 }
 
+static const char *check_saved(const line_problem *problem) {
+  if (!problem->foreign_saved) return NULL;
+  return problem->pass == LINE_BACKWARD && !problem->no_saved ? NULL
+                                                              : "foreign is for saved statistics";
+}
+
 static const char *check_in_place(const line_problem *problem) {
   if (!problem->in_place && !problem->in_place_x) return NULL;
   const bool backward = problem->pass == LINE_BACKWARD;
@@ -218,7 +225,8 @@ const char *line_parse(const char *text, line_problem *problem) {
     const char *const error = layout_strides(problem, tensor);
     if (error) return error;
   }
-  return check_in_place(problem);
+  const char *const error = check_saved(problem);
+  return error ? error : check_in_place(problem);
 }
 
 /* ---- Writing ---- */

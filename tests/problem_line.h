@@ -18,6 +18,7 @@
  *     inplace               output is x in forward, dy in backward
  *     inplace_x             backward: dx is x
  *     norunning nosaved     without running / saved statistics
+ *     foreign               backward: saved statistics of another, as it were larger, batch
  *     alpha=A beta=B        blending of y or dx (default 1, 0)
  *     palpha=A pbeta=B      blending of dscale and dbias (default 1, 0)
  *     eps=E factor=F        default 1e-5, 0.1
@@ -47,7 +48,7 @@ typedef struct line_problem {
   int64_t dims[CUBN_DIM_MAX];
   char layout[LINE_TENSORS][16];
   int64_t strides[LINE_TENSORS][CUBN_DIM_MAX];
-  bool in_place, in_place_x, no_running, no_saved, params_like_x;
+  bool in_place, in_place_x, no_running, no_saved, foreign_saved, params_like_x;
   double alpha, beta, param_alpha, param_beta, epsilon, factor, mean, std;
   char data[16];
   int64_t offset[LINE_TENSORS], param_offset;
