@@ -11,7 +11,7 @@ enum { BAR_WIDTH = 40 };
 static const double TARGET_ACCURACY = 0.9;
 
 bool nn_report_open(nn_report *report, const char *csv) {
-  *report = (nn_report){.progress_bar = isatty(STDOUT_FILENO) == 1};
+  *report = (nn_report){.progress_bar = isatty(STDOUT_FILENO) == 1, .bar_shown = -1};
   if (csv == NULL) return true;
   report->csv = fopen(csv, "w");
   if (report->csv == NULL) return nn_fail("%s: cannot write: %s", csv, strerror(errno));
@@ -29,10 +29,11 @@ bool nn_report_close(nn_report *report) {
 }
 
 static void show_progress(void *context, int epoch, int images, int all_images) {
-  const nn_report *report = context;
-  if (!report->progress_bar) return;
-  char bar[BAR_WIDTH + 1];
+  nn_report *report = context;
   const int filled = (int)((long long)BAR_WIDTH * images / all_images);
+  if (!report->progress_bar || filled == report->bar_shown) return;
+  char bar[BAR_WIDTH + 1];
+  report->bar_shown = filled;
   for (int i = 0; i < BAR_WIDTH; i++) bar[i] = i < filled ? '#' : '.';
   bar[BAR_WIDTH] = '\0';
   printf("\r%5d  [%s]", epoch + 1, bar);
@@ -40,8 +41,9 @@ static void show_progress(void *context, int epoch, int images, int all_images) 
 }
 
 static void show_epoch(void *context, int epoch, const nn_epoch *result) {
-  const nn_report *report = context;
+  nn_report *report = context;
   const nn_plan *plan = &report->run->plan;
+  report->bar_shown = -1;
   if (report->progress_bar) printf("\r%*s\r", BAR_WIDTH + 9, "");
   printf("%5d  %8.4f  %6.1f %%  %6.1f %%  %9.0f\n", epoch + 1, result->loss,
          100 * result->train_accuracy, 100 * result->test_accuracy, result->images_per_second);

@@ -16,6 +16,7 @@ typedef struct nn_report {
   const nn_run *run; /* the present one */
   FILE *csv;         /* or NULL */
   bool progress_bar;
+  int bar_shown; /* so many signs are filled on the terminal; -1: no bar yet */
 } nn_report;
 
 /* With `csv` NULL: no file. The progress bar is shown on terminals only. */
