@@ -49,100 +49,79 @@ bool is_device(int device) {
   return device >= 0 && device < machine().devices;
 }
 
-bool get_attribute(cudaDeviceAttr attribute, int *value) {
+struct FixedAttribute {
+  cudaDeviceAttr attribute;
+  int value;
+};
+
+// The same for every device.
+const FixedAttribute kFixedAttributes[] = {
+    {cudaDevAttrReservedSharedMemoryPerBlock, 1 << 10},
+    {cudaDevAttrMaxSharedMemoryPerBlock, 48 << 10},
+    {cudaDevAttrMaxThreadsPerBlock, 1024},
+    {cudaDevAttrMaxBlockDimX, 1024},
+    {cudaDevAttrMaxBlockDimY, 1024},
+    {cudaDevAttrMaxBlockDimZ, 64},
+    {cudaDevAttrMaxGridDimX, 0x7fffffff},
+    {cudaDevAttrMaxGridDimY, 65535},
+    {cudaDevAttrMaxGridDimZ, 65535},
+    {cudaDevAttrMaxRegistersPerBlock, 65536},
+    {cudaDevAttrMaxRegistersPerMultiprocessor, 65536},
+    {cudaDevAttrWarpSize, 32},
+    {cudaDevAttrCooperativeLaunch, 1},
+    {cudaDevAttrMemoryPoolsSupported, 1},
+    {cudaDevAttrUnifiedAddressing, 1},
+    {cudaDevAttrConcurrentKernels, 1},
+    {cudaDevAttrEccEnabled, 0},
+    {cudaDevAttrIntegrated, 0},
+    {cudaDevAttrComputeMode, cudaComputeModeDefault},
+};
+
+bool get_model_attribute(cudaDeviceAttr attribute, int *value) {
   const DeviceModel &model = device_model();
   switch (attribute) {
     case cudaDevAttrMultiProcessorCount:
       *value = multiprocessor_count();
-      break;
+      return true;
     case cudaDevAttrComputeCapabilityMajor:
       *value = model.compute_capability / 10;
-      break;
+      return true;
     case cudaDevAttrComputeCapabilityMinor:
       *value = model.compute_capability % 10;
-      break;
+      return true;
     case cudaDevAttrMaxSharedMemoryPerBlockOptin:
       *value = model.shared_optin_kib << 10;
-      break;
+      return true;
     case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
       *value = model.shared_kib << 10;
-      break;
-    case cudaDevAttrReservedSharedMemoryPerBlock:
-      *value = 1 << 10;
-      break;
-    case cudaDevAttrMaxSharedMemoryPerBlock:
-      *value = 48 << 10;
-      break;
+      return true;
     case cudaDevAttrMaxThreadsPerMultiProcessor:
       *value = model.threads;
-      break;
+      return true;
     case cudaDevAttrMaxBlocksPerMultiprocessor:
       *value = model.blocks;
-      break;
-    case cudaDevAttrMaxThreadsPerBlock:
-      *value = 1024;
-      break;
-    case cudaDevAttrMaxBlockDimX:
-      *value = 1024;
-      break;
-    case cudaDevAttrMaxBlockDimY:
-      *value = 1024;
-      break;
-    case cudaDevAttrMaxBlockDimZ:
-      *value = 64;
-      break;
-    case cudaDevAttrMaxGridDimX:
-      *value = 0x7fffffff;
-      break;
-    case cudaDevAttrMaxGridDimY:
-      *value = 65535;
-      break;
-    case cudaDevAttrMaxGridDimZ:
-      *value = 65535;
-      break;
-    case cudaDevAttrMaxRegistersPerBlock:
-      *value = 65536;
-      break;
-    case cudaDevAttrMaxRegistersPerMultiprocessor:
-      *value = 65536;
-      break;
-    case cudaDevAttrWarpSize:
-      *value = 32;
-      break;
+      return true;
     case cudaDevAttrL2CacheSize:
       *value = model.l2_mib << 20;
-      break;
+      return true;
     case cudaDevAttrMaxPersistingL2CacheSize:
       *value = model.l2_mib << 19;
-      break;
-    case cudaDevAttrCooperativeLaunch:
-      *value = 1;
-      break;
+      return true;
     case cudaDevAttrClusterLaunch:
       *value = model.portable_cluster_blocks != 0;
-      break;
-    case cudaDevAttrMemoryPoolsSupported:
-      *value = 1;
-      break;
-    case cudaDevAttrUnifiedAddressing:
-      *value = 1;
-      break;
-    case cudaDevAttrConcurrentKernels:
-      *value = 1;
-      break;
-    case cudaDevAttrEccEnabled:
-      *value = 0;
-      break;
-    case cudaDevAttrIntegrated:
-      *value = 0;
-      break;
-    case cudaDevAttrComputeMode:
-      *value = cudaComputeModeDefault;
-      break;
+      return true;
     default:
       return false;
   }
-  return true;
+}
+
+bool get_attribute(cudaDeviceAttr attribute, int *value) {
+  for (const FixedAttribute &fixed : kFixedAttributes) {
+    if (fixed.attribute != attribute) continue;
+    *value = fixed.value;
+    return true;
+  }
+  return get_model_attribute(attribute, value);
 }
 
 void fill_properties(cudaDeviceProp *properties) {
