@@ -184,7 +184,8 @@ static void test_half_sums(void) {
   half_of_two_values("pytorch#126525", "train nchw f16 n1c1h16w16 factor=1", 16, -16);
   half_of_two_values("tensorflow-directml-plugin#321", "train nhwc f16 n2c1h4w4 factor=1", 300,
                      -300);
-  half_of_two_values("tensorflow#30230, count times value", "train nchw f16 n1c1h65w64 factor=1", 30000, 29968);
+  half_of_two_values("tensorflow#30230, count times value", "train nchw f16 n1c1h65w64 factor=1",
+                     30000, 29968);
 }
 
 static void test_coreai_torch_54_wide_variance(void) {
