@@ -46,8 +46,8 @@
  *
  * Environment, read when a handle is created:
  *   CUBN_DEVICE=cpu|cuda|cuda:N   the device that cubnCreate takes
- *   CUBN_LOG=1                    log calls to stderr: problem, chosen algorithm, why others
- * refused CUBN_ALGO=name                force an algorithm wherever it accepts the problem
+ *   CUBN_LOG=1                    log calls to stderr: problem, algorithm, why others refused
+ *   CUBN_ALGO=name                force an algorithm wherever it accepts the problem
  *   CUBN_THREADS=n                threads of a CPU handle (default: what OpenMP chooses)
  */
 #ifndef CUBN_H
@@ -95,8 +95,7 @@ CUBN_API const char *cubnGetErrorString(cubnStatus_t status);
  * Successful calls leave it alone. */
 CUBN_API void cubnGetLastErrorString(char *message, size_t max_size);
 
-/* ---- Handles and devices -----------------------------------------------------------------------
- */
+/* ---- Handles and devices --------------------------------------------------------------------- */
 typedef struct cubnContext *cubnHandle_t;
 
 /* The type of a CUDA stream: a cudaStream_t can be passed as it is. */
@@ -107,8 +106,8 @@ typedef enum { CUBN_DEVICE_CPU = 0, CUBN_DEVICE_CUDA = 1 } cubnDeviceType_t;
 /* Creates a handle on the current CUDA device if there is one, else on the CPU; CUBN_DEVICE
  * overrides.
  *   BAD_PARAM      handle is NULL, or CUBN_DEVICE or CUBN_ALGO names nothing known
- *   NOT_SUPPORTED  CUBN_DEVICE asks for a GPU and there is none, or the library was built without
- * CUDA HOST_/DEVICE_ALLOCATION_FAILED, EXECUTION_FAILED  as their names say */
+ *   NOT_SUPPORTED  CUBN_DEVICE asks for a GPU, but there is none, or the library has no CUDA
+ *   HOST_ALLOCATION_FAILED, DEVICE_ALLOCATION_FAILED, EXECUTION_FAILED  as their names say */
 CUBN_API cubnStatus_t cubnCreate(cubnHandle_t *handle);
 
 /* The same on a given device: "cpu", "cuda" (the current CUDA device) or "cuda:N". CUBN_DEVICE is
@@ -119,8 +118,8 @@ CUBN_API cubnStatus_t cubnCreateOnDevice(cubnHandle_t *handle, const char *devic
  * were created with the handle must be destroyed before it: BAD_PARAM names how many are left. */
 CUBN_API cubnStatus_t cubnDestroy(cubnHandle_t handle);
 
-/* The device of a handle. Each output may be NULL. ordinal is the CUDA device number, 0 for a CPU.
- */
+/* The device of a handle. Each output may be NULL. ordinal is the CUDA device number, and 0 for a
+ * CPU. */
 CUBN_API cubnStatus_t cubnGetDevice(cubnHandle_t handle, cubnDeviceType_t *type, int *ordinal);
 
 /* Work that follows goes to this stream. The stream must belong to the handle's device and outlive
@@ -137,8 +136,7 @@ CUBN_API cubnStatus_t cubnGetStream(cubnHandle_t handle, cubnStream_t *stream);
  * EXECUTION_FAILED. */
 CUBN_API cubnStatus_t cubnSynchronize(cubnHandle_t handle);
 
-/* ---- Buffers: device memory for programs that run on both kinds of device
- * ------------------------ */
+/* ---- Buffers: device memory for programs that run on both kinds of device ---------------------- */
 typedef struct cubnBufferStruct *cubnBuffer_t;
 
 /* Allocates `bytes` bytes, aligned to 256, with undefined content; 0 is allowed. */
@@ -163,9 +161,11 @@ CUBN_API cubnStatus_t cubnFillBuffer(cubnBuffer_t buffer, int value);
  * A descriptor says type, dimensions and strides (in elements) of a tensor of rank 2 to 8:
  * dimension 0 is N, dimension 1 is C, the others are spatial. Dimensions may be 0 (an empty
  * tensor). Strides may be anything that is not negative; an output must not have stride 0 in a
- * dimension above 1. All setters answer BAD_PARAM, and leave the descriptor as it was, if the
- * descriptor or an array is NULL, a dimension or stride is negative, the rank is outside 2 .. 8,
- * the type or format is unknown, or the size in bytes does not fit into 63 bits. */
+ * dimension above 1.
+ *
+ * All setters answer BAD_PARAM, and leave the descriptor as it was, if the descriptor or an array is
+ * NULL, a dimension or stride is negative, the rank is outside 2 .. 8, the type or format is
+ * unknown, or the size in bytes does not fit into 63 bits. */
 typedef struct cubnTensorStruct *cubnTensorDescriptor_t;
 
 #define CUBN_DIM_MAX 8
@@ -180,8 +180,7 @@ typedef enum {
 
 typedef enum {
   CUBN_TENSOR_NCHW = 0, /* packed, channels before the spatial dimensions */
-  CUBN_TENSOR_NHWC =
-      1 /* packed, channels last in memory; dimensions are still given as N, C, H, W */
+  CUBN_TENSOR_NHWC = 1  /* packed, channels last in memory; dimensions are still N, C, H, W */
 } cubnTensorFormat_t;
 
 CUBN_API cubnStatus_t cubnCreateTensorDescriptor(cubnTensorDescriptor_t *descriptor);
@@ -202,8 +201,7 @@ CUBN_API cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descripto
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descriptor,
                                                   cubnTensorFormat_t format, cubnDataType_t type,
                                                   int rank, const int dims[]);
-/* The same with 64-bit dimensions and strides (not in cuDNN). strides NULL: packed in NCHW order.
- */
+/* The same with 64-bit dimensions and strides (not in cuDNN). strides NULL: packed, in NCHW order. */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descriptor,
                                                   cubnDataType_t type, int rank,
                                                   const int64_t dims[], const int64_t strides[]);
@@ -225,8 +223,7 @@ CUBN_API cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t d
 CUBN_API cubnStatus_t cubnGetTensorSizeInBytes(const cubnTensorDescriptor_t descriptor,
                                                size_t *bytes);
 
-/* ---- Batch normalization ------------------------------------------------------------------------
- */
+/* ---- Batch normalization ---------------------------------------------------------------------- */
 typedef enum {
   /* One channel per element of C x spatial, statistics over N: after fully connected layers.
    * Parameters are 1 x C x spatial; cubnDeriveBNTensorDescriptor packs them in NCHW order whatever
@@ -244,8 +241,8 @@ typedef enum {
 
 /* Sets `derived` to the descriptor of the per-channel arrays for tensors like x: 1 x C x 1 x 1
  * (spatial) or 1 x C x H x W (per activation) of x's rank, packed; float, for double tensors
- * double. derived may be x itself. BAD_PARAM: unknown mode, a NULL descriptor, or an x that was
- * never set. */
+ * double. derived may be x itself.
+ *   BAD_PARAM  unknown mode, a NULL descriptor, or an x that was never set */
 CUBN_API cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derived,
                                                    const cubnTensorDescriptor_t x,
                                                    cubnBatchNormMode_t mode);
@@ -257,29 +254,34 @@ CUBN_API cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derive
  *     running_var  = (1 - factor) * running_var  + factor * var * m / (m - 1)
  *     saved_mean, saved_inv_std = mean, inv_std
  *
- *   mode           what a channel is
- *   alpha, beta    host pointers, see "Blending" at the top
- *   x_desc, x      input
- *   y_desc, y      output: type and dimensions of x; strides may differ. y may be x itself if the
- *                  strides agree; tensors must not overlap otherwise.
- *   param_desc     of all per-channel arrays, see cubnDeriveBNTensorDescriptor
- *   scale, bias    inputs. They may share memory with the running statistics: these are written
- *                  after the last use of scale and bias.
- *   factor         in [0, 1]: weight of this batch in the running statistics. With 1 the old values
- *                  are not read (first call on uninitialised memory); 1 / (1 + k) at call k = 0, 1,
- * .. gives the average over all batches. running_mean, running_var   updated; both may be NULL. The
- * variance is the unbiased one; with one value per channel (m = 1), where that is undefined, it is
- * the biased one, 0. epsilon        at least CUBN_BN_MIN_EPSILON saved_mean, saved_inv_std written
- * for cubnBatchNormalizationBackward; both may be NULL
+ *   mode            what a channel is
+ *   alpha, beta     host pointers, see "Blending" at the top
+ *   x_desc, x       input
+ *   y_desc, y       output: type and dimensions of x; strides may differ. y may be x itself if the
+ *                   strides agree; tensors must not overlap otherwise.
+ *   param_desc      of all per-channel arrays, see cubnDeriveBNTensorDescriptor
+ *   scale, bias     inputs. They may share memory with the running statistics: these are written
+ *                   after the last use of scale and bias.
+ *   factor          in [0, 1]: weight of this batch in the running statistics. With 1 the old values
+ *                   are not read (first call on uninitialised memory); 1 / (1 + k) at call
+ *                   k = 0, 1, ... gives the average over all batches.
+ *   running_mean, running_var
+ *                   updated; both may be NULL. The variance is the unbiased one; with one value per
+ *                   channel (m = 1), where that is undefined, it is the biased one, 0.
+ *   epsilon         at least CUBN_BN_MIN_EPSILON
+ *   saved_mean, saved_inv_std
+ *                   written for cubnBatchNormalizationBackward; both may be NULL
  *
  * An empty tensor is a success that changes nothing. A constant channel gives y = bias exactly
  * (alpha 1, beta 0). NaN or infinity in a channel makes NaN of that channel only.
  *
  *   NOT_INITIALIZED  handle is NULL
- *   BAD_PARAM        a required pointer or descriptor is NULL; a descriptor was never set; exactly
- * one of a pair is NULL; unknown mode; y differs from x in type or dimensions; param_desc does not
- * fit x and mode; epsilon is negative or NaN; factor is outside [0, 1] or NaN; y is x with other
- * strides; y has stride 0; a pointer is not aligned to its element type NOT_SUPPORTED    type INT8
+ *   BAD_PARAM        a required pointer or descriptor is NULL; a descriptor was never set;
+ *                    exactly one of a pair is NULL; unknown mode; y differs from x in type or
+ *                    dimensions; param_desc does not fit x and mode; epsilon is negative or NaN;
+ *                    factor is outside [0, 1] or NaN; y is x with other strides; y has stride 0; a
+ *                    pointer is not aligned to its element type
+ *   NOT_SUPPORTED    type INT8
  *   EXECUTION_FAILED the CUDA runtime refused a launch */
 CUBN_API cubnStatus_t cubnBatchNormalizationForwardTraining(
     cubnHandle_t handle, cubnBatchNormMode_t mode, const void *alpha, const void *beta,
@@ -307,15 +309,18 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardInference(
  *     dscale = alpha_param * dscale_result + beta_param * dscale
  *     dbias  = alpha_param * dbias_result  + beta_param * dbias
  *
- *   x_desc, x      the input of forward
- *   dy_desc, dy    gradient with respect to y (of forward with alpha 1)
- *   dx_desc, dx    output. dx may be dy itself, or x itself, if the strides agree. x, dy and dx
- * have the same type and dimensions; strides may differ. param_desc     of scale, dscale, dbias and
- * the saved statistics scale          as in forward (the bias is not needed) dscale, dbias  outputs
- *   epsilon        as in forward; used only when the saved statistics are NULL
- *   saved_mean, saved_inv_std   as written by forward on either device. Both NULL: they are
- * computed again from x. A float saved_mean is rounded; where it is the mean of x up to that
- *                  rounding, the difference is taken into account (docs/NUMERICS.md).
+ *   x_desc, x       the input of forward
+ *   dy_desc, dy     gradient with respect to y (of forward with alpha 1)
+ *   dx_desc, dx     output. dx may be dy itself, or x itself, if the strides agree. x, dy and dx have
+ *                   the same type and dimensions; strides may differ.
+ *   param_desc      of scale, dscale, dbias and the saved statistics
+ *   scale           as in forward (the bias is not needed)
+ *   dscale, dbias   outputs
+ *   epsilon         as in forward; used only when the saved statistics are NULL
+ *   saved_mean, saved_inv_std
+ *                   as written by forward on either device. Both NULL: they are computed again from
+ *                   x. A float saved_mean is rounded; where it is the mean of x up to that rounding,
+ *                   the difference is taken into account (docs/NUMERICS.md).
  *
  * An empty tensor gives dscale = dbias = 0 (blended as above). Status as for training. */
 CUBN_API cubnStatus_t cubnBatchNormalizationBackward(
