@@ -78,6 +78,7 @@ typedef struct main_options {
   bool large;
   const char *device; /* NULL: all */
   const char *seeds;  /* schedules of the emulator, "1,2,3" */
+  const char *gpu;    /* that the emulator stands for, "sm75" */
 } main_options;
 
 static const char usage[] =
@@ -86,6 +87,7 @@ static const char usage[] =
     "  --suite NAME        only this suite\n"
     "  --cases smoke|all   lists of problem lines to run (default: smoke)\n"
     "  --seeds 1,2,3       emulated kernels: one pass for each of these schedules\n"
+    "  --gpu sm75          emulated kernels: the GPU that the emulator stands for\n"
     "  --large             only the tests that need gigabytes\n"
     "  --verbose           name every test\n";
 
@@ -111,6 +113,8 @@ static const char *read_options(int count, char **words, main_options *options) 
       options->suites.all_cases = !strcmp(value, "all");
     else if (!strcmp(word, "--seeds"))
       options->seeds = value;
+    else if (!strcmp(word, "--gpu"))
+      options->gpu = value;
     else
       return word;
   }
@@ -152,24 +156,36 @@ static bool has_device(const char *device) {
   return false;
 }
 
-static unsigned run_cuda(const main_options *options) {
 #ifdef CUBN_TESTS_EMULATED
+static unsigned run_cuda(const main_options *options) {
   unsigned failures = 0;
   const char *rest = options->seeds ? options->seeds : "1";
   while (*rest) {
-    char title[64], *end;
+    char title[96], *end;
     main_options pass = *options;
     pass.suites.seed = (unsigned)strtoul(rest, &end, 10);
     emu_set_seed(pass.suites.seed);
-    snprintf(title, sizeof title, "cuda, emulated, schedule %u", pass.suites.seed);
+    snprintf(title, sizeof title, "cuda, emulated%s%s, schedule %u", pass.gpu ? " " : "",
+             pass.gpu ? pass.gpu : "", pass.suites.seed);
     failures += run_pass(&pass, SUITE_CUDA, title);
     rest = *end == ',' ? end + 1 : "";
   }
   return failures;
-#else
-  return run_pass(options, SUITE_CUDA, "cuda");
-#endif
 }
+
+static void choose_gpu(const char *name) {
+  enum { FEW_MULTIPROCESSORS = 20 }; /* so that small problems take the ways of large ones, too */
+  emu_set_device(name, FEW_MULTIPROCESSORS);
+}
+#else
+static unsigned run_cuda(const main_options *options) {
+  return run_pass(options, SUITE_CUDA, "cuda");
+}
+
+static void choose_gpu(const char *name) {
+  printf("--gpu %s: left out, nothing is emulated\n", name);
+}
+#endif
 
 int main(int count, char **words) {
   main_options options = {0};
@@ -179,6 +195,7 @@ int main(int count, char **words) {
     return 2;
   }
   unsigned failures = 0;
+  if (options.gpu) choose_gpu(options.gpu);
   if (!options.device) failures += run_pass(&options, SUITE_HOST, "without a device");
   if (!options.device || !strcmp(options.device, "cpu"))
     failures += run_pass(&options, SUITE_CPU, "cpu");

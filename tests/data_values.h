@@ -1,0 +1,44 @@
+/* The patterns of generated values. Internal to data.c and data_values.c. */
+#ifndef CUBN_TESTS_DATA_VALUES_H
+#define CUBN_TESTS_DATA_VALUES_H
+
+#include "data.h"
+
+typedef enum {
+  PATTERN_PAIRS,
+  PATTERN_SPREAD,
+  PATTERN_RAMP,
+  PATTERN_ONEHOT,
+  PATTERN_ONEHOT0,
+  PATTERN_CONSTANT,
+  PATTERN_ZEROS,
+  PATTERN_OUTLIER,
+  PATTERN_LARGE,
+  PATTERN_TINY,
+  PATTERN_NAN,
+  PATTERN_INF,
+  PATTERN_NANDY,
+  PATTERN_COUNT
+} data_pattern;
+
+/* The pattern of that name; PATTERN_COUNT if there is none. */
+data_pattern data_find_pattern(const char *name);
+
+/* How the values of one channel come about. */
+typedef struct channel_source {
+  data_pattern pattern;
+  int64_t channel, count;
+  double center, width; /* mean and std */
+  int64_t marked;       /* sample of the outlier, NaN or infinity; -1 if the channel has none */
+} channel_source;
+
+channel_source data_open_channel(const line_problem *problem, data_pattern pattern,
+                                 int64_t channel);
+double data_x_value(const channel_source *source, int64_t sample);
+double data_dy_value(const channel_source *source, int64_t sample);
+/* Of a per-channel array, or the prior content of an output's. */
+double data_param_value(const channel_source *source, int array);
+/* Prior content of y or dx at an offset. */
+double data_prior_value(int64_t offset);
+
+#endif /* CUBN_TESTS_DATA_VALUES_H */
