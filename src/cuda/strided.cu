@@ -10,25 +10,18 @@
 // for the range of float nor for a mean that is large against the deviation.
 #include <algorithm>
 
+#include "cuda/device/launch.cuh"
 #include "cuda/strided_math.cuh"
 
 namespace cubn {
 namespace {
 
-// Values that a thread has under way at a time.
-constexpr int BATCH = 4;
-// Channels are split between blocks until there are this many for each multiprocessor: eight fill
-// it with 2048 threads.
-constexpr int BLOCKS_PER_MULTIPROCESSOR = 8;
-// Fewer samples per thread are not worth a launch to add the partial sums.
-constexpr int SAMPLES_PER_THREAD = 8;
-constexpr int SPLITS_MAX = 1024;
-// doubles per channel in the workspace
+// Doubles per channel in the workspace.
 constexpr int SUM_DOUBLES = 3;
 constexpr int FORWARD_DOUBLES = sizeof(ForwardFactors) / sizeof(double);
 constexpr int BACKWARD_DOUBLES = sizeof(BackwardFactors) / sizeof(double);
-static_assert((static_cast<size_t>(SPLITS_MAX) * SUM_DOUBLES + BACKWARD_DOUBLES) * sizeof(double) *
-                      STRIDED_THREADS <=
+static_assert((static_cast<size_t>(STRIDED_SPLITS_MAX) * SUM_DOUBLES + BACKWARD_DOUBLES) *
+                      sizeof(double) * STRIDED_THREADS <=
                   CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES,
               "one tile of channels fits into the workspace, however it is split");
 
@@ -51,12 +44,12 @@ __global__ void __launch_bounds__(STRIDED_THREADS) sum_kernel(const __grid_const
   if (place.channel < job.tiling.end_channel) {
     Fold fold(job, locate(job.channels, place.channel), place.channel);
     const int64_t step = job.tiling.lanes.samples;
-    for (int64_t first = place.begin; first < place.end; first += BATCH * step) {
-      typename Fold::Value values[BATCH];
-      for (int i = 0; i < BATCH; ++i)
+    for (int64_t first = place.begin; first < place.end; first += STRIDED_BATCH * step) {
+      typename Fold::Value values[STRIDED_BATCH];
+      for (int i = 0; i < STRIDED_BATCH; ++i)
         if (first + i * step < place.end)
           values[i] = fold.load_value(locate(job.samples, first + i * step));
-      for (int i = 0; i < BATCH; ++i)
+      for (int i = 0; i < STRIDED_BATCH; ++i)
         if (first + i * step < place.end) fold.take(values[i]);
     }
     sum = fold.sum();
@@ -98,26 +91,22 @@ __global__ void __launch_bounds__(STRIDED_THREADS) apply_kernel(const __grid_con
   const Offsets channel = locate(job.channels, place.channel);
   const Element element(job, channel, place.channel);
   const int64_t step = job.tiling.lanes.samples;
-  for (int64_t first = place.begin; first < place.end; first += BATCH * step) {
-    double results[BATCH];
-    int64_t offsets[BATCH];
-    for (int i = 0; i < BATCH; ++i)
+  for (int64_t first = place.begin; first < place.end; first += STRIDED_BATCH * step) {
+    double results[STRIDED_BATCH];
+    int64_t offsets[STRIDED_BATCH];
+    for (int i = 0; i < STRIDED_BATCH; ++i)
       if (first + i * step < place.end) {
         const Offsets sample = locate(job.samples, first + i * step);
         offsets[i] = channel.of[CUBN_ARRAY_OUTPUT] + sample.of[CUBN_ARRAY_OUTPUT];
         results[i] = element.compute(sample);
       }
-    for (int i = 0; i < BATCH; ++i)
+    for (int i = 0; i < STRIDED_BATCH; ++i)
       if (first + i * step < place.end)
         blend<T>(job.args.output, offsets[i], 1.0, results[i], job.args.beta);
   }
 }
 
 // ---- Launches -----------------------------------------------------------------------------------
-
-int64_t divide_up(int64_t value, int64_t by) {
-  return (value + by - 1) / by;
-}
 
 // The least power of two that is at least `value`, at most STRIDED_THREADS.
 int lanes_for(int64_t value) {
@@ -159,13 +148,13 @@ Tiling choose_tiling(const cubn_device *device, const cubn_problem *problem) {
   tiling.samples = cubn_count(problem);
   if (tiling.samples == 0) return tiling;
   const int64_t samples = tiling.lanes.samples;
-  const int64_t tiles = divide_up(problem->c, tiling.lanes.channels);
-  const int64_t wanted = divide_up(
-      static_cast<int64_t>(device->multiprocessor_count) * BLOCKS_PER_MULTIPROCESSOR, tiles);
-  const int64_t worthwhile = divide_up(tiling.samples, samples * SAMPLES_PER_THREAD);
-  const int64_t splits = std::min({wanted, worthwhile, static_cast<int64_t>(SPLITS_MAX)});
-  tiling.samples_per_split = divide_up(divide_up(tiling.samples, splits), samples) * samples;
-  tiling.splits = static_cast<int>(divide_up(tiling.samples, tiling.samples_per_split));
+  const int64_t tiles = ceil_div(problem->c, tiling.lanes.channels);
+  const int64_t wanted =
+      ceil_div(static_cast<int64_t>(device->multiprocessor_count) * STRIDED_BLOCKS_PER_SM, tiles);
+  const int64_t worthwhile = ceil_div(tiling.samples, samples * STRIDED_SAMPLES_MIN);
+  const int64_t splits = std::min({wanted, worthwhile, static_cast<int64_t>(STRIDED_SPLITS_MAX)});
+  tiling.samples_per_split = round_up(ceil_div(tiling.samples, splits), samples);
+  tiling.splits = static_cast<int>(ceil_div(tiling.samples, tiling.samples_per_split));
   return tiling;
 }
 
@@ -179,29 +168,21 @@ int64_t channels_per_slice(const Tiling &tiling, int factors) {
   return channels / tiling.lanes.channels * tiling.lanes.channels;
 }
 
-template <class Kernel>
-cubnStatus_t launch(const cubn_device *device, Kernel *kernel, int64_t blocks, const Job &job) {
-  cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(static_cast<unsigned>(blocks));
-  config.blockDim = dim3(STRIDED_THREADS);
-  config.stream = device->stream;
-  return cubn_cuda_check(cudaLaunchKernelEx(&config, kernel, job), "cudaLaunchKernelEx");
-}
-
 int64_t channels_of(const Job &job) {
   return job.tiling.end_channel - job.tiling.first_channel;
 }
 
 int64_t blocks_of(const Job &job) {
-  return divide_up(channels_of(job), job.tiling.lanes.channels) * job.tiling.splits;
+  return ceil_div(channels_of(job), job.tiling.lanes.channels) * job.tiling.splits;
 }
 
 template <class T, template <class> class Fold>
 cubnStatus_t sum(const cubn_device *device, const Job &job) {
-  if (job.tiling.splits > 0) CUBN_TRY(launch(device, sum_kernel<T, Fold<T>>, blocks_of(job), job));
+  if (job.tiling.splits > 0)
+    CUBN_TRY(launch(device, sum_kernel<T, Fold<T>>, blocks_of(job), STRIDED_THREADS, 0, job));
   if (job.tiling.splits == 1) return CUBN_STATUS_SUCCESS;
   return launch(device, add_kernel<T, typename Fold<T>::Sum>,
-                divide_up(channels_of(job), ADDING_LANES.channels), job);
+                ceil_div(channels_of(job), ADDING_LANES.channels), STRIDED_THREADS, 0, job);
 }
 
 template <class T>
@@ -210,10 +191,12 @@ cubnStatus_t run_slice(const cubn_device *device, const Job &job) {
   if (job.pass == CUBN_PASS_TRAIN || (job.pass == CUBN_PASS_BACKWARD && !job.has_saved && !empty))
     CUBN_TRY((sum<T, FoldMoments>(device, job)));
   if (job.pass != CUBN_PASS_BACKWARD)
-    return launch(device, apply_kernel<T, ForwardElement<T>>, blocks_of(job), job);
+    return launch(device, apply_kernel<T, ForwardElement<T>>, blocks_of(job), STRIDED_THREADS, 0,
+                  job);
   CUBN_TRY((sum<T, FoldGradients>(device, job)));
   if (empty) return CUBN_STATUS_SUCCESS;
-  return launch(device, apply_kernel<T, BackwardElement<T>>, blocks_of(job), job);
+  return launch(device, apply_kernel<T, BackwardElement<T>>, blocks_of(job), STRIDED_THREADS, 0,
+                job);
 }
 
 int factors_of(cubn_pass pass) {

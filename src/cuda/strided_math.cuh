@@ -13,7 +13,7 @@ struct Job {
   cubn_pass pass;
   bool has_saved, has_running;
   cubn_args args;
-  double *factors;   // of a slice's channels, see store_factor
+  double *factors;   // of a slice's channels, see factor()
   double *partials;  // sums of a slice's channels, [channel][split]
 };
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "cuda/device.h"
 #include "cuda/device/portability.cuh"
+#include "cuda/tuning.h"
 
 namespace cubn {
 
@@ -60,8 +61,6 @@ __device__ inline Offsets locate(const Axes &where, int64_t index) {
 }
 
 // ---- Threads ------------------------------------------------------------------------------------
-
-constexpr int STRIDED_THREADS = 256;
 
 // How the threads of a block are spread over neighbouring channels and over samples of each.
 struct Lanes {

@@ -57,14 +57,29 @@ constexpr int RESIDENT_BATCH = 16;
  * DRAM (4 cache lines) and short enough to leave many groups ... */
 constexpr int64_t RUN_BYTES = 512;
 /* ... and they are shortened down to this length, the smallest that memory fetches, to fit two
- * blocks on a multiprocessor, to fit at all, or to have a group for every multiprocessor. */
+ * blocks on a multiprocessor, to fit at all, or to leave no more than one in RUN_SM_SHARE
+ * multiprocessors without a group: 128 groups will do for 132 multiprocessors. */
 constexpr int64_t RUN_BYTES_MIN = 64;
+constexpr int64_t RUN_SM_SHARE = 8;
 
 /* Fewer groups than one for so many multiprocessors leave most of the device idle, and are refused
  * if their tiles are longer than RESIDENT_ALONE_BYTES: to read and write these, a multiprocessor
  * needs about as long (4 us at an estimated 70 GB/s) as a second launch would. */
 constexpr int64_t RESIDENT_SM_SHARE = 16;
 constexpr int64_t RESIDENT_ALONE_BYTES = 128 << 10;
+
+/* Threads of a block of the strided kernels, and values of each tensor that they have under way at
+ * a time: 3 to 6 such blocks fit on a multiprocessor beside their 40 to 72 registers per thread, so
+ * that 12 KB of floats or more are in flight. */
+constexpr int STRIDED_THREADS = 256;
+constexpr int STRIDED_BATCH = 4;
+
+/* Channels are split between blocks until each multiprocessor has so many (more than fit at a time),
+ * as long as every thread keeps so many samples: fewer are not worth a launch that adds the partial
+ * sums. So many parts of a channel at most, as the workspace has room for. */
+constexpr int STRIDED_BLOCKS_PER_SM = 8;
+constexpr int STRIDED_SAMPLES_MIN = 8;
+constexpr int STRIDED_SPLITS_MAX = 1024;
 
 }  // namespace cubn
 
