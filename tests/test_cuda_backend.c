@@ -164,8 +164,15 @@ static void expect_failure(cubnStatus_t status, const char *api, const char *wha
   const char *const function = strcmp(api, "cudaLaunchKernelExC") ? api : "cudaLaunchKernelEx";
   const cubnStatus_t wanted =
       is_malloc ? CUBN_STATUS_DEVICE_ALLOCATION_FAILED : CUBN_STATUS_EXECUTION_FAILED;
-  expect_error(status, wanted, function,
-               is_malloc ? "cudaErrorMemoryAllocation" : "cudaErrorUnknown", NULL);
+  const char *const error = is_malloc ? "cudaErrorMemoryAllocation" : "cudaErrorUnknown";
+  char message[512];
+  cubnGetLastErrorString(message, sizeof message);
+  SUITE_CHECK(status == wanted, "%s, %s fails: status %s, wanted %s", what, api,
+              cubnGetErrorString(status), cubnGetErrorString(wanted));
+  SUITE_CHECK(
+      strncmp(message, "cubn", 4) == 0 && strstr(message, function) && strstr(message, error),
+      "%s, %s fails: message \"%s\" lacks the public function, %s or %s", what, api, message,
+      function, error);
   SUITE_CHECK(cudaPeekAtLastError() == cudaSuccess,
               "%s, %s fails: the runtime's last error is left behind", what, api);
 }

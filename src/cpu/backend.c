@@ -14,13 +14,12 @@ enum { ALIGNMENT = 256, THREADS_MAX = 1024 };
 static cubnStatus_t read_threads(int *threads) {
   const char *text = getenv("CUBN_THREADS");
   *threads = 0;
-  if (text == NULL) return CUBN_STATUS_SUCCESS;
+  if (text == NULL || *text == '\0') return CUBN_STATUS_SUCCESS;
   char *end;
   errno = 0;
   const long value = strtol(text, &end, 10);
   CUBN_REQUIRE(end != text && *end == '\0' && errno == 0 && value >= 1 && value <= THREADS_MAX,
-               "cubnCreate", "CUBN_THREADS is \"%s\", must be a number from 1 to %d", text,
-               THREADS_MAX);
+               "cpu", "CUBN_THREADS is \"%s\", must be a number from 1 to %d", text, THREADS_MAX);
   *threads = (int)value;
   return CUBN_STATUS_SUCCESS;
 }
@@ -32,7 +31,7 @@ static cubnStatus_t cpu_allocate(cubn_device *device, size_t bytes, void **point
   if (bytes <= SIZE_MAX - ALIGNMENT)
     *pointer = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   if (*pointer == NULL)
-    return cubn_fail(CUBN_STATUS_DEVICE_ALLOCATION_FAILED, "cubnCreateBuffer",
+    return cubn_fail(CUBN_STATUS_DEVICE_ALLOCATION_FAILED, "cpu",
                      "no memory for bytes = %zu on the CPU", bytes);
   return CUBN_STATUS_SUCCESS;
 }
@@ -44,7 +43,7 @@ static void cpu_release(cubn_device *device, void *pointer) {
 
 static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   if (ordinal > 0)
-    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cubnCreate", "there is no CPU device %d", ordinal);
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cpu", "there is no CPU device %d", ordinal);
   int threads;
   CUBN_TRY(read_threads(&threads));
   cubn_device *opened = malloc(sizeof *opened);
@@ -52,7 +51,7 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   if (opened == NULL || workspace == NULL) {
     free(opened);
     free(workspace);
-    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cubnCreate",
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu",
                      "no memory for the CPU device (%zu bytes)",
                      sizeof *opened + CUBN_CPU_WORKSPACE_BYTES);
   }
@@ -73,8 +72,7 @@ static int cpu_ordinal(const cubn_device *device) {
 
 static cubnStatus_t cpu_set_stream(cubn_device *device, cubnStream_t stream) {
   (void)device;
-  CUBN_REQUIRE(stream == NULL, "cubnSetStream", "stream is %p, must be NULL on a CPU handle",
-               (void *)stream);
+  CUBN_REQUIRE(stream == NULL, "cpu", "stream is %p, must be NULL on a CPU handle", (void *)stream);
   return CUBN_STATUS_SUCCESS;
 }
 

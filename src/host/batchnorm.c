@@ -1,5 +1,6 @@
 /* The public operations: check the handle, describe the problem, select, run. */
 #include "host/check.h"
+#include "host/error.h"
 #include "host/handle.h"
 #include "host/problem.h"
 #include "host/select.h"
@@ -23,7 +24,7 @@ static cubnStatus_t run(cubnHandle_t handle, cubn_problem *problem, cubn_args *a
     return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, function,
                      "algorithm %s needs %zu bytes of workspace, there are %zu", algo->name,
                      needed_bytes, args->workspace_bytes);
-  return algo->run(handle->device, problem, args);
+  return cubn_within(function, algo->run(handle->device, problem, args));
 }
 
 cubnStatus_t cubnBatchNormalizationForwardTraining(

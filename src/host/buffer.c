@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "host/check.h"
+#include "host/error.h"
 #include "host/handle.h"
 
 struct cubnBufferStruct {
@@ -18,7 +19,8 @@ cubnStatus_t cubnCreateBuffer(cubnHandle_t handle, size_t bytes, cubnBuffer_t *b
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, __func__, "no memory for a buffer");
   *created = (struct cubnBufferStruct){handle, NULL, bytes};
   if (bytes > 0) {
-    const cubnStatus_t status = handle->backend->allocate(handle->device, bytes, &created->pointer);
+    const cubnStatus_t status =
+        cubn_within(__func__, handle->backend->allocate(handle->device, bytes, &created->pointer));
     if (status != CUBN_STATUS_SUCCESS) {
       free(created);
       return status;
@@ -67,7 +69,9 @@ cubnStatus_t cubnUploadBuffer(cubnBuffer_t buffer, size_t offset, const void *so
   if (bytes == 0) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE(source, __func__, "source is NULL");
   const cubnHandle_t handle = buffer->handle;
-  return handle->backend->upload(handle->device, (char *)buffer->pointer + offset, source, bytes);
+  return cubn_within(
+      __func__,
+      handle->backend->upload(handle->device, (char *)buffer->pointer + offset, source, bytes));
 }
 
 cubnStatus_t cubnDownloadBuffer(cubnBuffer_t buffer, size_t offset, void *destination,
@@ -76,8 +80,8 @@ cubnStatus_t cubnDownloadBuffer(cubnBuffer_t buffer, size_t offset, void *destin
   if (bytes == 0) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE(destination, __func__, "destination is NULL");
   const cubnHandle_t handle = buffer->handle;
-  return handle->backend->download(handle->device, destination, (char *)buffer->pointer + offset,
-                                   bytes);
+  return cubn_within(__func__, handle->backend->download(handle->device, destination,
+                                                         (char *)buffer->pointer + offset, bytes));
 }
 
 cubnStatus_t cubnFillBuffer(cubnBuffer_t buffer, int value) {
@@ -85,5 +89,6 @@ cubnStatus_t cubnFillBuffer(cubnBuffer_t buffer, int value) {
   CUBN_REQUIRE(value >= 0 && value <= 255, __func__, "value is %d, must be 0 to 255", value);
   if (buffer->bytes == 0) return CUBN_STATUS_SUCCESS;
   const cubnHandle_t handle = buffer->handle;
-  return handle->backend->fill(handle->device, buffer->pointer, value, buffer->bytes);
+  return cubn_within(__func__,
+                     handle->backend->fill(handle->device, buffer->pointer, value, buffer->bytes));
 }

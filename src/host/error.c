@@ -19,6 +19,13 @@ cubnStatus_t cubn_fail(cubnStatus_t status, const char *function, const char *fo
   return status;
 }
 
+cubnStatus_t cubn_within(const char *function, cubnStatus_t status) {
+  if (status == CUBN_STATUS_SUCCESS) return status;
+  char inner[CUBN_MESSAGE_MAX];
+  memcpy(inner, last_message, sizeof inner);
+  return cubn_fail(status, function, "%s", inner);
+}
+
 char *cubn_last_message(void) {
   return last_message;
 }

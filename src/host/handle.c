@@ -63,7 +63,7 @@ static cubnStatus_t create(const char *function, const device_request *request,
   handle->backend = request->backend;
   cubnStatus_t status = read_environment(function, handle);
   if (status == CUBN_STATUS_SUCCESS)
-    status = handle->backend->open(request->ordinal, &handle->device);
+    status = cubn_within(function, handle->backend->open(request->ordinal, &handle->device));
   if (status != CUBN_STATUS_SUCCESS) {
     free(handle);
     return status;
@@ -120,7 +120,7 @@ cubnStatus_t cubnGetDevice(cubnHandle_t handle, cubnDeviceType_t *type, int *ord
 
 cubnStatus_t cubnSetStream(cubnHandle_t handle, cubnStream_t stream) {
   CUBN_REQUIRE_HANDLE(handle, __func__);
-  CUBN_TRY(handle->backend->set_stream(handle->device, stream));
+  CUBN_TRY(cubn_within(__func__, handle->backend->set_stream(handle->device, stream)));
   handle->stream = stream;
   return CUBN_STATUS_SUCCESS;
 }
@@ -134,5 +134,5 @@ cubnStatus_t cubnGetStream(cubnHandle_t handle, cubnStream_t *stream) {
 
 cubnStatus_t cubnSynchronize(cubnHandle_t handle) {
   CUBN_REQUIRE_HANDLE(handle, __func__);
-  return handle->backend->synchronize(handle->device);
+  return cubn_within(__func__, handle->backend->synchronize(handle->device));
 }
