@@ -240,30 +240,51 @@ int64_t row_elements(const cubn_problem &problem) {
   return problem.c == 1 ? problem.n * problem.s : problem.s;
 }
 
-/* Bytes of shared memory for groups of so many channels, wherever the tensors begin. */
-int64_t tile_bytes(const cubn_problem &problem, int64_t channels) {
+/* Whether runs of so many channels all begin at the same place in a vector, and end there. */
+bool runs_keep_phase(const cubn_problem &problem, int64_t channels) {
+  const int64_t row_bytes =
+      row_elements(problem) * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return problem.c * row_bytes % 16 == 0 && channels * row_bytes % 16 == 0;
+}
+
+/* Bytes of shared memory for groups of so many channels. Runs that may begin anywhere in a vector
+ * are padded by one. */
+int64_t tile_bytes(const cubn_problem &problem, int64_t channels, bool padded) {
   const int64_t bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
   const int64_t inputs = problem.pass == CUBN_PASS_BACKWARD ? 2 : 1;
-  const int64_t run = round_up(channels * row_elements(problem) * bytes + 16 - bytes, 16);
+  const int64_t padding = padded ? 16 - bytes : 0;
+  const int64_t run = round_up(channels * row_elements(problem) * bytes + padding, 16);
   const int64_t channel_bytes =
       problem.type == CUBN_DATA_DOUBLE ? CHANNEL_BYTES<double> : CHANNEL_BYTES<float>;
   return inputs * rows_of(problem) * run + round_up(channels * channel_bytes, 16);
 }
 
+/* The same for tensors that begin at a vector. */
+int64_t tile_bytes(const cubn_problem &problem, int64_t channels) {
+  return tile_bytes(problem, channels, !runs_keep_phase(problem, channels));
+}
+
+int64_t tile_bytes_max(const cubn_device *device) {
+  return static_cast<int64_t>(device->shared_bytes_per_block) - STATIC_BYTES;
+}
+
 /* Channels per block, or 0 if no group fits. */
 int64_t group_channels(const cubn_device *device, const cubn_problem &problem) {
   const int64_t bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
-  const int64_t most = static_cast<int64_t>(device->shared_bytes_per_block) - STATIC_BYTES;
+  const int64_t most = tile_bytes_max(device);
   const int64_t row_bytes = row_elements(problem) * bytes;
   if (row_bytes > most || rows_of(problem) > most) return 0;
   const auto shortened = [&](int64_t channels) {
     return channels > 1 && channels / 2 * row_bytes >= RUN_BYTES_MIN;
   };
-  int64_t channels = clamp(ceil_div(RUN_BYTES, row_bytes), 1, THREADS / 2);
-  if (channels > problem.c) channels = problem.c;
-  while (shortened(channels) && (tile_bytes(problem, channels) > most / RESIDENT_BLOCKS_PER_SM ||
-                                 ceil_div(problem.c, channels) < device->multiprocessor_count))
+  int64_t channels = 1; /* a power of two, so that runs of odd rows begin at vectors */
+  while (channels * row_bytes < RUN_BYTES && channels < THREADS / 2) channels *= 2;
+  const auto groups = [&] { return ceil_div(problem.c, channels); };
+  while (shortened(channels) &&
+         (tile_bytes(problem, channels) > most / RESIDENT_BLOCKS_PER_SM ||
+          groups() * RUN_SM_SHARE < device->multiprocessor_count * (RUN_SM_SHARE - 1)))
     channels /= 2;
+  if (channels > problem.c) channels = problem.c;
   return tile_bytes(problem, channels) <= most ? channels : 0;
 }
 
@@ -304,15 +325,21 @@ cubnStatus_t run_vectors(const cubn_device *device, const cubn_problem &problem,
   group.fixed = group.channels == 1 || (same_phase && runs.vectors <= THREADS);
   runs.step_rows = THREADS / runs.vectors;
   if (group.channels == 1 || !group.fixed) runs.step_vectors = THREADS % runs.vectors;
+  const int64_t bytes = tile_bytes(problem, group.channels, V > 1 && !aligned);
   return launch(device, resident_kernel<V, Op>, ceil_div(problem.c, group.channels), THREADS,
-                static_cast<size_t>(tile_bytes(problem, group.channels)), runs, op, group);
+                static_cast<size_t>(bytes), runs, op, group);
 }
 
+/* Tensors that do not begin at a vector need a padded tile; if that is too long, or their phases
+ * differ, they are moved by elements. */
 template <class Op>
 cubnStatus_t run_op(const cubn_device *device, const cubn_problem &problem, const Op &op) {
   const int phase = common_phase(op);
-  return phase < 0 ? run_vectors<1>(device, problem, op, 0)
-                   : run_vectors<WIDEST<typename Op::Element>>(device, problem, op, phase);
+  const bool padded_fits =
+      tile_bytes(problem, group_channels(device, problem), true) <= tile_bytes_max(device);
+  return phase == 0 || (phase > 0 && padded_fits)
+             ? run_vectors<WIDEST<typename Op::Element>>(device, problem, op, phase)
+             : run_vectors<1>(device, problem, op, 0);
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
@@ -329,7 +356,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 
 template <int V, class Op>
 cubnStatus_t allow_shared(const cubn_device *device) {
-  const int bytes = static_cast<int>(device->shared_bytes_per_block - STATIC_BYTES);
+  const int bytes = static_cast<int>(tile_bytes_max(device));
   return cubn_cuda_check(cudaFuncSetAttribute(resident_kernel<V, Op>,
                                               cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
                          "cudaFuncSetAttribute");
