@@ -43,6 +43,12 @@ static const char *const smoke[] = {
     "backward nhwc f32 n2c5h6w7 foreign mean=1e4",
     "infer nhwc f16 n2c64h5w5",
     "infer nc f32 n10c65 offset_x=1 data=nan",
+    /* channels of several blocks */
+    "train nchw f32 n2c2h95w97 data=onehot",
+    "train nhwc f32 n3c6h40w41 mean=100",
+    "train nc f16 n9000c3",
+    "backward nchw f16 n3c2h95w97",
+    "backward nhwc f32 n3c6h40w41 nosaved",
     /* neither */
     "train nchw:nhwc f32 n2c3h4w5",
     "train nhwc+1 f16 n2c4h3w3 inplace",

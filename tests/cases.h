@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 typedef enum {
-  CASES_SMOKE, /* some forty small lines: every kind of variation once */
+  CASES_SMOKE, /* some fifty small lines: every kind of variation once */
   CASES_ALL,   /* smoke, and every shape with every pass and type, the options taken in turns */
   CASES_BIG    /* too large for an emulated device */
 } case_list;
