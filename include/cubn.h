@@ -127,8 +127,9 @@ CUBN_API cubnStatus_t cubnGetDevice(cubnHandle_t handle, cubnDeviceType_t *type,
  * storage is kept per stream, so a handle may alternate between streams.
  *   BAD_PARAM                 a stream other than NULL on a CPU handle
  *   DEVICE_ALLOCATION_FAILED  no memory for the temporary storage of a new stream
- * Captured graphs: launches of graphs that were captured through the same handle and the same
- * stream share temporary storage and must not overlap in time. */
+ * Captured graphs use the temporary storage of the stream on which they were captured: a graph must
+ * not outlive the handle, and must not run at the same time as another graph, or other work of the
+ * handle, of the same stream. */
 CUBN_API cubnStatus_t cubnSetStream(cubnHandle_t handle, cubnStream_t stream);
 CUBN_API cubnStatus_t cubnGetStream(cubnHandle_t handle, cubnStream_t *stream);
 
