@@ -59,12 +59,13 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
     count += valid / W;
   }
   double slots[W * SLOT] = {}, pivots[W] = {};
+  if (active) {
 #pragma unroll
-  for (int w = 0; w < W; ++w) {
-    if (!active) break;
-    const T *first = op.inputs[0] + walk.first_value(unit, chunk, team.channel * W + w);
-    pivots[w] = Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
-    Op::relative(sums[w], static_cast<double>(count), pivots[w], slots + w * SLOT);
+    for (int w = 0; w < W; ++w) {
+      const T *first = op.inputs[0] + walk.first_value(unit, chunk, team.channel * W + w);
+      pivots[w] = Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
+      Op::relative(sums[w], static_cast<double>(count), pivots[w], slots + w * SLOT);
+    }
   }
   reduce_team(slots, team, scratch);
   if (team.rank != 0 || !active) return;
