@@ -1,6 +1,7 @@
 /* Arithmetic on channels: from sums to statistics and coefficients, and everything that reads or
  * writes a per-channel array. */
 #include <math.h>
+#include <string.h>
 
 #include "cpu/job.h"
 
@@ -40,7 +41,9 @@ static void blend_param(const cubn_job *job, const cubn_group *group, double wei
 
 void cubn_moments_append(cubn_moments *moments, const cubn_moments *further, int64_t width) {
   if (moments->count == 0) {
-    *moments = *further;
+    moments->count = further->count;
+    memcpy(moments->mean, further->mean, (size_t)width * sizeof *moments->mean);
+    memcpy(moments->squares, further->squares, (size_t)width * sizeof *moments->squares);
     return;
   }
   const double a = (double)moments->count, b = (double)further->count;
@@ -145,8 +148,8 @@ void cubn_channels_put_moments(const cubn_job *job, const cubn_group *group,
  * type, the saved mean stands for the mean of x, which is then known better. If it is more, the
  * caller gave other statistics, say of a larger batch, and these are used as they are: 0. */
 static double saved_mean_error(const cubn_job *job, double saved_mean, double difference) {
-  const double half_unit = job->param_type->bytes == sizeof(double) ? 0x1p-52 : 0x1p-23;
-  return fabs(difference) <= half_unit * fabs(saved_mean) ? difference : 0;
+  const double roundoff = job->param_type->bytes == sizeof(double) ? 0x1p-52 : 0x1p-23;
+  return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
 }
 
 void cubn_channels_put_sums(const cubn_job *job, const cubn_group *group,

@@ -20,6 +20,11 @@
  * about a second-level cache. */
 #define CUBN_PIECE_BYTES (512 << 10)
 
+/* Channels in a group that takes channels side by side although they are not neighbours in memory,
+ * and the samples below which that is faster than one channel at a time (n * s of [n][64][s]). */
+#define CUBN_GROUP_WIDTH 64
+#define CUBN_FEW_SAMPLES 512
+
 /* A group: `width` channels, at a fixed distance from one another in every array. */
 typedef struct cubn_group {
   int64_t width;

@@ -1,9 +1,8 @@
 /* strided: everything, packed or not. Where neighbouring channels are nearer in x than neighbouring
- * samples, a group is a piece of the fastest axis of the channels, else it is one channel. */
+ * samples, or channels have few values, a group is a piece of the fastest axis of the channels, else
+ * it is one channel. */
 #include "cpu/algos.h"
 #include "cpu/job.h"
-
-enum { GROUP_WIDTH = 64 };
 
 static const char *reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
@@ -64,7 +63,8 @@ static cubn_walk_plan make_plan(const cubn_problem *problem) {
       problem->channels.rank > 0 &&
       (problem->samples.rank == 0 || last_stride(&problem->channels, CUBN_ARRAY_X) <
                                          last_stride(&problem->samples, CUBN_ARRAY_X));
-  const int64_t width = channels_are_nearer ? GROUP_WIDTH : 1;
+  const bool side_by_side = channels_are_nearer || cubn_count(problem) < CUBN_FEW_SAMPLES;
+  const int64_t width = side_by_side ? CUBN_GROUP_WIDTH : 1;
   const int64_t groups =
       problem->c / last_size(&problem->channels) * pieces_of_axis(problem, width);
   return (cubn_walk_plan){groups, width, get_group, get_patch};

@@ -5,8 +5,7 @@
 #include <omp.h>
 #endif
 
-/* Starting and joining threads takes some microseconds; one thread normalizes this many values in
- * about ten times that. */
+/* Fewer values than this are normalized sooner than other threads are woken and waited for. */
 enum { VALUES_FOR_THREADS = 32768 };
 
 int cubn_threads_for(const cubn_device *device, int64_t values) {
