@@ -3,5 +3,5 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/setup.sh test
-make -s -j"$(nproc)" lib
-exec make -j"$(nproc)" test
+echo "Building the library and the tests (some minutes)"
+exec make -s -j"$(nproc)" test
