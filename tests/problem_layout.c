@@ -32,7 +32,7 @@ const char *layout_strides(line_problem *problem, int tensor) {
   if (!read_layout(problem->layout[tensor], problem->rank, order, &padding))
     return "a layout is no order of the sizes' letters, or its padding is no count";
   for (int i = problem->rank - 1; i >= 0; --i) {
-    const int64_t size = problem->dims[order[i]] + (i ? padding : 0);
+    const int64_t size = problem->dims[order[i]] + padding; /* nothing follows the slowest */
     problem->strides[tensor][order[i]] = stride;
     /* As packed strides of empty tensors: a size of 0 counts as 1. */
     if (__builtin_mul_overflow(stride, size ? size : 1, &stride) || stride > INT64_MAX / 16)

@@ -106,6 +106,33 @@ static void test_wrong_answers_fail(void) {
   }
 }
 
+/* NaN wants NaN, and infinity the same infinity. */
+static void test_not_finite(void) {
+  line_problem p;
+  data_set before, after;
+  make("infer nc f32 n4c1 data=inf", &p, &before);
+  const double values[] = {(double)INFINITY, (double)NAN, 1.0, -(double)INFINITY};
+  for (int i = 0; i < 4; ++i) data_set_value(&before.arrays[DATA_X], i, values[i]);
+  data_set_value(&before.arrays[DATA_SCALE], 0, 1.0);
+  answer_perfectly(&p, &before, &after);
+  CU_ASSERT(compare_outputs(&p, &before, &after, 1).failures == 0);
+  data_array *const y = &after.arrays[DATA_OUTPUT];
+  for (int i = 0; i < 4; ++i) {
+    const double right = data_get(y, i);
+    const double wrong[] = {i == 1 ? (double)INFINITY : (double)NAN, -right, 0.5,
+                            i == 2 ? (double)INFINITY : 0.25};
+    for (int k = 0; k < 4; ++k) {
+      if (i == 1 && k == 1) continue; /* -NaN is NaN */
+      data_set_value(y, i, wrong[k]);
+      SUITE_CHECK(compare_outputs(&p, &before, &after, 1).failures == 1, "%g for %g passed",
+                  wrong[k], right);
+    }
+    data_set_value(y, i, right);
+  }
+  data_destroy(&before);
+  data_destroy(&after);
+}
+
 /* Any byte outside the outputs that changes is seen, any byte of an output is not. */
 static void test_touched_bytes(void) {
   line_problem p;
@@ -202,6 +229,7 @@ static void test_data(void) {
 void test_compare_suites(void) {
   static const suite_test tests[] = {{"perfect answers pass", test_perfect_answers_pass},
                                      {"wrong answers fail", test_wrong_answers_fail},
+                                     {"NaN and infinity", test_not_finite},
                                      {"touched bytes are seen", test_touched_bytes},
                                      {"element types", test_types},
                                      {"generated data", test_data},
