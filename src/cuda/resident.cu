@@ -108,10 +108,12 @@ __device__ inline void reduce_tile(const Group &group, const Op &op,
     i = thread % lanes;
     team.rank = team_row * lanes + i;
     team.members = step_rows * lanes;
+    team.spacing = group.channels == 1 ? 1 : lanes == 1 ? group.channels : 0;
   } else { /* all threads of a channel side by side */
     team.members = THREADS / group.channels;
     team.channel = min(thread / team.members, group.channels - 1);
     team.rank = thread - team.channel * team.members;
+    team.spacing = 1; /* members is a power of two */
     row = team.rank / group.s;
     i = team.rank - row * group.s;
     step_rows = team.members / group.s;

@@ -48,7 +48,7 @@ struct Rows {
 
   __host__ __device__ int64_t first_channel(int64_t unit) const { return unit; }
   __host__ __device__ int unit_channels(int64_t) const { return 1; }
-  __device__ Team team(int64_t) const { return {static_cast<int>(threadIdx.x), THREADS, 0, 1}; }
+  __device__ Team team(int64_t) const { return {static_cast<int>(threadIdx.x), THREADS, 0, 1, 1}; }
 
   // Element offset of the chunk's first value of a channel of the unit.
   __device__ int64_t first_value(int64_t unit, unsigned chunk, int) const {
