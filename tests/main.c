@@ -84,7 +84,7 @@ typedef struct main_options {
 static const char usage[] =
     "usage: cubn-tests [options]\n"
     "  --device cpu|cuda   only there (default: wherever the machine allows)\n"
-    "  --suite NAME        only this suite\n"
+    "  --suite NAME        only suites whose names begin like this\n"
     "  --cases smoke|all   lists of problem lines to run (default: smoke)\n"
     "  --seeds 1,2,3       emulated kernels: one pass for each of these schedules\n"
     "  --gpu sm75          emulated kernels: the GPU that the emulator stands for\n"
@@ -204,6 +204,10 @@ int main(int count, char **words) {
       failures += run_cuda(&options);
     else if (options.device) /* it was asked for */
       failures += 1;
+  }
+  if (suite_added_count() == 0) {
+    fprintf(stderr, "cubn-tests: no suite to run\n");
+    failures += 1;
   }
   return failures ? EXIT_FAILURE : EXIT_SUCCESS;
 }

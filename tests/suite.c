@@ -6,10 +6,15 @@
 
 /* Of the current pass. CUnit's callbacks have no argument to carry it. */
 static suite_options current;
+static int added_count; /* suites of all passes */
 static cubnHandle_t handle;
 
 void suite_begin_pass(const suite_options *options) {
   current = *options;
+}
+
+int suite_added_count(void) {
+  return added_count;
 }
 
 const char *suite_device(void) {
@@ -59,7 +64,10 @@ static void tear_down(void) {
 }
 
 void suite_add(const char *name, int where, const suite_test *tests) {
-  if (!(where & current.where) || (current.only && strcmp(name, current.only))) return;
+  if (!(where & current.where) ||
+      (current.only && strncmp(name, current.only, strlen(current.only))))
+    return;
+  ++added_count;
   CU_pSuite suite = CU_add_suite_with_setup_and_teardown(name, NULL, NULL, set_up, tear_down);
   for (const suite_test *test = tests; suite && test->name; ++test)
     CU_add_test(suite, test->name, test->run);

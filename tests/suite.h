@@ -45,11 +45,14 @@ __attribute__((format(printf, 4, 5))) bool suite_check(bool condition, const cha
 /* ---- For main.c ---- */
 typedef struct suite_options {
   int where;        /* the kind of this pass */
-  const char *only; /* name of the only suite to run, or NULL */
+  const char *only; /* beginning of the names of suites to run, or NULL */
   bool all_cases, verbose;
   unsigned seed;
 } suite_options;
 
 void suite_begin_pass(const suite_options *options);
+
+/* Suites that were added so far, in all passes. */
+int suite_added_count(void);
 
 #endif /* CUBN_TESTS_SUITE_H */

@@ -270,8 +270,8 @@ static void test_no_kernel_image(void) {
   for (size_t i = 0; i < COUNT_OF(errors); ++i) {
     cubnHandle_t handle = NULL;
     emu_fail_next("cudaFuncGetAttributes", 1, (int)errors[i]);
-    expect_error(cubnCreateOnDevice(&handle, "cuda"), CUBN_STATUS_NOT_SUPPORTED, "cuda",
-                 "compute capability", "cuda:0");
+    expect_error(cubnCreateOnDevice(&handle, "cuda"), CUBN_STATUS_NOT_SUPPORTED,
+                 "cubnCreateOnDevice", "compute capability", "cuda:0");
     CU_ASSERT_PTR_NULL(handle);
   }
   CU_ASSERT_EQUAL(emu_live_bytes(), live_bytes);
@@ -287,8 +287,8 @@ static void test_no_driver(void) {
   for (size_t i = 0; i < COUNT_OF(errors); ++i) {
     cubnDeviceType_t type = CUBN_DEVICE_CUDA;
     emu_fail_next("cudaGetDeviceCount", 1, (int)errors[i]);
-    expect_error(cubnCreateOnDevice(&handle, "cuda"), CUBN_STATUS_NOT_SUPPORTED, "cuda", "GPU",
-                 cudaGetErrorName(errors[i]));
+    expect_error(cubnCreateOnDevice(&handle, "cuda"), CUBN_STATUS_NOT_SUPPORTED,
+                 "cubnCreateOnDevice", "GPU", cudaGetErrorName(errors[i]));
     emu_fail_next("cudaGetDeviceCount", 1, (int)errors[i]);
     expect_success(cubnCreate(&handle), "cubnCreate without a GPU");
     expect_success(cubnGetDevice(handle, &type, NULL), "cubnGetDevice");
@@ -297,10 +297,10 @@ static void test_no_driver(void) {
   }
   CU_ASSERT_EQUAL(cudaPeekAtLastError(), cudaSuccess);
   emu_fail_next("cudaGetDeviceCount", 1, cudaErrorUnknown);
-  expect_error(cubnCreate(&handle), CUBN_STATUS_EXECUTION_FAILED, "cudaGetDeviceCount",
-               "cudaErrorUnknown", NULL);
-  expect_error(cubnCreateOnDevice(&handle, "cuda:7"), CUBN_STATUS_NOT_SUPPORTED, "cuda", "device",
-               "cuda:7");
+  expect_error(cubnCreate(&handle), CUBN_STATUS_EXECUTION_FAILED, "cubnCreate",
+               "cudaGetDeviceCount", "cudaErrorUnknown");
+  expect_error(cubnCreateOnDevice(&handle, "cuda:7"), CUBN_STATUS_NOT_SUPPORTED,
+               "cubnCreateOnDevice", "device", "cuda:7");
 }
 #endif
 

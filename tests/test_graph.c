@@ -156,8 +156,8 @@ static void test_during_capture(void) {
   cudaGraphDestroy(graph);
   cuda_ok(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal), "cudaStreamBeginCapture");
   expect_success(cubnSetStream(handle, stream), "cubnSetStream");
-  expect_error(cubnSynchronize(handle), CUBN_STATUS_EXECUTION_FAILED, "cudaStreamSynchronize",
-               "cudaErrorStreamCaptureUnsupported", NULL);
+  expect_error(cubnSynchronize(handle), CUBN_STATUS_EXECUTION_FAILED, "cubnSynchronize",
+               "cudaStreamSynchronize", "cudaErrorStreamCaptureUnsupported");
   CU_ASSERT_EQUAL(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated);
   cudaGetLastError();
   strcpy(handle->forced_algo, "two_pass"); /* it counts in the workspace, which began as zero */
