@@ -15,8 +15,10 @@ $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) -fopenmp $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
 
+TEST_PROGRAMS := $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
+
 .PHONY: test-native test-large
-test-native: $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
+test-native: $(TEST_PROGRAMS)
 	$(BUILD)/tests/cubn-tests --cases all
 
 test-large: $(BUILD)/tests/cubn-tests
@@ -70,18 +72,26 @@ $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
 traffic: $(BUILD)/emu-trace/cubn-traffic
 	$<
 
-test-emulated: emu-selftest $(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/cubn-tests)
+TEST_PROGRAMS += $(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest $(BUILD)/emu-$(v)/cubn-tests) \
+  $(BUILD)/emu-trace/cubn-traffic
+test-emulated: $(TEST_PROGRAMS)
+	$(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest && ) true
 	$(BUILD)/emu-plain/cubn-tests --device cuda --cases all --seeds 1,2,3
 	$(BUILD)/emu-asan/cubn-tests --device cuda --cases smoke --seeds 1,2
 	$(BUILD)/emu-trace/cubn-tests --device cuda --cases smoke --seeds 1,2
+	$(BUILD)/emu-trace/cubn-traffic
+
 else
 .PHONY: traffic test-emulated emu-selftest
 traffic test-emulated emu-selftest:
 	@echo 'CUDA kernels: not executed, cuda_runtime.h not found (scripts/setup.sh fetches it)'
 endif
 
+# Everything is built first, in parallel; then the programs run one after the other.
 .PHONY: test
-test: test-native test-emulated
+test: $(TEST_PROGRAMS)
+	$(MAKE) --no-print-directory test-native
+	$(MAKE) --no-print-directory test-emulated
 	@echo 'All tests passed.'
 
 -include $(TEST_OBJECTS:.o=.d)
