@@ -6,6 +6,9 @@
 #include "cpu/device.h"
 #include "host/check.h"
 
+/* Input of a group that one thread works on alone, all passes while it is in a core's caches: what
+ * large processors have of second- and last-level cache for each core. */
+enum { PIECE_BYTES = 1 << 20 };
 /* Input of a slice, which shall stay in the last-level cache from one pass to the next. */
 enum { SLICE_BYTES = 8 << 20 };
 /* Values of a chunk, unless there would be too many chunks. */
@@ -48,7 +51,7 @@ static void cut(const cubn_problem *problem, const cubn_walk_plan *plan, cubn_jo
   job->chunks = 1;
   job->chunk_samples = samples;
   if (samples == 0) return;
-  if (samples <= CUBN_PIECE_BYTES / sample_bytes && plan->groups >= GROUPS_ENOUGH) return;
+  if (samples <= PIECE_BYTES / sample_bytes && plan->groups >= GROUPS_ENOUGH) return;
 
   /* Side by side in memory, groups are not read apart from one another. */
   job->slice = smaller(plan->groups, SLICE_GROUPS_MAX);
@@ -162,20 +165,27 @@ static void output_task(void *context, int64_t index) {
   cubn_sweep_output(job, &it.group, it.first, it.samples, it.lanes);
 }
 
+/* Runs a task for each index; `values` in all. */
+static void run_tasks(cubn_job *job, int64_t count, int64_t values,
+                      void (*task)(void *context, int64_t index)) {
+  cubn_for_each(cubn_threads_for(job->device, values), count, task, job);
+}
+
 /* One pass over a slice after the other; each waits for the one before. */
 static void run_slice(cubn_job *job) {
   const int64_t groups = smaller(job->slice, job->plan.groups - job->first_group);
-  const int64_t chunks = groups * job->chunks;
-  cubn_for_each(job->threads, groups, begin_task, job);
+  const int64_t chunks = groups * job->chunks, channels = groups * job->plan.width;
+  const int64_t values = channels * cubn_count(job->problem);
+  run_tasks(job, groups, channels, begin_task);
   if (cubn_needs_moments(job->problem)) {
-    cubn_for_each(job->threads, chunks, moments_task, job);
-    cubn_for_each(job->threads, groups, put_moments_task, job);
+    run_tasks(job, chunks, values, moments_task);
+    run_tasks(job, groups, channels * job->chunks, put_moments_task);
   }
   if (job->problem->pass == CUBN_PASS_BACKWARD) {
-    cubn_for_each(job->threads, chunks, sums_task, job);
-    cubn_for_each(job->threads, groups, put_sums_task, job);
+    run_tasks(job, chunks, values, sums_task);
+    run_tasks(job, groups, channels * job->chunks, put_sums_task);
   }
-  cubn_for_each(job->threads, chunks, output_task, job);
+  run_tasks(job, chunks, values, output_task);
 }
 
 cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem,
@@ -185,9 +195,9 @@ cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem
   job.args = args;
   job.type = cubn_conversion_of(problem->type);
   job.param_type = cubn_conversion_of_param(problem->type);
-  job.threads = cubn_threads_for(device, cubn_count(problem) * problem->c);
+  job.device = device;
   if (job.chunks == 1) {
-    cubn_for_each(job.threads, plan->groups, whole_group_task, &job);
+    run_tasks(&job, plan->groups, problem->c * at_least_1(cubn_count(problem)), whole_group_task);
     return CUBN_STATUS_SUCCESS;
   }
   const size_t needed = cubn_job_workspace_bytes(problem, plan);

@@ -69,7 +69,7 @@ typedef struct cubn_job {
   const cubn_args *args;
   const cubn_conversion *type, *param_type;
   cubn_walk_plan plan;
-  int threads;
+  const cubn_device *device;
   int64_t chunks, chunk_samples; /* per group */
   int64_t slice;                 /* groups that are worked on at the same time */
   int64_t first_group;           /* of the current slice */
