@@ -10,6 +10,7 @@
 #include "cuda/device/apply.cuh"
 #include "cuda/device/cut.cuh"
 #include "cuda/device/reduce.cuh"
+#include "cuda/device/tile.cuh"
 
 namespace cubn {
 namespace {
@@ -26,121 +27,31 @@ constexpr int SCRATCH = SLOT * THREADS / 2;
 constexpr int64_t STATIC_BYTES = 4096; /* scratch, rounded up */
 static_assert(SCRATCH * sizeof(double) <= STATIC_BYTES, "shared memory");
 
-/* What one block computes. */
-struct Group {
-  int n, s;
-  int channels; /* per block */
-  int lanes;    /* neighbouring threads along a row of a channel; 0: they go on to its next row */
-  bool fixed;   /* a thread's vectors in the tile always hold the same channels */
-  bool recomputes;
-};
-
-/* The tile and the block's share of it. */
-template <class T, int V>
-struct Tile {
-  Pack<T, V> *packs; /* of input 0; the other inputs follow */
-  int64_t channel0;
-  int channels;  /* of this block */
-  int run_packs; /* vectors per run */
-  int packs_per_input;
-  int misaligned0, misaligned_step; /* of run 0; from one run to the next, modulo V */
-
-  __device__ int misaligned(int row) const {
-    return (misaligned0 + row * misaligned_step) & (V - 1);
-  }
-  /* Value i of a row of a channel. */
-  __device__ T value(int input, int row, int channel, int i, int s) const {
-    const T *elements = packs[input * packs_per_input + row * run_packs].v;
-    return elements[misaligned(row) + channel * s + i];
-  }
-};
-
-/* RESIDENT_BATCH values of a channel in registers, the first `count` of them valid. */
-template <class Real, int INPUTS>
-struct TileView {
-  static constexpr int COUNT = RESIDENT_BATCH;
-  Real values[INPUTS][COUNT];
-  int count;
-
-  __device__ Real value(int input, int i) const { return values[input][i]; }
-  template <bool WHOLE>
-  __device__ bool valid(int i) const {
-    return WHOLE || i < count;
-  }
-};
-
-template <int V, class Op>
-__device__ inline void load_tile(const TileRuns<V> &runs, const Op &op,
-                                 const Tile<typename Op::Element, V> &tile, int step) {
-  typename TileRuns<V>::Cursor at = runs.begin(blockIdx.x, 0);
-  for (int i = static_cast<int>(threadIdx.x); !runs.done(at); i += RESIDENT_VECTORS * step) {
-    Items<RESIDENT_VECTORS> items;
-    items.take(runs, at);
-    Pack<typename Op::Element, V> in[Op::INPUTS][RESIDENT_VECTORS];
-#pragma unroll
-    for (int input = 0; input < Op::INPUTS; ++input)
-      load_items<Cache::STREAMING>(in[input], op.inputs[input], items);
-#pragma unroll
-    for (int input = 0; input < Op::INPUTS; ++input)
-#pragma unroll
-      for (int u = 0; u < RESIDENT_VECTORS; ++u)
-        if (i + u * step < tile.packs_per_input)
-          tile.packs[input * tile.packs_per_input + i + u * step] = in[input][u];
-  }
-}
-
 /* Sums over the tile's channels; coefficients and statistics of all of them. */
 template <int V, class Op>
 __device__ inline void reduce_tile(const Group &group, const Op &op,
                                    const Tile<typename Op::Element, V> &tile, double *scratch,
                                    typename Op::Coefficients *coefficients) {
   using Real = typename Op::Real;
-  const int thread = static_cast<int>(threadIdx.x), lanes = group.lanes;
-  Team team;
-  int row, i, step_rows, step_i;
-  team.channels = group.channels;
-  if (lanes > 0) { /* lane, channel and row of a team from the thread, fastest first */
-    team.channel = thread / lanes % group.channels;
-    const int team_row = thread / (lanes * group.channels);
-    step_rows = THREADS / (lanes * group.channels);
-    step_i = 0;
-    row = team_row;
-    i = thread % lanes;
-    team.rank = team_row * lanes + i;
-    team.members = step_rows * lanes;
-    team.spacing = group.channels == 1 ? 1 : lanes == 1 ? group.channels : 0;
-  } else { /* all threads of a channel side by side */
-    team.members = THREADS / group.channels;
-    team.channel = min(thread / team.members, group.channels - 1);
-    team.rank = thread - team.channel * team.members;
-    team.spacing = 1; /* members is a power of two */
-    row = team.rank / group.s;
-    i = team.rank - row * group.s;
-    step_rows = team.members / group.s;
-    step_i = team.members - step_rows * group.s;
-  }
-  if (team.channel >= tile.channels) team.rank = team.members;
+  Seat seat = seat_of(group, tile.channels);
+  const Team &team = seat.team;
   const bool active = team.rank < team.members;
 
   typename Op::Sums sums = active ? op.begin(tile.channel0 + team.channel) : typename Op::Sums{};
   int count = 0;
-  while (active && row < group.n) {
+  while (active && seat.row < group.n) {
     TileView<Real, Op::INPUTS> view;
     view.count = 0;
 #pragma unroll
     for (int u = 0; u < RESIDENT_BATCH; ++u) {
-      const bool valid = row < group.n;
+      const bool valid = seat.row < group.n;
 #pragma unroll
       for (int input = 0; input < Op::INPUTS; ++input)
         view.values[input][u] =
-            valid ? to_compute(tile.value(input, row, team.channel, i, group.s)) : Real(0);
+            valid ? to_compute(tile.value(input, seat.row, team.channel, seat.i, group.s))
+                  : Real(0);
       view.count += valid;
-      row += step_rows;
-      i += step_i;
-      if (i >= group.s) {
-        i -= group.s;
-        ++row;
-      }
+      seat.advance(group.s);
     }
     if (view.count == RESIDENT_BATCH)
       Op::template fold<true>(sums, count == 0, view);
@@ -195,8 +106,9 @@ __device__ inline void recompute(const Group &group, Backward<T> *op, const Tile
   Forward<T> statistics = {};
   statistics.inputs[0] = op->inputs[0];
   statistics.epsilon = op->epsilon;
-  statistics.saved_mean = saved - tile.channel0;
-  statistics.saved_inv_std = statistics.saved_mean + group.channels;
+  statistics.saved_mean = saved;
+  statistics.saved_inv_std = saved + group.channels;
+  statistics.saved_channel0 = op->saved_channel0 = tile.channel0;
   op->saved_mean = statistics.saved_mean;
   op->saved_inv_std = statistics.saved_inv_std;
   ForwardCoefficients<Compute<T>> *none = nullptr;

@@ -158,12 +158,11 @@ cubnStatus_t recompute_saved(const cubn_device *device, const cubn_args &args, c
   const auto slice = slice_of<typename Op::Coefficients>(args, cut, layout, unit0);
   unsigned char *memory = reinterpret_cast<unsigned char *>(slice.coefficients) +
                           layout.units * layout.coefficient_bytes;
-  const int64_t channel0 = walk.first_channel(unit0);
   Op op = make_forward<T>(args, false, false);
   op.scale = nullptr; /* no coefficients */
-  op.saved_mean = reinterpret_cast<Real *>(memory) - channel0;
-  op.saved_inv_std =
-      reinterpret_cast<Real *>(memory + layout.units * layout.saved_bytes) - channel0;
+  op.saved_mean = reinterpret_cast<Real *>(memory);
+  op.saved_inv_std = reinterpret_cast<Real *>(memory + layout.units * layout.saved_bytes);
+  op.saved_channel0 = backward->saved_channel0 = walk.first_channel(unit0);
   backward->saved_mean = op.saved_mean;
   backward->saved_inv_std = op.saved_inv_std;
   return launch(device, reduce_kernel<Walk, Op>, slice.units * cut.chunks, PASS_THREADS, 0, walk,

@@ -24,6 +24,7 @@ struct Backward {
   const T *inputs[INPUTS];  // x, dy
   T *output;                // dx
   const Real *scale, *saved_mean, *saved_inv_std;
+  int64_t saved_channel0;  // the channel that saved_mean and saved_inv_std begin with
   Real *dscale, *dbias;
   double count;  // values of a channel
   double alpha, param_alpha, param_beta;
@@ -37,7 +38,8 @@ struct Backward {
   };
 
   __device__ Sums begin(int64_t channel) const {
-    return {saved_mean[channel], saved_inv_std[channel], 0.0, 0.0, 0.0};
+    const int64_t i = channel - saved_channel0;
+    return {saved_mean[i], saved_inv_std[i], 0.0, 0.0, 0.0};
   }
 
   // Elements that are not valid have dy = 0, but their x_hat is not 0.
@@ -74,14 +76,15 @@ struct Backward {
   __device__ static void unsettle(double *, double) {}
 
   __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
-    const double mean = static_cast<double>(saved_mean[channel]);
-    const double inv_std = static_cast<double>(saved_inv_std[channel]);
+    const Real center = saved_mean[channel - saved_channel0];
+    const Real saved = saved_inv_std[channel - saved_channel0];
+    const double mean = static_cast<double>(center), inv_std = static_cast<double>(saved);
     const double rounding = sizeof(Real) == 4 ? 0x1p-23 : 0x1p-52;
     const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std
     const double rest = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
     const double sum_dy = slot[0], sum_product = slot[1] - rest * sum_dy;
     const double slope = sum_product / count;
-    *coefficients = {saved_mean[channel], saved_inv_std[channel], static_cast<Real>(slope),
+    *coefficients = {center, saved, static_cast<Real>(slope),
                      static_cast<Real>(sum_dy / count - rest * slope),
                      static_cast<Real>(alpha * static_cast<double>(scale[channel]) * inv_std)};
     blend_into(dscale + channel, param_alpha, sum_product, param_beta);

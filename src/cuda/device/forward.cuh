@@ -57,6 +57,7 @@ struct Forward {
   T *output;
   const Real *scale, *bias;
   Real *saved_mean, *saved_inv_std;  // or NULL
+  int64_t saved_channel0;            // the channel that they begin with
   Real *running_mean, *running_var;  // or NULL
   double alpha, epsilon, factor;
   Real beta;
@@ -125,8 +126,8 @@ struct Forward {
       *coefficients = forward_coefficients<Real>(mean, inv_std, static_cast<double>(scale[channel]),
                                                  static_cast<double>(bias[channel]), alpha);
     if (saved_mean) {
-      saved_mean[channel] = static_cast<Real>(mean);
-      saved_inv_std[channel] = static_cast<Real>(inv_std);
+      saved_mean[channel - saved_channel0] = static_cast<Real>(mean);
+      saved_inv_std[channel - saved_channel0] = static_cast<Real>(inv_std);
     }
     if (running_mean) {
       blend_into(running_mean + channel, factor, mean, 1.0 - factor);
