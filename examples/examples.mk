@@ -1,17 +1,20 @@
 # Examples: a minimal program, and a network that learns. Included by the top Makefile.
 
 EXAMPLES := $(BUILD)/examples/minimal $(BUILD)/examples/train
+# The layer kit needs a CBLAS for the CPU, and cuBLAS for the GPU; a side that lacks it is left out.
 CBLAS_CFLAGS ?= $(shell pkg-config --cflags openblas 2>/dev/null)
 CBLAS_LIBS ?= $(or $(shell pkg-config --libs openblas 2>/dev/null),-lopenblas)
-
-# The GPU side of the layer kit needs cuBLAS.
+CBLAS := $(shell printf '\043include <cblas.h>\nint main(void) { return cblas_isamax(0, 0, 1) != 0; }\n' | \
+  $(CC) $(CBLAS_CFLAGS) -x c - $(CBLAS_LIBS) -o /dev/null 2>/dev/null && echo 1)
 CUBLAS := $(if $(filter 1,$(CUDA)),$(wildcard $(CUDA_LIB)/libcublas.so))
-NN_C := $(wildcard examples/nn/*.c)
+NN_WITHOUT_CBLAS := $(if $(CBLAS),,examples/nn/device_cpu.c)
+NN_C := $(filter-out $(NN_WITHOUT_CBLAS),$(wildcard examples/nn/*.c))
 NN_CU := $(if $(CUBLAS),$(wildcard examples/nn/*.cu))
 NN_OBJECTS := $(NN_C:%.c=$(BUILD)/obj/%.o) $(NN_CU:%.cu=$(BUILD)/obj/%.cu.o)
 CUBLAS_LIBS = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas
-NN_LIBS = $(CBLAS_LIBS) $(if $(CUBLAS),$(CUBLAS_LIBS))
-EXAMPLES_FLAGS = $(CPPFLAGS) $(C_ALL) -Iexamples $(CBLAS_CFLAGS) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
+NN_LIBS = $(if $(CBLAS),$(CBLAS_LIBS)) $(if $(CUBLAS),$(CUBLAS_LIBS))
+NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
+EXAMPLES_FLAGS = $(CPPFLAGS) $(C_ALL) -Iexamples $(CBLAS_CFLAGS) $(NN_DEFINES)
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
 	@mkdir -p $(@D)

@@ -8,7 +8,7 @@ TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFL
 TEST_OBJECTS := $(TEST_C:%.c=$(BUILD)/obj/%.o)
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
-	$(CC) $(TEST_FLAGS) -DCUBN_WITH_CUDA=$(CUDA) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0) \
+	$(CC) $(TEST_FLAGS) -DCUBN_WITH_CUDA=$(CUDA) $(NN_DEFINES) \
 	  $(if $(filter 1,$(CUDA)),-DCUBN_TESTS_CUDA -isystem $(CUDA_INCLUDE)) -c $< -o $@
 
 $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
@@ -34,6 +34,7 @@ EMU_NN_CU := $(if $(EMU_CUBLAS),$(wildcard examples/nn/*.cu))
 EMU_C := $(LIB_C) $(TEST_C) $(NN_C) \
   $(filter-out $(if $(EMU_CUBLAS),,tests/emu_cublas.c),$(wildcard tests/emu_*.c))
 EMU_CU := $(LIB_CU) $(EMU_NN_CU)
+EMU_NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0)
 # CPU threads must stay out of the trace build's single-threaded checks.
 EMU_UNTRACED_trace := -fno-sanitize=thread
 define EMU_TEST_RULES
@@ -46,19 +47,19 @@ $(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c
 $(BUILD)/emu-$(1)/examples/nn/%.o: examples/nn/%.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) \
-	  -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0) -c $$< -o $$@
+	  $(EMU_NN_DEFINES) -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
 	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) -DCUBN_WITH_CUDA=1 -DCUBN_TESTS_CUDA \
-	  -DCUBN_TESTS_EMULATED -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0) -c $$< -o $$@
+	  -DCUBN_TESTS_EMULATED $(EMU_NN_DEFINES) -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/%.cu.o: %.cu
 	@mkdir -p $$(@D)
 	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -Iinclude -Isrc -MMD -MP -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
-	$$(CXX) -fopenmp $$^ $(CUNIT_LIBS) $(CBLAS_LIBS) $$(EMU_LINK_$(1)) -o $$@
+	$$(CXX) -fopenmp $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $$(EMU_LINK_$(1)) -o $$@
 
 -include $$(EMU_TEST_OBJECTS_$(1):.o=.d)
 endef
@@ -66,7 +67,7 @@ $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
 
 $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
     $(filter-out %/tests/main.o $(BUILD)/emu-trace/tests/test_%.o,$(EMU_TEST_OBJECTS_trace)) $(EMU_OBJECTS_trace)
-	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(CBLAS_LIBS) $(EMU_LINK_trace) -o $@
+	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_trace) -o $@
 
 .PHONY: traffic test-emulated
 traffic: $(BUILD)/emu-trace/cubn-traffic

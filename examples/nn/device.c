@@ -27,27 +27,33 @@ bool nn_check(cubnStatus_t status) {
   return nn_fail("%s: %s", cubnGetErrorString(status), text);
 }
 
+const nn_operations *nn_operations_for(cubnDeviceType_t type) {
+#if NN_WITH_CUDA
+  if (type == CUBN_DEVICE_CUDA) return &nn_cuda_operations;
+#endif
+#if NN_WITH_CBLAS
+  if (type == CUBN_DEVICE_CPU) return &nn_cpu_operations;
+#endif
+  (void)type;
+  return NULL;
+}
+
 static bool choose_operations(nn_device *device) {
   cubnDeviceType_t type;
   if (!nn_check(cubnGetDevice(device->handle, &type, NULL))) return false;
-  if (type == CUBN_DEVICE_CPU) {
-    device->ops = &nn_cpu_operations;
-    return true;
-  }
-#if NN_WITH_CUDA
-  device->ops = &nn_cuda_operations;
-  return true;
-#else
+  device->ops = nn_operations_for(type);
+  if (device->ops != NULL) return true;
+  if (type == CUBN_DEVICE_CPU)
+    return nn_fail("this program was built without a CBLAS and cannot use the CPU");
   return nn_fail("this program was built without cuBLAS and cannot use the GPU; choose the cpu");
-#endif
 }
 
 bool nn_device_open(nn_device *device, const char *name) {
   memset(device, 0, sizeof *device);
-#if !NN_WITH_CUDA
   /* A GPU that the layers cannot use should not be taken unasked. */
-  if (strcmp(name, "auto") == 0 && getenv("CUBN_DEVICE") == NULL) name = "cpu";
-#endif
+  if (strcmp(name, "auto") == 0 && getenv("CUBN_DEVICE") == NULL &&
+      nn_operations_for(CUBN_DEVICE_CUDA) == NULL)
+    name = "cpu";
   const cubnStatus_t status = strcmp(name, "auto") == 0 ? cubnCreate(&device->handle)
                                                         : cubnCreateOnDevice(&device->handle, name);
   if (!nn_check(status)) return false;

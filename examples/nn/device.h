@@ -19,8 +19,7 @@
 extern "C" {
 #endif
 
-/* ---- Errors: functions return false, and leave a message --------------------------------------
- */
+/* ---- Errors: functions return false, and leave a message -------------------------------------- */
 
 /* Sets the message and returns false. */
 __attribute__((format(printf, 1, 2))) bool nn_fail(const char *format, ...);
@@ -28,8 +27,7 @@ const char *nn_message(void);
 /* True for success; else sets the message to cubn's and returns false. */
 bool nn_check(cubnStatus_t status);
 
-/* ---- Devices ----------------------------------------------------------------------------------
- */
+/* ---- Devices ---------------------------------------------------------------------------------- */
 
 typedef struct nn_operations nn_operations;
 
@@ -39,12 +37,14 @@ typedef struct nn_device {
   void *state; /* of the operations: on CUDA the cuBLAS handle */
 } nn_device;
 
+/* The operations for a type of device, or NULL if the program was built without their library. */
+const nn_operations *nn_operations_for(cubnDeviceType_t type);
+
 /* name: "cpu", "cuda", "cuda:N", or "auto" for what cubnCreate takes. */
 bool nn_device_open(nn_device *device, const char *name);
 void nn_device_close(nn_device *device);
 
-/* ---- Arrays: device memory for floats (or 32-bit integers) -------------------------------------
- */
+/* ---- Arrays: device memory for floats (or 32-bit integers) ------------------------------------ */
 
 typedef struct nn_array {
   cubnBuffer_t buffer;
