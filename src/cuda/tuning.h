@@ -31,6 +31,8 @@ constexpr int64_t PASS_BLOCKS_PER_SM = 4;
 /* No chunk is shorter than this many bytes of x: a block of 256 threads needs 32 KB to have one
  * full batch of 128 bytes per thread. */
 constexpr int64_t CHUNK_BYTES_MIN = 32 << 10;
+/* The same for inference, where chunks cost nothing but a block: one vector for each thread. */
+constexpr int64_t INFERENCE_CHUNK_BYTES_MIN = 4 << 10;
 
 /* Inference walks rows shorter than this in runs of several channels: 64 vectors, of which two at
  * the ends of a row may have to be moved by elements. */

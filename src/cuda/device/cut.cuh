@@ -10,7 +10,7 @@ struct Cut {
   int64_t chunks;                // per unit
 };
 
-// Chunks of a unit: enough to fill the device, but none shorter than CHUNK_BYTES_MIN, and not more
+// Chunks of a unit: enough to fill the device, but none too short, and not more
 // than half of the workspace has slots for.
 inline int64_t wanted_chunks(const cubn_device *device, const cubn_problem &problem, int64_t units,
                              int64_t unit_channels) {
@@ -19,7 +19,9 @@ inline int64_t wanted_chunks(const cubn_device *device, const cubn_problem &prob
   const int64_t blocks = device->multiprocessor_count * PASS_BLOCKS_PER_SM;
   const int64_t element_bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
   const int64_t unit_bytes = cubn_count(&problem) * unit_channels * element_bytes;
-  const int64_t most = clamp(unit_bytes / CHUNK_BYTES_MIN, 1, SLOTS_MAX / unit_channels);
+  const int64_t least =
+      problem.pass == CUBN_PASS_INFER ? INFERENCE_CHUNK_BYTES_MIN : CHUNK_BYTES_MIN;
+  const int64_t most = clamp(unit_bytes / least, 1, SLOTS_MAX / unit_channels);
   return clamp(ceil_div(blocks, units), 1, most);
 }
 
