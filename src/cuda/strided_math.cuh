@@ -114,8 +114,10 @@ struct Moments {
     const int64_t offset = at.of[CUBN_ARRAY_PARAM];
     const double pivot = pivot_of<T>(job, at);
     const double var = squares / count, inv_std = inverse_deviation(var, job.args.epsilon);
+    // An infinity among the values is NaN in `squares` only.
+    const double batch_mean = squares == squares ? pivot + mean : squares;
     if (job.pass == CUBN_PASS_BACKWARD) {
-      *factor(job, 0, channel) = pivot + mean;
+      *factor(job, 0, channel) = batch_mean;
       *factor(job, 1, channel) = inv_std;
       return;
     }
@@ -124,13 +126,13 @@ struct Moments {
     *factor(job, 1, channel) = factors.gain;
     *factor(job, 2, channel) = factors.shift;
     if (job.has_saved) {
-      static_cast<P *>(job.args.saved_mean)[offset] = from_double<P>(pivot + mean);
+      static_cast<P *>(job.args.saved_mean)[offset] = from_double<P>(batch_mean);
       static_cast<P *>(job.args.saved_inv_std)[offset] = from_double<P>(inv_std);
     }
     if (job.has_running) {
       const double old_weight = 1.0 - job.args.factor;
       const double unbiased_var = squares / (count > 1.0 ? count - 1.0 : 1.0);
-      blend<P>(job.args.running_mean, offset, job.args.factor, pivot + mean, old_weight);
+      blend<P>(job.args.running_mean, offset, job.args.factor, batch_mean, old_weight);
       blend<P>(job.args.running_var, offset, job.args.factor, unbiased_var, old_weight);
     }
   }
