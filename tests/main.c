@@ -31,6 +31,7 @@ void test_graph_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
 void test_parameters_suites(void);
+void test_random_suites(void);
 void test_rounding_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
@@ -64,6 +65,7 @@ static void (*const register_suites[])(void) = {
     test_handle_suites,
     test_log_suites,
     test_parameters_suites,
+    test_random_suites,
     test_rounding_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
