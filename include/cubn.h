@@ -75,7 +75,8 @@ extern "C" {
 CUBN_API size_t cubnGetVersion(void);
 
 /* ---- Status values and errors ------------------------------------------------------------------
- * The values equal cuDNN 9's. A call that fails changes nothing that it was asked to write. */
+ * The values equal cuDNN 9's. A call that is refused (all but EXECUTION_FAILED) writes none of its
+ * outputs. */
 typedef enum {
   CUBN_STATUS_SUCCESS = 0,
   CUBN_STATUS_NOT_INITIALIZED = 1001, /* the handle is NULL */
