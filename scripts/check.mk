@@ -25,7 +25,7 @@ check-archs:
 ifeq ($(CUDA),1)
 	$(MAKE) BUILD=$(BUILD)/all-archs CUDA_ARCHS=all lib
 else
-	@echo 'CUDA kernels for all architectures: not compiled, nvcc not found'
+	@echo 'CUDA kernels for all architectures: not compiled, there is no nvcc (or CUDA=0)'
 endif
 
 check-scripts:
