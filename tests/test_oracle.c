@@ -26,12 +26,8 @@ static long double output_at(const line_problem *p, const data_set *set, int64_t
   const oracle_channel result = oracle_compute(p, set, channel);
   line_walk w = line_walk_channel(p, channel);
   while (w.sample < sample) line_walk_next(&w);
-  const long double x = (long double)data_get(&set->arrays[DATA_X], w.at[LINE_X]);
-  const long double dy =
-      data_has(set, DATA_DY) ? (long double)data_get(&set->arrays[DATA_DY], w.at[LINE_DY]) : 0;
-  const long double prior =
-      p->beta != 0 ? (long double)data_get(&set->arrays[set->output], w.at[LINE_OUTPUT]) : 0;
-  return oracle_output(p, &result, x, dy, prior);
+  const oracle_element element = oracle_load(p, set, &w);
+  return oracle_output(p, &result, &element);
 }
 
 /* x = 1, 2, 3, 4: mean 2.5, var 1.25, unbiased 5/3. */
@@ -82,10 +78,11 @@ static long double loss(const line_problem *forward, const data_set *f, const da
   long double sum = 0;
   for (int64_t c = 0; c < line_channels(forward); ++c) {
     const oracle_channel result = oracle_compute(forward, f, c);
-    for (line_walk w = line_walk_channel(forward, c); w.valid; line_walk_next(&w))
+    for (line_walk w = line_walk_channel(forward, c); w.valid; line_walk_next(&w)) {
+      const oracle_element element = oracle_load(forward, f, &w);
       sum += (long double)data_get(&b->arrays[DATA_DY], w.at[LINE_DY]) *
-             oracle_output(forward, &result,
-                           (long double)data_get(&f->arrays[DATA_X], w.at[LINE_X]), 0, 0);
+             oracle_output(forward, &result, &element);
+    }
   }
   return sum;
 }
