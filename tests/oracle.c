@@ -19,14 +19,13 @@ static long double blend(long double alpha, long double result, long double beta
   return alpha * result + beta * (long double)data_get(&set->arrays[array], place);
 }
 
-static long double inverse_std(long double var, double epsilon) {
+long double oracle_inverse_std(long double var, double epsilon) {
   const long double v = var + (long double)epsilon;
   return v == 0 ? 0.0L : 1.0L / sqrtl(v);
 }
 
-/* mean, var and deviation of x. */
-static void compute_statistics(const line_problem *problem, const data_array *x,
-                               oracle_channel *channel, int64_t number) {
+void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
+                       int64_t number) {
   const long double count = (long double)channel->count;
   long double sum = 0, rest = 0, squares = 0, largest = 0;
   for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w))
@@ -69,7 +68,7 @@ static void take_given(const line_problem *problem, const data_set *before, orac
   const long double var = get_param(problem, before, DATA_VAR, number);
   channel->mean = get_param(problem, before, DATA_MEAN, number);
   channel->var = var;
-  channel->inv_std = problem->given_inv_std ? var : inverse_std(var, problem->epsilon);
+  channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(var, problem->epsilon);
 }
 
 /* The saved mean is a rounded one. Where it is the mean of x up to its own rounding, the mean of x
@@ -97,8 +96,8 @@ static void compute_gradients(const line_problem *problem, const data_set *befor
 /* Statistics of backward: of the pre-activation, and to normalize x with. */
 static void take_saved(const line_problem *problem, const data_set *before, oracle_channel *channel,
                        int64_t number) {
-  compute_statistics(problem, &before->arrays[DATA_X], channel, number);
-  channel->inv_std = inverse_std(channel->var, problem->epsilon);
+  oracle_statistics(problem, &before->arrays[DATA_X], channel, number);
+  channel->inv_std = oracle_inverse_std(channel->var, problem->epsilon);
   channel->input_mean = channel->mean;
   channel->input_inv_std = channel->inv_std;
   if (problem->no_saved) return;
@@ -143,8 +142,8 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
   if (problem->pass == LINE_INFER) {
     take_given(problem, before, &result, channel);
   } else if (result.count > 0) {
-    compute_statistics(problem, &before->arrays[DATA_X], &result, channel);
-    result.inv_std = inverse_std(result.var, problem->epsilon);
+    oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
+    result.inv_std = oracle_inverse_std(result.var, problem->epsilon);
     result.saved_mean = result.mean;
     result.saved_inv_std = result.inv_std;
     if (!problem->no_running)
@@ -215,22 +214,4 @@ long double oracle_output(const line_problem *problem, const oracle_channel *cha
       factor_of(problem, problem->alpha) * output_result(problem, channel, element);
   if (problem->beta == 0) return result;
   return result + factor_of(problem, problem->beta) * element->prior;
-}
-
-void oracle_fill_saved(const line_problem *problem, data_set *set) {
-  if (problem->pass != LINE_BACKWARD || !data_has(set, DATA_SAVED_MEAN)) return;
-  if (line_elements(problem) == 0) return;
-  const int64_t channels = line_channels(problem);
-  for (int64_t i = 0; i < channels; ++i) {
-    oracle_channel channel = {.count = line_values_per_channel(problem)};
-    compute_statistics(problem, &set->arrays[DATA_X], &channel, i);
-    const int64_t place = line_param_index(problem, i);
-    long double mean = channel.mean, inv_std = inverse_std(channel.var, problem->epsilon);
-    if (problem->foreign_saved) {
-      mean += 0.125L * sqrtl(channel.var);
-      inv_std *= 0.75L;
-    }
-    data_set_value(&set->arrays[DATA_SAVED_MEAN], place, (double)mean);
-    data_set_value(&set->arrays[DATA_SAVED_INV_STD], place, (double)inv_std);
-  }
 }

@@ -50,8 +50,15 @@ long double oracle_dp(const line_problem *problem, const oracle_channel *channel
 long double oracle_output(const line_problem *problem, const oracle_channel *channel,
                           const oracle_element *element);
 
-/* Backward: fills the saved statistics with those of x, or foreign ones near them, rounded to their
- * type. */
+/* mean, var and deviation of x. */
+void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
+                       int64_t number);
+long double oracle_inverse_std(long double var, double epsilon);
+
+/* ---- Backward, in place of a forward call (oracle_fill.c) ---- */
+/* Fills the saved statistics with those of x, or foreign ones near them, rounded to their type. */
 void oracle_fill_saved(const line_problem *problem, data_set *set);
+/* Fills forward's y. */
+void oracle_fill_y(const line_problem *problem, data_set *set);
 
 #endif /* CUBN_TESTS_ORACLE_H */
