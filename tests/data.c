@@ -174,6 +174,8 @@ static void fill_channel(const line_problem *problem, data_set *set, const chann
     fills[array] = data_has(set, array) && is_read(problem, array);
   for (line_walk walk = line_walk_channel(problem, channel); walk.valid; line_walk_next(&walk))
     fill_element(set, source, &walk, fills);
+  if (source->pattern == PATTERN_TIES && data_has(set, DATA_BIAS))
+    data_set_tie(problem, set, source);
 }
 
 static void choose_places(const line_problem *problem, data_set *set) {
