@@ -11,10 +11,10 @@
  *
  * read when the first handle is created (later changes have no effect on the destination; the level is
  * read for each handle), or a function of the program's: cubnSetCallback. */
+#include "cubn.h" /* before the guard: that header includes this one */
+
 #ifndef CUBN_LOG_H
 #define CUBN_LOG_H
-
-#include "cubn.h"
 
 #ifdef __cplusplus
 extern "C" {
