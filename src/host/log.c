@@ -23,7 +23,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static const unsigned unread = ~0U;
 static _Atomic unsigned wanted = ~0U;
 static unsigned environment_mask;
-static FILE *destination; /* NULL until something is written */
+static char destination_name[512]; /* CUBN_LOGDEST */
+static FILE *destination;          /* NULL until something is written there */
 static time_t first_seconds;
 static struct {
   unsigned mask;
@@ -51,8 +52,19 @@ static int level_of_environment(void) {
   return is_set(all) && strcmp(all, "0") != 0 ? LEVEL_MAX : 0;
 }
 
+/* Messages go to where CUBN_LOGDEST says from now on. */
+static void set_destination(void) {
+  const char *name = getenv("CUBN_LOGDEST");
+  if (!name) name = "";
+  if (strcmp(name, destination_name) == 0) return;
+  if (destination && destination != stderr && destination != stdout) fclose(destination);
+  destination = NULL;
+  snprintf(destination_name, sizeof destination_name, "%s", name);
+}
+
 static void set_environment_level(int level) {
   pthread_mutex_lock(&lock);
+  set_destination();
   environment_mask = mask_of_level(level);
   if (!callback.function) atomic_store(&wanted, environment_mask);
   pthread_mutex_unlock(&lock);
@@ -76,10 +88,10 @@ bool cubn_log_wants(cubnSeverity_t severity) {
   return mask >> severity & 1U;
 }
 
-/* CUBN_LOGDEST, "%i" in it replaced by the process number. */
+/* "%i" in a file's name is replaced by the process number. */
 static FILE *open_destination(void) {
-  const char *name = getenv("CUBN_LOGDEST");
-  if (!is_set(name) || strcmp(name, "stderr") == 0) return stderr;
+  const char *const name = destination_name;
+  if (!*name || strcmp(name, "stderr") == 0) return stderr;
   if (strcmp(name, "stdout") == 0) return stdout;
   char path[TEXT_MAX];
   const char *mark = strstr(name, "%i");
