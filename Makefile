@@ -107,6 +107,7 @@ install: lib
 	install -m 644 $(STATIC) $(DESTDIR)$(PREFIX)/lib
 	install -m 644 $(BUILD)/cubn.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 
+include src/cudnn/cudnn.mk
 include examples/examples.mk
 include tests/tests.mk
 include bench/bench.mk
