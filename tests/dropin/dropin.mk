@@ -68,7 +68,8 @@ $(DROPIN)/emu/%.o: tests/dropin/%.c
 	$(CC) $(DROPIN_FLAGS) -DDROPIN_USES_CUBN -Iinclude $(EMU_CUDA_INCLUDE_FLAGS) -c $< -o $@
 
 DROPIN_EMU_LINK = -L$(EMU_SHARED) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN/../emu-shared' -lm -ldl -lpthread
-$(DROPIN)/client-emu: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/emu/%) $(DROPIN_LIB) $(EMU_SHARED)/libcudart_emulated.so
+$(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so client-loaded): $(EMU_SHARED)/libcudart_emulated.so
+$(DROPIN)/client-emu: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/emu/%) $(DROPIN_LIB)
 	$(CXX) -fopenmp $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
 
 # The stand-in for libcudnn.so.9, and the program: linked to it; in a plugin that is; and looking its
@@ -105,7 +106,7 @@ $(DROPIN)/host: tests/dropin/host.c
 	$(CC) $(DROPIN_FLAGS) $< -ldl -o $@
 
 $(DROPIN)/client-loaded: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/loaded/%) $(DROPIN)/loaded/loaded/load.o
-	$(CC) $^ $(DROPIN_EMU_LINK) -o $@
+	$(CC) $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
 
 $(DROPIN)/facade/libcudnn.so.9: $(DROPIN)/real/libcudnn.so.9 $(EMU_SHARED)/libcubn_cudnn.so scripts/cudnn_facade.sh
 	CC='$(CC)' scripts/cudnn_facade.sh $< $(@D) $(EMU_SHARED)/libcubn_cudnn.so

@@ -113,6 +113,31 @@ static void test_sizes(void) {
   session_destroy(&s);
 }
 
+/* Each tensor by its own descriptor: x, dy NCHW; y, dx NHWC. */
+static void test_layouts(void) {
+  static const problem nhwc = {"nhwc", CUDNN_DATA_FLOAT, CUDNN_BATCHNORM_SPATIAL,
+                               4,      {4, 3, 5, 4},     {60, 1, 12, 3}};
+  session s, other;
+  session_create(&s, create_handle(), &floats);
+  session_create(&other, NULL, &nhwc);
+  reference_train(&s.a, 0.25, 1e-3, 0);
+  check(cudnnBatchNormalizationForwardTraining(
+            s.handle, floats.mode, s.one, s.zero, s.x_desc, s.x, other.x_desc, other.y,
+            s.param_desc, s.scale, s.bias, 0.25, s.running_mean, s.running_var, 1e-3, s.saved_mean,
+            s.saved_inv_std) == CUDNN_STATUS_SUCCESS,
+        "layouts", "training");
+  tensor_check(&nhwc, &other.a, "y", other.y, s.a.y);
+  check(cudnnBatchNormalizationBackward(s.handle, floats.mode, s.one, s.zero, s.one, s.zero,
+                                        s.x_desc, s.x, s.x_desc, s.dy, other.x_desc, other.dx,
+                                        s.param_desc, s.scale, s.dscale, s.dbias, 1e-3,
+                                        s.saved_mean, s.saved_inv_std) == CUDNN_STATUS_SUCCESS,
+        "layouts", "backward");
+  tensor_check(&nhwc, &other.a, "dx", other.dx, s.a.dx);
+  cudnnDestroy(s.handle);
+  session_destroy(&s);
+  session_destroy(&other);
+}
+
 /* A device without kernels: the first call decides for all that follow with the handle. */
 static void test_unusable_device(void) {
   session s;
@@ -182,6 +207,7 @@ int main(void) {
   const unsigned long long before = emu_live_bytes();
   test_int8();
   test_sizes();
+  test_layouts();
   test_unusable_device();
   test_streams();
   test_threads();

@@ -29,6 +29,7 @@ cudnnStatus_t cudnnBatchNormalizationForwardInference(
     const cudnnTensorDescriptor_t x_desc, const void *x, const cudnnTensorDescriptor_t y_desc,
     void *y, const cudnnTensorDescriptor_t param_desc, const void *scale, const void *bias,
     const void *mean, const void *var, double epsilon) {
+  if (!x_desc) return CUDNN_STATUS_BAD_PARAM;
   return CUDNN_STATUS_LICENSE_ERROR;
 }
 
