@@ -69,7 +69,7 @@ fails "stand-in alone: looked up" env LD_LIBRARY_PATH="$dropin/real" "$dropin/cl
 export CUBN_LOG=1
 passes "linked, preloaded" env LD_PRELOAD="$preload" "$dropin/client-linked"
 calls=$(sed -n 's/^cubn: cudnn drop-in: \([0-9]*\) calls taken over, 1 passed on$/\1/p' "$log")
-[ "${calls:-0}" -ge 70 ] || fail "took over ${calls:-no} calls"
+[ "${calls:-0}" -ge 100 ] || fail "took over ${calls:-no} calls"
 took_over "$calls" 1
 passes "plugin, loaded locally, preloaded" env LD_PRELOAD="$preload" "$dropin/host" "$dropin/plugin.so"
 took_over "$calls" 1
