@@ -174,6 +174,30 @@ static void test_streams(void) {
   mem_destroy_stream(streams[1]);
 }
 
+/* The first call of a handle while its stream is captured. */
+static void test_capture(void) {
+  session s;
+  cudaStream_t stream = (cudaStream_t)mem_create_stream();
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+  session_create(&s, create_handle(), &floats);
+  cudnnSetStream(s.handle, stream);
+  int is_right = cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal) == cudaSuccess;
+  check(train(&s, s.x_desc) == CUDNN_STATUS_SUCCESS, "capture", "training");
+  is_right = is_right && cudaStreamEndCapture(stream, &graph) == cudaSuccess &&
+             cudaGraphInstantiate(&executable, graph, 0) == cudaSuccess &&
+             cudaGraphLaunch(executable, stream) == cudaSuccess &&
+             cudaStreamSynchronize(stream) == cudaSuccess &&
+             cudaGraphExecDestroy(executable) == cudaSuccess &&
+             cudaGraphDestroy(graph) == cudaSuccess;
+  check(is_right, "capture", "graph");
+  reference_train(&s.a, 0.25, 1e-3, 0);
+  tensor_check(&floats, &s.a, "y of a graph", s.y, s.a.y);
+  cudnnDestroy(s.handle);
+  session_destroy(&s);
+  mem_destroy_stream(stream);
+}
+
 enum { THREADS = 4 };
 
 /* Handles come and go in all threads. Computing only: the program's own counters are not for threads. */
@@ -210,6 +234,7 @@ int main(void) {
   test_layouts();
   test_unusable_device();
   test_streams();
+  test_capture();
   test_threads();
   check(emu_live_bytes() == before, "memory", "not given back");
   printf("passing: %d checks, %d failures\n", dropin_checks, dropin_failures);
