@@ -79,8 +79,8 @@ __attribute__((destructor)) static void report(void) {
   for (int i = 0; i < CUDNN_TAKEN_COUNT; ++i)
     if (counts[i].taken + counts[i].passed_on > 0)
       cubn_log(NULL, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS,
-               "cudnn drop-in: %s: %llu calls taken over, %llu passed on", cudnn_function_name(i),
-               counts[i].taken, counts[i].passed_on);
+               "cudnn drop-in: %s: %llu calls taken over, %llu passed on",
+               cudnn_function_name((cudnn_function)i), counts[i].taken, counts[i].passed_on);
   cubn_log(NULL, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS,
            "cudnn drop-in: %llu calls taken over, %llu passed on", taken, passed_on);
 }

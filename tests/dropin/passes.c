@@ -109,7 +109,7 @@ static int query_ex(session *s, cudnnBatchNormOps_t ops, cudnnActivationDescript
 void run_ex(session *s, cudnnBatchNormOps_t ops) {
   const problem *p = s->p;
   cudnnActivationDescriptor_t relu = create_relu(s);
-  reference_train(&s->a, factor, epsilon, fused_by(ops));
+  reference_train(&s->a, factor, epsilon, fused_by((int)ops));
   if (query_ex(s, ops, relu)) {
     allocate_spaces(s);
     const int is_done =
