@@ -18,10 +18,11 @@
  * computes its statistics (factor 1 and the biased variance leave them in the running buffers),
  * all-reduces them, applies them; in backward each reduces, all-reduces dscale and dbias, and
  * computes dx with the sums of all and CUBN_BATCHNORM_COUNT, the values per channel of all. */
+#include "cubn.h" /* before the guard: that header includes this one */
+#include "cubn_fused.h"
+
 #ifndef CUBN_EXTENDED_H
 #define CUBN_EXTENDED_H
-
-#include "cubn.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -9,12 +9,13 @@
  *                           stderr. A file that cannot be opened is reported once on stderr.
  *   CUBN_LOG=1              short for CUBN_LOGLEVEL=3 with CUBN_LOGDEST=stderr
  *
- * read when the first handle is created (later changes have no effect on the destination; the level is
- * read for each handle), or a function of the program's: cubnSetCallback. */
+ * read whenever a handle is created, for the whole process; or a function of the program's:
+ * cubnSetCallback.
+ */
+#include "cubn.h" /* before the guard: that header includes this one */
+
 #ifndef CUBN_LOG_H
 #define CUBN_LOG_H
-
-#include "cubn.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,7 +33,7 @@ typedef enum {
 #define CUBN_SEV_WARNING_EN (1U << CUBN_SEV_WARNING)
 #define CUBN_SEV_INFO_EN (1U << CUBN_SEV_INFO)
 
-/* What a message is about. handle is NULL where the call had none. */
+/* What a message is about. handle and stream are NULL in errors, and where the call had none. */
 typedef struct cubnDebugStruct {
   unsigned cubn_version;
   cubnStatus_t cubnStatus;

@@ -6,10 +6,11 @@
  * both to describe the same memory order (type, dimensions and strides): BAD_PARAM otherwise.
  * group_count must be 1: NOT_SUPPORTED otherwise, as in cuDNN. Inference can be fused too. Everything
  * else, aliasing and status included, is as said for the cubnBatchNormalization functions. */
+#include "cubn.h" /* before the guard: that header includes this one */
+#include "cubn_fused.h"
+
 #ifndef CUBN_NORMALIZATION_H
 #define CUBN_NORMALIZATION_H
-
-#include "cubn.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -33,6 +33,9 @@ void test_example_suites(void);
 void test_graph_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
+void test_callback_suites(void);
+void test_normalization_suites(void);
+void test_fold_suites(void);
 void test_parameters_suites(void);
 void test_random_suites(void);
 void test_rounding_suites(void);
@@ -70,6 +73,9 @@ static void (*const register_suites[])(void) = {
     test_graph_suites,
     test_handle_suites,
     test_log_suites,
+    test_callback_suites,
+    test_normalization_suites,
+    test_fold_suites,
     test_parameters_suites,
     test_random_suites,
     test_rounding_suites,

@@ -206,6 +206,8 @@ typedef struct cubn_backend {
   int (*ordinal)(const cubn_device *device);
   cubnStatus_t (*set_stream)(cubn_device *device, cubnStream_t stream);
   cubnStatus_t (*synchronize)(cubn_device *device);
+  /* Whether the stream has work left; errors of that work, as synchronize. */
+  cubnStatus_t (*query)(cubn_device *device, bool *is_busy);
   /* Workspace of the current stream, aligned to 256; the same for the life of device and stream. */
   void *(*workspace)(cubn_device *device, size_t *bytes);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/check.h"
+#include "host/log.h"
 
 static _Thread_local char last_message[CUBN_MESSAGE_MAX];
 
@@ -16,6 +17,7 @@ cubnStatus_t cubn_fail(cubnStatus_t status, const char *function, const char *fo
   va_start(arguments, format);
   vsnprintf(last_message + used, sizeof last_message - (size_t)used, format, arguments);
   va_end(arguments);
+  cubn_log_failure(status, function, last_message);
   return status;
 }
 

@@ -107,9 +107,7 @@ static cubnStatus_t check_numbers(const cubn_problem *problem, const cubn_args *
 }
 
 cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function) {
-  CUBN_REQUIRE(problem->mode >= CUBN_BATCHNORM_PER_ACTIVATION &&
-                   problem->mode <= CUBN_BATCHNORM_SPATIAL_PERSISTENT,
-               function, "mode is %d, which is no cubnBatchNormMode_t", (int)problem->mode);
+  CUBN_TRY(cubn_check_mode(problem->mode, function));
   CUBN_TRY(check_descriptors(problem, function));
   CUBN_TRY(check_parameters(problem, function));
   problem->type = problem->descriptors[CUBN_ARRAY_X]->type;
