@@ -25,6 +25,10 @@ void test_api_errors_descriptor_suites(void);
 void test_api_errors_setup_suites(void);
 void test_api_errors_suites(void);
 void test_api_errors_tensors_suites(void);
+void test_api_errors_activation_suites(void);
+void test_api_errors_extended_suites(void);
+void test_api_errors_fused_suites(void);
+void test_api_errors_sizes_suites(void);
 void test_buffer_suites(void);
 void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
@@ -65,6 +69,10 @@ static void (*const register_suites[])(void) = {
     test_api_errors_setup_suites,
     test_api_errors_suites,
     test_api_errors_tensors_suites,
+    test_api_errors_activation_suites,
+    test_api_errors_extended_suites,
+    test_api_errors_fused_suites,
+    test_api_errors_sizes_suites,
     test_buffer_suites,
     test_cuda_backend_suites,
     test_descriptor_suites,
