@@ -34,6 +34,7 @@ void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
 void test_example_suites(void);
+void test_fused_suites(void);
 void test_graph_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
@@ -42,6 +43,7 @@ void test_normalization_suites(void);
 void test_fold_suites(void);
 void test_parameters_suites(void);
 void test_random_suites(void);
+void test_reserve_suites(void);
 void test_rounding_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
@@ -78,6 +80,7 @@ static void (*const register_suites[])(void) = {
     test_descriptor_suites,
     test_determinism_suites,
     test_example_suites,
+    test_fused_suites,
     test_graph_suites,
     test_handle_suites,
     test_log_suites,
@@ -86,6 +89,7 @@ static void (*const register_suites[])(void) = {
     test_fold_suites,
     test_parameters_suites,
     test_random_suites,
+    test_reserve_suites,
     test_rounding_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
