@@ -34,6 +34,7 @@ void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
 void test_example_suites(void);
+void test_extended_suites(void);
 void test_fused_suites(void);
 void test_graph_suites(void);
 void test_handle_suites(void);
@@ -47,6 +48,7 @@ void test_reserve_suites(void);
 void test_rounding_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
+void test_synchronized_suites(void);
 void test_traffic_suites(void);
 void test_threads_suites(void);
 void test_idx_suites(void);
@@ -80,6 +82,7 @@ static void (*const register_suites[])(void) = {
     test_descriptor_suites,
     test_determinism_suites,
     test_example_suites,
+    test_extended_suites,
     test_fused_suites,
     test_graph_suites,
     test_handle_suites,
@@ -93,6 +96,7 @@ static void (*const register_suites[])(void) = {
     test_rounding_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
+    test_synchronized_suites,
     test_traffic_suites,
     test_threads_suites,
     test_idx_suites,
