@@ -61,10 +61,9 @@ class FusedForwardElement {
       set_mask(job_.mask, place);
     if (job_.reserve == CUBN_RESERVE_INPUT)
       static_cast<T *>(args.reserve)[place] = from_compute<T>(p);
-    P result = p;
-    visit_curve(activation.curve,
-                [&](auto tag) { result = activate<decltype(tag)::VALUE, T>(activation, p); });
-    return args.alpha * static_cast<double>(result);
+    P result[1] = {p};
+    activate<T>(activation, result);
+    return args.alpha * static_cast<double>(result[0]);
   }
 
  private:
@@ -95,18 +94,17 @@ class Gradient {
     const Activation<P> &activation = activation_of<P>(job_);
     const P dy = value(job_.args.dy, CUBN_ARRAY_DY, sample);
     if (activation.is_identity) return static_cast<double>(dy);
-    P dp = dy;
+    P dp[1] = {dy};
     if (job_.reserve == CUBN_RESERVE_MASK) {
       const int64_t place = origin_.of[CUBN_ARRAY_PLACE] + sample.of[CUBN_ARRAY_PLACE];
-      if (!get_mask(job_.mask, place)) dp = blocked(activation, dy);
+      if (!get_mask(job_.mask, place)) dp[0] = blocked(activation, dy);
     } else {
-      const P p = job_.reserve == CUBN_RESERVE_INPUT
-                      ? value(job_.args.reserve, CUBN_ARRAY_PLACE, sample)
-                      : pre_activation(line_, value(job_.args.x, CUBN_ARRAY_X, sample));
-      visit_curve(activation.curve,
-                  [&](auto tag) { dp = gradient<decltype(tag)::VALUE, T>(activation, p, dy); });
+      const P p[1] = {job_.reserve == CUBN_RESERVE_INPUT
+                          ? value(job_.args.reserve, CUBN_ARRAY_PLACE, sample)
+                          : pre_activation(line_, value(job_.args.x, CUBN_ARRAY_X, sample))};
+      differentiate<T>(activation, p, dp);
     }
-    return static_cast<double>(rounded<T>(dp));
+    return static_cast<double>(rounded<T>(dp[0]));
   }
 
  private:
