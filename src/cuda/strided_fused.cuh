@@ -29,19 +29,6 @@ __device__ inline void set_mask(const MaskTarget &mask, int64_t place) {
   atomicOr(target, 1u << (in_word * 8 + (bit & 7)));
 }
 
-// Bytes that share a word with foreign memory come from the edges: at the begin by threads 0 to 3, at
-// the end by threads 4 to 7.
-__global__ void __launch_bounds__(32) mask_edges_kernel(const MaskTarget mask) {
-  const int i = static_cast<int>(threadIdx.x);
-  unsigned char *const byte = i < 4 ? mask.begin + i : mask.end - (i - 3);
-  if (i >= 8 || byte < mask.begin || byte >= mask.end) return;
-  const unsigned in_word = static_cast<unsigned>(reinterpret_cast<uintptr_t>(byte) % 4);
-  const unsigned char *const word = byte - in_word;
-  const bool first = word < mask.begin;
-  if (i < 4 ? first : !first && word + 4 > mask.end)
-    *byte = static_cast<unsigned char>(mask.edges[i < 4 ? 0 : 1] >> (in_word * 8));
-}
-
 // ---- Forward ------------------------------------------------------------------------------------
 
 template <class T>
