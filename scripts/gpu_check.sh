@@ -199,6 +199,13 @@ step "tests cuda all" 120 "gpu nvcc $build/tests/cubn-tests" \
 resnet50 32 f32 nchw 40
 make_target "build demo" 90 "$build/examples/train"
 step "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
+make_target "build examples" 90 examples
+step "resnet cuda" 40 "gpu nvcc $build/examples/resnet" "$build/examples/resnet" --device cuda \
+  --checkpoint "$parts/resnet.net"
+step "infer cuda" 20 "gpu nvcc $build/examples/infer $parts/resnet.net" "$build/examples/infer" \
+  --device cuda --checkpoint "$parts/resnet.net" --fold
+step "claim c cuda" 40 "gpu nvcc $build/examples/claims" "$build/examples/claims" --device cuda \
+  --claim c --seeds 2 --out "$parts/claims"
 check synccheck 40
 check initcheck 40 --report-api-errors no
 step "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu
