@@ -36,8 +36,13 @@ $(BUILD)/examples/claims: $(CLAIMS_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) -fopenmp $^ $(EXAMPLES_LIBS) -o $@
 
-.PHONY: examples demo claims
+.PHONY: examples demo claims test-examples
 examples: $(EXAMPLES) $(NN_EXAMPLES) $(BUILD)/examples/claims
+
+# The programs as their users meet them.
+test-examples: examples
+	scripts/demo_check.sh $(BUILD)/examples/train
+	scripts/examples_check.sh $(BUILD)/examples
 
 demo: $(BUILD)/examples/train
 	$(BUILD)/examples/train

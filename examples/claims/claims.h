@@ -44,6 +44,8 @@ nn_plan claims_lenet(const claims *c, nn_activation activation, bool batch_norm)
 bool claims_open(claims *c, nn_trainer *trainer, const nn_plan *plan);
 /* Trains to the end of the plan. */
 bool claims_train(nn_trainer *trainer);
+/* Whether to look at this step of `all`, if `count` looks are wanted. */
+bool claims_is_due(int step, int all, int count);
 /* Accuracy and mean loss on images. */
 bool claims_test(nn_trainer *trainer, const nn_images *images, nn_mode mode, double *accuracy,
                  double *loss);

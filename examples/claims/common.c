@@ -65,6 +65,10 @@ bool claims_train(nn_trainer *trainer) {
   return true;
 }
 
+bool claims_is_due(int step, int all, int count) {
+  return all < count || step % (all / count) == 0;
+}
+
 bool claims_test(nn_trainer *trainer, const nn_images *images, nn_mode mode, double *accuracy,
                  double *loss) {
   nn_score score = {0};

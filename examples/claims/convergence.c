@@ -8,10 +8,9 @@ static bool run(claims *c, const nn_plan *plan, const char *name) {
   double accuracy = 0, loss = 0;
   bool done = claims_open(c, &trainer, plan);
   const int all = done ? plan->epochs * nn_trainer_steps_per_epoch(&trainer) : 0;
-  const int every = all / 80;
   for (int step = 1; done && step <= all; step++) {
     done = nn_trainer_step(&trainer, &score);
-    const bool wanted = step <= 200 ? step % 5 == 0 : step % every == 0;
+    const bool wanted = step <= 200 ? step % 5 == 0 : claims_is_due(step, all, 80);
     if (!done || (!wanted && step != all)) continue;
     done = claims_test(&trainer, &c->test, NN_INFERENCE, &accuracy, &loss);
     fprintf(c->csv, "%s,%u,%g,%llu,%d,%.6f\n", name, plan->model.batch_norm, (double)plan->rate,

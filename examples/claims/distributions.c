@@ -61,7 +61,7 @@ static bool run(claims *c, const nn_plan *plan, const char *name) {
   const int all = done ? plan->epochs * nn_trainer_steps_per_epoch(&trainer) : 0;
   for (int step = 1; done && step <= all; step++) {
     done = nn_trainer_step(&trainer, &score);
-    if (done && step % (all / 60) == 0) done = record(c, &trainer, step, values);
+    if (done && claims_is_due(step, all, 60)) done = record(c, &trainer, step, values);
   }
   nn_trainer_close(&trainer);
   free(values);

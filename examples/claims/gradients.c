@@ -23,7 +23,7 @@ static bool run(claims *c, const nn_plan *plan, const char *name) {
   const int all = done ? plan->epochs * nn_trainer_steps_per_epoch(&trainer) : 0;
   for (int step = 1; done && step <= all; step++) {
     done = nn_trainer_step(&trainer, &score);
-    if (done && (step == 1 || step % (all / 20) == 0)) done = record(c, &trainer, name, step);
+    if (done && (step == 1 || claims_is_due(step, all, 20))) done = record(c, &trainer, name, step);
   }
   double accuracy = 0, loss = 0;
   done = done && claims_test(&trainer, &c->test, NN_INFERENCE, &accuracy, &loss);

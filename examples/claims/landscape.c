@@ -81,7 +81,7 @@ static bool run(claims *c, const nn_plan *plan, const char *name) {
   }
   const int all = done ? plan->epochs * nn_trainer_steps_per_epoch(&trainer) : 0;
   for (int step = 0; done && step < all; step++) {
-    if (step % (all / 50) == 0) done = probe(c, &trainer, name, step, &p);
+    if (claims_is_due(step, all, 50)) done = probe(c, &trainer, name, step, &p);
     done = done && nn_trainer_step(&trainer, &score);
   }
   nn_trainer_close(&trainer);

@@ -91,7 +91,7 @@ static bool train(claims *c, task *t, const nn_plan *plan, const char *name, int
   bool done = room != NULL || nn_fail("no memory for the gradients");
   for (int step = 0; done && step <= steps; step++) {
     double loss;
-    if (step % (steps / 20) == 0) done = measure(c, t, plan, name, step, room);
+    if (claims_is_due(step, steps, 20)) done = measure(c, t, plan, name, step, room);
     done = done && differentiate(t, &loss) && nn_network_update(t->network, plan->rate, 0.0f);
   }
   free(room);
