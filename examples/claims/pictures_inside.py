@@ -16,7 +16,7 @@ def smoothness(folder, out):
     networks = values(rows, "network")
     kinds = (("loss", "loss_least", "loss_most"),
              ("change of the gradient", "change_least", "change_most"),
-             ("effective smoothness", "smoothness", "smoothness"))
+             ("effective smoothness (less is smoother)", "smoothness", "smoothness"))
     figure, axes = panels(len(networks), 3,
                           "Moving by 0.5 to 4 times the learning rate along the gradient", 3.3, 2.4)
     for line, network in zip(axes, networks):

@@ -1,5 +1,8 @@
 """How all pictures look. Needs matplotlib."""
 
+import io
+import re
+
 import matplotlib
 
 matplotlib.use("svg")
@@ -48,5 +51,9 @@ def batch_axis(axes, batches, label="images per batch"):
 
 
 def save(figure, path):
-    figure.savefig(path, metadata={"Date": None, "Creator": None})
+    """SVG, with coordinates rounded to what can be seen."""
+    text = io.StringIO()
+    figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
+    path.write_text(re.sub(r"(?<![\d.])[1-9]\d*\.\d{3,}", lambda m: "%.2f" % float(m[0]),
+                           text.getvalue()))
