@@ -52,7 +52,7 @@ def gradients(folder, out):
         steps = values(rows, "step", network=network, batch_norm=1, layer=1)
         layers = values(rows, "layer", network=network, batch_norm=1, step=steps[0])
         for b in (0, 1):
-            for step, line in zip((steps[0], steps[len(steps) // 2], steps[-2]), ("-", "--", ":")):
+            for step, line in zip((steps[0], steps[len(steps) // 2], steps[-1]), ("-", "--", ":")):
                 ax.plot(layers, [geometric_mean(column(
                     rows, "gradient_norm", network=network, batch_norm=b, step=step, layer=layer))
                     for layer in layers], line, color=COLORS[b],

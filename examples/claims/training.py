@@ -93,7 +93,8 @@ def gradients(folder):
     rows = read(folder, "c.csv")
     for network in values(rows, "network"):
         without, with_ = (layer_ratio(rows, network, b) for b in (0, 1))
-        accuracy = [mean(column(rows, "gradient_norm", network=network, batch_norm=b, layer=0))
+        last = max(column(rows, "step", network=network))
+        accuracy = [mean(column(rows, "test_accuracy", network=network, batch_norm=b, step=last))
                     for b in (0, 1)]
         yield Verdict("c." + network, without < 0.1 <= with_ <= 10,
                       "gradient of the lowest over that of the highest hidden layer: %.2g without, "
