@@ -6,7 +6,7 @@ BENCH_TEST_C := $(wildcard tests/problem_*.c tests/data*.c tests/oracle.c tests/
 BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timer_cuda.c),$(wildcard bench/*.c)) $(BENCH_TEST_C)
 BENCH_OBJECTS := $(BENCH_C:%.c=$(BUILD)/obj/bench-program/%.o)
 BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench -DCUBN_COMMIT='"$(COMMIT)"'
-BENCH_ARGS ?= --suite small
+BENCH_ARGS ?= --suite tiny
 
 $(BUILD)/obj/bench-program/%.o: %.c $(BUILD)/settings
 	@mkdir -p $(@D)

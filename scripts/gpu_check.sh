@@ -190,7 +190,7 @@ resnet50 32 f16 nchw 40
 resnet50 256 f16 nhwc 60
 resnet50 256 f16 nchw 60
 check memcheck 60 --report-api-errors no
-bench "small f32" 20 --suite small --type f32 --seconds 0.1
+bench "tiny f32" 20 --suite tiny --type f32 --seconds 0.1
 bench "fc f16" 20 --suite fc --type f16 --seconds 0.1
 bench "odd f16" 30 --suite odd --type f16 --seconds 0.1
 check racecheck 60
