@@ -28,7 +28,7 @@ BENCH_EMULATED := $(patsubst %.c,$(BUILD)/emu-plain/bench-program/%.o,$(wildcard
 
 $(BUILD)/emu-plain/bench-program/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_FLAGS) $(EMU_HOST_FLAGS_plain) -DCUBN_WITH_CUDA=1 -c $< -o $@
+	$(CC) $(BENCH_FLAGS) $(EMU_HOST_FLAGS_plain) -DCUBN_WITH_CUDA=1 -DCUBN_BENCH_EMULATED -c $< -o $@
 
 $(BUILD)/emu-plain/cubn-bench: $(BENCH_EMULATED) $(EMU_OBJECTS_plain)
 	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@

@@ -38,7 +38,7 @@ static double quantile(const double *sorted, int count, double share) {
   return sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]);
 }
 
-static bench_times summarize(double *samples, int count) {
+bench_times bench_summarize(double *samples, int count) {
   bench_times times = {.repeats = count};
   if (!count) return times;
   qsort(samples, (size_t)count, sizeof *samples, compare_doubles);
@@ -114,7 +114,7 @@ void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, 
   if (good) repeat(&record, bench, count, budget_seconds);
   for (int entry = 0; entry < count; ++entry) {
     entries[entry].times =
-        good ? summarize(record.samples[entry], record.counts[entry]) : (bench_times){0};
+        good ? bench_summarize(record.samples[entry], record.counts[entry]) : (bench_times){0};
     if (!good) entries[entry].note = "no memory for the samples";
     if (entry < ENTRIES_MAX) free(record.samples[entry]);
   }
@@ -134,7 +134,7 @@ double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
     samples[repeat] = (bench_clock() - begin) / calls;
     if (timer->wait(timer)) return 0;
   }
-  return summarize(samples, HOST_REPEATS).median;
+  return bench_summarize(samples, HOST_REPEATS).median;
 }
 
 static bool call_copy(void *state) {

@@ -10,6 +10,9 @@ typedef struct bench_times {
   int repeats;
 } bench_times;
 
+/* Of some samples, which are sorted. */
+bench_times bench_summarize(double *samples, int count);
+
 /* One implementation, ready to be called. */
 typedef struct bench_entry {
   char implementation[16]; /* "cubn", "cudnn", "copy" */

@@ -33,6 +33,8 @@ static const option option_table[] = {
     {"--verify", TAKES_COUNT, MEMBER(verify_elements),
      "N      check all channels up to N elements, else a sample (4000000)"},
     {"--warm", TAKES_NOTHING, MEMBER(warm), "         keep the caches between repeats"},
+    {"--host", TAKES_NOTHING, MEMBER(host),
+     "         time the host's part of a call only (suite: host)"},
     {"--peers", TAKES_NOTHING, MEMBER(peers), "        time other libraries in the same loop"},
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},

@@ -15,8 +15,7 @@ static bool call_library(void *state) {
   return run_call(state) == CUBN_STATUS_SUCCESS;
 }
 
-/* Checks the library's results; sets its entry's note if they are wrong. */
-static void verify(bench_session *session, bench_case *bench, bench_row *row) {
+void bench_row_verify(bench_session *session, bench_case *bench, bench_row *row) {
   bench_entry *entry = &row->entries[0];
   compare_result result = {0};
   const char *error = bench_case_verify(bench, &result);
@@ -94,7 +93,7 @@ void bench_row_time(bench_session *session, const bench_item *item, bench_row *r
   }
   row->entries[0].state = &bench.run;
   bench_case_describe_sample(&bench, row->checked, sizeof row->checked);
-  verify(session, &bench, row);
+  bench_row_verify(session, &bench, row);
   if (!row->entries[0].note) time_entries(session, &bench, row);
   bench_case_close(&bench);
 }

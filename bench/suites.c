@@ -99,7 +99,7 @@ const char *bench_list_build(const bench_options *options, bench_list *list) {
   *list = (bench_list){0};
   const char *wrong = NULL;
   const char *name = options->suite;
-  if (!name && !options->file && !options->line_count) name = "resnet50";
+  if (!name && !options->file && !options->line_count) name = options->host ? "host" : "resnet50";
   if (name) {
     const suite_table *suite = find_suite(name);
     wrong = suite ? add_suite(options, suite, list) : "--suite is unknown, see --help";

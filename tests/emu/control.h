@@ -30,6 +30,8 @@ typedef struct emu_launch_counts {
 void emu_set_seed(unsigned seed);     /* schedule; the policy is seed % 5 */
 void emu_set_window(unsigned blocks); /* co-resident blocks of ordinary launches */
 void emu_set_lazy_streams(int lazy);  /* 1: work on streams runs as late as allowed */
+/* 1: launches do nothing and the runtime keeps no books: to time the host's part of a call */
+void emu_set_null_device(int null);
 /* name: sm75, sm80, sm86, sm89, sm90, sm100 or sm120 */
 void emu_set_device(const char *name, int multiprocessors);
 void emu_set_device_count(int count); /* 0: as on a machine without a GPU */

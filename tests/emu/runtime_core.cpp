@@ -81,6 +81,8 @@ std::recursive_mutex &runtime_mutex() {
   return mutex;
 }
 
+bool null_device = false;
+
 cudaError_t begin_api_call(const char *name) {
   ++call_counts[name];
   for (auto injection = injections.begin(); injection != injections.end(); ++injection) {
@@ -102,6 +104,10 @@ cudaError_t note_error(cudaError_t error) {
 using namespace emu;
 
 extern "C" {
+
+void emu_set_null_device(int null) {
+  null_device = null != 0;
+}
 
 void emu_fail_next(const char *api, int nth, int error) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
