@@ -28,6 +28,7 @@ void test_descriptor_suites(void);
 void test_determinism_suites(void);
 void test_example_suites(void);
 void test_graph_suites(void);
+void test_host_path_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
 void test_callback_suites(void);
@@ -65,6 +66,7 @@ static void (*const register_suites[])(void) = {
     test_determinism_suites,
     test_example_suites,
     test_graph_suites,
+    test_host_path_suites,
     test_handle_suites,
     test_log_suites,
     test_callback_suites,

@@ -39,7 +39,7 @@ void emu_set_device_count(int count); /* 0: as on a machine without a GPU */
 void emu_fail_next(const char *api, int nth, int error);
 unsigned long long emu_live_bytes(void);           /* device and pinned memory not yet freed */
 unsigned long long emu_report_leaks(void);         /* the same, and lists them on stderr */
-unsigned long long emu_api_calls(const char *api); /* calls of that runtime function so far */
+unsigned long long emu_api_calls(const char *api); /* of that runtime function; NULL: of all */
 
 void emu_reset_launches(void);
 unsigned emu_launch_count(void);
