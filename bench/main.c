@@ -66,7 +66,14 @@ static bool open_session(bench_session *session) {
   if (type == CUBN_DEVICE_CUDA)
     session->timer = bench_timer_open_cuda(ordinal, options->warm, &error);
 #endif
-  if (session->timer) return true;
+  if (session->timer && options->graph && !session->timer->record) {
+    session->timer->close(session->timer);
+    session->timer = NULL;
+    error = "--graph needs a GPU";
+  }
+  if (session->timer &&
+      (!session->timer->stream || !cubnSetStream(session->handle, session->timer->stream)))
+    return true;
   printf("cubn-bench: nothing to time: %s\n", error ? error : "no timer for this device");
   cubnDestroy(session->handle);
   return false;

@@ -19,6 +19,7 @@ typedef struct bench_entry {
   char algorithm[24];
   bool (*call)(void *state); /* runs, or enqueues; false on failure */
   void *state;
+  int calls; /* that one call() stands for; 0 is 1 */
   const char
       *note;   /* why it was not timed, or what is wrong with its results; NULL if all is well */
   bool failed; /* it should have worked: the run ends with status 1 */

@@ -163,6 +163,9 @@ bench_peer *bench_peer_open_cudnn(cubnHandle_t handle, const char *path, char *r
   snprintf(reason, reason_bytes, "%s in %s, all symbols found", peer->base.version, peer->api.path);
   peer->cubn = handle;
   int status = handle ? peer->api.create(&peer->handle) : -1;
+  cubnStream_t stream = NULL;
+  if (!status && !cubnGetStream(handle, &stream))
+    status = peer->api.set_stream(peer->handle, stream);
   for (int tensor = 0; tensor < LINE_TENSORS && !status; ++tensor)
     status = peer->api.create_tensor(&peer->tensors[tensor]);
   if (!status) status = peer->api.create_tensor(&peer->params);

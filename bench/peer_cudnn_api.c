@@ -15,6 +15,7 @@ static const struct {
     {"cudnnGetErrorString", offsetof(cudnn_api, get_error_string)},
     {"cudnnCreate", offsetof(cudnn_api, create)},
     {"cudnnDestroy", offsetof(cudnn_api, destroy)},
+    {"cudnnSetStream", offsetof(cudnn_api, set_stream)},
     {"cudnnCreateTensorDescriptor", offsetof(cudnn_api, create_tensor)},
     {"cudnnDestroyTensorDescriptor", offsetof(cudnn_api, destroy_tensor)},
     {"cudnnSetTensorNdDescriptor", offsetof(cudnn_api, set_tensor)},

@@ -16,6 +16,7 @@ typedef struct cudnn_api {
   const char *(*get_error_string)(int status);
   int (*create)(void **handle);
   int (*destroy)(void *handle);
+  int (*set_stream)(void *handle, void *stream);
   int (*create_tensor)(void **tensor);
   int (*destroy_tensor)(void *tensor);
   int (*set_tensor)(void *tensor, int type, int rank, const int dims[], const int strides[]);

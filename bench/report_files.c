@@ -9,9 +9,9 @@
 #include "report.h"
 
 static const char *const field_names[] = {
-    "device",     "implementation", "algorithm", "problem",   "count",       "warm",
-    "median_us",  "min_us",         "iqr_us",    "repeats",   "floor_bytes", "gb_per_s",
-    "over_floor", "copy_share",     "host_us",   "max_error", "checked",     "note"};
+    "device",     "implementation", "algorithm", "problem", "count",       "warm",     "graph",
+    "median_us",  "min_us",         "iqr_us",    "repeats", "floor_bytes", "gb_per_s", "over_floor",
+    "copy_share", "host_us",        "max_error", "checked", "note"};
 #define FIELDS ((int)(sizeof field_names / sizeof *field_names))
 
 typedef struct field {
@@ -36,6 +36,7 @@ static void make_fields(const bench_session *session, const bench_row *row,
       {row->problem, 0, 0},
       {NULL, row->count, 9},
       {NULL, session->options->warm, 1},
+      {NULL, entry->calls, 9},
       {NULL, 1e6 * median, 6},
       {NULL, known(timed, 1e6 * entry->times.min), 6},
       {NULL, known(timed, 1e6 * entry->times.spread), 4},

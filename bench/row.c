@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph.h"
 #include "host/handle.h"
 
 /* The dimensions of the problem on which a CPU's time per call is measured. */
@@ -71,8 +72,12 @@ static void time_entries(bench_session *session, bench_case *bench, bench_row *r
         session->peers[i]->prepare(session->peers[i], bench, &row->entries[row->entry_count]);
   bench_copy copy = {session->timer, (size_t)row->floor_bytes};
   row->entries[row->entry_count++] = bench_copy_entry(&copy);
+  bench_replay replays[BENCH_ENTRIES_MAX];
+  if (session->options->graph)
+    bench_graph_record(session->timer, bench, row->entries, row->entry_count, replays);
   bench_measure(session->timer, bench, row->entries, row->entry_count, session->options->seconds);
   measure_host(session, bench, row);
+  if (session->options->graph) bench_graph_forget(replays, row->entry_count);
   for (int i = 0; i < session->peer_count; ++i) session->peers[i]->release(session->peers[i]);
 }
 
