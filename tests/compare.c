@@ -41,22 +41,40 @@ static void judge(compare_result *result, cubnDataType_t type, long double exact
 static void judge_output(const line_problem *problem, const data_set *before, const data_set *after,
                          int64_t number, const oracle_channel *channel, const tolerance *t,
                          compare_result *result) {
-  const data_array *const x = &before->arrays[DATA_X], *const dy = &before->arrays[DATA_DY];
-  const int output = before->output; /* in place: offsets are those of its source */
+  const data_array *const output = &after->arrays[before->output];
   compare_result where = {.array = data_array_name(problem, DATA_OUTPUT), .channel = number};
-  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
-    const long double x_value = (long double)data_get(x, w.at[LINE_X]);
-    const long double dy_value = dy->block ? (long double)data_get(dy, w.at[LINE_DY]) : 0;
-    const long double prior = (long double)data_get(&before->arrays[output], w.at[LINE_OUTPUT]);
-    const double got = data_get(&after->arrays[output], w.at[LINE_OUTPUT]);
-    const long double exact = oracle_output(problem, channel, x_value, dy_value, prior);
+  for (line_walk w = line_walk_channel(problem, number); w.valid && line_has_output(problem);
+       line_walk_next(&w)) {
+    const oracle_element element = oracle_load(problem, before, &w);
+    const double got = data_get(output, w.at[LINE_OUTPUT]);
+    const long double exact = oracle_output(problem, channel, &element);
+    const long double allowed = tolerance_output(problem, channel, t, &element, exact);
     where.sample = w.sample;
-    judge(result, problem->type, exact,
-          (double)tolerance_output(problem, channel, t, x_value, dy_value, prior, exact), got,
-          &where);
+    judge(result, problem->type, exact, (double)allowed, got, &where);
     const double error = fabs((double)((long double)got - exact));
     if (error > result->output_error) result->output_error = error;
   }
+}
+
+static void judge_dz(const line_problem *problem, const data_set *before, const data_set *after,
+                     int64_t number, const oracle_channel *channel, const tolerance *t,
+                     compare_result *result) {
+  const data_array *const dz = &after->arrays[before->dz];
+  compare_result where = {.array = data_array_name(problem, DATA_DZ), .channel = number};
+  for (line_walk w = line_walk_channel(problem, number); w.valid && line_has_dz(problem);
+       line_walk_next(&w)) {
+    const oracle_element element = oracle_load(problem, before, &w);
+    where.sample = w.sample;
+    judge(result, problem->type, oracle_dp(problem, channel, &element),
+          (double)tolerance_dp(problem, channel, t, &element), data_get(dz, w.at[LINE_Z]), &where);
+  }
+}
+
+/* What the array's new content is blended with. */
+static int prior_array(const line_problem *problem, int array) {
+  if (problem->separate_running && array == DATA_RUNNING_MEAN) return DATA_PREVIOUS_MEAN;
+  if (problem->separate_running && array == DATA_RUNNING_VAR) return DATA_PREVIOUS_VAR;
+  return array;
 }
 
 static void judge_param(const line_problem *problem, const data_set *before, const data_set *after,
@@ -70,7 +88,7 @@ static void judge_param(const line_problem *problem, const data_set *before, con
                                           [DATA_DBIAS] = channel->dbias};
   const int64_t place = line_param_index(problem, number);
   const double got = data_get(&after->arrays[array], place);
-  const double prior = data_get(&before->arrays[array], place);
+  const double prior = data_get(&before->arrays[prior_array(problem, array)], place);
   const compare_result where = {
       .array = data_array_name(problem, array), .channel = number, .sample = -1};
   const bool is_gradient = array == DATA_DSCALE || array == DATA_DBIAS;
@@ -83,21 +101,25 @@ static void judge_param(const line_problem *problem, const data_set *before, con
   judge(result, line_param_type(problem), wanted, (double)allowed, got, &where);
 }
 
-/* Whether the call writes the array (which may be the output in place). */
+/* Whether the call writes the array (which may hold the output or dz in place). */
 static bool is_written(const line_problem *problem, const data_set *set, int array) {
+  const bool backward = problem->pass == LINE_BACKWARD;
   if (!data_has(set, array)) return false;
-  if (problem->pass != LINE_BACKWARD && line_elements(problem) == 0) return false;
+  if (!backward && line_elements(problem) == 0) return false;
   switch (array) {
     case DATA_RUNNING_MEAN:
     case DATA_RUNNING_VAR:
+      return true;
     case DATA_DSCALE:
     case DATA_DBIAS:
-      return true;
+      return !problem->given_sums;
     case DATA_SAVED_MEAN:
     case DATA_SAVED_INV_STD:
-      return problem->pass == LINE_TRAIN;
+    case DATA_RESERVE:
+      return !backward;
     default:
-      return array == set->output;
+      return (array == set->output && line_has_output(problem)) ||
+             (array == set->dz && line_has_dz(problem));
   }
 }
 
@@ -107,9 +129,10 @@ compare_result compare_outputs(const line_problem *problem, const data_set *befo
   const int64_t channels = line_channels(problem);
   for (int64_t i = 0; i < channels; i += channel_step) {
     const oracle_channel channel = oracle_compute(problem, before, i);
-    const tolerance t = tolerance_compute(problem, &channel);
+    const tolerance t = tolerance_compute(problem, before, &channel, i);
     judge_output(problem, before, after, i, &channel, &t, &result);
-    for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array)
+    judge_dz(problem, before, after, i, &channel, &t, &result);
+    for (int array = DATA_TENSORS; array < DATA_CHANNELS_END; ++array)
       if (is_written(problem, before, array))
         judge_param(problem, before, after, i, &channel, &t, array, &result);
   }
@@ -121,14 +144,18 @@ static void copy_elements(const line_problem *problem, int array, const data_arr
                           unsigned char *to) {
   const size_t bytes = data_type_bytes(from->type);
   const int64_t channels = line_channels(problem);
+  if (array == DATA_RESERVE) {
+    memcpy(to + from->begin_bytes, from->block + from->begin_bytes, (size_t)from->extent);
+    return;
+  }
   for (int64_t i = 0; i < channels; ++i) {
-    if (array >= LINE_TENSORS) {
+    if (array >= DATA_TENSORS) {
       const size_t at = from->begin_bytes + (size_t)line_param_index(problem, i) * bytes;
       memcpy(to + at, from->block + at, bytes);
       continue;
     }
     for (line_walk w = line_walk_channel(problem, i); w.valid; line_walk_next(&w)) {
-      const size_t at = from->begin_bytes + (size_t)w.at[array] * bytes;
+      const size_t at = from->begin_bytes + (size_t)w.at[data_line_tensor(array)] * bytes;
       memcpy(to + at, from->block + at, bytes);
     }
   }
@@ -174,21 +201,51 @@ static bool same_bits(const data_array *a, int64_t a_at, const data_array *b, in
                  b->block + b->begin_bytes + (size_t)b_at * bytes, bytes);
 }
 
+/* Where an element of y or dx, or of dz, lies. */
+static int64_t place_of(int array, const line_walk *walk) {
+  return walk->at[array == DATA_DZ ? LINE_Z : LINE_OUTPUT];
+}
+
+static bool equal_tensor(const line_problem *a_problem, const data_array *a,
+                         const line_problem *b_problem, const data_array *b, int array,
+                         int64_t channel, char *report, size_t report_bytes) {
+  line_walk v = line_walk_channel(b_problem, channel);
+  for (line_walk w = line_walk_channel(a_problem, channel); w.valid;
+       line_walk_next(&w), line_walk_next(&v)) {
+    const int64_t a_at = place_of(array, &w), b_at = place_of(array, &v);
+    if (same_bits(a, a_at, b, b_at)) continue;
+    snprintf(report, report_bytes, "%s[channel %lld, sample %lld]: %.17g and %.17g",
+             data_array_name(a_problem, array), (long long)channel, (long long)w.sample,
+             data_get(a, a_at), data_get(b, b_at));
+    return false;
+  }
+  return true;
+}
+
+/* Of a mask the bits between rows may be anything: backward reads the others. */
+static bool equal_reserve(const line_problem *problem, const data_set *a, const data_set *b,
+                          char *report, size_t report_bytes) {
+  const data_array *const p = &a->arrays[DATA_RESERVE], *const q = &b->arrays[DATA_RESERVE];
+  if (!is_written(problem, a, DATA_RESERVE) || line_reserve_kind(problem) == LINE_RESERVE_MASK ||
+      (p->extent == q->extent && !memcmp(data_elements(p), data_elements(q), (size_t)p->extent)))
+    return true;
+  snprintf(report, report_bytes, "the reserve spaces differ");
+  return false;
+}
+
 bool compare_equal(const line_problem *a_problem, const data_set *a, const line_problem *b_problem,
                    const data_set *b, char *report, size_t report_bytes) {
-  const data_array *const a_out = &a->arrays[a->output], *const b_out = &b->arrays[b->output];
   const int64_t channels = line_channels(a_problem);
   for (int64_t i = 0; i < channels; ++i) {
-    line_walk v = line_walk_channel(b_problem, i);
-    for (line_walk w = line_walk_channel(a_problem, i); w.valid;
-         line_walk_next(&w), line_walk_next(&v)) {
-      if (same_bits(a_out, w.at[LINE_OUTPUT], b_out, v.at[LINE_OUTPUT])) continue;
-      snprintf(report, report_bytes, "%s[channel %lld, sample %lld]: %.17g and %.17g",
-               data_array_name(a_problem, DATA_OUTPUT), (long long)i, (long long)w.sample,
-               data_get(a_out, w.at[LINE_OUTPUT]), data_get(b_out, v.at[LINE_OUTPUT]));
+    if (line_has_output(a_problem) &&
+        !equal_tensor(a_problem, &a->arrays[a->output], b_problem, &b->arrays[b->output],
+                      DATA_OUTPUT, i, report, report_bytes))
       return false;
-    }
-    for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array) {
+    if (line_has_dz(a_problem) &&
+        !equal_tensor(a_problem, &a->arrays[a->dz], b_problem, &b->arrays[b->dz], DATA_DZ, i,
+                      report, report_bytes))
+      return false;
+    for (int array = DATA_TENSORS; array < DATA_CHANNELS_END; ++array) {
       if (!is_written(a_problem, a, array)) continue;
       const data_array *const p = &a->arrays[array], *const q = &b->arrays[array];
       const int64_t p_at = line_param_index(a_problem, i), q_at = line_param_index(b_problem, i);
@@ -199,7 +256,7 @@ bool compare_equal(const line_problem *a_problem, const data_set *a, const line_
       return false;
     }
   }
-  return true;
+  return equal_reserve(a_problem, a, b, report, report_bytes);
 }
 
 void compare_describe(const compare_result *result, char *report, size_t report_bytes) {

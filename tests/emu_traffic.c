@@ -10,7 +10,7 @@ int traffic_floor(const line_problem *problem) {
 
 static void count_arrays(const line_problem *problem, const data_set *set, traffic *result) {
   result->tensor_bytes = line_elements(problem) * (int64_t)data_type_bytes(problem->type);
-  for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array) {
+  for (int array = DATA_TENSORS; array < DATA_CHANNELS_END; ++array) {
     if (!data_has(set, array)) continue;
     const int64_t bytes =
         line_channels(problem) * (int64_t)data_type_bytes(line_param_type(problem));
@@ -59,11 +59,7 @@ bool traffic_measure(cubnHandle_t handle, const line_problem *problem, const cub
   snprintf(report, report_bytes, "%s", "");
   data_set data;
   run_context run;
-  if (!data_create(problem, &data)) {
-    snprintf(report, report_bytes, "no memory for the data");
-    return false;
-  }
-  oracle_fill_saved(problem, &data);
+  if (!run_create(handle, problem, &data, report, report_bytes)) return false;
   count_arrays(problem, &data, result);
   bool refused = false;
   cubnStatus_t status = run_open(&run, handle, problem, &data);

@@ -12,6 +12,7 @@
 /* One per file test_*.c. */
 void test_problem_line_suites(void);
 void test_oracle_suites(void);
+void test_oracle_differences_suites(void);
 void test_compare_suites(void);
 void test_acceptance_numerics_suites(void);
 void test_acceptance_running_suites(void);
@@ -50,6 +51,7 @@ void test_large_suites(void); /* only with --large */
 static void (*const register_suites[])(void) = {
     test_problem_line_suites,
     test_oracle_suites,
+    test_oracle_differences_suites,
     test_compare_suites,
     test_acceptance_numerics_suites,
     test_acceptance_running_suites,

@@ -26,11 +26,8 @@ static void answer_perfectly(const line_problem *p, const data_set *before, data
   for (int64_t i = 0; i < line_channels(p); ++i) {
     const oracle_channel c = oracle_compute(p, before, i);
     for (line_walk w = line_walk_channel(p, i); w.valid; line_walk_next(&w)) {
-      const data_array *const dy = &before->arrays[DATA_DY];
-      const long double y =
-          oracle_output(p, &c, (long double)data_get(&before->arrays[DATA_X], w.at[LINE_X]),
-                        dy->block ? (long double)data_get(dy, w.at[LINE_DY]) : 0,
-                        (long double)data_get(&before->arrays[before->output], w.at[LINE_OUTPUT]));
+      const oracle_element element = oracle_load(p, before, &w);
+      const long double y = oracle_output(p, &c, &element);
       data_set_value(&after->arrays[after->output], w.at[LINE_OUTPUT], (double)y);
     }
     const bool backward = p->pass == LINE_BACKWARD;

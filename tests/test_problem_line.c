@@ -76,7 +76,7 @@ static void test_wrong_lines(void) {
       {"train nchw+ f32 n1c1h1w1", "layout"},
       {"train nchw+0 f32 n1c1h1w1", "layout"},
       {"train nchw-1 f32 n1c1h1w1", "layout"},
-      {"train nc:nc:nc:nc f32 n1c1", "more than 3"},
+      {"train nc:nc:nc:nc:nc f32 n1c1", "more than 4"},
       {"train nc f32 n1c1 bogus", "unknown"},
       {"train nc f32 n1c1 bogus=1", "unknown"},
       {"train nc f32 n1c1 alpha=", "number"},

@@ -49,8 +49,10 @@ static bool call(cubnHandle_t handle, const expected_call *given, data_set *resu
 static bool prepare(expected_call *to, const char *line) {
   const char *wrong = line_parse(line, &to->problem);
   if (!SUITE_CHECK(!wrong, "%s: %s", line, wrong)) return false;
-  if (!SUITE_CHECK(data_create(&to->problem, &to->before), "no data")) return false;
-  if (to->problem.pass == LINE_BACKWARD) oracle_fill_saved(&to->problem, &to->before);
+  char report[512] = "";
+  if (!SUITE_CHECK(run_create(suite_handle(), &to->problem, &to->before, report, sizeof report),
+                   "%s", report))
+    return false;
   return SUITE_CHECK(data_copy(&to->before, &to->after), "no memory") &&
          SUITE_CHECK(call(suite_handle(), to, &to->after), "%s failed", line);
 }
