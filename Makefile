@@ -122,6 +122,7 @@ help:
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
 	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'

@@ -33,10 +33,32 @@ $(BUILD)/emu-plain/bench-program/%.o: %.c
 $(BUILD)/emu-plain/cubn-bench: $(BENCH_EMULATED) $(EMU_OBJECTS_plain)
 	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
 
+# Timing, graphs, the host's part, and a report made of them.
+EMU_RESULTS := $(BUILD)/emu-plain/results/emulated
 .PHONY: bench-emulated
 bench-emulated: $(BUILD)/emu-plain/cubn-bench
-	$< --device cuda --seconds 0.01 --verify 20000 'train nchw f16 n4c8h7w7' \
-	  'infer nhwc f32 n4c8h7w7' 'backward nhwc f32 n3c5h7w7 inplace' 'train nc f64 n9c5 beta=0.5'
+	rm -rf $(EMU_RESULTS)
+	mkdir -p $(EMU_RESULTS)
+	$< --device cuda --seconds 0.01 --verify 20000 --csv $(EMU_RESULTS)/calls.csv --json $(EMU_RESULTS)/calls.json \
+	  'train nchw f16 n4c8h7w7' 'infer nhwc f32 n4c8h7w7' 'backward nhwc f32 n3c5h7w7 inplace' \
+	  'train nc f64 n9c5 beta=0.5' '3x train nhwc bf16 n4c8h7w7 add_relu' 'backward nchw f32 n3c5h7w7 relu'
+	$< --device cuda --seconds 0.01 --graph --csv $(EMU_RESULTS)/graph.csv --json $(EMU_RESULTS)/graph.json \
+	  'train nchw f16 n4c8h7w7' 'infer nhwc f32 n4c8h7w7' 'backward nc bf16 n9c16'
+	$< --device cuda --seconds 0.01 --host --csv $(EMU_RESULTS)/host.csv --json $(EMU_RESULTS)/host.json
+	cp docs/PERFORMANCE.md $(EMU_RESULTS)/PERFORMANCE.md
+	bench/report/chapter.py --emulated --results $(EMU_RESULTS)/.. --document $(EMU_RESULTS)/PERFORMANCE.md
+	cat $(EMU_RESULTS)/PERFORMANCE.md
 endif
 
--include $(BENCH_OBJECTS:.o=.d)
+# Pictures of the results, and the chapter in which they are.
+.PHONY: pictures performance check-performance
+pictures:
+	bench/report/pictures.py
+
+performance:
+	bench/report/chapter.py
+
+check-performance:
+	bench/report/chapter.py --check
+
+-include $(BENCH_OBJECTS:.o=.d) $(BENCH_EMULATED:.o=.d)
