@@ -174,6 +174,8 @@ static void fill_channel(const line_problem *problem, data_set *set, const chann
     fills[array] = data_has(set, array) && is_read(problem, array);
   for (line_walk walk = line_walk_channel(problem, channel); walk.valid; line_walk_next(&walk))
     fill_element(set, source, &walk, fills);
+  if (source->pattern == PATTERN_TIES && data_has(set, DATA_BIAS))
+    data_set_tie(problem, set, source);
 }
 
 static void choose_places(const line_problem *problem, data_set *set) {
@@ -187,16 +189,27 @@ static void choose_places(const line_problem *problem, data_set *set) {
   if (problem->in_place_zx) set->dz = DATA_X;
 }
 
-bool data_create(const line_problem *problem, data_set *set) {
+bool data_allocate(const line_problem *problem, data_set *set) {
   *set = (data_set){0};
   choose_places(problem, set);
-  const data_pattern pattern = data_find_pattern(problem->data);
-  if (pattern == PATTERN_COUNT) return false;
   for (int array = 0; array < DATA_ARRAYS; ++array) {
     if (!is_used(problem, array) || allocate(problem, array, &set->arrays[array])) continue;
     data_destroy(set);
     return false;
   }
+  return true;
+}
+
+bool data_resize(const line_problem *problem, int array, data_set *set) {
+  free(set->arrays[array].block);
+  set->arrays[array].block = NULL;
+  return allocate(problem, array, &set->arrays[array]);
+}
+
+bool data_create(const line_problem *problem, data_set *set) {
+  *set = (data_set){0};
+  const data_pattern pattern = data_find_pattern(problem->data);
+  if (pattern == PATTERN_COUNT || !data_allocate(problem, set)) return false;
   if (data_has(set, DATA_FACTOR)) data_set_value(&set->arrays[DATA_FACTOR], 0, problem->factor);
   const int64_t channels = line_channels(problem);
   for (int64_t channel = 0; channel < channels; ++channel) {

@@ -87,9 +87,14 @@ typedef struct data_set {
  *   tiny       pairs with mean 0 and std 1e-20, f16: 1e-6
  *   nan inf    pairs with one NaN / infinity in every third channel
  *   nandy      pairs, with one NaN in dy in every third channel
+ *   ties       pairs and a value whose pre-activation is 0, or the ceiling, up to rounding; z is 0
  *   nanz infz  pairs, with one NaN / infinity in z in every third channel
  * dy is 0.25 + noise + 0.5 * (x - M) / S, so that dscale and dbias are more than rounding. */
 bool data_create(const line_problem *problem, data_set *set);
+/* The same without values: all is poisoned. */
+bool data_allocate(const line_problem *problem, data_set *set);
+/* Gives an array the size that it has in this line, poisoned. */
+bool data_resize(const line_problem *problem, int array, data_set *set);
 bool data_copy(const data_set *from, data_set *to);
 void data_destroy(data_set *set);
 

@@ -28,7 +28,7 @@ enum {
 
 static const char *const pattern_names[PATTERN_COUNT] = {
     "pairs", "spread", "ramp", "onehot", "onehot0", "constant", "zeros", "outlier",
-    "large", "tiny",   "nan",  "inf",    "nandy",   "nanz",     "infz"};
+    "large", "tiny",   "nan",  "inf",    "nandy",   "nanz",     "infz",  "ties"};
 
 data_pattern data_find_pattern(const char *name) {
   int pattern = 0;
@@ -52,7 +52,8 @@ channel_source data_open_channel(const line_problem *problem, data_pattern patte
                            .marked = -1,
                            .has_inv_std = problem->given_inv_std,
                            .epsilon = problem->epsilon,
-                           .sums_scale = 1};
+                           .sums_scale = 1,
+                           .least = data_least(problem->type)};
   if (problem->given_sums)
     source.sums_scale = problem->count > 0 ? problem->count : (double)source.count;
   if (pattern == PATTERN_LARGE) source.center = 0, source.width = is_half ? 3e4 : 1e30;
@@ -71,6 +72,26 @@ static double pair_value(const channel_source *source, int64_t sample) {
   const double u = data_uniform(value_stream(STREAM_X, source->channel), (uint64_t)(sample / 2));
   const double v = source->width * sqrt(3.0) * u; /* u uniform: the mean of v^2 is width^2 */
   return sample % 2 ? source->center - v : source->center + v;
+}
+
+/* Of five channels with ties one is constant; in one the value lies at the mean, so that the bias is
+ * small and its own rounding hides nothing; and one has pre-activations that round to 0. */
+static bool is_flat(const channel_source *source) {
+  return source->channel % 5 == 4;
+}
+
+static double tie_value(const channel_source *source) {
+  return source->center + (source->channel % 5 == 1 ? 0 : 0.7 * source->width);
+}
+
+static bool is_tiny(const channel_source *source) {
+  const double least_that_scales = 0x1p-24; /* of half; scales of other types were denormal */
+  return source->pattern == PATTERN_TIES && source->channel % 5 == 3 &&
+         source->least == least_that_scales;
+}
+
+bool data_is_tie(const channel_source *source, int64_t sample) {
+  return source->pattern == PATTERN_TIES && (is_flat(source) || sample % 4 == 1);
 }
 
 /* x without NaN and infinity. */
@@ -94,6 +115,9 @@ static double finite_value(const channel_source *source, int64_t sample) {
       return (sample % 2 ? -1.0 : 1.0) * source->width * (0.5 + 0.5 * u);
     case PATTERN_OUTLIER:
       return pair_value(source, sample) + (sample == source->marked ? 1000 * source->width : 0.0);
+    case PATTERN_TIES:
+      if (is_flat(source)) return center;
+      return data_is_tie(source, sample) ? tie_value(source) : pair_value(source, sample);
     default:
       return pair_value(source, sample);
   }
@@ -112,6 +136,7 @@ static double x_value(const channel_source *source, int64_t sample) {
 static double z_value(const channel_source *source, int64_t sample) {
   if (sample == source->marked && source->pattern == PATTERN_NANZ) return (double)NAN;
   if (sample == source->marked && source->pattern == PATTERN_INFZ) return infinity_of(source);
+  if (source->pattern == PATTERN_TIES) return 0;
   return 3 * data_uniform(value_stream(STREAM_Z, source->channel), (uint64_t)sample) - 1.5;
 }
 
@@ -142,6 +167,7 @@ double data_param_value(const channel_source *source, int array) {
   double var;
   switch (array) {
     case DATA_SCALE:
+      if (is_tiny(source)) return 2 * source->least;
       return (0.5 + u) * (data_uniform(STREAM_SIGN, at) < 0.25 ? -1.0 : 1.0);
     case DATA_MEAN:
       return source->center + source->width * (u - 0.5);

@@ -20,6 +20,7 @@ typedef enum {
   PATTERN_NANDY,
   PATTERN_NANZ,
   PATTERN_INFZ,
+  PATTERN_TIES,
   PATTERN_COUNT
 } data_pattern;
 
@@ -35,12 +36,18 @@ typedef struct channel_source {
   bool has_inv_std;     /* DATA_VAR is 1 / sqrt(var + epsilon) */
   double epsilon;
   double sums_scale; /* of dscale and dbias */
+  double least;      /* positive value of the type */
 } channel_source;
 
 channel_source data_open_channel(const line_problem *problem, data_pattern pattern,
                                  int64_t channel);
 /* Of a tensor at an offset; of the output that is its prior content. */
 double data_tensor_value(const channel_source *source, int array, int64_t sample, int64_t offset);
+/* PATTERN_TIES: sets the channel's bias so that the repeated value's pre-activation is nearly that at
+ * which an activation decides: 0, or the ceiling (data_ties.c). */
+bool data_is_tie(const channel_source *source, int64_t sample);
+void data_set_tie(const line_problem *problem, data_set *set, const channel_source *source);
+
 /* Of a per-channel array, or the prior content of an output's. */
 double data_param_value(const channel_source *source, int array);
 

@@ -10,10 +10,12 @@
 #endif
 
 /* One per file test_*.c. */
+void test_problem_layout_suites(void);
 void test_problem_line_suites(void);
 void test_oracle_suites(void);
 void test_oracle_differences_suites(void);
 void test_compare_suites(void);
+void test_data_suites(void);
 void test_acceptance_numerics_suites(void);
 void test_acceptance_running_suites(void);
 void test_acceptance_shapes_suites(void);
@@ -49,10 +51,12 @@ void test_nn_training_suites(void);
 void test_large_suites(void); /* only with --large */
 
 static void (*const register_suites[])(void) = {
+    test_problem_layout_suites,
     test_problem_line_suites,
     test_oracle_suites,
     test_oracle_differences_suites,
     test_compare_suites,
+    test_data_suites,
     test_acceptance_numerics_suites,
     test_acceptance_running_suites,
     test_acceptance_shapes_suites,

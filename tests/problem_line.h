@@ -115,6 +115,11 @@ size_t line_reserve_bytes(const line_problem *problem);
 bool line_needs_forward(const line_problem *problem);
 line_problem line_forward_of(const line_problem *problem);
 
+/* The least bytes that the operation moves: tensors that have to be read and written, and a mask or
+ * input of the activation in the reserve space. Per-channel arrays are left out. Blending reads the
+ * prior output too. */
+int64_t line_floor_bytes(const line_problem *problem);
+
 /* ---- Shapes (problem_layout.c) ---- */
 /* Elements of the tensor, and from its first to its last element in memory. */
 int64_t line_elements(const line_problem *problem);

@@ -49,7 +49,7 @@ static double slope_of_swish(const cubn_activator *activator, double p) {
 }
 
 static double value_of_elu(const cubn_activator *activator, double p) {
-  return p >= activator->least ? p : activator->is.coef * expm1(p);
+  return p > 0 ? p : activator->is.coef * expm1(p);
 }
 
 static double slope_of_elu(const cubn_activator *activator, double p) {
@@ -128,17 +128,6 @@ cubn_activator cubn_activator_of(const cubn_activation *activation, const cubn_c
   return it;
 }
 
-CUBN_CLONES void cubn_tile_decide(const cubn_activator *activator, const double *restrict p,
-                                  int64_t count, uint64_t *restrict passes) {
-  const double least = activator->least, most = activator->most;
-  if (activator->nan_passes)
-    for (int64_t i = 0; i < count; ++i)
-      passes[i] = 0 - (uint64_t)(!(p[i] < least) & !(p[i] > most));
-  else
-    for (int64_t i = 0; i < count; ++i)
-      passes[i] = 0 - (uint64_t)((p[i] >= least) & (p[i] <= most));
-}
-
 /* Selection by mask: gcc does not vectorize a ?: between floating-point expressions. */
 CUBN_INLINED double select(uint64_t mask, double yes, double no) {
   uint64_t yes_bits, no_bits;
@@ -150,23 +139,36 @@ CUBN_INLINED double select(uint64_t mask, double yes, double no) {
   return value;
 }
 
-CUBN_CLONES static void select_values(const cubn_activator *activator, double *restrict p,
-                                      int64_t count, const uint64_t *restrict passes,
-                                      double alpha) {
-  const double coef = activator->is.coef, most = activator->most;
-  if (activator->is.mode == CUBN_ACTIVATION_LEAKY_RELU)
-    for (int64_t i = 0; i < count; ++i) p[i] = alpha * select(passes[i], p[i], coef * p[i]);
-  else if (activator->is.mode == CUBN_ACTIVATION_CLIPPED_RELU)
-    for (int64_t i = 0; i < count; ++i)
-      p[i] = alpha * select(passes[i], p[i], select(0 - (uint64_t)(p[i] > most), coef, 0));
-  else
-    for (int64_t i = 0; i < count; ++i) p[i] = alpha * select(passes[i], p[i], 0);
+CUBN_INLINED uint64_t mask_of(bool condition) {
+  return 0 - (uint64_t)condition;
 }
 
-void cubn_tile_activate(const cubn_activator *activator, double *p, int64_t count,
-                        const uint64_t *passes, double alpha) {
+CUBN_CLONES void cubn_tile_decide(const cubn_activator *activator, const double *restrict p,
+                                  int64_t count, uint64_t *restrict passes) {
+  const double least = activator->least, most = activator->most;
+  if (activator->nan_passes)
+    for (int64_t i = 0; i < count; ++i) passes[i] = mask_of(!(p[i] < least) & !(p[i] > most));
+  else
+    for (int64_t i = 0; i < count; ++i) passes[i] = mask_of((p[i] >= least) & (p[i] <= most));
+}
+
+CUBN_CLONES static void activate_selecting(const cubn_activator *activator, double *restrict p,
+                                           int64_t count, double alpha) {
+  const bool is_clipped = activator->is.mode == CUBN_ACTIVATION_CLIPPED_RELU;
+  const double coef = activator->is.coef, ceiling = is_clipped ? coef : INFINITY;
+  if (activator->is.mode == CUBN_ACTIVATION_LEAKY_RELU)
+    for (int64_t i = 0; i < count; ++i) p[i] = alpha * select(mask_of(p[i] > 0), p[i], coef * p[i]);
+  else if (activator->nan_passes)
+    for (int64_t i = 0; i < count; ++i)
+      p[i] = alpha * select(mask_of(p[i] > ceiling), ceiling, select(mask_of(p[i] <= 0), 0, p[i]));
+  else
+    for (int64_t i = 0; i < count; ++i)
+      p[i] = alpha * select(mask_of(p[i] > ceiling), ceiling, select(mask_of(p[i] > 0), p[i], 0));
+}
+
+void cubn_tile_activate(const cubn_activator *activator, double *p, int64_t count, double alpha) {
   if (activator->selects)
-    select_values(activator, p, count, passes, alpha);
+    activate_selecting(activator, p, count, alpha);
   else if (activator->value)
     for (int64_t i = 0; i < count; ++i) p[i] = alpha * activator->value(activator, p[i]);
   else

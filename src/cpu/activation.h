@@ -5,8 +5,8 @@
 #include "cpu/convert.h"
 #include "host/backend.h"
 
-/* An activation on tensors of a type. Decisions are made on p as it would be stored, though p is
- * never rounded: stored it would be positive from `least` on, and below coef up to `most`. */
+/* An activation on tensors of a type. Whether p passes is decided on p as it would be stored, though
+ * p is not rounded for that: stored it is positive from `least` on, and below coef up to `most`. */
 typedef struct cubn_activator {
   cubn_activation is;
   bool selects; /* RELU, CLIPPED_RELU, LEAKY_RELU: a value passes, or something else does */
@@ -22,9 +22,8 @@ cubn_activator cubn_activator_of(const cubn_activation *activation, const cubn_c
 void cubn_tile_decide(const cubn_activator *activator, const double *p, int64_t count,
                       uint64_t *passes);
 
-/* p becomes alpha * activation(p); `passes` is only needed by those that select. */
-void cubn_tile_activate(const cubn_activator *activator, double *p, int64_t count,
-                        const uint64_t *passes, double alpha);
+/* p becomes alpha * activation(p). */
+void cubn_tile_activate(const cubn_activator *activator, double *p, int64_t count, double alpha);
 
 /* dy becomes dp, not yet rounded. For those that select, and for the others. */
 void cubn_tile_select_gradient(const cubn_activator *activator, double *dy, int64_t count,

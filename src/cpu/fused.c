@@ -37,13 +37,14 @@ void cubn_fuse_forward(const cubn_tile *tile, double *p) {
     cubn_load_tile(tile, CUBN_ARRAY_Z, job->args->z, z);
     cubn_tile_blend(p, z, values, 1);
   }
-  uint64_t passes[CUBN_TILE_VALUES];
-  if (job->activator.selects) cubn_tile_decide(&job->activator, p, values, passes);
-  if (job->problem->reserve == CUBN_RESERVE_MASK)
+  if (job->problem->reserve == CUBN_RESERVE_MASK) {
+    uint64_t passes[CUBN_TILE_VALUES];
+    cubn_tile_decide(&job->activator, p, values, passes);
     store_mask(tile, passes);
-  else if (job->problem->reserve == CUBN_RESERVE_INPUT)
+  } else if (job->problem->reserve == CUBN_RESERVE_INPUT) {
     cubn_store_tile(tile, CUBN_ARRAY_PLACE, p, job->args->reserve);
-  cubn_tile_activate(&job->activator, p, values, passes, job->args->alpha);
+  }
+  cubn_tile_activate(&job->activator, p, values, job->args->alpha);
 }
 
 /* The input of the activation: as forward left it, or computed again. */
