@@ -98,8 +98,9 @@ def make_call(torch, problem, tensors, variant):
     leaves = [tensors[name].detach().requires_grad_(True)
               for name in ("x", "scale", "bias", "z") if tensors[name] is not None]
     by_name = dict(zip(("x", "scale", "bias", "z"), leaves))
-    y = forward(by_name["x"], by_name.get("z"), tensors["mean"], tensors["var"], by_name["scale"],
-                by_name["bias"])
+    # Running statistics of its own: another variant's forward call would change them under it.
+    y = forward(by_name["x"], by_name.get("z"), tensors["mean"].clone(), tensors["var"].clone(),
+                by_name["scale"], by_name["bias"])
     dy = tensors["dy"]
     return lambda: torch.autograd.grad(y, leaves, dy, retain_graph=True)[0], y
 
