@@ -96,6 +96,7 @@ static bool time_all(bench_session *session, const bench_list *list, bench_row *
     else
       report_row(session, &rows[i]);
     if (csv) report_csv_row(csv, session, &rows[i]);
+    if (session->options->json) report_json(session->options->json, session, rows, i + 1);
     for (int k = 0; k < rows[i].entry_count; ++k) failed = failed || rows[i].entries[k].failed;
   }
   return !failed;

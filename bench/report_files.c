@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cpu_name.h"
 #include "report.h"
 
 static const char *const field_names[] = {
@@ -85,6 +86,7 @@ FILE *report_csv_open(const char *path) {
   if (!file) return NULL;
   for (int f = 0; f < FIELDS; ++f)
     fprintf(file, "%s%s", field_names[f], f + 1 < FIELDS ? "," : "\n");
+  fflush(file);
   return file;
 }
 
@@ -104,11 +106,13 @@ static void write_json_text(FILE *file, const char *name, const char *text) {
 }
 
 static void write_environment(FILE *file, const bench_session *session) {
-  char text[64];
+  char text[96];
   const size_t version = cubnGetVersion();
   const time_t now = time(NULL);
   struct tm utc;
   write_json_text(file, "device", session->timer->device);
+  bench_cpu_name(text, sizeof text);
+  write_json_text(file, "cpu", text);
   write_json_text(file, "versions", session->timer->versions);
   snprintf(text, sizeof text, "%zu.%zu.%zu", version / 10000, version / 100 % 100, version % 100);
   write_json_text(file, "cubn", text);

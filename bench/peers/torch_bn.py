@@ -292,9 +292,9 @@ def run(torch, timer, options, name):
                 writer.writerow(record)
         if file:
             file.flush()
+        if options.json:  # a run that is cut short leaves what it has measured
+            write_json(options.json, environment(torch, timer, name), everything)
         sys.stdout.flush()
-    if options.json:
-        write_json(options.json, environment(torch, timer, name), everything)
     return 0
 
 

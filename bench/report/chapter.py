@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the GPU chapter of docs/PERFORMANCE.md from bench/results, between its two markers.
+"""Writes the chapters of docs/PERFORMANCE.md on GPUs and on the host's part of a call, each between
+its two markers, from bench/results.
 
     bench/report/chapter.py [--results bench/results] [--document docs/PERFORMANCE.md]
 
-With --check nothing is written: the exit status is 1 if the chapter is not up to date. --emulated
+With --check nothing is written: the exit status is 1 if a chapter is not up to date. --emulated
 takes the results of the CUDA emulator instead, to see that the chapter can be made.
 """
 
@@ -12,15 +13,15 @@ import os
 import pathlib
 import sys
 
-from records import geometric_mean, load_gpus, pass_of, short_name
+from records import geometric_mean, load_gpus, load_hosts, pass_of, short_name
 
-BEGIN = "<!-- gpu results: begin (make performance) -->"
-END = "<!-- gpu results: end -->"
+BEGIN, END = "<!-- %s results: begin (make performance) -->", "<!-- %s results: end -->"
 NOTHING = """No GPU has been measured yet, so no figure of a GPU is stated here. On a machine with one,
 `scripts/gpu_check.sh OUT` measures in less than nine minutes; what it leaves in `OUT/results` belongs into
 `bench/results`, and `make performance` then writes this chapter.
 """
 SLOW_OVER_FLOOR = 1.5
+LAUNCH_BOUND_US = 5  # below such a floor it is the launch that counts
 
 
 def row(cells):
@@ -73,7 +74,8 @@ def slow_rows(run, peers):
         others = [(peer, run.best(problem, peer)) for peer in peers]
         losses = ["%s %.2fx" % (peer, other["median_us"] / own["median_us"])
                   for peer, other in others if other and other["median_us"] < own["median_us"]]
-        if losses or (over and over > SLOW_OVER_FLOOR and not own["graph"]):
+        is_bound = over and own["median_us"] / over > LAUNCH_BOUND_US
+        if losses or (is_bound and over > SLOW_OVER_FLOOR):
             yield [run.name, pass_of(problem) + " " + short_name(problem), own["algorithm"],
                    "%.2f" % own["median_us"], number(over), ", ".join(losses)]
 
@@ -84,16 +86,32 @@ def failures(runs):
             if r["implementation"] == "cubn" and r["note"].startswith("WRONG")]
 
 
-def host_rows(runs):
-    for run in runs:
-        for name in run.passes():
-            calls = [r for r in run.records if pass_of(r["problem"]) == name and r["host_us"]
-                     and r["implementation"] == "call"]
-            fronts = [r for r in run.records if pass_of(r["problem"]) == name and r["host_us"]
-                      and r["implementation"] == "front"]
-            if calls and fronts:
-                yield [name, "%.2f" % max(r["host_us"] for r in calls),
-                       "%.2f" % max(r["host_us"] for r in fronts)]
+def host_rows(run):
+    """Per problem what a call takes, and what is in front of the algorithm. On a CPU a call computes:
+    only the latter counts."""
+    on_gpu = any(", sm_" in r["device"] for r in run.records)
+    for problem in run.problems():
+        found = {r["implementation"]: r["host_us"] for r in run.records
+                 if r["problem"] == problem and r["host_us"]}
+        if "call" in found and "front" in found:
+            yield [problem, "%.2f" % found["front"], "%.2f" % found["call"] if on_gpu else ""]
+
+
+def make_host_chapter(options):
+    hosts = load_hosts(options.results)
+    if not hosts:
+        return "Not measured yet: `build/cubn-bench --host` (see bench/results/README.md).\n"
+    lines = ["Median time until a call returns, in us: validation, collapse and selection (front); and all",
+             "of it up to the launch. On the emulator launches are left out: that is what the host does",
+             "in front of them. On a CPU a call computes: only the front is told.", ""]
+    for folder, run in hosts:
+        head = run.head
+        lines += ["### %s: %s on %s" % (folder.name, head.get("device", "").split(",")[0],
+                                        head.get("cpu", "?")), "",
+                  "%s; commit %s, %s" % (head.get("versions"), head.get("commit"),
+                                         head.get("date", "")[:10]), ""]
+        lines += table(["problem", "front", "call"], list(host_rows(run))) + [""]
+    return "\n".join(lines).rstrip() + "\n"
 
 
 def environment(runs):
@@ -103,10 +121,11 @@ def environment(runs):
 
     heads = [run.head for run in runs]
     torch = [run.torch_head for run in runs]
+    dates = sorted(h["date"][:10] for h in heads if h.get("date"))
+    days = " to ".join(dict.fromkeys(dates[:1] + dates[-1:]))
     rates = [h["copy_gb_per_s"] for h in heads if h.get("copy_gb_per_s")]
     lines = ["* device: " + all_of("device", heads), "* versions: " + all_of("versions", heads),
-             "* cubn %s, commit %s, %s" % (all_of("cubn", heads), all_of("commit", heads),
-                                           all_of("date", heads))]
+             "* cubn %s, commit %s, %s" % (all_of("cubn", heads), all_of("commit", heads), days)]
     if rates:
         lines.append("* large copies: %.0f to %.0f GB/s, read and written"
                      % (min(rates), max(rates)))
@@ -134,17 +153,13 @@ def device_section(folder, runs, document):
                    [cells for run in timed for cells in summary_rows(run, peers)])
     slow = [cells for run in timed for cells in slow_rows(run, peers)]
     if slow:
-        lines += ["", "Above %.1f times the floor (graphs left out), or slower than a peer:"
-                  % SLOW_OVER_FLOOR, ""]
+        lines += ["", "Above %.1f times a floor of more than %d us, or slower than a peer:"
+                  % (SLOW_OVER_FLOOR, LAUNCH_BOUND_US), ""]
         lines += table(["run", "problem", "algorithm", "us", "over floor", "faster"], slow)
-    host = list(host_rows([run for run in runs if run.is_host()]))
-    if host:
-        lines += ["", "Until a call returns, the dearest of the host suite (us):", ""]
-        lines += table(["pass", "call", "of it in front of the algorithm"], host)
     return lines + [""] + pictures(folder, document)
 
 
-def make_chapter(options):
+def make_gpu_chapter(options):
     gpus = load_gpus(options.results, options.emulated)
     if not gpus:
         return NOTHING
@@ -153,6 +168,15 @@ def make_chapter(options):
     for folder, runs in gpus:
         lines += device_section(folder, runs, options.document)
     return "\n".join(lines).rstrip() + "\n"
+
+
+def replace(text, name, chapter):
+    """The text with what stands between the markers of that name replaced; None without them."""
+    begin, end = BEGIN % name, END % name
+    if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
+        return None
+    before, rest = text.split(begin)
+    return before + begin + "\n" + chapter + end + rest.split(end)[1]
 
 
 def main():
@@ -165,12 +189,13 @@ def main():
     options = parser.parse_args()
     path = pathlib.Path(options.document)
     text = path.read_text()
-    if text.count(BEGIN) != 1 or text.count(END) != 1 or text.index(BEGIN) > text.index(END):
-        print("chapter.py: %s lacks the markers" % path, file=sys.stderr)
-        return 2
-    before, rest = text.split(BEGIN)
-    after = rest.split(END)[1]
-    made = before + BEGIN + "\n" + make_chapter(options) + END + after
+    made = text
+    for name, chapter in (("gpu", make_gpu_chapter(options)), ("host", make_host_chapter(options))):
+        made = replace(made, name, chapter)
+        if made is None:
+            print("chapter.py: %s lacks the markers of the %s results" % (path, name),
+                  file=sys.stderr)
+            return 2
     if options.check:
         if made != text:
             print("chapter.py: %s is not up to date: make performance" % path, file=sys.stderr)

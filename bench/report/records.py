@@ -106,6 +106,13 @@ def load_gpus(results, emulated=False):
     return found
 
 
+def load_hosts(results):
+    """(folder, run) of all measurements of the host's part of a call, on any device."""
+    results = pathlib.Path(results)
+    return [(folder, run) for folder in sorted(results.iterdir() if results.exists() else [])
+            if folder.is_dir() for run in load_device(folder) if run.is_host()]
+
+
 def is_gpu(run, emulated):
     devices = {record["device"] for record in run.records if record["implementation"] != "torch"}
     return any(", sm_" in device and ("emulated" in device) == emulated for device in devices)
