@@ -46,9 +46,11 @@ typedef struct call {
   run_context run;
 } call;
 
-/* Fills `before` with values whose mean depends on `variant`, and makes room for results. */
+/* Fills `before` with values whose mean depends on `variant`, and a factor in device memory, too; and
+ * makes room for results. */
 static void make_data(call *c, int variant) {
   c->problem.mean = 0.5 + variant;
+  if (c->problem.device_factor) c->problem.factor = 1.0 / (1 + variant);
   char report[512] = "";
   SUITE_CHECK(run_create(c->handle, &c->problem, &c->before, report, sizeof report), "%s", report);
   CU_ASSERT(data_copy(&c->before, &c->after));

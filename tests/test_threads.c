@@ -21,6 +21,7 @@ static const char *const lines[] = {
     "backward nchw f64 n3c5h6w7", "train nc f32 n64c300", "train nchw f32 n16c32h28w28",
     "backward nhwc f32 n16c32h28w28",
     /* few channels of many values: partial results meet in the handle's workspace */
+    "train nhwc f16 n8c24h7w7 add_relu", "backward nchw f32 n4c16h14w14 relu",
     "train nchw f32 n8c3h80w80", "backward nhwc f32 n40c3h30w30"};
 enum { LINES = sizeof lines / sizeof lines[0] };
 

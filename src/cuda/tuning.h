@@ -23,6 +23,10 @@ constexpr int PASS_BLOCKS = CHANNELS == 8 ? 1 : 2;
 template <int INPUTS, int VECTOR, int CHANNELS>
 constexpr int REDUCE_VECTORS = INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8 : 4;
 constexpr int APPLY_VECTORS = 4;
+/* Fused operations move up to three tensors and need registers for each, and code for each vector. */
+constexpr int FUSED_APPLY_VECTORS = 2;
+template <bool FUSED>
+constexpr int APPLY_BATCH = FUSED ? FUSED_APPLY_VECTORS : APPLY_VECTORS;
 
 /* Blocks per multiprocessor that a pass is cut into: two waves or more, so that multiprocessors
  * that finish early find more to do, and few enough to have long chunks and few partial results. */
