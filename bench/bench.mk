@@ -5,13 +5,24 @@ BENCH_TEST_C := $(wildcard tests/problem_*.c tests/data*.c tests/oracle*.c tests
   tests/tolerance*.c tests/run_*.c)
 BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timer_cuda%),$(wildcard bench/*.c)) $(BENCH_TEST_C)
 BENCH_OBJECTS := $(BENCH_C:%.c=$(BUILD)/obj/bench-program/%.o)
-BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench -DCUBN_COMMIT='"$(COMMIT)"'
+BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench
+ifndef BENCH_COMMIT
+BENCH_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+endif
 BENCH_ARGS ?= --suite tiny
 
 $(BUILD)/obj/bench-program/%.o: %.c $(BUILD)/settings
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_FLAGS) -DCUBN_WITH_CUDA=$(CUDA) $(if $(filter 1,$(CUDA)),-isystem $(CUDA_INCLUDE)) \
 	  -c $< -o $@
+
+# Results name the commit: that one file depends on it.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(BENCH_COMMIT)' | cmp -s - $@ || echo '$(BENCH_COMMIT)' > $@
+
+%/bench-program/bench/commit.o: BENCH_FLAGS += -DCUBN_COMMIT='"$(BENCH_COMMIT)"'
+$(BUILD)/obj/bench-program/bench/commit.o $(BUILD)/emu-plain/bench-program/bench/commit.o: $(BUILD)/commit
 
 $(BUILD)/cubn-bench: $(BENCH_OBJECTS) $(STATIC)
 	$(CC) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@

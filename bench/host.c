@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "commit.h"
 #include "null_device.h"
 
 /* Calls back to back, few enough for the launch queue of a GPU. */
@@ -88,7 +89,7 @@ void bench_host_time(bench_session *session, const bench_item *item, bench_row *
 
 void bench_host_header(const bench_session *session) {
   printf("cubn on %s; %s; commit %s\n", session->timer->device, session->timer->versions,
-         CUBN_COMMIT);
+         bench_commit());
   printf("until a call returns; launches %s\n",
          session->timer->asynchronous ? null_device_launches() : "none: a CPU's call computes");
   printf("front: validation, collapse and selection, nothing enqueued or computed\n");

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "commit.h"
 #include "cpu_name.h"
 #include "report.h"
 
@@ -116,7 +117,7 @@ static void write_environment(FILE *file, const bench_session *session) {
   write_json_text(file, "versions", session->timer->versions);
   snprintf(text, sizeof text, "%zu.%zu.%zu", version / 10000, version / 100 % 100, version % 100);
   write_json_text(file, "cubn", text);
-  write_json_text(file, "commit", CUBN_COMMIT);
+  write_json_text(file, "commit", bench_commit());
   if (gmtime_r(&now, &utc) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
     write_json_text(file, "date", text);
   for (int i = 0; i < session->peer_count; ++i)

@@ -17,7 +17,8 @@
 #
 # Environment: CUDA_HOME, CUNIT_PREFIX (folder of CUnit, see the Makefile), CUDNN_LIB (libcudnn.so
 # or its folder), BUILD (default build), CHECK_SECONDS, CHECK_JOBS (compilers at once, default: all
-# cores), CHECK_PART (tests or bench: without the other one; default: both).
+# cores), CHECK_PART (tests or bench: without the other one; default: both), BENCH_COMMIT (for the
+# results, where git does not tell).
 set -uo pipefail
 
 if [ $# -ne 1 ] || [ "${1#-}" != "$1" ]; then
