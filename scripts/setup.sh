@@ -16,8 +16,8 @@ case $purpose in
     packages+=(g++ git libcunit1-dev python3 python3-pip)
     ;;
   check)
-    commands+=(clang clang-format cppcheck git)
-    packages+=(clang libomp-dev clang-format cppcheck git)
+    commands+=(clang clang-format cppcheck git python3)
+    packages+=(clang libomp-dev clang-format cppcheck git python3)
     ;;
   bench) # the pictures of results
     commands+=(python3)
