@@ -41,10 +41,13 @@ typedef enum {
   CUBN_PROPAGATE_NAN = 1      /* they are NaN, like all others always */
 } cubnNanPropagation_t;
 
-/* The derivative, for backward: that of the formula, and 0 for RELU and CLIPPED_RELU at p = 0, at
- * p >= coef, and at a p that they turn from NaN into 0; 1 at other NaN. coef, or exp(p) * coef, for
- * LEAKY_RELU and ELU at 0. What p is compared with 0 and coef is its value rounded to the type of the
- * tensors, the one that y has. */
+/* The derivative, for backward, is that of the formula. Where that has a corner:
+ *   RELU          1 where p > 0, else 0
+ *   CLIPPED_RELU  1 where 0 < p < coef, else 0
+ *   LEAKY_RELU    1 where p > 0, else coef
+ *   ELU           1 where p > 0, else coef * exp(p)
+ * Compared is the value of p rounded to the type of the tensors, as y is. At a p that is NaN it is 1 for
+ * the first three (0 where RELU and CLIPPED_RELU do not propagate NaN), and NaN for the others. */
 
 /* Creates a descriptor of CUBN_ACTIVATION_IDENTITY, with swish_beta 1. NULL may be destroyed. */
 CUBN_API cubnStatus_t cubnCreateActivationDescriptor(cubnActivationDescriptor_t *descriptor);
@@ -150,8 +153,8 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardTrainingEx(
  *   reserve_space          as forward left it
  *   alpha_data, beta_data  blend dx
  *
- * Where forward stopped p, backward stops dy, exactly, also at 0, NaN and infinity: RELU, CLIPPED_RELU
- * and LEAKY_RELU pass a gradient where y, before blending, is positive (and below the ceiling). Status as for
+ * Where forward stopped p, backward stops dy, exactly, also at 0, NaN and infinity: the y of RELU,
+ * before blending, is positive just where its gradient passes. Status as for
  * cubnBatchNormalizationForwardTrainingEx. */
 CUBN_API cubnStatus_t cubnBatchNormalizationBackwardEx(
     cubnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops, const void *alpha_data,

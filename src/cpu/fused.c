@@ -1,6 +1,4 @@
 /* What is fused with the normalization, on a tile. */
-#include <string.h>
-
 #include "cpu/job.h"
 #include "cpu/mask.h"
 
@@ -49,13 +47,10 @@ void cubn_fuse_forward(const cubn_tile *tile, double *p) {
 
 /* The input of the activation: as forward left it, or computed again. */
 static void get_input(const cubn_tile *tile, const cubn_lanes *lanes, const double *x, double *p) {
-  const int64_t values = tile->samples * tile->group->width;
-  if (tile->job->problem->reserve == CUBN_RESERVE_INPUT) {
+  if (tile->job->problem->reserve == CUBN_RESERVE_INPUT)
     cubn_load_tile(tile, CUBN_ARRAY_PLACE, tile->job->args->reserve, p);
-    return;
-  }
-  memcpy(p, x, (size_t)values * sizeof *p);
-  cubn_tile_recompute(p, values, tile->group->lanes, lanes);
+  else
+    cubn_tile_recompute(x, p, tile->samples * tile->group->width, tile->group->lanes, lanes);
 }
 
 void cubn_fuse_backward(const cubn_tile *tile, const cubn_lanes *lanes, const double *x,

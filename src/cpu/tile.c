@@ -123,8 +123,9 @@ CUBN_CLONES void cubn_tile_gradient_sums(const double *x, const double *dy, int6
 }
 
 CUBN_INLINED void normalize_block(double *restrict x, int64_t rows, int64_t stride, int64_t n,
-                                  const double *restrict high, const double *restrict low,
-                                  const double *restrict gain, const double *restrict offset) {
+                                  int64_t lane, const cubn_lanes *restrict with) {
+  const double *high = with->mean_high + lane, *low = with->mean_low + lane;
+  const double *gain = with->gain + lane, *offset = with->offset + lane;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t l = 0; l < n; ++l) {
       const double centered = (x[r * stride + l] - high[l]) - low[l];
@@ -132,29 +133,43 @@ CUBN_INLINED void normalize_block(double *restrict x, int64_t rows, int64_t stri
     }
 }
 
-CUBN_INLINED void normalize(double *x, int64_t count, int64_t lanes, const double *high,
-                            const double *low, const double *gain, const double *offset) {
+CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
+                                     const cubn_lanes *with) {
   piece part = whole_rows(count, lanes);
   for (int i = 0; i < 2; ++i) {
     int64_t l = 0;
     for (; l + BLOCK <= part.lanes; l += BLOCK)
-      normalize_block(x + l, part.rows, lanes, BLOCK, high + l, low + l, gain + l, offset + l);
-    normalize_block(x + l, part.rows, lanes, part.lanes - l, high + l, low + l, gain + l,
-                    offset + l);
+      normalize_block(x + l, part.rows, lanes, BLOCK, l, with);
+    normalize_block(x + l, part.rows, lanes, part.lanes - l, l, with);
     x += part.rows * lanes;
     part = last_row(count, lanes);
   }
 }
 
-CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
-                                     const cubn_lanes *with) {
-  normalize(x, count, lanes, with->mean_high, with->mean_low, with->gain, with->offset);
+CUBN_INLINED void recompute_block(const double *restrict x, double *restrict p, int64_t rows,
+                                  int64_t stride, int64_t n, int64_t lane,
+                                  const cubn_lanes *restrict with) {
+  const double *high = with->mean_high + lane, *low = with->input_mean_low + lane;
+  const double *gain = with->input_gain + lane, *offset = with->input_offset + lane;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t l = 0; l < n; ++l) {
+      const double centered = (x[r * stride + l] - high[l]) - low[l];
+      p[r * stride + l] = centered * gain[l] + offset[l];
+    }
 }
 
-CUBN_CLONES void cubn_tile_recompute(double *p, int64_t count, int64_t lanes,
+CUBN_CLONES void cubn_tile_recompute(const double *x, double *p, int64_t count, int64_t lanes,
                                      const cubn_lanes *with) {
-  normalize(p, count, lanes, with->mean_high, with->input_mean_low, with->input_gain,
-            with->input_offset);
+  piece part = whole_rows(count, lanes);
+  for (int i = 0; i < 2; ++i) {
+    int64_t l = 0;
+    for (; l + BLOCK <= part.lanes; l += BLOCK)
+      recompute_block(x + l, p + l, part.rows, lanes, BLOCK, l, with);
+    recompute_block(x + l, p + l, part.rows, lanes, part.lanes - l, l, with);
+    x += part.rows * lanes;
+    p += part.rows * lanes;
+    part = last_row(count, lanes);
+  }
 }
 
 CUBN_INLINED void gradient_block(const double *restrict x, double *restrict dy, int64_t rows,

@@ -57,8 +57,9 @@ void cubn_tile_gradient_sums(const double *x, const double *dy, int64_t count, i
 /* x becomes y. */
 void cubn_tile_normalize(double *x, int64_t count, int64_t lanes, const cubn_lanes *with);
 
-/* p becomes the input of the activation; it is x before. */
-void cubn_tile_recompute(double *p, int64_t count, int64_t lanes, const cubn_lanes *with);
+/* p becomes the input of the activation. */
+void cubn_tile_recompute(const double *x, double *p, int64_t count, int64_t lanes,
+                         const cubn_lanes *with);
 
 /* dy becomes dx. */
 void cubn_tile_gradient(const double *x, double *dy, int64_t count, int64_t lanes,

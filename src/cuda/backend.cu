@@ -289,12 +289,9 @@ const cubn_algo *const backward_algos[] = {&cubn_cuda_backward_resident,
 }  // namespace
 
 const cubn_backend cubn_cuda_backend = {
-    "cuda",           CUBN_DEVICE_CUDA,
-    cuda_open,        cuda_close,
-    cuda_ordinal,     cuda_set_stream,
-    cuda_synchronize, cuda_query,
-    cuda_workspace,
-    cuda_allocate,    cuda_release,
-    cuda_upload,      cuda_download,
-    cuda_fill,        {train_algos, infer_algos, backward_algos},
+    "cuda",           CUBN_DEVICE_CUDA, cuda_open,
+    cuda_close,       cuda_ordinal,     cuda_set_stream,
+    cuda_synchronize, cuda_query,       cuda_workspace,
+    cuda_allocate,    cuda_release,     cuda_upload,
+    cuda_download,    cuda_fill,        {train_algos, infer_algos, backward_algos},
 };

@@ -12,10 +12,10 @@ static bool is_channel_dimension(const cubn_problem *problem, int dimension) {
 /* Elements of x in memory behind which dimension `dimension` advances: of the dimensions with
  * smaller strides, or equal ones and further back. */
 static int64_t place_stride(const struct cubnTensorStruct *x, int dimension) {
+  const int64_t own = x->strides[dimension];
   int64_t stride = 1;
   for (int i = 0; i < x->rank; ++i) {
-    const bool is_faster = x->strides[i] < x->strides[dimension] ||
-                           (x->strides[i] == x->strides[dimension] && i > dimension);
+    const bool is_faster = x->strides[i] < own || (x->strides[i] == own && i > dimension);
     if (x->dims[i] > 1 && i != dimension && is_faster) stride *= x->dims[i];
   }
   return stride;
