@@ -18,7 +18,7 @@ namespace emu {
 // ---- runtime_core.cpp: every function of the API runs inside api_call
 
 std::recursive_mutex &runtime_mutex();
-extern bool null_device;  // see emu_set_null_device
+extern bool null_device;                       // see emu_set_null_device
 cudaError_t begin_api_call(const char *name);  // counts it; an injected error, or success
 cudaError_t note_error(cudaError_t error);     // for cudaGetLastError of this host thread
 
