@@ -168,17 +168,19 @@ suite() {
   bench "$name" "$limit" "${arguments[@]}" --seconds 0.15 "$@"
 }
 
-# torch SUITE BATCH TYPE LAYOUT LIMIT OPTION...: PyTorch on the problems of that run.
+# torch SUITE BATCH TYPE LAYOUT LIMIT OPTION...: eager PyTorch on the problems of that run; with
+# "--variants compile" in the end torch.compile, which spends most of its time compiling.
 torch() {
-  local name lines limit=$5
+  local name lines records=$results/torch- limit=$5
   name=$(run_name "$@")
   name=${name// /-}
   lines=$parts/$name.txt
   "$build/cubn-bench" --suite "$1" --batch "$2" --type "$3" --layout "$4" --list >"$lines" 2>/dev/null
   shift 5
-  step "torch $name" "$limit" "gpu torch bench $build/cubn-bench" bench/peers/torch_bn.py \
-    --device cuda --seconds 0.1 --csv "$results/torch-$name.csv" --json "$results/torch-$name.json" \
-    "$@" "$lines"
+  case "$*" in *compile) records=${records}compile- ;; esac
+  step "$(basename "$records")$name" "$limit" "gpu torch bench $build/cubn-bench" bench/peers/torch_bn.py \
+    --device cuda --seconds 0.1 --variants cudnn,native --csv "$records$name.csv" \
+    --json "$records$name.json" "$@" "$lines"
 }
 
 # check TOOL LIMIT OPTION...: a checker of CUDA over the smoke list. Tests provoke errors of the
@@ -235,14 +237,14 @@ suite resnet50 32 f16 nchw 30
 suite resnet50 256 f16 nhwc 40
 suite resnet50 256 f16 nchw 40
 suite resnet50-fused 256 f16 nhwc 40
-torch resnet50-fused 256 f16 nhwc 90
+torch resnet50-fused 256 f16 nhwc 40
 suite tiny 4 f16 nhwc 15 --graph
 bench "host" 15 --host --seconds 0.1
 check memcheck 60 --report-api-errors no
 suite resnet50-fused 32 f16 nchw 30
 suite video 16 f16 nchw 30
 suite video 16 f16 nhwc 30
-torch resnet50 32 f16 nchw 40 --variants cudnn,native
+torch resnet50 32 f16 nchw 40
 suite resnet50 64 bf16 nhwc 30
 suite resnet50 32 f32 nchw 30
 suite tiny 4 f32 nchw 15
@@ -250,6 +252,7 @@ suite fc 256 f16 nchw 15
 suite odd 16 f16 nchw 20
 suite resnet50 32 f16 nhwc 30 --warm
 suite resnet50 32 f16 nhwc 30 --graph
+torch resnet50-fused 256 f16 nhwc 90 --variants compile
 check racecheck 60
 tests "tests cuda all" 120 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases all
@@ -260,9 +263,9 @@ suite odd 16 f32 nhwc 20
 suite resnet50 64 f16 nchw 30
 suite resnet50 256 bf16 nchw 40
 suite resnet50-fused 256 f16 nchw 40
-torch resnet50-fused 256 f16 nchw 60
+torch resnet50-fused 256 f16 nchw 40
 torch tiny 4 f16 nhwc 40 --graph
-torch video 16 f16 nchw 40 --variants cudnn,native
+torch video 16 f16 nchw 40
 make_target "build demo" 90 "$build/examples/train"
 tests "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
 check synccheck 40

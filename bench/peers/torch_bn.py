@@ -31,6 +31,7 @@ NUMBERS = set(FIELDS) - {"device", "implementation", "algorithm", "problem", "ch
 CPU_FLUSH_BYTES = 256 << 20
 REPEATS_MIN, REPEATS_MAX = 5, 1000
 GRAPH_CALLS = 20
+HOST_BATCH_SECONDS = 0.01  # what calls back to back may take, and fit into the launch queue
 
 
 def quartile_range(samples):
@@ -66,7 +67,7 @@ class Timer:
         """As many as take twice the host's time of the slowest call."""
         if not self.cuda:
             return
-        host = max(self.host_seconds(call, 3, 10) for call in calls)
+        host = max(self.host_seconds(call, 3, HOST_BATCH_SECONDS / 10) for call in calls)
         begin, end = (self.torch.cuda.Event(enable_timing=True) for _ in range(2))
         begin.record()
         for _ in range(16):
@@ -109,8 +110,9 @@ class Timer:
             samples = [[1e-3 * a.elapsed_time(b) for a, b in pairs] for pairs in samples]
         return [sorted(part) for part in samples]
 
-    def host_seconds(self, call, repeats=7, calls=100):
-        """Until a call returns, without waiting."""
+    def host_seconds(self, call, repeats=5, seconds=1e-4):
+        """Until a call returns, without waiting; its work takes about so many seconds."""
+        calls = max(10, min(100, int(HOST_BATCH_SECONDS / seconds)))
         times = []
         for _ in range(repeats):
             begin = time.perf_counter()
@@ -207,7 +209,8 @@ def time_problem(torch, timer, problem, options, name):
     for index, part in zip(timed, samples):
         fill_times(records[index], part, parts, copy_median)
         if timer.cuda:
-            records[index]["host_us"] = "%.4g" % (1e6 * timer.host_seconds(calls[index]) / parts)
+            records[index]["host_us"] = "%.4g" % (
+                1e6 * timer.host_seconds(calls[index], seconds=statistics.median(part)) / parts)
     return records
 
 

@@ -120,7 +120,7 @@ def environment(runs):
         return ", ".join(dict.fromkeys(str(h[key]) for h in heads if h and h.get(key)))
 
     heads = [run.head for run in runs]
-    torch = [run.torch_head for run in runs]
+    torch = [head for run in runs for head in run.torch_heads]
     dates = sorted(h["date"][:10] for h in heads if h.get("date"))
     days = " to ".join(dict.fromkeys(dates[:1] + dates[-1:]))
     rates = [h["copy_gb_per_s"] for h in heads if h.get("copy_gb_per_s")]

@@ -1,6 +1,7 @@
 """Results of cubn-bench and torch_bn.py, as they lie in bench/results/DEVICE/RUN.csv and RUN.json.
 
-Runs of PyTorch are named torch-RUN and join the run of cubn with the same problems."""
+Runs of PyTorch are named torch-RUN, or torch-compile-RUN if torch.compile was timed on its own, and
+join the run of cubn with the same problems."""
 
 import csv
 import json
@@ -10,7 +11,7 @@ import re
 
 NUMBERS = ("count warm graph median_us min_us iqr_us repeats floor_bytes gb_per_s over_floor "
            "copy_share host_us max_error").split()
-TORCH_PREFIX = "torch-"
+TORCH_PREFIXES = ("torch-", "torch-compile-")
 
 
 class Run:
@@ -19,12 +20,12 @@ class Run:
     def __init__(self, path):
         self.name = path.stem
         self.head = read_head(path)
-        self.torch_head = None
+        self.torch_heads = []
         self.records = read_csv(path)
-        torch = path.with_name(TORCH_PREFIX + path.name)
-        if torch.exists():
-            self.torch_head = read_head(torch)
-            self.records += [r for r in read_csv(torch) if r["implementation"] == "torch"]
+        for torch in (path.with_name(prefix + path.name) for prefix in TORCH_PREFIXES):
+            if torch.exists():
+                self.torch_heads.append(read_head(torch))
+                self.records += [r for r in read_csv(torch) if r["implementation"] == "torch"]
 
     def problems(self):
         """Problem lines in their order."""
@@ -92,7 +93,7 @@ def short_name(problem):
 def load_device(folder):
     """The runs of a folder, in the order of their names."""
     paths = sorted(folder.glob("*.csv"))
-    return [Run(path) for path in paths if not path.name.startswith(TORCH_PREFIX)]
+    return [Run(path) for path in paths if not path.name.startswith(TORCH_PREFIXES)]
 
 
 def load_gpus(results, emulated=False):
