@@ -37,6 +37,7 @@ void test_example_suites(void);
 void test_extended_suites(void);
 void test_fused_suites(void);
 void test_graph_suites(void);
+void test_host_path_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
 void test_callback_suites(void);
@@ -85,6 +86,7 @@ static void (*const register_suites[])(void) = {
     test_extended_suites,
     test_fused_suites,
     test_graph_suites,
+    test_host_path_suites,
     test_handle_suites,
     test_log_suites,
     test_callback_suites,
