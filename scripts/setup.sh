@@ -3,7 +3,7 @@
 # CUnit from the distribution, and the CUDA headers, which let the kernels run on the emulator, from
 # PyPI where no CUDA toolkit is found; and for the pictures of the claims matplotlib, in a virtual
 # environment. Does nothing that is done already.
-#   scripts/setup.sh demo|claims|test|check
+#   scripts/setup.sh demo|claims|test|check|bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,11 +21,15 @@ case $purpose in
     packages+=(g++ git libcunit1-dev python3 python3-pip)
     ;;
   check)
-    commands+=(clang clang-format cppcheck git)
-    packages+=(clang libomp-dev clang-format cppcheck git)
+    commands+=(clang clang-format cppcheck git python3)
+    packages+=(clang libomp-dev clang-format cppcheck git python3)
+    ;;
+  bench) # the pictures of results
+    commands+=(python3)
+    packages+=(python3 python3-matplotlib)
     ;;
   *)
-    echo "usage: scripts/setup.sh demo|claims|test|check" >&2
+    echo "usage: scripts/setup.sh demo|claims|test|check|bench" >&2
     exit 2
     ;;
 esac
@@ -44,6 +48,7 @@ if [ "$missing" = 0 ]; then
   compiles cblas.h "${flags[@]}" || missing=1
   if [ "$purpose" = claims ]; then python3 -c 'import ensurepip' 2>/dev/null || missing=1; fi
   if [ "$purpose" = test ] && [ -z "${CUNIT_PREFIX:-}" ]; then compiles CUnit/CUnit.h || missing=1; fi
+  if [ "$purpose" = bench ]; then python3 -c 'import matplotlib' 2>/dev/null || missing=1; fi
   if [ "$purpose" = check ]; then
     printf 'int main(void) { return 0; }\n' | clang -fopenmp -x c - -o /dev/null >/dev/null 2>&1 || missing=1
   fi
