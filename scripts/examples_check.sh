@@ -77,6 +77,13 @@ check_claims() {
   python3 examples/claims/report.py "$folder/claims" c d >"$folder/verdicts" || fail "report.py"
   grep -q '^claim c.sigmoid: holds (' "$folder/verdicts" || fail "verdicts: $(cat "$folder/verdicts")"
   grep -q '^claim d: holds (' "$folder/verdicts" || fail "verdicts: $(cat "$folder/verdicts")"
+  # With and without batch norm exchanged, the same statements must not hold.
+  mkdir "$folder/exchanged"
+  awk -F, -v OFS=, 'NR > 1 {$2 = 1 - $2} 1' "$folder/claims/c.csv" >"$folder/exchanged/c.csv"
+  awk -F, -v OFS=, 'NR > 1 {$1 = 1 - $1} 1' "$folder/claims/d.csv" >"$folder/exchanged/d.csv"
+  python3 examples/claims/report.py "$folder/exchanged" c d >"$folder/verdicts" || fail "report.py"
+  [ "$(grep -c ': does not hold (' "$folder/verdicts")" -eq 3 ] ||
+    fail "exchanged: $(cat "$folder/verdicts")"
 }
 
 check_learning
