@@ -126,6 +126,8 @@ help:
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
+	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
+	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
 	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'

@@ -268,6 +268,13 @@ torch tiny 4 f16 nhwc 40 --graph
 torch video 16 f16 nchw 40
 make_target "build demo" 90 "$build/examples/train"
 tests "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
+make_target "build examples" 90 examples
+tests "resnet cuda" 40 "gpu nvcc $build/examples/resnet" "$build/examples/resnet" --device cuda \
+  --checkpoint "$parts/resnet.net"
+tests "infer cuda" 20 "gpu nvcc $build/examples/infer $parts/resnet.net" "$build/examples/infer" \
+  --device cuda --checkpoint "$parts/resnet.net" --fold
+tests "claim c cuda" 40 "gpu nvcc $build/examples/claims" "$build/examples/claims" --device cuda \
+  --claim c --seeds 2 --out "$parts/claims"
 check synccheck 40
 check initcheck 40 --report-api-errors no
 tests "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu

@@ -54,7 +54,9 @@ void test_traffic_suites(void);
 void test_threads_suites(void);
 void test_idx_suites(void);
 void test_nn_suites(void);
+void test_nn_checkpoint_suites(void);
 void test_nn_network_suites(void);
+void test_nn_reference_suites(void);
 void test_nn_training_suites(void);
 void test_large_suites(void); /* only with --large */
 
@@ -103,7 +105,9 @@ static void (*const register_suites[])(void) = {
     test_threads_suites,
     test_idx_suites,
     test_nn_suites,
+    test_nn_checkpoint_suites,
     test_nn_network_suites,
+    test_nn_reference_suites,
     test_nn_training_suites,
 };
 

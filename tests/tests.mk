@@ -35,9 +35,8 @@ include tests/emu/emu.mk
 # The GPU side of the examples' layers, with a stand-in for cuBLAS; needs its header.
 EMU_CUBLAS := $(wildcard $(CUDA_INCLUDE)/cublas_v2.h)
 EMU_NN_CU := $(if $(EMU_CUBLAS),$(wildcard examples/nn/*.cu))
-EMU_C := $(LIB_C) $(TEST_C) $(NN_C) \
-  $(filter-out $(if $(EMU_CUBLAS),,tests/emu_cublas.c),$(wildcard tests/emu_*.c))
-EMU_CU := $(LIB_CU) $(EMU_NN_CU)
+EMU_C := $(LIB_C) $(TEST_C) $(NN_C) $(wildcard tests/emu_*.c)
+EMU_CU := $(LIB_CU) $(EMU_NN_CU) $(if $(EMU_CUBLAS),tests/emu_cublas.cu)
 EMU_NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0)
 # CPU threads must stay out of the trace build's single-threaded checks.
 EMU_UNTRACED_trace := -fno-sanitize=thread
