@@ -55,10 +55,10 @@ static const suite_layer tiny_layers[] = {
     {"c32h8w8", 1, NULL},  {"c64h7w7", 1, NULL}, {"c64h14w14", 1, NULL},
     {"c256h7w7", 1, NULL}, {"c84", 1, NULL},     {NULL, 0, NULL}};
 
-/* Many times the caches; few and many channels. 268 million elements, and fewer where C is odd. */
+/* Many times the caches; few channels, whose values are many to check, and many channels. */
 static const suite_layer huge_layers[] = {{"c64h1024w1024", 1, NULL}, {"c256h512w512", 1, NULL},
-                                          {"c3h4096w4096", 1, NULL},  {"c2048h128w128", 1, NULL},
-                                          {"c1h8192w8192", 1, NULL},  {NULL, 0, NULL}};
+                                          {"c3h2048w2048", 1, NULL},  {"c2048h128w128", 1, NULL},
+                                          {"c1h4096w4096", 1, NULL},  {NULL, 0, NULL}};
 
 /* For the host's part of a call, which the shape hardly changes; what the call does may. */
 static const suite_layer host_layers[] = {{"c64h7w7", 1, NULL},       {"c64h7w7", 1, "relu"},
