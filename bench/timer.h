@@ -25,6 +25,8 @@ struct bench_timer {
   /* Makes room for copies of that many bytes. NULL, or what failed. */
   const char *(*reserve_copy)(bench_timer *timer, size_t bytes);
   void (*copy)(bench_timer *timer, size_t bytes); /* between two arrays of its own */
+  /* The same past the caches; NULL where the device has no such stores. */
+  void (*copy_streaming)(bench_timer *timer, size_t bytes);
   void (*close)(bench_timer *timer);
   bool asynchronous; /* work is enqueued */
   int slots;         /* 1 .. BENCH_SLOTS_MAX */

@@ -78,25 +78,21 @@ void cubn_grid_fold(const double *columns, int64_t channels, cubn_pattern patter
   }
 }
 
-void cubn_grid_sums(const cubn_call *call, int64_t offset, cubn_grid grid,
-                    const cubn_grid_coefficients *with, double *sums, int64_t sum_stride) {
-  const void *x = cubn_at(call, call->args->x, offset);
-  if (call->problem->pass == CUBN_PASS_TRAIN)
-    call->kernels->grid_moments(x, grid, with->center, sums, sum_stride);
-  else
-    call->kernels->grid_gradient_sums(x, cubn_at(call, call->args->dy, offset), grid, with, sums,
-                                      sum_stride);
+static const void *dy_at(const cubn_call *call, int64_t offset) {
+  return call->problem->pass == CUBN_PASS_BACKWARD ? cubn_at(call, call->args->dy, offset) : NULL;
 }
 
-void cubn_grid_output(const cubn_call *call, int64_t offset, cubn_grid grid,
-                      const cubn_grid_coefficients *with, bool stream) {
-  const void *x = cubn_at(call, call->args->x, offset);
-  void *output = cubn_output_at(call, offset);
-  if (call->problem->pass == CUBN_PASS_BACKWARD)
-    call->kernels->grid_gradient(x, cubn_at(call, call->args->dy, offset), output, grid, with,
-                                 stream);
-  else
-    call->kernels->grid_normalize(x, output, grid, with, stream);
+cubn_grid_input cubn_grid_input_at(const cubn_call *call, int64_t offset,
+                                   const cubn_grid_coefficients *with, double *sums,
+                                   int64_t sum_stride) {
+  return (cubn_grid_input){cubn_at(call, call->args->x, offset), dy_at(call, offset), with, sums,
+                           sum_stride};
+}
+
+cubn_grid_output cubn_grid_output_at(const cubn_call *call, int64_t offset,
+                                     const cubn_grid_coefficients *with, bool stream) {
+  return (cubn_grid_output){cubn_at(call, call->args->x, offset), dy_at(call, offset),
+                            cubn_output_at(call, offset), with, stream};
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {

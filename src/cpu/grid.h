@@ -8,7 +8,7 @@
 #include "cpu/fast.h"
 
 /* Columns that are worked on at a time. */
-#define CUBN_BLOCK_COLUMNS_MAX 2048
+#define CUBN_BLOCK_COLUMNS_MAX CUBN_GRID_STRIPE
 #define CUBN_SLICE_COLUMNS_MAX 8192
 
 /* Scratch memory of one task that works on blocks: coefficients of two blocks, sums of one, and the
@@ -37,11 +37,12 @@ void cubn_grid_spread_output(const cubn_call *call, const cubn_channels *channel
 void cubn_grid_fold(const double *columns, int64_t channels, cubn_pattern pattern, int64_t first,
                     int64_t end, double *sums);
 
-/* Elements from `offset` on. */
-void cubn_grid_sums(const cubn_call *call, int64_t offset, cubn_grid grid,
-                    const cubn_grid_coefficients *with, double *sums, int64_t sum_stride);
-void cubn_grid_output(const cubn_call *call, int64_t offset, cubn_grid grid,
-                      const cubn_grid_coefficients *with, bool stream);
+/* For the kernels: elements from `offset` on. */
+cubn_grid_input cubn_grid_input_at(const cubn_call *call, int64_t offset,
+                                   const cubn_grid_coefficients *with, double *sums,
+                                   int64_t sum_stride);
+cubn_grid_output cubn_grid_output_at(const cubn_call *call, int64_t offset,
+                                     const cubn_grid_coefficients *with, bool stream);
 
 /* Columns with values so few that a block of them stays in a core's cache: each thread takes blocks
  * of columns (grid_blocks.c). Otherwise threads share the rows (grid_shared.c). */

@@ -6,8 +6,6 @@
 
 /* Columns of a block: long stretches of rows are read faster. */
 enum { COLUMNS_WANTED = 1568, BLOCKS_PER_THREAD = 2 };
-/* Rows and columns between which reading for one block and writing for another alternate. */
-enum { TILE_ROWS = 32, TILE_COLUMNS = 256 };
 
 typedef struct block {
   cubn_channels channels;
@@ -63,14 +61,6 @@ static void finish_block(const blocks_work *work, const double *sums, block *it)
   cubn_grid_spread_output(work->call, &it->channels, pattern, &it->coefficients);
 }
 
-static cubn_grid_coefficients columns_from(const cubn_call *call, const cubn_grid_coefficients *all,
-                                           int64_t column) {
-  const int64_t bytes = column * call->kernels->real_bytes;
-  return (cubn_grid_coefficients){(char *)all->center + bytes, (char *)all->inv_std + bytes,
-                                  (char *)all->gain + bytes, (char *)all->slope + bytes,
-                                  (char *)all->shift + bytes};
-}
-
 /* Rows can be streamed if all of them begin where whole vectors can be stored. */
 static bool streams(const cubn_call *call, int64_t offset) {
   const uintptr_t bytes = (uintptr_t)call->kernels->store_bytes;
@@ -79,26 +69,24 @@ static bool streams(const cubn_call *call, int64_t offset) {
          (uintptr_t)(stride * call->element_bytes) % bytes == 0;
 }
 
-/* The output of one block and the sums of the next, tile by tile. Either may be NULL. */
+/* The output of one block and the sums of the next. Either may be NULL. */
 static void step(const cubn_call *call, const block *current, const block *next, double *sums) {
   const int64_t rows = call->problem->n, stride = call->problem->c * call->problem->s;
-  const int64_t written = current ? current->width : 0, summed = next ? next->width : 0;
-  const int64_t columns = written > summed ? written : summed;
-  const bool stream = current && streams(call, current->offset);
-  for (int64_t r = 0; r < rows; r += TILE_ROWS)
-    for (int64_t j = 0; j < columns; j += TILE_COLUMNS) {
-      const int64_t tile_rows = smaller(TILE_ROWS, rows - r), at = r * stride + j;
-      if (j < summed) {
-        const cubn_grid grid = {tile_rows, smaller(TILE_COLUMNS, summed - j), stride};
-        const cubn_grid_coefficients with = columns_from(call, &next->coefficients, j);
-        cubn_grid_sums(call, next->offset + at, grid, &with, sums + j, CUBN_BLOCK_COLUMNS_PADDED);
-      }
-      if (j < written) {
-        const cubn_grid grid = {tile_rows, smaller(TILE_COLUMNS, written - j), stride};
-        const cubn_grid_coefficients with = columns_from(call, &current->coefficients, j);
-        cubn_grid_output(call, current->offset + at, grid, &with, stream);
-      }
-    }
+  cubn_grid_output out = {0};
+  if (current)
+    out = cubn_grid_output_at(call, current->offset, &current->coefficients,
+                              streams(call, current->offset));
+  if (!next) {
+    if (current) call->kernels->grid_output((cubn_grid){rows, current->width, stride}, &out);
+    return;
+  }
+  const cubn_grid_input in =
+      cubn_grid_input_at(call, next->offset, &next->coefficients, sums, CUBN_BLOCK_COLUMNS_PADDED);
+  /* The last block may be narrower than the one before. */
+  const bool alike = current && current->width == next->width;
+  if (current && !alike)
+    call->kernels->grid_output((cubn_grid){rows, current->width, stride}, &out);
+  call->kernels->grid_sums((cubn_grid){rows, next->width, stride}, &in, alike ? &out : NULL);
 }
 
 /* Memory of a seat: see CUBN_SEAT_BYTES. Returns what is left, for sums. */

@@ -89,6 +89,18 @@ static cubn_grid rows_left_over(const shared_work *work) {
   return (cubn_grid){1, width, width};
 }
 
+static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, double *sums) {
+  const cubn_grid_input in = cubn_grid_input_at(work->call, offset_of(work, row),
+                                                &work->coefficients, sums, work->shape.padded);
+  work->call->kernels->grid_sums(grid, &in, NULL);
+}
+
+static void put_rows(const shared_work *work, int64_t row, cubn_grid grid, bool stream) {
+  const cubn_grid_output out =
+      cubn_grid_output_at(work->call, offset_of(work, row), &work->coefficients, stream);
+  work->call->kernels->grid_output(grid, &out);
+}
+
 static void sums_task(void *context, int64_t seat, int64_t first, int64_t end) {
   const shared_work *work = context;
   const shape *shape = &work->shape;
@@ -98,11 +110,9 @@ static void sums_task(void *context, int64_t seat, int64_t first, int64_t end) {
     const int64_t row = chunk * shape->chunk_rows;
     const cubn_grid grid = rows_of(work, smaller(shape->chunk_rows, shape->rows - row));
     memset(sums, 0, (size_t)(work->call->sums * shape->padded) * sizeof *sums);
-    cubn_grid_sums(work->call, offset_of(work, row), grid, &work->coefficients, sums,
-                   shape->padded);
+    sum_rows(work, row, grid, sums);
     if (shape->left && chunk + 1 == shape->chunks)
-      cubn_grid_sums(work->call, offset_of(work, shape->rows), rows_left_over(work),
-                     &work->coefficients, sums, shape->padded);
+      sum_rows(work, shape->rows, rows_left_over(work), sums);
   }
 }
 
@@ -138,15 +148,12 @@ static void output_task(void *context, int64_t seat, int64_t first, int64_t end)
   int64_t stretch = REVERSE_BYTES / (row.width * work->call->element_bytes);
   if (stretch < 1) stretch = 1;
   (void)seat;
-  if (shape->left && end == shape->chunks)
-    cubn_grid_output(work->call, offset_of(work, shape->rows), rows_left_over(work),
-                     &work->coefficients, false);
+  if (shape->left && end == shape->chunks) put_rows(work, shape->rows, rows_left_over(work), false);
   const int64_t begin = first * shape->chunk_rows;
   for (int64_t until = smaller(end * shape->chunk_rows, shape->rows); until > begin;) {
     const int64_t rows = smaller(stretch, until - begin);
     until -= rows;
-    cubn_grid_output(work->call, offset_of(work, until), rows_of(work, rows), &work->coefficients,
-                     work->stream);
+    put_rows(work, until, rows_of(work, rows), work->stream);
   }
   if (work->stream) work->call->kernels->fence();
 }

@@ -45,8 +45,9 @@ static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end)
     const int64_t at = image * call->problem->c + work->channels.first + channel;
     const int64_t offset = at * s + begin;
     const cubn_coefficients with = cubn_fast_coefficients(&work->channels, channel);
-    call->kernels->run_normalize(cubn_at(call, call->args->x, offset), cubn_output_at(call, offset),
-                                 smaller(PIECE_VALUES, s - begin), &with, call->stream);
+    const cubn_run_output out =
+        cubn_call_output(call, offset, smaller(PIECE_VALUES, s - begin), &with);
+    call->kernels->run_output(&out);
   }
   if (call->stream) call->kernels->fence();
 }

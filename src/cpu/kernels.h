@@ -20,10 +20,21 @@
 #define CUBN_RUN_LANES_MAX 16
 #define CUBN_RUN_SUMS_MAX 3
 #define CUBN_GRID_PADDING 16
+/* Columns of a grid that kernels sum at a time. */
+#define CUBN_GRID_STRIPE 2048
 
 typedef struct cubn_coefficients {
   double center, inv_std, gain, slope, shift;
 } cubn_coefficients;
+
+/* The output of a run: dx if there is a dy, else y. */
+typedef struct cubn_run_output {
+  const void *x, *dy;
+  void *output;
+  int64_t count;
+  const cubn_coefficients *with;
+  bool stream;
+} cubn_run_output;
 
 /* The same per column of a grid. */
 typedef struct cubn_grid_coefficients {
@@ -34,29 +45,42 @@ typedef struct cubn_grid {
   int64_t rows, width, stride;
 } cubn_grid;
 
+/* What a grid is summed from; sum i of column j is added to sums[i * sum_stride + j]. The sums are
+ * those of backward if there is a dy; in forward the pivots are the centers. */
+typedef struct cubn_grid_input {
+  const void *x, *dy;
+  const cubn_grid_coefficients *with;
+  double *sums;
+  int64_t sum_stride;
+} cubn_grid_input;
+
+/* The output of a grid: dx if there is a dy, else y. Streamed, all rows begin where store_bytes
+ * divides the address. */
+typedef struct cubn_grid_output {
+  const void *x, *dy;
+  void *output;
+  const cubn_grid_coefficients *with;
+  bool stream;
+} cubn_grid_output;
+
 typedef struct cubn_kernels {
   const char *target;
   int64_t store_bytes; /* outputs may be streamed if this divides their addresses */
   int64_t real_bytes;
   int lanes; /* of a run's sums: sum i of lane l is sums[i * lanes + l] */
 
-  void (*run_moments)(const void *x, int64_t count, double pivot, double *sums);
+  /* `out`, if not NULL, is an output of the same length that is computed at the same time; if it is
+   * streamed, it begins where store_bytes divides the address. */
+  void (*run_moments)(const void *x, int64_t count, double pivot, double *sums,
+                      const cubn_run_output *out);
   void (*run_gradient_sums)(const void *x, const void *dy, int64_t count,
-                            const cubn_coefficients *with, double *sums);
-  void (*run_normalize)(const void *x, void *y, int64_t count, const cubn_coefficients *with,
-                        bool stream);
-  void (*run_gradient)(const void *x, const void *dy, void *dx, int64_t count,
-                       const cubn_coefficients *with, bool stream);
+                            const cubn_coefficients *with, double *sums,
+                            const cubn_run_output *out);
+  void (*run_output)(const cubn_run_output *out);
 
-  /* Sum i of column j is sums[i * sum_stride + j]. */
-  void (*grid_moments)(const void *x, cubn_grid grid, const void *pivot, double *sums,
-                       int64_t sum_stride);
-  void (*grid_gradient_sums)(const void *x, const void *dy, cubn_grid grid,
-                             const cubn_grid_coefficients *with, double *sums, int64_t sum_stride);
-  void (*grid_normalize)(const void *x, void *y, cubn_grid grid, const cubn_grid_coefficients *with,
-                         bool stream);
-  void (*grid_gradient)(const void *x, const void *dy, void *dx, cubn_grid grid,
-                        const cubn_grid_coefficients *with, bool stream);
+  /* `out`, if not NULL, is an output of the same shape that is computed at the same time. */
+  void (*grid_sums)(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out);
+  void (*grid_output)(cubn_grid grid, const cubn_grid_output *out);
 
   /* to[t][c][i] = values[c], i < each, t < times */
   void (*spread)(const double *values, int64_t channels, int64_t each, int64_t times, void *to);

@@ -9,7 +9,7 @@
 #include "host/check.h"
 
 /* Neighbouring values of a block in one image: long stretches are read faster. */
-enum { STRETCH_BYTES_FORWARD = 50000, STRETCH_BYTES_BACKWARD = 25000 };
+enum { STRETCH_BYTES = 50000 };
 /* Blocks per thread, so that work is shared evenly. */
 enum { BLOCKS_PER_THREAD = 2 };
 
@@ -39,13 +39,12 @@ static bool has_channels_for_all(const cubn_call *call) {
 static int64_t choose_block(const cubn_call *call) {
   const cubn_problem *problem = call->problem;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
-  const int64_t wanted = backward ? STRETCH_BYTES_BACKWARD : STRETCH_BYTES_FORWARD;
   const int64_t run_bytes = problem->s * call->element_bytes;
   /* Two blocks in flight per thread, of x or of x and dy, in half of the last cache. */
   const int64_t room = call->device->machine.shared_cache_bytes / 2 / call->threads /
                        (backward ? 4 : 2) / (run_bytes * problem->n);
   int64_t channels = 1;
-  while (channels < CUBN_BLOCK_CHANNELS_MAX && channels * run_bytes < wanted &&
+  while (channels < CUBN_BLOCK_CHANNELS_MAX && channels * run_bytes < STRETCH_BYTES &&
          2 * channels <= room && 2 * channels * call->threads * BLOCKS_PER_THREAD <= problem->c)
     channels *= 2;
   return channels;

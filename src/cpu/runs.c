@@ -6,9 +6,9 @@
 #include "cpu/exact.h"
 
 /* Values of a chunk, unless there would be too many chunks. */
-enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048 };
-/* Values between which reading for one block and writing for another alternate: a page of floats. */
-enum { TILE_VALUES = 1024 };
+enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048, PIECE_UNIT = 1024 };
+/* Values between which sums and output alternate: as many as kernels sum before they go to doubles. */
+enum { TILE_VALUES = 28 * 64 };
 
 static int64_t divide_up(int64_t a, int64_t b) {
   return a / b + (a % b != 0);
@@ -26,7 +26,7 @@ cubn_cut cubn_cut_runs(const cubn_problem *problem) {
   if (s < 2 * values) {
     cut.runs = values / s > 1 ? values / s : 1;
   } else {
-    cut.piece_values = divide_up(values, TILE_VALUES) * TILE_VALUES;
+    cut.piece_values = divide_up(values, PIECE_UNIT) * PIECE_UNIT;
     cut.pieces = divide_up(s, cut.piece_values);
   }
   cut.chunks = divide_up(problem->n, cut.runs) * cut.pieces;
@@ -40,17 +40,17 @@ typedef struct segment {
 } segment;
 
 /* Adds to the lanes of the next block's sums. */
-static void sum_tile(const cubn_call *call, const cubn_block *next, const segment *at,
-                     int64_t first, int64_t count, double *lanes) {
+static void sum_values(const cubn_call *call, const cubn_block *next, const segment *at,
+                       int64_t first, int64_t count, double *lanes, const cubn_run_output *out) {
   const void *x = cubn_at(call, call->args->x, at->next + first);
   if (call->sums == 2) {
-    call->kernels->run_moments(x, count, next->channels.pivot[at->channel], lanes);
+    call->kernels->run_moments(x, count, next->channels.pivot[at->channel], lanes, out);
     return;
   }
   const cubn_coefficients with = {.center = next->channels.center[at->channel],
                                   .inv_std = next->channels.inv_std[at->channel]};
   call->kernels->run_gradient_sums(x, cubn_at(call, call->args->dy, at->next + first), count, &with,
-                                   lanes);
+                                   lanes, out);
 }
 
 static void output_exact(const cubn_call *call, const segment *at, const cubn_coefficients *with) {
@@ -62,16 +62,15 @@ static void output_exact(const cubn_call *call, const segment *at, const cubn_co
     cubn_exact_normalize(call->type, args->x, args->output, values, with);
 }
 
-static void output_tile(const cubn_call *call, const segment *at, int64_t first, int64_t count,
-                        const cubn_coefficients *with) {
-  const int64_t offset = at->current + first;
-  const void *x = cubn_at(call, call->args->x, offset);
-  void *output = cubn_output_at(call, offset);
-  if (call->problem->pass == CUBN_PASS_BACKWARD)
-    call->kernels->run_gradient(x, cubn_at(call, call->args->dy, offset), output, count, with,
-                                call->stream);
-  else
-    call->kernels->run_normalize(x, output, count, with, call->stream);
+cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
+                                 const cubn_coefficients *with) {
+  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
+  return (cubn_run_output){.x = cubn_at(call, call->args->x, offset),
+                           .dy = backward ? cubn_at(call, call->args->dy, offset) : NULL,
+                           .output = cubn_output_at(call, offset),
+                           .count = count,
+                           .with = with,
+                           .stream = call->stream};
 }
 
 /* Values until the output lies well for streaming. */
@@ -81,25 +80,39 @@ static int64_t values_before_alignment(const cubn_call *call, int64_t offset) {
   return call->stream && excess ? (bytes - excess) / call->element_bytes : 0;
 }
 
-/* The sums' tiles begin at the same values wherever the output lies: these decide their bits. */
-static void step_segment(const cubn_call *call, const cubn_block *current, const cubn_block *next,
-                         const segment *at, double *lanes) {
-  cubn_coefficients with = {0};
-  int64_t done = 0, lead = 0;
-  if (current) with = cubn_fast_coefficients(&current->channels, at->channel);
-  if (current && current->channels.is_wide) {
-    output_exact(call, at, &with);
-    done = at->count;
-  } else if (current) {
-    lead = values_before_alignment(call, at->current);
-  }
+/* Sums and output by turns, where the output does not lie as the input does: the sums' tiles begin
+ * at the same values all the same, because these decide their bits. */
+static void step_by_turns(const cubn_call *call, const cubn_block *next, const segment *at,
+                          const cubn_coefficients *with, int64_t lead, double *lanes) {
+  int64_t done = 0;
   for (int64_t first = 0; first < at->count; first += TILE_VALUES) {
     const int64_t end = smaller(first + TILE_VALUES, at->count);
-    if (next) sum_tile(call, next, at, first, end - first, lanes);
-    if (!current) continue;
     const int64_t until = smaller(end + lead, at->count);
-    if (until > done) output_tile(call, at, done, until - done, &with);
+    sum_values(call, next, at, first, end - first, lanes, NULL);
+    const cubn_run_output out = cubn_call_output(call, at->current + done, until - done, with);
+    if (until > done) call->kernels->run_output(&out);
     done = until;
+  }
+}
+
+static void step_segment(const cubn_call *call, const cubn_block *current, const cubn_block *next,
+                         const segment *at, double *lanes) {
+  if (!current) {
+    sum_values(call, next, at, 0, at->count, lanes, NULL);
+    return;
+  }
+  const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
+  const cubn_run_output out = cubn_call_output(call, at->current, at->count, &with);
+  const int64_t lead = values_before_alignment(call, at->current);
+  if (current->channels.is_wide) {
+    output_exact(call, at, &with);
+    if (next) sum_values(call, next, at, 0, at->count, lanes, NULL);
+  } else if (!next) {
+    call->kernels->run_output(&out);
+  } else if (lead) {
+    step_by_turns(call, next, at, &with, lead, lanes);
+  } else {
+    sum_values(call, next, at, 0, at->count, lanes, &out);
   }
 }
 

@@ -38,4 +38,8 @@ typedef struct cubn_chunk_sums {
 void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
                      const cubn_block *current, const cubn_block *next, cubn_chunk_sums *sums);
 
+/* The output of neighbouring values of one channel. */
+cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
+                                 const cubn_coefficients *with);
+
 #endif /* CUBN_CPU_RUNS_H */
