@@ -55,18 +55,21 @@ static void load_param(const cubn_call *call, const cubn_channels *channels, con
   call->param_type->load(array, params_of(channels), values);
 }
 
-static double load_one(const cubn_call *call, const void *array, int64_t channel) {
-  double value;
-  call->param_type->load(array, (cubn_patch){channel, 1, 0, 1, 1}, &value);
-  return value;
-}
-
-/* array[channel] = weight * value + prior_weight * array[channel] */
-static void blend_one(const cubn_call *call, double weight, double value, double prior_weight,
-                      void *array, int64_t channel) {
-  double result = weight * value;
-  if (prior_weight != 0) result += prior_weight * load_one(call, array, channel);
-  call->param_type->store(&result, (cubn_patch){channel, 1, 0, 1, 1}, array);
+/* array = weight * values + prior_weight * array; the array is not read if its weight is 0. */
+static void blend_param(const cubn_call *call, const cubn_channels *channels, double weight,
+                        const double *values, double prior_weight, void *array) {
+  enum { PIECE = 64 };
+  double result[PIECE], prior[PIECE];
+  for (int64_t done = 0, count; done < channels->count; done += count) {
+    count = channels->count - done < PIECE ? channels->count - done : PIECE;
+    const cubn_patch patch = {channels->first + done, 1, 0, count, 1};
+    for (int64_t i = 0; i < count; ++i) result[i] = weight * values[done + i];
+    if (prior_weight != 0) {
+      call->param_type->load(array, patch, prior);
+      for (int64_t i = 0; i < count; ++i) result[i] += prior_weight * prior[i];
+    }
+    call->param_type->store(result, patch, array);
+  }
 }
 
 static double inverse_deviation(double var, double epsilon) {
@@ -150,27 +153,29 @@ static void get_moments(const cubn_call *call, const cubn_channels *channels, in
   if (isnan(*var)) *mean = *var; /* infinity among the values */
 }
 
+/* Running statistics come last: they may share memory with scale and bias. */
 static void finish_training(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const double m = (double)cubn_count(call->problem), freedom = m > 1 ? m - 1 : 1;
+  double *const mean = channels->sums[0], *const var = channels->sums[1];
   load_param(call, channels, args->scale, channels->gain);
   load_param(call, channels, args->bias, channels->shift);
   for (int64_t i = 0; i < channels->count; ++i) {
-    const int64_t channel = channels->first + i;
-    double mean, var;
-    get_moments(call, channels, i, &mean, &var);
-    channels->inv_std[i] = inverse_deviation(var, args->epsilon);
-    set_forward(call, channels, i, mean);
-    if (call->problem->has_saved) {
-      blend_one(call, 1, mean, 0, args->saved_mean, channel);
-      blend_one(call, 1, channels->inv_std[i], 0, args->saved_inv_std, channel);
-    }
-    if (call->problem->has_running) {
-      blend_one(call, args->factor, mean, 1 - args->factor, args->running_mean, channel);
-      blend_one(call, args->factor, var * (m / freedom), 1 - args->factor, args->running_var,
-                channel);
-    }
+    double of_x, squares;
+    get_moments(call, channels, i, &of_x, &squares);
+    mean[i] = of_x;
+    var[i] = squares;
+    channels->inv_std[i] = inverse_deviation(squares, args->epsilon);
+    set_forward(call, channels, i, of_x);
   }
+  if (call->problem->has_saved) {
+    blend_param(call, channels, 1, mean, 0, args->saved_mean);
+    blend_param(call, channels, 1, channels->inv_std, 0, args->saved_inv_std);
+  }
+  if (!call->problem->has_running) return;
+  for (int64_t i = 0; i < channels->count; ++i) var[i] *= m / freedom;
+  blend_param(call, channels, args->factor, mean, 1 - args->factor, args->running_mean);
+  blend_param(call, channels, args->factor, var, 1 - args->factor, args->running_var);
 }
 
 /* See channels.c: the saved mean stands for the mean of x if it differs by its rounding only. */
@@ -179,29 +184,34 @@ static double saved_mean_error(const cubn_call *call, double saved_mean, double 
   return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
 }
 
+/* Sums of channels that overflowed, again. */
+static void repair_sums(const cubn_call *call, cubn_channels *channels, int64_t i) {
+  const cubn_coefficients with = {.center = channels->center[i], .inv_std = channels->inv_std[i]};
+  double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
+  if (isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2])) return;
+  cubn_exact_gradient_sums(call->type, call->args->x, call->args->dy,
+                           cubn_fast_values(call->problem, channels->first + i), &with, sums);
+  for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
+}
+
 static void finish_backward(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const double m = (double)cubn_count(call->problem);
+  double *const dbias = channels->sums[0], *const dscale = channels->sums[1];
   double *const scale = channels->pivot; /* free in backward */
   load_param(call, channels, args->scale, scale);
   for (int64_t i = 0; i < channels->count; ++i) {
-    const int64_t channel = channels->first + i;
-    double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
+    repair_sums(call, channels, i);
     const double inv_std = channels->inv_std[i], gain = args->alpha * (scale[i] * inv_std);
-    if (!isfinite(sums[0]) || !isfinite(sums[1]) || !isfinite(sums[2])) {
-      const cubn_coefficients with = {.center = channels->center[i], .inv_std = inv_std};
-      cubn_exact_gradient_sums(call->type, args->x, args->dy,
-                               cubn_fast_values(call->problem, channel), &with, sums);
-    }
-    const double error = saved_mean_error(call, channels->center[i], sums[2] / m);
-    const double dscale = sums[1] - sums[0] * (error * inv_std);
+    const double error = saved_mean_error(call, channels->center[i], channels->sums[2][i] / m);
+    dscale[i] -= dbias[i] * (error * inv_std);
     channels->gain[i] = gain;
-    channels->slope[i] = -gain * (dscale / m);
-    channels->shift[i] = -gain * (sums[0] / m) - channels->slope[i] * (error * inv_std);
+    channels->slope[i] = -gain * (dscale[i] / m);
+    channels->shift[i] = -gain * (dbias[i] / m) - channels->slope[i] * (error * inv_std);
     channels->is_wide = channels->is_wide || is_wide(call, gain) || is_wide(call, inv_std);
-    blend_one(call, args->param_alpha, dscale, args->param_beta, args->dscale, channel);
-    blend_one(call, args->param_alpha, sums[0], args->param_beta, args->dbias, channel);
   }
+  blend_param(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale);
+  blend_param(call, channels, args->param_alpha, dbias, args->param_beta, args->dbias);
 }
 
 void cubn_fast_finish(const cubn_call *call, cubn_channels *channels) {

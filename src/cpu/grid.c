@@ -5,9 +5,11 @@
 #include "cpu/runs.h"
 #include "host/check.h"
 
-/* A block of so many columns must fit in half of a core's cache, to be worth visiting by itself:
- * narrower ones are read slowly. */
+/* Blocks of short runs must fit in half of a core's cache, at this width at least: what is narrower
+ * is read slowly. */
 enum { BLOCK_COLUMNS_MIN = 64 };
+/* Channels that lie last are visited by blocks if they have few values, and there are many. */
+enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
 
 static const char *reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
@@ -19,12 +21,13 @@ static const char *reject(const cubn_device *device, const cubn_problem *problem
 /* A function of the problem and the machine, not of the number of threads, which must not show in
  * the results. */
 static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
+  if (problem->c * problem->s < MANY_COLUMNS) return false;
+  if (problem->pass == CUBN_PASS_INFER) return problem->s > 1;
+  if (problem->s == 1) return problem->n <= FEW_ROWS;
   const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t columns = problem->s > BLOCK_COLUMNS_MIN ? problem->s : BLOCK_COLUMNS_MIN;
   const int64_t row_bytes = tensors * columns * (int64_t)cubn_element_bytes(problem->type);
-  if (problem->pass == CUBN_PASS_INFER) return problem->s > 1 && problem->c * problem->s >= 512;
-  return problem->n <= device->machine.core_cache_bytes / 2 / row_bytes &&
-         (problem->c * problem->s >= 4 * columns || problem->n * problem->s <= 512);
+  return problem->n <= device->machine.core_cache_bytes / 2 / row_bytes;
 }
 
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded) {

@@ -5,7 +5,7 @@
 #include "cpu/grid.h"
 
 /* Columns of a block: long stretches of rows are read faster. */
-enum { COLUMNS_WANTED = 1568, BLOCKS_PER_THREAD = 2 };
+enum { COLUMNS_WANTED = 784, BLOCKS_PER_THREAD = 2 };
 
 typedef struct block {
   cubn_channels channels;
