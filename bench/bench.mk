@@ -24,7 +24,8 @@ bench: $(BUILD)/cubn-bench
 # benchmark works on a GPU.
 ifneq ($(CUDA_INCLUDE),)
 BENCH_EMULATED := $(patsubst %.c,$(BUILD)/emu-plain/bench-program/%.o,$(wildcard bench/*.c) $(BENCH_TEST_C)) \
-  $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o)
+  $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
+  $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-plain/src/cpu,generic)
 
 $(BUILD)/emu-plain/bench-program/%.o: %.c
 	@mkdir -p $(@D)
