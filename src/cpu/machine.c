@@ -11,6 +11,9 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
+#if CUBN_TARGETS_X86
+#include <cpuid.h>
+#endif
 
 /* Taken where the system does not say: what common processors have at least. */
 enum { CORE_CACHE_GUESS = 512 << 10, SHARED_CACHE_GUESS = 8 << 20, THREADS_MAX = 1024 };
@@ -40,9 +43,14 @@ static bool always(void) {
 }
 
 #if CUBN_TARGETS_X86
+/* clang 14 does not know the name of this one. */
+static bool has_f16c(void) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+
 static bool has_avx2(void) {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-         __builtin_cpu_supports("f16c");
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
 }
 
 static bool has_avx512(void) {

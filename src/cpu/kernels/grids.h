@@ -136,8 +136,8 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
                          task of, double *to, int64_t sum_stride) {
   real_sums sums;
   const int count = of.backward ? 3 : 2;
-  if (of.sums)
-    for (int i = 0; i < count; ++i) memset(sums.of[i], 0, (size_t)(width + LANES) * sizeof(real));
+  for (int i = 0; i < (of.sums ? count : 0); ++i)
+    memset(&sums.of[i][0], 0, (size_t)(width + LANES) * sizeof(real));
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
@@ -167,8 +167,8 @@ INLINED void wide_grid(const grid_place *from, int64_t rows, int64_t width,
     const grid_place at = place_at(from, j, of);
     const cubn_grid_coefficients in_at = coefficients_from(in, j);
     const cubn_grid_coefficients out_at = coefficients_from(out, j);
-    wide_stripe(&at, rows, least(width - j, STRIPE_COLUMNS), &in_at, &out_at, of,
-                of.sums ? to + j : NULL, sum_stride);
+    wide_stripe(&at, rows, least(width - j, STRIPE_COLUMNS), &in_at, &out_at, of, to, sum_stride);
+    if (to) to += STRIPE_COLUMNS;
   }
 }
 
