@@ -113,6 +113,7 @@ install: lib
 
 include examples/examples.mk
 include tests/tests.mk
+include tests/cpu.mk
 include bench/bench.mk
 include scripts/check.mk
 

@@ -14,9 +14,9 @@
 /* Scratch memory of one task that works on blocks: coefficients of two blocks, sums of one, and the
  * numbers of their channels. */
 #define CUBN_BLOCK_COLUMNS_PADDED (CUBN_BLOCK_COLUMNS_MAX + CUBN_GRID_PADDING)
-#define CUBN_SEAT_BYTES                         \
-  (sizeof(double) * CUBN_BLOCK_COLUMNS_PADDED * \
-   (2 * 5 + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS))
+#define CUBN_SEAT_ARRAYS (2 * 5 + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS)
+#define CUBN_SEAT_BYTES \
+  ((sizeof(double) * CUBN_BLOCK_COLUMNS_PADDED * CUBN_SEAT_ARRAYS + 255) / 256 * 256)
 
 /* The coefficients of `columns` columns, in memory for five arrays of `padded` doubles. */
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded);
