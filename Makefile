@@ -41,7 +41,6 @@ GENCODE = $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
 VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} END {print v}' \
   include/cubn.h)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
-COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 WARNINGS := -Wall -Wextra -Wconversion -Werror
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
 include src/cpu/kernels/kernels.mk
@@ -104,13 +103,17 @@ $(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings
 .PHONY: install
 install: lib
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 include/cubn.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(SO) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(notdir $(SO)) $(DESTDIR)$(PREFIX)/lib/libcubn.so.$(MAJOR)
 	ln -sf libcubn.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libcubn.so
 	install -m 644 $(STATIC) $(DESTDIR)$(PREFIX)/lib
+ifeq ($(CUDA),1)
+	install -m 755 $(CUDNN_SO) $(DESTDIR)$(PREFIX)/lib
+endif
 	install -m 644 $(BUILD)/cubn.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 
+include src/cudnn/cudnn.mk
 include examples/examples.mk
 include tests/tests.mk
 include tests/cpu.mk
@@ -124,9 +127,14 @@ clean:
 
 help:
 	@echo 'make              the library: $(BUILD)/libcubn.so, $(BUILD)/libcubn.a'
+	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, to be preloaded by programs for cuDNN'
+	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
+	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
+	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
 	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'

@@ -24,6 +24,7 @@ static const option option_table[] = {
     {"--batch", TAKES_COUNT, MEMBER(batch), "N       batch size of the suite"},
     {"--type", TAKES_TEXT, MEMBER(type), "NAME     f32, f64, f16 or bf16 of the suite (f32)"},
     {"--layout", TAKES_TEXT, MEMBER(layout), "NAME   nchw or nhwc of the suite (nchw)"},
+    {"--words", TAKES_TEXT, MEMBER(words), "WORDS   append to each line of the suite: add_relu"},
     {"--pass", TAKES_TEXT, MEMBER(pass),
      "NAME     train, infer, backward or all (default: the suite's)"},
     {"--file", TAKES_TEXT, MEMBER(file),
@@ -33,6 +34,10 @@ static const option option_table[] = {
     {"--verify", TAKES_COUNT, MEMBER(verify_elements),
      "N      check all channels up to N elements, else a sample (4000000)"},
     {"--warm", TAKES_NOTHING, MEMBER(warm), "         keep the caches between repeats"},
+    {"--graph", TAKES_NOTHING, MEMBER(graph),
+     "        time replays of CUDA graphs of 20 calls, caches kept"},
+    {"--host", TAKES_NOTHING, MEMBER(host),
+     "         time the host's part of a call only (suite: host)"},
     {"--peers", TAKES_NOTHING, MEMBER(peers), "        time other libraries in the same loop"},
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},
@@ -107,5 +112,6 @@ const char *bench_options_parse(int argc, char **argv, bench_options *options,
     const char *problem = store(option, argv[++i], options);
     if (problem) return problem;
   }
+  if (options->graph) options->warm = true; /* all calls of a graph but the first are */
   return NULL;
 }

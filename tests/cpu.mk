@@ -6,8 +6,8 @@
 #   test-instructions  how many instructions three small calls take
 # Each is left out, with a line that says so, where its tools are missing.
 
-SMOKE_C := tests/smoke.c tests/cases.c $(wildcard tests/problem_*.c tests/data*.c) tests/oracle.c tests/compare.c \
-  tests/tolerance.c tests/run_line.c
+SMOKE_C := tests/smoke.c $(wildcard tests/cases*.c) $(wildcard tests/problem_*.c tests/data*.c tests/oracle*.c tests/compare*.c \
+  tests/tolerance*.c tests/run_*.c)
 SMOKE_OBJECTS := $(SMOKE_C:%.c=$(BUILD)/obj/smoke-program/%.o)
 
 $(BUILD)/obj/smoke-program/%.o: %.c $(BUILD)/settings

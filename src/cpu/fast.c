@@ -33,8 +33,12 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
 
 const char *cubn_fast_reject(const cubn_problem *problem) {
   if (cubn_count(problem) == 0) return "empty";
+  if (!problem->has_output) return "no output is wanted";
   if (problem->blends) return "beta is not 0";
-  if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved) return "no saved statistics";
+  if (cubn_is_fused(problem)) return "fused with an activation or an addition";
+  if (problem->pass != CUBN_PASS_BACKWARD) return NULL;
+  if (problem->is_frozen || problem->sums_are_given) return "sums are not to be computed";
+  if (!problem->has_saved) return "no saved statistics";
   return NULL;
 }
 
@@ -55,18 +59,28 @@ static void load_param(const cubn_call *call, const cubn_channels *channels, con
   call->param_type->load(array, params_of(channels), values);
 }
 
-/* array = weight * values + prior_weight * array; the array is not read if its weight is 0. */
+/* The same, or all `absent` if array is NULL. */
+static void load_param_or(const cubn_call *call, const cubn_channels *channels, const void *array,
+                          double absent, double *values) {
+  if (array) {
+    load_param(call, channels, array, values);
+    return;
+  }
+  for (int64_t i = 0; i < channels->count; ++i) values[i] = absent;
+}
+
+/* array = weight * values + prior_weight * prior; prior is not read if its weight is 0. */
 static void blend_param(const cubn_call *call, const cubn_channels *channels, double weight,
-                        const double *values, double prior_weight, void *array) {
+                        const double *values, double prior_weight, const void *prior, void *array) {
   enum { PIECE = 64 };
-  double result[PIECE], prior[PIECE];
+  double result[PIECE], before[PIECE];
   for (int64_t done = 0, count; done < channels->count; done += count) {
     count = channels->count - done < PIECE ? channels->count - done : PIECE;
     const cubn_patch patch = {channels->first + done, 1, 0, count, 1};
     for (int64_t i = 0; i < count; ++i) result[i] = weight * values[done + i];
     if (prior_weight != 0) {
-      call->param_type->load(array, patch, prior);
-      for (int64_t i = 0; i < count; ++i) result[i] += prior_weight * prior[i];
+      call->param_type->load(prior, patch, before);
+      for (int64_t i = 0; i < count; ++i) result[i] += prior_weight * before[i];
     }
     call->param_type->store(result, patch, array);
   }
@@ -122,10 +136,11 @@ void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_c
   double *const mean = channels->slope; /* free until backward */
   load_param(call, channels, args->mean, mean);
   load_param(call, channels, args->var, channels->inv_std);
-  load_param(call, channels, args->scale, channels->gain);
-  load_param(call, channels, args->bias, channels->shift);
+  load_param_or(call, channels, args->scale, 1, channels->gain);
+  load_param_or(call, channels, args->bias, 0, channels->shift);
   for (int64_t i = 0; i < count; ++i) {
-    channels->inv_std[i] = inverse_deviation(channels->inv_std[i], args->epsilon);
+    if (!call->problem->var_is_inv_std)
+      channels->inv_std[i] = inverse_deviation(channels->inv_std[i], args->epsilon);
     set_forward(call, channels, i, mean[i]);
   }
 }
@@ -153,13 +168,28 @@ static void get_moments(const cubn_call *call, const cubn_channels *channels, in
   if (isnan(*var)) *mean = *var; /* infinity among the values */
 }
 
-/* Running statistics come last: they may share memory with scale and bias. */
+/* Writes the running statistics, the last thing that is done with a channel's parameters: they may
+ * share memory with scale and bias. */
+static void update_running(const cubn_call *call, const cubn_channels *channels, const double *mean,
+                           double *var) {
+  const cubn_args *args = call->args;
+  const double m = (double)cubn_count(call->problem);
+  double factor = args->factor;
+  if (args->factor_pointer)
+    call->param_type->load(args->factor_pointer, (cubn_patch){0, 1, 0, 1, 1}, &factor);
+  if (!call->problem->running_is_biased && m > 1)
+    for (int64_t i = 0; i < channels->count; ++i) var[i] *= m / (m - 1);
+  blend_param(call, channels, factor, mean, 1 - factor, args->previous_running_mean,
+              args->running_mean);
+  blend_param(call, channels, factor, var, 1 - factor, args->previous_running_var,
+              args->running_var);
+}
+
 static void finish_training(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
-  const double m = (double)cubn_count(call->problem), freedom = m > 1 ? m - 1 : 1;
   double *const mean = channels->sums[0], *const var = channels->sums[1];
-  load_param(call, channels, args->scale, channels->gain);
-  load_param(call, channels, args->bias, channels->shift);
+  load_param_or(call, channels, args->scale, 1, channels->gain);
+  load_param_or(call, channels, args->bias, 0, channels->shift);
   for (int64_t i = 0; i < channels->count; ++i) {
     double of_x, squares;
     get_moments(call, channels, i, &of_x, &squares);
@@ -169,13 +199,10 @@ static void finish_training(const cubn_call *call, cubn_channels *channels) {
     set_forward(call, channels, i, of_x);
   }
   if (call->problem->has_saved) {
-    blend_param(call, channels, 1, mean, 0, args->saved_mean);
-    blend_param(call, channels, 1, channels->inv_std, 0, args->saved_inv_std);
+    blend_param(call, channels, 1, mean, 0, NULL, args->saved_mean);
+    blend_param(call, channels, 1, channels->inv_std, 0, NULL, args->saved_inv_std);
   }
-  if (!call->problem->has_running) return;
-  for (int64_t i = 0; i < channels->count; ++i) var[i] *= m / freedom;
-  blend_param(call, channels, args->factor, mean, 1 - args->factor, args->running_mean);
-  blend_param(call, channels, args->factor, var, 1 - args->factor, args->running_var);
+  if (call->problem->has_running) update_running(call, channels, mean, var);
 }
 
 /* See channels.c: the saved mean stands for the mean of x if it differs by its rounding only. */
@@ -199,19 +226,23 @@ static void finish_backward(const cubn_call *call, cubn_channels *channels) {
   const double m = (double)cubn_count(call->problem);
   double *const dbias = channels->sums[0], *const dscale = channels->sums[1];
   double *const scale = channels->pivot; /* free in backward */
-  load_param(call, channels, args->scale, scale);
+  load_param_or(call, channels, args->scale, 1, scale);
   for (int64_t i = 0; i < channels->count; ++i) {
     repair_sums(call, channels, i);
     const double inv_std = channels->inv_std[i], gain = args->alpha * (scale[i] * inv_std);
     const double error = saved_mean_error(call, channels->center[i], channels->sums[2][i] / m);
     dscale[i] -= dbias[i] * (error * inv_std);
     channels->gain[i] = gain;
-    channels->slope[i] = -gain * (dscale[i] / m);
-    channels->shift[i] = -gain * (dbias[i] / m) - channels->slope[i] * (error * inv_std);
+    channels->slope[i] = -gain * (dscale[i] / args->count);
+    channels->shift[i] = -gain * (dbias[i] / args->count) - channels->slope[i] * (error * inv_std);
     channels->is_wide = channels->is_wide || is_wide(call, gain) || is_wide(call, inv_std);
   }
-  blend_param(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale);
-  blend_param(call, channels, args->param_alpha, dbias, args->param_beta, args->dbias);
+  if (args->dscale)
+    blend_param(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,
+                args->dscale);
+  if (args->dbias)
+    blend_param(call, channels, args->param_alpha, dbias, args->param_beta, args->dbias,
+                args->dbias);
 }
 
 void cubn_fast_finish(const cubn_call *call, cubn_channels *channels) {

@@ -6,132 +6,52 @@
  * moved without a shift. Columns are the case s = 1; one channel alone is one run of n values.
  *
  * Sums are taken from the tile element by element, with the arithmetic of the two-pass algorithm;
- * there, channels need no alignment. */
-#include "cuda/device/apply.cuh"
+ * there, channels need no alignment. Fused backward turns dy into the gradient of the pre-activation
+ * in the tile, once. */
 #include "cuda/device/cut.cuh"
-#include "cuda/device/reduce.cuh"
-#include "cuda/device/tile.cuh"
+#include "cuda/device/tile_passes.cuh"
 
 namespace cubn {
 namespace {
 
 constexpr int THREADS = RESIDENT_THREADS;
-template <int V>
-using TileRuns = Runs<V, THREADS>;
+/* Fused backward in double takes the registers of both blocks. */
+template <class Op>
+constexpr int RESIDENT_BLOCKS = Op::FUSED &&Op::INPUTS == 2 && sizeof(typename Op::Element) == 8
+                                    ? 1
+                                    : RESIDENT_BLOCKS_PER_SM;
+
+/* Masks of fused operations want vectors in whole granules. */
+template <int V, class Op>
+constexpr int ALIGNMENT = Op::FUSED ? GRANULE : V;
+template <int V, class Op>
+using TileRuns = Runs<V, THREADS, ALIGNMENT<V, Op>>;
 
 /* What a block keeps beside the tile: per channel of the group, and in all. */
-template <class Real>
-constexpr int64_t CHANNEL_BYTES = static_cast<int64_t>(sizeof(BackwardCoefficients<Real>) +
-                                                       2 * sizeof(Real));
+template <class Coefficients, class Real>
+constexpr int64_t CHANNEL_BYTES = static_cast<int64_t>(sizeof(Coefficients) + 2 * sizeof(Real));
 constexpr int SCRATCH = SLOT * THREADS / 2;
 constexpr int64_t STATIC_BYTES = 4096; /* scratch, rounded up */
 static_assert(SCRATCH * sizeof(double) <= STATIC_BYTES, "shared memory");
 
-/* Sums over the tile's channels; coefficients and statistics of all of them. */
 template <int V, class Op>
-__device__ inline void reduce_tile(const Group &group, const Op &op,
-                                   const Tile<typename Op::Element, V> &tile, double *scratch,
-                                   typename Op::Coefficients *coefficients) {
-  using Real = typename Op::Real;
-  Seat seat = seat_of(group, tile.channels);
-  const Team &team = seat.team;
-  const bool active = team.rank < team.members;
-
-  typename Op::Sums sums = active ? op.begin(tile.channel0 + team.channel) : typename Op::Sums{};
-  int count = 0;
-  while (active && seat.row < group.n) {
-    TileView<Real, Op::INPUTS> view;
-    view.count = 0;
-#pragma unroll
-    for (int u = 0; u < RESIDENT_BATCH; ++u) {
-      const bool valid = seat.row < group.n;
-#pragma unroll
-      for (int input = 0; input < Op::INPUTS; ++input)
-        view.values[input][u] =
-            valid ? to_compute(tile.value(input, seat.row, team.channel, seat.i, group.s))
-                  : Real(0);
-      view.count += valid;
-      seat.advance(group.s);
-    }
-    if (view.count == RESIDENT_BATCH)
-      Op::template fold<true>(sums, count == 0, view);
-    else
-      Op::template fold<false>(sums, count == 0, view);
-    count += view.count;
-  }
-  double slot[SLOT] = {}, pivot = 0.0;
-  if (active) {
-    pivot = Op::pivot_of(to_compute(tile.value(0, 0, team.channel, 0, group.s)));
-    Op::relative(sums, static_cast<double>(count), pivot, slot);
-  }
-  reduce_team(slot, team, scratch);
-  if (active && team.rank == 0) {
-    Op::settle(slot, pivot);
-    op.conclude(tile.channel0 + team.channel, slot, coefficients + team.channel);
-  }
-  __syncthreads();
-}
-
-template <int V, class Op>
-__device__ inline void apply_tile(const TileRuns<V> &runs, const Group &group, const Op &op,
-                                  const Tile<typename Op::Element, V> &tile, int step,
-                                  const typename Op::Coefficients *coefficients) {
-  using T = typename Op::Element;
-  typename Op::Coefficients mine[V];
-  typename TileRuns<V>::Cursor at = runs.begin(blockIdx.x, 0);
-  bool first = true;
-  for (int i = static_cast<int>(threadIdx.x); !runs.done(at); i += step) {
-    if (first || !group.fixed) {
-#pragma unroll
-      for (int k = 0; k < V; ++k) mine[k] = coefficients[runs.channel_of(at, k)];
-      first = false;
-    }
-    Items<1> items;
-    items.take(runs, at);
-    Pack<T, V> in[Op::INPUTS][1];
-#pragma unroll
-    for (int input = 0; input < Op::INPUTS; ++input)
-      in[input][0] = tile.packs[input * tile.packs_per_input + i];
-    apply_packs(op, items, in, mine);
-  }
-}
-
-/* Backward without saved statistics: those of the forward pass, kept in shared memory. */
-template <int V, class T>
-__device__ inline void recompute(const Group &, Forward<T> *, const Tile<T, V> &, double *,
-                                 Compute<T> *) {}
-template <int V, class T>
-__device__ inline void recompute(const Group &group, Backward<T> *op, const Tile<T, V> &tile,
-                                 double *scratch, Compute<T> *saved) {
-  Forward<T> statistics = {};
-  statistics.inputs[0] = op->inputs[0];
-  statistics.epsilon = op->epsilon;
-  statistics.saved_mean = saved;
-  statistics.saved_inv_std = saved + group.channels;
-  statistics.saved_channel0 = op->saved_channel0 = tile.channel0;
-  op->saved_mean = statistics.saved_mean;
-  op->saved_inv_std = statistics.saved_inv_std;
-  ForwardCoefficients<Compute<T>> *none = nullptr;
-  reduce_tile<V>(group, statistics, tile, scratch, none);
-}
-
-template <int V, class Op>
-__global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS_PER_SM)
-    resident_kernel(const TileRuns<V> runs, Op op, const Group group) {
+__global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS<Op>)
+    resident_kernel(const TileRuns<V, Op> runs, Op op, const Group group) {
   using T = typename Op::Element;
   using Real = typename Op::Real;
   using Packs = Pack<T, V>;
+  constexpr int ALIGN = ALIGNMENT<V, Op>;
   CUBN_DYNAMIC_SHARED(Packs, shared);
   CUBN_SHARED(double, scratch, [SCRATCH]);
-  Tile<T, V> tile;
+  Tile<T, V, ALIGN> tile;
   tile.packs = shared;
   tile.channel0 = static_cast<int64_t>(blockIdx.x) * group.channels;
   tile.channels =
       static_cast<int>(min(static_cast<int64_t>(group.channels), runs.c - tile.channel0));
   tile.run_packs = runs.vectors;
   tile.packs_per_input = group.n * runs.vectors;
-  tile.misaligned0 = static_cast<int>((tile.channel0 * runs.s + runs.phase) & (V - 1));
-  tile.misaligned_step = static_cast<int>((runs.c * runs.s) & (V - 1));
+  tile.misaligned0 = static_cast<int>((tile.channel0 * runs.s + runs.phase) & (ALIGN - 1));
+  tile.misaligned_step = static_cast<int>((runs.c * runs.s) & (ALIGN - 1));
   const int tile_packs = Op::INPUTS * tile.packs_per_input;
   const int in_16_bytes = 16 / static_cast<int>(sizeof(Packs)); /* packs; what follows is aligned */
   Real *saved = reinterpret_cast<Real *>(tile.packs + (tile_packs + in_16_bytes - 1) / in_16_bytes *
@@ -139,11 +59,13 @@ __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS_PER_SM)
   auto *coefficients = reinterpret_cast<typename Op::Coefficients *>(saved + 2 * group.channels);
   const int step = runs.step_rows * runs.vectors + runs.step_vectors;
 
-  load_tile<V>(runs, op, tile, step);
+  load_tile(runs, op, tile, step);
   __syncthreads();
-  if (group.recomputes) recompute<V>(group, &op, tile, scratch, saved);
-  reduce_tile<V>(group, op, tile, scratch, coefficients);
-  apply_tile<V>(runs, group, op, tile, step, coefficients);
+  if (group.recomputes) recompute(group, &op, tile, scratch, saved);
+  fuse_tile(runs, group, op, tile, step, coefficients);
+  reduce_tile(group, op, tile, scratch, coefficients);
+  if ((Op::FUSED && Op::INPUTS == 2) || op.output)
+    apply_tile(runs, group, op, tile, step, coefficients);
 }
 
 /* One channel is one row, whatever it was. */
@@ -154,11 +76,26 @@ int64_t row_elements(const cubn_problem &problem) {
   return problem.c == 1 ? problem.n * problem.s : problem.s;
 }
 
+/* Runs of vectors begin at multiples of so many elements in memory. */
+int64_t alignment_of(const cubn_problem &problem) {
+  const int64_t vector = 16 / static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return is_fused(problem) ? GRANULE : vector;
+}
+
 /* Whether runs of so many channels all begin at the same place in a vector, and end there. */
 bool runs_keep_phase(const cubn_problem &problem, int64_t channels) {
-  const int64_t row_bytes =
-      row_elements(problem) * static_cast<int64_t>(cubn_element_bytes(problem.type));
-  return problem.c * row_bytes % 16 == 0 && channels * row_bytes % 16 == 0;
+  const int64_t row = row_elements(problem), alignment = alignment_of(problem);
+  return problem.c * row % alignment == 0 && channels * row % alignment == 0;
+}
+
+template <class Real>
+int64_t channel_bytes_of(bool fused) {
+  return fused ? CHANNEL_BYTES<FusedBackwardCoefficients<Real>, Real>
+               : CHANNEL_BYTES<BackwardCoefficients<Real>, Real>;
+}
+int64_t channel_bytes(const cubn_problem &problem) {
+  return problem.type == CUBN_DATA_DOUBLE ? channel_bytes_of<double>(is_fused(problem))
+                                          : channel_bytes_of<float>(is_fused(problem));
 }
 
 /* Bytes of shared memory for groups of so many channels. Runs that may begin anywhere in a vector
@@ -166,11 +103,9 @@ bool runs_keep_phase(const cubn_problem &problem, int64_t channels) {
 int64_t tile_bytes(const cubn_problem &problem, int64_t channels, bool padded) {
   const int64_t bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
   const int64_t inputs = problem.pass == CUBN_PASS_BACKWARD ? 2 : 1;
-  const int64_t padding = padded ? 16 - bytes : 0;
-  const int64_t run = round_up(channels * row_elements(problem) * bytes + padding, 16);
-  const int64_t channel_bytes =
-      problem.type == CUBN_DATA_DOUBLE ? CHANNEL_BYTES<double> : CHANNEL_BYTES<float>;
-  return inputs * rows_of(problem) * run + round_up(channels * channel_bytes, 16);
+  const int64_t alignment = alignment_of(problem), padding = padded ? alignment - 1 : 0;
+  const int64_t run = round_up(channels * row_elements(problem) + padding, alignment) * bytes;
+  return inputs * rows_of(problem) * run + round_up(channels * channel_bytes(problem), 16);
 }
 
 /* The same for tensors that begin at a vector. */
@@ -210,6 +145,9 @@ bool fills_too_few(const cubn_device *device, const cubn_problem &problem, int64
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
+  if (problem->sums_are_given) return "needs no sums";
+  if (is_fused(*problem) && !mask_has_granules(*problem))
+    return "rows of the mask are no whole bytes";
   const int64_t channels = group_channels(device, *problem);
   if (channels == 0) return "no group of channels fits into shared memory";
   if (fills_too_few(device, *problem, channels)) return "too few channels to fill the device";
@@ -219,23 +157,24 @@ const char *reject(const cubn_device *device, const cubn_problem *problem) {
 template <int V, class Op>
 cubnStatus_t run_vectors(const cubn_device *device, const cubn_problem &problem, const Op &op,
                          int phase) {
+  constexpr int ALIGN = ALIGNMENT<V, Op>;
   Group group = {};
   group.n = static_cast<int>(rows_of(problem));
   group.s = static_cast<int>(row_elements(problem));
   group.channels = static_cast<int>(group_channels(device, problem));
   group.lanes = group.s * group.channels <= THREADS ? group.s : 0;
-  group.recomputes = problem.pass == CUBN_PASS_BACKWARD && !problem.has_saved;
+  group.recomputes = problem.pass == CUBN_PASS_BACKWARD && !problem.has_saved && !problem.is_frozen;
   const int64_t run = static_cast<int64_t>(group.channels) * group.s;
-  const bool same_phase = problem.c * group.s % V == 0; /* of all rows */
-  const bool aligned = same_phase && phase == 0 && run % V == 0;
-  TileRuns<V> runs = {};
+  const bool same_phase = problem.c * group.s % ALIGN == 0; /* of all rows */
+  const bool aligned = same_phase && phase == 0 && run % ALIGN == 0;
+  TileRuns<V, Op> runs = {};
   runs.n = group.n;
   runs.c = problem.c;
   runs.s = group.s;
   runs.rows_per_chunk = group.n;
   runs.group = group.channels;
   runs.phase = phase;
-  runs.vectors = static_cast<int>(aligned ? run / V : ceil_div(run + V - 1, V));
+  runs.vectors = vectors_of<V, ALIGN>(run, aligned);
   group.fixed = group.channels == 1 || (same_phase && runs.vectors <= THREADS);
   runs.step_rows = THREADS / runs.vectors;
   if (group.channels == 1 || !group.fixed) runs.step_vectors = THREADS % runs.vectors;
@@ -244,27 +183,60 @@ cubnStatus_t run_vectors(const cubn_device *device, const cubn_problem &problem,
                 static_cast<size_t>(bytes), runs, op, group);
 }
 
+bool padded_fits(const cubn_device *device, const cubn_problem &problem) {
+  return tile_bytes(problem, group_channels(device, problem), true) <= tile_bytes_max(device);
+}
+
 /* Tensors that do not begin at a vector need a padded tile; if that is too long, or their phases
  * differ, they are moved by elements. */
 template <class Op>
-cubnStatus_t run_op(const cubn_device *device, const cubn_problem &problem, const Op &op) {
+cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem, const Op &op) {
   const int phase = common_phase(op);
-  const bool padded_fits =
-      tile_bytes(problem, group_channels(device, problem), true) <= tile_bytes_max(device);
-  return phase == 0 || (phase > 0 && padded_fits)
+  return phase == 0 || (phase > 0 && padded_fits(device, problem))
              ? run_vectors<WIDEST<typename Op::Element>>(device, problem, op, phase)
              : run_vectors<1>(device, problem, op, 0);
+}
+
+/* Fused operations are not; `other` does the work then. */
+template <class Op>
+cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
+                       const Op &op, const cubn_algo &other) {
+  const int phase = common_phase(op);
+  const bool fits = problem.reserve == CUBN_RESERVE_MASK ? phase == 0 : phase >= 0;
+  if (!fits || (phase > 0 && !padded_fits(device, problem)))
+    return other.run(device, &problem, &args);
+  return run_vectors<WIDEST<typename Op::Element>>(device, problem, op, phase);
+}
+
+/* Without sums there is nothing to keep a tile for. */
+template <class T>
+cubnStatus_t run_fused_backward(cubn_device *device, const cubn_problem &problem,
+                                const cubn_args &args) {
+  const cubn_algo &one_pass = cubn_cuda_backward_two_pass, &other = cubn_cuda_backward_strided;
+  if (!needs_sums(problem, args))
+    return (one_pass.reject(device, &problem) ? other : one_pass).run(device, &problem, &args);
+  return run_fused(device, problem, args, make_fused_backward<T>(problem, args), other);
+}
+
+template <class T>
+cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  if (is_fused(problem))
+    return trains ? run_fused(device, problem, args, make_fused_forward<T>(problem, args),
+                              cubn_cuda_train_strided)
+                  : run_fused_backward<T>(device, problem, args);
+  if (trains)
+    return run_plain(
+        device, problem,
+        make_forward<T>(args, problem.has_saved, problem.has_running, problem.running_is_biased));
+  return run_plain(device, problem, make_backward<T>(args, cubn_count(&problem)));
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    if (problem->pass == CUBN_PASS_TRAIN)
-      return run_op(device, *problem,
-                    make_forward<T>(*args, problem->has_saved, problem->has_running));
-    return run_op(device, *problem, make_backward<T>(*args, cubn_count(problem)));
+    return run_type<typename decltype(tag)::Type>(device, *problem, *args);
   });
 }
 
@@ -281,6 +253,8 @@ cubnStatus_t prepare_type(const cubn_device *device) {
   CUBN_TRY((allow_shared<1, Forward<T>>(device)));
   CUBN_TRY((allow_shared<1, Backward<T>>(device)));
   CUBN_TRY((allow_shared<WIDEST<T>, Forward<T>>(device)));
+  CUBN_TRY((allow_shared<WIDEST<T>, FusedForward<T>>(device)));
+  CUBN_TRY((allow_shared<WIDEST<T>, FusedBackward<T>>(device)));
   return allow_shared<WIDEST<T>, Backward<T>>(device);
 }
 

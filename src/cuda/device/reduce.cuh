@@ -1,5 +1,6 @@
 // The first pass: partial results of the chunks, and how they become the channel's.
 #pragma once
+#include "cuda/device/apply.cuh"
 #include "cuda/device/forward.cuh"
 #include "cuda/tuning.h"
 
@@ -24,7 +25,7 @@ template <class Walk, class Op>
 __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
                                     double *slot0, double *scratch) {
   constexpr int V = Walk::VECTOR, W = Walk::CHANNELS;
-  constexpr int U = REDUCE_VECTORS<Op::INPUTS, V, W>;
+  constexpr int U = REDUCE_VECTORS<Op::INPUTS, V, W, Op::FUSED>;
   using T = typename Op::Element;
   using View = ChannelView<T, Op::INPUTS, V, U, W>;
   const Team team = walk.team(unit);
@@ -43,6 +44,7 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
       load_items<Cache::KEEP>(in[input], op.inputs[input], items);
+    fuse_inputs(op, items, in, sums);
     const bool first = count == 0;
     if (items.whole) {
 #pragma unroll

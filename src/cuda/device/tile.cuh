@@ -14,18 +14,18 @@ struct Group {
   bool recomputes;
 };
 
-// The tile and the block's share of it.
-template <class T, int V>
+// The tile and the block's share of it. For ALIGN see walk.cuh.
+template <class T, int V, int ALIGN = V>
 struct Tile {
   Pack<T, V> *packs;  // of input 0; the other inputs follow
   int64_t channel0;
   int channels;   // of this block
   int run_packs;  // vectors per run
   int packs_per_input;
-  int misaligned0, misaligned_step;  // of run 0; from one run to the next, modulo V
+  int misaligned0, misaligned_step;  // of run 0; from one run to the next, modulo ALIGN
 
   __device__ int misaligned(int row) const {
-    return (misaligned0 + row * misaligned_step) & (V - 1);
+    return (misaligned0 + row * misaligned_step) & (ALIGN - 1);
   }
   // Value i of a row of a channel.
   __device__ T value(int input, int row, int channel, int i, int s) const {
@@ -48,10 +48,10 @@ struct TileView {
   }
 };
 
-template <int V, class Op>
-__device__ inline void load_tile(const Runs<V, RESIDENT_THREADS> &runs, const Op &op,
-                                 const Tile<typename Op::Element, V> &tile, int step) {
-  typename Runs<V, RESIDENT_THREADS>::Cursor at = runs.begin(blockIdx.x, 0);
+template <class Walk, class Op, class AnyTile>
+__device__ inline void load_tile(const Walk &runs, const Op &op, const AnyTile &tile, int step) {
+  constexpr int V = Walk::VECTOR;
+  typename Walk::Cursor at = runs.begin(blockIdx.x, 0);
   for (int i = static_cast<int>(threadIdx.x); !runs.done(at); i += RESIDENT_VECTORS * step) {
     Items<RESIDENT_VECTORS> items;
     items.take(runs, at);
