@@ -57,3 +57,5 @@ ifneq ($(VALGRIND),)
 else
 	@echo 'valgrind: not run, it is not there'
 endif
+
+-include $(SMOKE_OBJECTS:.o=.d)
