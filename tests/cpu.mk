@@ -58,4 +58,17 @@ else
 	@echo 'valgrind: not run, it is not there'
 endif
 
--include $(SMOKE_OBJECTS:.o=.d)
+$(BUILD)/tests/cubn-instructions: $(BUILD)/obj/smoke-program/tests/instructions.o \
+    $(filter-out %/smoke.o %/tests/cases.o %/cases_products.o,$(SMOKE_OBJECTS)) $(STATIC)
+	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+
+.PHONY: test-instructions
+test-instructions:
+ifneq ($(and $(VALGRIND),$(filter x86_64,$(CPU_ARCH))),)
+	$(MAKE) --no-print-directory $(BUILD)/tests/cubn-instructions
+	tests/instructions.sh $(BUILD)/tests/cubn-instructions
+else
+	@echo 'Instructions: not counted, this is no x86-64 or there is no valgrind'
+endif
+
+-include $(SMOKE_OBJECTS:.o=.d) $(BUILD)/obj/smoke-program/tests/instructions.d

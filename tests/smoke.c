@@ -12,10 +12,12 @@
 
 /* Parallel parts begin above a certain size; these are above it. */
 static const char *const large_lines[] = {
-    "train nchw f32 n4c3h128w129",    "backward nchw f32 n4c3h128w129", "infer nchw f16 n4c3h128w129",
-    "train nchw f32 n8c64h24w24",     "backward nchw bf16 n8c64h24w24", "train nchw f32 n8c256h7w7",
-    "backward nchw f32 n8c256h7w7",   "infer nchw f32 n8c256h7w7",      "train nhwc f32 n8c64h16w17",
-    "backward nhwc f32 n8c64h16w17",  "infer nhwc f32 n8c64h16w17",     "train nc f32 n64c1024",
+    "train nchw f32 n4c3h128w129",    "backward nchw f32 n4c3h128w129",
+    "infer nchw f16 n4c3h128w129",    "train nchw f32 n8c64h24w24",
+    "backward nchw bf16 n8c64h24w24", "train nchw f32 n8c256h7w7",
+    "backward nchw f32 n8c256h7w7",   "infer nchw f32 n8c256h7w7",
+    "train nhwc f32 n8c64h16w17",     "backward nhwc f32 n8c64h16w17",
+    "infer nhwc f32 n8c64h16w17",     "train nc f32 n64c1024",
     "train nchw:nhwc f32 n8c32h16w17"};
 
 typedef struct smoke_run {

@@ -1,7 +1,7 @@
 # Tests: one program, built for this machine and three times against the CUDA emulator.
 # Included by the top Makefile.
 
-TEST_C := $(filter-out tests/traffic.c tests/smoke.c tests/emu_%.c,$(wildcard tests/*.c))
+TEST_C := $(filter-out tests/traffic.c tests/smoke.c tests/instructions.c tests/emu_%.c,$(wildcard tests/*.c))
 TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
