@@ -24,9 +24,9 @@ case $purpose in
     commands+=(clang clang-format cppcheck git python3)
     packages+=(clang libomp-dev clang-format cppcheck git python3)
     ;;
-  bench) # the pictures of results
+  bench) # the pictures of results; below, the peer on a CPU
     commands+=(python3)
-    packages+=(python3 python3-matplotlib)
+    packages+=(python3 python3-pip python3-matplotlib)
     ;;
   *)
     echo "usage: scripts/setup.sh demo|claims|test|check|bench" >&2
@@ -74,6 +74,8 @@ if [ "$purpose" = claims ] && [ ! -x .deps/plots/bin/python ] &&
     echo "matplotlib: not fetched, so the claims will have verdicts but no pictures" >&2
   fi
 fi
+
+[ "$purpose" != bench ] || exec scripts/onednn.sh
 
 # CUDA headers for the emulator: the toolkit's, else those of the wheels, unpacked into .deps.
 [ "$purpose" = test ] || exit 0
