@@ -41,9 +41,9 @@ GENCODE = $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
 VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} END {print v}' \
   include/cubn.h)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
-COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 WARNINGS := -Wall -Wextra -Wconversion -Werror
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
+include src/cpu/kernels/kernels.mk
 CFLAGS ?= -O3 -g
 C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) -fopenmp -ffp-contract=off -MMD -MP
 NVCC_FLAGS = -std=c++17 -O3 -lineinfo --threads 0 -Xfatbin -compress-all -Werror all-warnings -Iinclude -Isrc \
@@ -59,7 +59,7 @@ all: lib
 # ---- the library
 LIB_C := $(wildcard src/host/*.c src/cpu/*.c)
 LIB_CU := $(wildcard src/cuda/*.cu)
-LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
+LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(call CPU_KERNEL_OBJECTS,$(BUILD)/obj/src/cpu,$(CPU_TARGETS)) $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
 SO := $(BUILD)/libcubn.so.$(VERSION)
 STATIC := $(BUILD)/libcubn.a
 
@@ -76,7 +76,10 @@ FORCE:
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) -c $< -o $@
+	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) \
+	  $(call CPU_TARGET_DEFINES,$(CPU_TARGETS)) -c $< -o $@
+
+$(call CPU_KERNEL_RULES,$(BUILD)/obj/src/cpu,$(CPU_TARGETS),-fPIC -fvisibility=hidden)
 
 $(BUILD)/obj/%.cu.o: %.cu $(BUILD)/settings
 	@mkdir -p $(@D)
@@ -113,6 +116,7 @@ endif
 include src/cudnn/cudnn.mk
 include examples/examples.mk
 include tests/tests.mk
+include tests/cpu.mk
 include bench/bench.mk
 include scripts/check.mk
 
@@ -127,7 +131,10 @@ help:
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
+	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
+	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
 	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'

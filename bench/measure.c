@@ -38,7 +38,7 @@ static double quantile(const double *sorted, int count, double share) {
   return sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]);
 }
 
-static bench_times summarize(double *samples, int count) {
+bench_times bench_summarize(double *samples, int count) {
   bench_times times = {.repeats = count};
   if (!count) return times;
   qsort(samples, (size_t)count, sizeof *samples, compare_doubles);
@@ -84,8 +84,11 @@ static void repeat(recorder *record, bench_case *bench, int count, double budget
   const double begin = bench_clock();
   double round_seconds = 0;
   for (int round = 0; round < REPEATS_MAX; ++round) {
-    for (int entry = 0; entry < count; ++entry)
+    for (int turn = 0; turn < count; ++turn) {
+      /* Each begins a round once in a while: what ran before may have an influence. */
+      const int entry = (turn + round) % count;
       if (!record->entries[entry].note) enqueue(record, bench, entry);
+    }
     const double now = bench_clock() - begin;
     if (round == 0) {
       collect(record);
@@ -96,6 +99,14 @@ static void repeat(recorder *record, bench_case *bench, int count, double budget
     if (round + 1 >= REPEATS_MIN && now > budget_seconds) break;
   }
   collect(record);
+}
+
+/* From times of a call() to those of one of the calls that it stands for. */
+static void scale_times(bench_entry *entry) {
+  if (entry->calls <= 1) return;
+  entry->times.median /= entry->calls;
+  entry->times.min /= entry->calls;
+  entry->times.spread /= entry->calls;
 }
 
 void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, int count,
@@ -114,7 +125,8 @@ void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, 
   if (good) repeat(&record, bench, count, budget_seconds);
   for (int entry = 0; entry < count; ++entry) {
     entries[entry].times =
-        good ? summarize(record.samples[entry], record.counts[entry]) : (bench_times){0};
+        good ? bench_summarize(record.samples[entry], record.counts[entry]) : (bench_times){0};
+    scale_times(&entries[entry]);
     if (!good) entries[entry].note = "no memory for the samples";
     if (entry < ENTRIES_MAX) free(record.samples[entry]);
   }
@@ -122,30 +134,35 @@ void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, 
 
 double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
   double samples[HOST_REPEATS];
+  const int parts = entry->calls > 1 ? entry->calls : 1;
+  const double call_seconds = parts * entry->times.median;
   int calls = HOST_CALLS_MAX;
-  if (entry->times.median * calls > HOST_BATCH_SECONDS)
-    calls = (int)(HOST_BATCH_SECONDS / entry->times.median);
+  if (call_seconds * calls > HOST_BATCH_SECONDS) calls = (int)(HOST_BATCH_SECONDS / call_seconds);
   if (calls < HOST_CALLS_MIN) calls = HOST_CALLS_MIN;
   timer->wait(timer);
   for (int repeat = 0; repeat < HOST_REPEATS; ++repeat) {
     const double begin = bench_clock();
     for (int call = 0; call < calls; ++call)
       if (!entry->call(entry->state)) return 0;
-    samples[repeat] = (bench_clock() - begin) / calls;
+    samples[repeat] = (bench_clock() - begin) / calls / parts;
     if (timer->wait(timer)) return 0;
   }
-  return summarize(samples, HOST_REPEATS).median;
+  return bench_summarize(samples, HOST_REPEATS).median;
 }
 
 static bool call_copy(void *state) {
   const bench_copy *copy = state;
-  copy->timer->copy(copy->timer, copy->bytes / 2);
+  if (copy->streaming)
+    copy->timer->copy_streaming(copy->timer, copy->bytes / 2);
+  else
+    copy->timer->copy(copy->timer, copy->bytes / 2);
   return true;
 }
 
 bench_entry bench_copy_entry(bench_copy *copy) {
   bench_entry entry = {.call = call_copy, .state = copy, .error = NAN};
   strcpy(entry.implementation, "copy");
+  if (copy->streaming) strcpy(entry.algorithm, "streaming");
   entry.note = copy->timer->reserve_copy(copy->timer, copy->bytes / 2 + 1);
   return entry;
 }
@@ -154,7 +171,7 @@ double bench_copy_bandwidth(bench_timer *timer) {
   /* Eight caches full, and enough that starting a copy costs nothing beside it. */
   const size_t bytes =
       16 * timer->cache_bytes > ((size_t)512 << 20) ? 16 * timer->cache_bytes : (size_t)512 << 20;
-  bench_copy copy = {timer, bytes};
+  bench_copy copy = {timer, bytes, false};
   bench_entry entry = bench_copy_entry(&copy);
   bench_measure(timer, NULL, &entry, 1, 0.5);
   return entry.times.median > 0 ? (double)copy.bytes / entry.times.median : 0;

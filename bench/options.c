@@ -34,10 +34,16 @@ static const option option_table[] = {
     {"--verify", TAKES_COUNT, MEMBER(verify_elements),
      "N      check all channels up to N elements, else a sample (4000000)"},
     {"--warm", TAKES_NOTHING, MEMBER(warm), "         keep the caches between repeats"},
+    {"--graph", TAKES_NOTHING, MEMBER(graph),
+     "        time replays of CUDA graphs of 20 calls, caches kept"},
+    {"--host", TAKES_NOTHING, MEMBER(host),
+     "         time the host's part of a call only (suite: host)"},
     {"--peers", TAKES_NOTHING, MEMBER(peers), "        time other libraries in the same loop"},
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},
     {"--cudnn", TAKES_TEXT, MEMBER(cudnn), "PATH    libcudnn.so or its folder (also: CUDNN_LIB)"},
+    {"--onednn", TAKES_TEXT, MEMBER(onednn),
+     "PATH   libdnnl.so.3 or its folder (also: ONEDNN_LIB)"},
     {"--csv", TAKES_TEXT, MEMBER(csv), "FILE      write the results as CSV"},
     {"--json", TAKES_TEXT, MEMBER(json), "FILE     write the results as JSON"},
     {"--help", TAKES_NOTHING, MEMBER(help), "         this text"},
@@ -52,7 +58,7 @@ void bench_options_usage(void) {
     printf("  %s %s\n", option_table[i].name, option_table[i].help);
   printf("\nSuites: %s. Without suite, file and lines: resnet50.\n", bench_suite_names());
   printf(
-      "Environment: CUBN_THREADS, CUDNN_LIB, and what cubn.h names.\n"
+      "Environment: CUBN_THREADS, CUDNN_LIB, ONEDNN_LIB, and what cubn.h names.\n"
       "Exit status: 0, or 1 if a problem failed, or 2 for a wrong argument. Without the device "
       "that\n"
       "--device asks for, one line says so and the status is 0.\n");
@@ -106,5 +112,6 @@ const char *bench_options_parse(int argc, char **argv, bench_options *options,
     const char *problem = store(option, argv[++i], options);
     if (problem) return problem;
   }
+  if (options->graph) options->warm = true; /* all calls of a graph but the first are */
   return NULL;
 }

@@ -16,8 +16,9 @@ typedef struct bench_options {
   int64_t batch;     /* 0: the suite's own */
   double seconds;    /* time budget per problem */
   int64_t verify_elements;
-  bool warm, peers, list_peers, list, help;
+  bool warm, graph, host, peers, list_peers, list, help;
   const char *cudnn; /* file or folder, or NULL */
+  const char *onednn;
   const char *csv, *json;
   int line_count;
   char **lines; /* problem lines of the command line */

@@ -30,6 +30,7 @@ void test_api_errors_extended_suites(void);
 void test_api_errors_fused_suites(void);
 void test_api_errors_sizes_suites(void);
 void test_buffer_suites(void);
+void test_cpu_targets_suites(void);
 void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
@@ -37,6 +38,7 @@ void test_example_suites(void);
 void test_extended_suites(void);
 void test_fused_suites(void);
 void test_graph_suites(void);
+void test_host_path_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
 void test_callback_suites(void);
@@ -53,7 +55,9 @@ void test_traffic_suites(void);
 void test_threads_suites(void);
 void test_idx_suites(void);
 void test_nn_suites(void);
+void test_nn_checkpoint_suites(void);
 void test_nn_network_suites(void);
+void test_nn_reference_suites(void);
 void test_nn_training_suites(void);
 void test_large_suites(void); /* only with --large */
 
@@ -78,6 +82,7 @@ static void (*const register_suites[])(void) = {
     test_api_errors_fused_suites,
     test_api_errors_sizes_suites,
     test_buffer_suites,
+    test_cpu_targets_suites,
     test_cuda_backend_suites,
     test_descriptor_suites,
     test_determinism_suites,
@@ -85,6 +90,7 @@ static void (*const register_suites[])(void) = {
     test_extended_suites,
     test_fused_suites,
     test_graph_suites,
+    test_host_path_suites,
     test_handle_suites,
     test_log_suites,
     test_callback_suites,
@@ -101,7 +107,9 @@ static void (*const register_suites[])(void) = {
     test_threads_suites,
     test_idx_suites,
     test_nn_suites,
+    test_nn_checkpoint_suites,
     test_nn_network_suites,
+    test_nn_reference_suites,
     test_nn_training_suites,
 };
 

@@ -153,7 +153,7 @@ static void test_forced(void) {
   const bool cpu = !strcmp(suite_device(), "cpu");
   log_of("1", "rows", "train nhwc f32 n2c3h4w5", text, sizeof text);
   if (cpu) holds(text, "cubn:   cpu/rows refused: ");
-  if (cpu) holds(text, " -> cpu/columns\n");
+  if (cpu) holds(text, " -> cpu/grid\n");
   if (!cpu) holds(text, " -> cuda/");
 }
 
