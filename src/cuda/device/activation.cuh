@@ -104,18 +104,27 @@ __device__ inline Real blocked(const Activation<Real> &a, Real dy) {
   return a.has_slope ? a.shape.slope * dy : Real(0);
 }
 
+// The value is that of p itself: one that is positive, but 0 as the tensors hold it, shall not become
+// more than 0 by a slope above 1.
 template <class T>
 __device__ inline Compute<T> piecewise(const Activation<Compute<T>> &a, Compute<T> p) {
   using Real = Compute<T>;
-  const Real q = rounded<T>(p);
-  if (q > Real(0)) return q >= a.ceiling ? a.top : p;
+  if (p > Real(0)) return rounded<T>(p) >= a.ceiling ? a.top : p;
   if (a.has_slope) return a.shape.slope * p;
-  return q != q && a.propagates_nan ? p : Real(0);
+  return p != p && a.propagates_nan ? p : Real(0);
 }
 
-// Bit i: whether p[i] is positive, as the tensors hold it.
+// Bit i: whether p[i] is positive; and whether it is as the tensors hold it.
+template <class Real, int V>
+__device__ inline unsigned positive_bits(const Real (&p)[V]) {
+  unsigned bits = 0;
+#pragma unroll
+  for (int i = 0; i < V; ++i) bits |= static_cast<unsigned>(p[i] > Real(0)) << i;
+  return bits;
+}
+
 template <class T, int V>
-__device__ inline unsigned positive_bits(const Compute<T> (&p)[V]) {
+__device__ inline unsigned rounded_positive_bits(const Compute<T> (&p)[V]) {
   unsigned bits = 0;
 #pragma unroll
   for (int i = 0; i < V; ++i) bits |= static_cast<unsigned>(rounded<T>(p[i]) > Compute<T>(0)) << i;
@@ -133,7 +142,7 @@ __device__ inline void activate(const Activation<Compute<T>> &a, Compute<T> (&p)
   Values<Compute<T>, V> values;  // lies in memory for the call, p need not
 #pragma unroll
   for (int i = 0; i < V; ++i) values.v[i] = p[i];
-  curve_values(a.shape, positive_bits<T>(p), &values);
+  curve_values(a.shape, positive_bits(p), &values);
 #pragma unroll
   for (int i = 0; i < V; ++i) p[i] = values.v[i];
 }
@@ -150,7 +159,7 @@ __device__ inline void differentiate(const Activation<Compute<T>> &a, const Comp
   Values<Compute<T>, V> slopes;
 #pragma unroll
   for (int i = 0; i < V; ++i) slopes.v[i] = p[i];
-  curve_slopes(a.shape, positive_bits<T>(p), &slopes);
+  curve_slopes(a.shape, rounded_positive_bits<T>(p), &slopes);
 #pragma unroll
   for (int i = 0; i < V; ++i) dy[i] *= slopes.v[i];
 }
