@@ -122,6 +122,9 @@ static const char *const specials[] = {
     "train nchw:nhwc f32 n2c3h100w101 gelu",
     "backward nchw f32 n5c1h131w129 data=ties clipped offset_x=1",
     "backward nhwc f32 n2c64h25w25 frozen add_tanh",
+    "train nchw f16 n3c20h9w9 leaky coef=2 data=ties",
+    "train nhwc f16 n3c20h9w9 elu coef=2 data=ties",
+    "train nhwc f16 n3c20h9w9 relu alpha=1000 data=ties",
 };
 
 static const char *const big[] = {
