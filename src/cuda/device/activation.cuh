@@ -104,12 +104,10 @@ __device__ inline Real blocked(const Activation<Real> &a, Real dy) {
   return a.has_slope ? a.shape.slope * dy : Real(0);
 }
 
-// The value is that of p itself: one that is positive, but 0 as the tensors hold it, shall not become
-// more than 0 by a slope above 1.
-template <class T>
-__device__ inline Compute<T> piecewise(const Activation<Compute<T>> &a, Compute<T> p) {
-  using Real = Compute<T>;
-  if (p > Real(0)) return rounded<T>(p) >= a.ceiling ? a.top : p;
+// The value is that of p itself, which is rounded once, behind blending.
+template <class Real>
+__device__ inline Real piecewise(const Activation<Real> &a, Real p) {
+  if (p > Real(0)) return p >= a.ceiling ? a.top : p;
   if (a.has_slope) return a.shape.slope * p;
   return p != p && a.propagates_nan ? p : Real(0);
 }
@@ -136,7 +134,7 @@ template <class T, int V>
 __device__ inline void activate(const Activation<Compute<T>> &a, Compute<T> (&p)[V]) {
   if (a.shape.curve == Curve::PIECEWISE) {
 #pragma unroll
-    for (int i = 0; i < V; ++i) p[i] = piecewise<T>(a, p[i]);
+    for (int i = 0; i < V; ++i) p[i] = piecewise(a, p[i]);
     return;
   }
   Values<Compute<T>, V> values;  // lies in memory for the call, p need not
