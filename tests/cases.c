@@ -90,6 +90,7 @@ static const char *const fused_smoke[] = {
     "backward nchw:nhwc:cnhw:nchw+1 f32 n2c3h4w5 add_clipped",
     "backward nhwc f32 n4c3h4w5 peract tanh",
     "backward nchw f32 n2c4h6w7 frozen sigmoid nodbias",
+    "backward nchw f32 n2c4h6w7 frozen add_relu nodscale data=nan",
     "backward nhwc f16 n2c12h7w7 sums count=500 add_relu",
     "backward nchw f32 n2c2h55w57 add_relu nodx nodscale",
     "backward nhwc f32 n3c6h40w41 relu",
@@ -125,6 +126,7 @@ static const char *const specials[] = {
     "train nchw f16 n3c20h9w9 leaky coef=2 data=ties",
     "train nhwc f16 n3c20h9w9 elu coef=2 data=ties",
     "train nhwc f16 n3c20h9w9 relu alpha=1000 data=ties",
+    "infer nchw bf16 n7c7h33w7 add_clipped alpha=2 beta=-0.5",
 };
 
 static const char *const big[] = {

@@ -93,9 +93,16 @@ static const char *check_backward_words(const line_problem *p) {
   return NULL;
 }
 
+/* Arrays of no elements have no memory, and so cannot say that they are wanted. */
+static const char *check_empty(const line_problem *p) {
+  const bool has_result = line_has_output(p) || line_has_dz(p);
+  return line_channels(p) == 0 && !has_result ? "nothing to compute, of no channels" : NULL;
+}
+
 const char *line_check(const line_problem *problem) {
   static const char *(*const checks[])(const line_problem *) = {
-      check_activation, check_saved, check_forward_words, check_backward_words, check_in_place};
+      check_activation,     check_saved,    check_forward_words,
+      check_backward_words, check_in_place, check_empty};
   for (size_t i = 0; i < sizeof checks / sizeof *checks; ++i) {
     const char *const error = checks[i](problem);
     if (error) return error;

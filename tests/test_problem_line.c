@@ -214,6 +214,7 @@ static void test_wrong_lines(void) {
       {"backward nc f32 n1c1 sums count=1.5", "count"},
       {"backward nc f32 n1c1 nodx nodscale nodbias", "nothing"},
       {"backward nc f32 n1c1 sums nodx", "nothing"},
+      {"train nc f32 n1c0 statistics", "no channels"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     line_problem problem;

@@ -165,19 +165,19 @@ long double tolerance_dp(const line_problem *problem, const oracle_channel *chan
 
 static long double backward_error(const line_problem *problem, const oracle_channel *channel,
                                   const tolerance *t, const oracle_element *element) {
+  const long double gain = fabsl((long double)problem->alpha * channel->scale * channel->inv_std);
+  const long double relative = 4 * t->roundoff + t->inv_std_relative;
+  const long double of_dp = relative * fabsl(oracle_dp(problem, channel, element)) +
+                            tolerance_dp(problem, channel, t, element);
+  if (problem->frozen) return gain * of_dp; /* x, be it NaN, has no part in dx */
   const long double count =
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double x_hat = fabsl((element->x - channel->mean) * channel->inv_std);
-  const bool depends_on_sums = !problem->frozen;
-  const long double dbias = depends_on_sums ? fabsl(channel->dbias_sum) / count : 0;
-  const long double dscale = depends_on_sums ? fabsl(channel->dscale_sum) / count : 0;
-  const long double terms = fabsl(oracle_dp(problem, channel, element)) + dbias + x_hat * dscale;
-  const long double sums = depends_on_sums ? (t->dbias_error + x_hat * t->dscale_error) / count +
-                                                 t->mean_error * channel->inv_std * dscale
-                                           : 0;
-  return fabsl((long double)problem->alpha * channel->scale * channel->inv_std) *
-         ((4 * t->roundoff + t->inv_std_relative) * terms + sums +
-          tolerance_dp(problem, channel, t, element));
+  const long double dbias = fabsl(channel->dbias_sum) / count;
+  const long double dscale = fabsl(channel->dscale_sum) / count;
+  const long double sums = (t->dbias_error + x_hat * t->dscale_error) / count +
+                           t->mean_error * channel->inv_std * dscale;
+  return gain * (of_dp + relative * (dbias + x_hat * dscale) + sums);
 }
 
 long double tolerance_output(const line_problem *problem, const oracle_channel *channel,
