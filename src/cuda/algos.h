@@ -20,6 +20,10 @@ extern "C" {
 extern const cubn_algo cubn_cuda_train_resident;
 extern const cubn_algo cubn_cuda_backward_resident;
 
+/* streamed.cu: one launch; x is read again while it is in the L2 cache. */
+extern const cubn_algo cubn_cuda_train_streamed;
+extern const cubn_algo cubn_cuda_backward_streamed;
+
 /* two_pass.cu: every non-empty problem of rows or columns. */
 extern const cubn_algo cubn_cuda_train_two_pass;
 extern const cubn_algo cubn_cuda_backward_two_pass;

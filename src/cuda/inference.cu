@@ -51,7 +51,7 @@ cubnStatus_t run_type(const cubn_device *device, const cubn_problem &problem,
   const int phase = common_phase(op);
   if (problem.walk == CUBN_WALK_ROWS && phase >= 0 && runs_are_better<WIDEST<T>>(problem)) {
     Cut cut;
-    const auto walk = make_runs<WIDEST<T>>(device, problem, phase, &cut);
+    const auto walk = make_runs<WIDEST<T>>(grain_of(device, problem), problem, phase, &cut);
     return run_walk(device, walk, op, cut);
   }
   return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {

@@ -70,6 +70,21 @@ constexpr int64_t RUN_SM_SHARE = 8;
 constexpr int64_t RESIDENT_SM_SHARE = 16;
 constexpr int64_t RESIDENT_ALONE_BYTES = 128 << 10;
 
+/* Part of the L2 cache that the units of the streamed kernels have between their two passes. The
+ * cache of an H100 or A100 is in two halves, either of which may hold a copy of the other's lines,
+ * and the output passes through it, too: less than half can be relied upon. */
+constexpr int64_t STREAMED_WINDOW_PERCENT = 40;
+
+/* Bytes of x in a task, as CHUNK_BYTES_MIN: one full batch for each thread. Shorter tasks spend
+ * their time on synchronization; longer ones need a longer window, to have one for every block. */
+constexpr int64_t STREAMED_TASK_BYTES = 32 << 10;
+
+/* Bytes of a row in a slab of columns: 16 lanes, for 2 half-warps side by side; half as many until
+ * so many units fit into the window, and not fewer than the 2 sectors that memory fetches. */
+constexpr int64_t STREAMED_SLAB_BYTES = 256;
+constexpr int64_t STREAMED_SLAB_BYTES_MIN = 64;
+constexpr int64_t STREAMED_UNITS_WANTED = 3;
+
 /* Threads of a block of the strided kernels, and values of each tensor that they have under way at
  * a time: 3 to 6 such blocks fit on a multiprocessor beside their 40 to 72 registers per thread, so
  * that 12 KB of floats or more are in flight. */

@@ -86,6 +86,14 @@ inline unsigned fetch_add_acq_rel(unsigned *counter, unsigned value) {
   __threadfence();
   return old;
 }
+// One thread stores what it and, after __syncthreads, its block have prepared ...
+inline void store_release(unsigned *flag, unsigned value) {
+  emu::store_release(flag, value);
+}
+// ... and a thread that sees the value, and its block after __syncthreads, sees that, too.
+inline unsigned load_acquire(const unsigned *flag) {
+  return emu::load_acquire(flag);
+}
 #else
 __device__ inline unsigned fetch_add_acq_rel(unsigned *counter, unsigned value) {
   unsigned old;
@@ -94,6 +102,14 @@ __device__ inline unsigned fetch_add_acq_rel(unsigned *counter, unsigned value) 
                : "l"(counter), "r"(value)
                : "memory");
   return old;
+}
+__device__ inline void store_release(unsigned *flag, unsigned value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(flag), "r"(value) : "memory");
+}
+__device__ inline unsigned load_acquire(const unsigned *flag) {
+  unsigned value;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(flag) : "memory");
+  return value;
 }
 #endif
 
