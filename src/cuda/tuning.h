@@ -70,6 +70,30 @@ constexpr int64_t RUN_SM_SHARE = 8;
 constexpr int64_t RESIDENT_SM_SHARE = 16;
 constexpr int64_t RESIDENT_ALONE_BYTES = 128 << 10;
 
+/* Sums of held rows are taken by vectors where a row has so many, else by elements: rows that begin
+ * anywhere touch one vector more than they fill, of which two are taken apart. */
+constexpr int HOLD_VECTORS_MIN = 3;
+
+/* Channels side by side that a thread of held columns has, at most: the sums of 4 take 40 registers
+ * in backward, and leave room for the values. */
+constexpr int HELD_COLUMNS_MAX = 4;
+
+/* Rows are dealt to the blocks of a cluster in units of so many elements, 128 bytes or more: cache
+ * lines stay with one block, and vectors keep their alignment. */
+constexpr int64_t HOLD_POSITIONS = 64;
+
+/* Blocks of a cluster: what every device with clusters can do, and what an H100 can if asked. Larger
+ * clusters leave multiprocessors idle where they do not divide a graphics processing cluster. */
+constexpr int CLUSTER_RANKS_PORTABLE = 8;
+constexpr int CLUSTER_RANKS_MAX = 16;
+
+/* A tile shorter than this is not worth a share for another block: to load it takes a
+ * multiprocessor less (0.3 us at an estimated 70 GB/s) than blocks take to meet. */
+constexpr int64_t CLUSTER_SHARE_BYTES_MIN = 16 << 10;
+
+/* Runs of a cache line are better than shorter ones, if nothing more important is lost. */
+constexpr int64_t RUN_BYTES_GOOD = 128;
+
 /* Part of the L2 cache that the units of the streamed kernels have between their two passes. The
  * cache of an H100 or A100 is in two halves, either of which may hold a copy of the other's lines,
  * and the output passes through it, too: less than half can be relied upon. */

@@ -37,6 +37,7 @@ void thread_main() {
 
   Block *block = thread->block;
   Warp &warp = block->warps[thread->warp];
+  async_after_exit(*thread);
   thread->state = ThreadState::kDone;
   warp.alive &= ~(1u << thread->lane);
   --block->alive_threads;

@@ -113,4 +113,85 @@ __device__ inline unsigned load_acquire(const unsigned *flag) {
 }
 #endif
 
+// Copies a pack of 16 bytes from global to shared memory without waiting for it. copy_async_wait
+// waits for the calling thread's copies; other threads see them after __syncthreads. Devices
+// before sm_80 copy at once.
+template <class P>
+__device__ inline void copy_async(P *shared, const P *global) {
+  static_assert(sizeof(P) == 16, "one access");
+#if defined CUBN_EMULATED
+  emu::copy_async(shared, global);
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ < 800
+  *reinterpret_cast<uint4 *>(shared) = __ldcs(reinterpret_cast<const uint4 *>(global));
+#else
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                   static_cast<unsigned>(__cvta_generic_to_shared(shared))),
+               "l"(global)
+               : "memory");
+#endif
+}
+__device__ inline void copy_async_wait() {
+#if defined CUBN_EMULATED
+  emu::copy_async_wait();
+#elif defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// Clusters of blocks, from sm_90 on. A block may touch the shared memory of another one after all
+// have begun, which cluster_meet_begin announces and cluster_meet_end waits for, and before
+// cluster_sync, after which that one may have ended. cluster_sync also orders accesses.
+#if defined CUBN_EMULATED
+inline unsigned cluster_rank() {
+  return emu::cluster_rank();
+}
+inline void cluster_meet_begin() {
+  emu::cluster_arrive();
+}
+inline void cluster_meet_end() {
+  emu::cluster_wait();
+}
+inline void cluster_sync() {
+  emu::barrier(emu::BarrierKind::kCluster, false, emu::Site::here());
+}
+template <class T>
+inline T *shared_of_rank(T *shared, int rank) {
+  return static_cast<T *>(emu::map_to_rank(shared, static_cast<unsigned>(rank)));
+}
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
+__device__ inline unsigned cluster_rank() {
+  unsigned rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+__device__ inline void cluster_meet_begin() {
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ inline void cluster_meet_end() {
+  asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
+}
+__device__ inline void cluster_sync() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::
+                   : "memory");
+}
+// The same variable in the block of that rank.
+template <class T>
+__device__ inline T *shared_of_rank(T *shared, int rank) {
+  T *mapped;
+  asm("mapa.u64 %0, %1, %2;" : "=l"(mapped) : "l"(shared), "r"(rank));
+  return mapped;
+}
+#else  // never launched
+__device__ inline unsigned cluster_rank() {
+  return 0;
+}
+__device__ inline void cluster_meet_begin() {}
+__device__ inline void cluster_meet_end() {}
+__device__ inline void cluster_sync() {}
+template <class T>
+__device__ inline T *shared_of_rank(T *shared, int) {
+  return shared;
+}
+#endif
+
 }  // namespace cubn

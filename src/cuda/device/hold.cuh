@@ -1,0 +1,185 @@
+// A group of consecutive channels, held in the shared memory of a block or of a cluster of blocks.
+//
+// In [n][c][s] the group's part of one image is a run of group * s consecutive elements, so memory
+// is moved in runs, by aligned vectors, whatever s is. In the tile a run keeps its place relative to
+// the vectors, so that its elements are moved without a shift. Columns are the case s = 1; one
+// channel alone is one row of n values. The blocks of a cluster share the images; or, if the group
+// is one channel, the positions of a row.
+#pragma once
+#include "cuda/device/batch.cuh"
+#include "cuda/tuning.h"
+
+namespace cubn {
+
+// How a problem is dealt to blocks.
+struct Hold {
+  int64_t c;
+  int n, s;
+  int group;      // channels of a cluster
+  int ranks;      // blocks of a cluster
+  int positions;  // in units of so many, rows are dealt to the ranks; 0: images are
+  int rows;       // of the tile: the most that a rank has
+  int vectors;    // that a run touches, at most
+  int phase;      // elements by which the tensors' memory is past a vector's alignment
+  // How threads walk the vectors of the tile: from one to the next so many rows and vectors on. If
+  // `fixed`, all vectors of a thread hold the same channels.
+  int step_rows, step_vectors;
+  bool fixed;
+  bool columns;  // every element of a vector is of a channel of its own, the same in all rows
+  bool recomputes;
+};
+
+// Begin of the part that a rank has of `total`, dealt in units as evenly as can be.
+__host__ __device__ inline int part_begin(int total, int unit, int rank, int ranks) {
+  const int units = (total + unit - 1) / unit;
+  const int begin = (units / ranks * rank + (rank < units % ranks ? rank : units % ranks)) * unit;
+  return begin < total ? begin : total;
+}
+
+// The runs of one block.
+struct Share {
+  int64_t channel0, first, pitch;  // element offset of run 0, elements from run to run
+  int channels, rows, span;        // span: elements of a channel in a row
+  int phase0, phase_step;          // of run 0, and from run to run: past a vector's alignment
+
+  __device__ Share(const Hold &hold, int64_t cluster, int rank, int vector) {
+    channel0 = cluster * hold.group;
+    channels = static_cast<int>(min(static_cast<int64_t>(hold.group), hold.c - channel0));
+    pitch = hold.c * hold.s;
+    rows = hold.n;
+    span = hold.s;
+    first = channel0 * hold.s;
+    if (hold.positions > 0) {
+      const int begin = part_begin(hold.s, hold.positions, rank, hold.ranks);
+      span = part_begin(hold.s, hold.positions, rank + 1, hold.ranks) - begin;
+      first += begin;
+    } else if (hold.ranks > 1) {
+      const int begin = part_begin(hold.n, 1, rank, hold.ranks);
+      rows = part_begin(hold.n, 1, rank + 1, hold.ranks) - begin;
+      first += begin * pitch;
+    }
+    phase0 = static_cast<int>(first + hold.phase) & (vector - 1);
+    phase_step = static_cast<int>(pitch) & (vector - 1);
+  }
+  __device__ int length() const { return channels * span; }
+  // Elements in front of a run in its first vector.
+  __device__ int misaligned(int row, int vector) const {
+    return (phase0 + row * phase_step) & (vector - 1);
+  }
+};
+
+// A thread's vectors of the tile: vector `at` of row `row`, vector `index` of the tile.
+template <int V>
+struct TileCursor {
+  int row, at, index;
+  int low;  // the run's first element, counted from the vector's
+  unsigned valid;
+  int64_t offset;  // of the vector's first element in a tensor
+
+  __device__ TileCursor(const Hold &hold, const Share &share) {
+    const int thread = static_cast<int>(threadIdx.x);
+    row = thread / hold.vectors;
+    at = thread - row * hold.vectors;
+    // threads that are left over when whole rows are dealt to them
+    if (hold.step_vectors == 0 && row >= hold.step_rows) row = share.rows;
+    find(hold, share);
+  }
+  __device__ bool done(const Share &share) const { return row >= share.rows; }
+  __device__ void advance(const Hold &hold, const Share &share) {
+    row += hold.step_rows;
+    at += hold.step_vectors;
+    if (at >= hold.vectors) {
+      at -= hold.vectors;
+      ++row;
+    }
+    find(hold, share);
+  }
+
+ private:
+  __device__ void find(const Hold &hold, const Share &share) {
+    index = row * hold.vectors + at;
+    low = share.misaligned(row, V) - at * V;
+    const int high = low + share.length();
+    valid = low <= 0 && high >= V ? ALL_VALID<V> : valid_bits<V>(low, high);
+    offset = share.first + row * share.pitch - low;
+  }
+};
+
+// Where the tile of an input begins.
+template <class T, int V>
+struct HeldTile {
+  Pack<T, V> *packs;
+  int packs_per_input;
+
+  __device__ Pack<T, V> *input(int i) const { return packs + i * packs_per_input; }
+};
+
+// Starts to copy the inputs into the tile; wait with copy_async_wait and __syncthreads. Elements in
+// the first and last vector of a run that are not of the run become 0.
+template <int V, class Op>
+__device__ inline void hold_inputs(const Hold &hold, const Share &share, const Op &op,
+                                   const HeldTile<typename Op::Element, V> &tile) {
+  using T = typename Op::Element;
+  for (TileCursor<V> at(hold, share); !at.done(share); at.advance(hold, share)) {
+#pragma unroll
+    for (int input = 0; input < Op::INPUTS; ++input) {
+      Pack<T, V> *const to = tile.input(input) + at.index;
+      const T *const from = op.inputs[input] + at.offset;
+      if constexpr (sizeof(Pack<T, V>) == 16) {
+        if (at.valid == ALL_VALID<V>) {
+          copy_async(to, reinterpret_cast<const Pack<T, V> *>(from));
+          continue;
+        }
+      }
+#pragma unroll
+      for (int k = 0; k < V; ++k)
+        to->v[k] =
+            at.valid >> k & 1 ? load_pack<Cache::STREAMING, 1>(from + k).v[0] : from_compute<T>(0);
+    }
+  }
+}
+
+// Channels of a vector's elements, counted from the group's first; those of elements before or
+// behind the run do not matter, but exist.
+template <int V>
+__device__ inline void channels_of(const TileCursor<V> &at, const Share &share, int (&channel)[V]) {
+  const int last = share.channels - 1;
+  int place = max(-at.low, 0);
+  int current = share.channels == 1 ? 0 : min(place / share.span, last);
+  int left = (current + 1) * share.span - place;
+  place = at.low;
+#pragma unroll
+  for (int k = 0; k < V; ++k) {
+    channel[k] = current;
+    if (k >= place && --left == 0 && current < last) {
+      ++current;
+      left = share.span;
+    }
+  }
+}
+
+// Applies the coefficients of the group's channels to the tile.
+template <int V, class Op>
+__device__ inline void apply_held(const Hold &hold, const Share &share, const Op &op,
+                                  const HeldTile<typename Op::Element, V> &tile,
+                                  const typename Op::Coefficients *coefficients) {
+  using T = typename Op::Element;
+  typename Op::Coefficients mine[V];
+  bool first = true;
+  for (TileCursor<V> at(hold, share); !at.done(share); at.advance(hold, share)) {
+    if (first || !hold.fixed) {
+      int channel[V];
+      channels_of(at, share, channel);
+#pragma unroll
+      for (int k = 0; k < V; ++k) mine[k] = coefficients[channel[k]];
+      first = false;
+    }
+    const Items<1> items = {{at.offset}, {at.valid}, at.valid == ALL_VALID<V>};
+    Pack<T, V> in[Op::INPUTS][1];
+#pragma unroll
+    for (int input = 0; input < Op::INPUTS; ++input) in[input][0] = tile.input(input)[at.index];
+    apply_packs(op, items, in, mine);
+  }
+}
+
+}  // namespace cubn
