@@ -15,62 +15,91 @@ static const cubn_algo *find_row(int pass, const char *name) {
   return *row;
 }
 
-/* Measures a line that the algorithm has to accept. */
+/* Measures a line that the algorithm has to accept, on a handle of its own: the device may have
+ * changed. */
 static bool measure(const char *algorithm, const char *line, line_problem *problem, traffic *t) {
   char report[512];
   const char *const error = line_parse(line, problem);
   const cubn_algo *const row = error ? NULL : find_row(problem->pass, algorithm);
-  return row && SUITE_CHECK(traffic_measure(suite_handle(), problem, row, t, report, sizeof report),
-                            "%s refuses %s, or fails: %s", algorithm, line, report);
+  cubnHandle_t handle = NULL;
+  CU_ASSERT(cubnCreateOnDevice(&handle, "cuda") == CUBN_STATUS_SUCCESS);
+  const bool measured = row && handle &&
+                        SUITE_CHECK(traffic_measure(handle, problem, row, t, report, sizeof report),
+                                    "%s refuses %s, or fails: %s", algorithm, line, report);
+  CU_ASSERT(cubnDestroy(handle) == CUBN_STATUS_SUCCESS);
+  return measured;
 }
 
-/* Resident: one launch; every input is read once, byte by byte, also where nothing is aligned. */
+enum { CLUSTER_BLOCKS_MAX = 16 };
+
+/* One launch, in which every input is read once, byte by byte, also where nothing is aligned. */
+static void expect_held(const char *algorithm, const char *line) {
+  line_problem p;
+  traffic t;
+  if (!measure(algorithm, line, &p, &t)) return;
+  const int64_t inputs = p.pass == LINE_BACKWARD ? 2 : 1;
+  const int64_t read = inputs * t.tensor_bytes + t.param_read_bytes;
+  const int64_t written = t.tensor_bytes + t.param_written_bytes;
+  SUITE_CHECK(t.launches == 1, "%s: %s: %u launches", algorithm, line, t.launches);
+  SUITE_CHECK(t.distinct_read == read && t.distinct_written == written,
+              "%s: %s: reads %lld bytes, wants %lld; writes %lld, wants %lld", algorithm, line,
+              (long long)t.distinct_read, (long long)read, (long long)t.distinct_written,
+              (long long)written);
+  /* Nothing is asked for twice, except that every thread may ask for the saved statistics of its
+   * channels, of which it has 4 or fewer, and every block for the first value of a channel. */
+  const bool has_saved = p.pass == LINE_BACKWARD && !p.no_saved;
+  const int64_t saved_bytes = 4 * 2 * (int64_t)data_type_bytes(line_param_type(&p));
+  const int64_t again = (has_saved ? t.threads * saved_bytes : 0) +
+                        CLUSTER_BLOCKS_MAX * line_channels(&p) * (int64_t)data_type_bytes(p.type);
+  SUITE_CHECK(t.requested_read <= read + again && t.requested_written == written,
+              "%s: %s: asks for %lld bytes, may for %lld; writes %lld", algorithm, line,
+              (long long)t.requested_read, (long long)(read + again),
+              (long long)t.requested_written);
+}
+
+static const char *const held_lines[] = {
+    "train nchw f32 n8c4h31w33",
+    "train nchw f16 n16c8h7w7",
+    "train nchw f16 n9c8h15w15 offset=1",
+    "train nchw f64 n8c3h14w14 offset_x=1",
+    "train nhwc f32 n4c16h14w14",
+    "train nhwc bf16 n5c35h7w7 inplace",
+    "train nc f32 n300c27 norunning",
+    "backward nchw f32 n8c4h31w33",
+    "backward nchw f16 n9c8h15w15 offset_x=1 nosaved",
+    "backward nhwc f16 n4c64h14w14",
+    "backward nhwc bf16 n5c35h7w7 inplace",
+    "backward nc f64 n300c27",
+};
+
 static void test_resident(void) {
-  static const char *const lines[] = {
-      "train nchw f32 n8c4h31w33",
-      "train nchw f16 n16c8h7w7",
-      "train nchw f16 n9c8h15w15 offset=1",
-      "train nchw f64 n8c3h14w14 offset_x=1",
-      "train nhwc f32 n4c16h14w14",
-      "train nhwc bf16 n5c35h7w7 inplace",
-      "train nc f32 n300c27 norunning",
-      "backward nchw f32 n8c4h31w33",
-      "backward nchw f16 n9c8h15w15 offset_x=1 nosaved",
-      "backward nhwc bf16 n5c35h7w7 inplace",
-      "backward nc f64 n300c27",
-  };
-  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; ++i) {
-    line_problem p;
-    traffic t;
-    if (!measure("resident", lines[i], &p, &t)) continue;
-    const int64_t inputs = p.pass == LINE_BACKWARD ? 2 : 1;
-    const int64_t read = inputs * t.tensor_bytes + t.param_read_bytes;
-    const int64_t written = t.tensor_bytes + t.param_written_bytes;
-    SUITE_CHECK(t.launches == 1, "%s: %u launches", lines[i], t.launches);
-    SUITE_CHECK(t.distinct_read == read && t.distinct_written == written,
-                "%s: reads %lld bytes, wants %lld; writes %lld, wants %lld", lines[i],
-                (long long)t.distinct_read, (long long)read, (long long)t.distinct_written,
-                (long long)written);
-    /* Nothing is asked for twice, except that every thread may ask for the saved statistics of its
-     * channel. */
-    const bool has_saved = p.pass == LINE_BACKWARD && !p.no_saved;
-    const int64_t saved_bytes = 2 * (int64_t)data_type_bytes(line_param_type(&p));
-    const int64_t again = has_saved ? t.threads * saved_bytes : 0;
-    SUITE_CHECK(t.requested_read <= read + again && t.requested_written == written,
-                "%s: asks for %lld bytes, may for %lld; writes %lld", lines[i],
-                (long long)t.requested_read, (long long)(read + again),
-                (long long)t.requested_written);
-  }
+  for (size_t i = 0; i < sizeof held_lines / sizeof held_lines[0]; ++i)
+    expect_held("resident", held_lines[i]);
 }
 
-/* Beside the tensors, a pass may leave 64 bytes per channel in every chunk of at least 32 KB, and
- * each launch may read what was left. */
+/* Also groups that exceed a block: of images, and of the positions of few rows. */
+static void test_cluster(void) {
+  static const char *const lines[] = {
+      "train nchw f32 n16c2h70w71",     "train nchw f16 n2c3h300w301 offset=3",
+      "train nhwc f16 n32c32h14w14",    "backward nchw bf16 n1c2h257w311 nosaved",
+      "backward nhwc f32 n16c16h17w19",
+  };
+  for (size_t i = 0; i < sizeof held_lines / sizeof held_lines[0]; ++i)
+    expect_held("cluster", held_lines[i]);
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; ++i) expect_held("cluster", lines[i]);
+}
+
+/* What a pass may leave and read beside the tensors: 64 bytes per channel in every chunk of at
+ * least 32 KB. */
+static int64_t partial_bytes(const line_problem *p, const traffic *t) {
+  return 64 * line_channels(p) * (1 + t->tensor_bytes / (32 << 10));
+}
+
 static void expect_passes(const char *algorithm, const char *line, int reads, int launches) {
   line_problem p;
   traffic t;
   if (!measure(algorithm, line, &p, &t)) return;
-  const int64_t chunks = 1 + t.tensor_bytes / (32 << 10);
-  const int64_t partials = launches > 1 ? 64 * line_channels(&p) * chunks : 0;
+  const int64_t partials = launches > 1 ? partial_bytes(&p, &t) : 0;
   const int64_t read = t.distinct_read - reads * t.tensor_bytes;
   const int64_t written = t.distinct_written - t.tensor_bytes;
   SUITE_CHECK(t.launches == (unsigned)launches, "%s: %s: %u launches", algorithm, line, t.launches);
@@ -78,6 +107,53 @@ static void expect_passes(const char *algorithm, const char *line, int reads, in
               "%s: %s: reads %lld bytes beside %d E", algorithm, line, (long long)read, reads);
   SUITE_CHECK(written >= t.param_written_bytes && written <= t.param_written_bytes + partials,
               "%s: %s: writes %lld bytes beside E", algorithm, line, (long long)written);
+}
+
+/* Streamed: one launch. Where an L2 cache is much smaller than the tensors, memory sees every input
+ * once; the multiprocessors ask the cache for it twice. */
+static void expect_streamed(const char *line, unsigned long long l2_bytes) {
+  line_problem p;
+  traffic t;
+  emu_set_l2_bytes(l2_bytes);
+  if (measure("streamed", line, &p, &t)) {
+    const int64_t inputs = p.pass == LINE_BACKWARD ? 2 : 1;
+    const int64_t chunks = 1 + t.tensor_bytes / (32 << 10);
+    const int64_t beside = t.param_read_bytes + 2 * partial_bytes(&p, &t);
+    const int64_t missed = t.missed_read - inputs * t.tensor_bytes;
+    const int64_t asked = t.requested_read - 2 * inputs * t.tensor_bytes;
+    /* every thread may ask for the saved statistics and the coefficients of its channels */
+    const int64_t by_threads = 2 * chunks * 256 * 8 * 16;
+    SUITE_CHECK(inputs * t.tensor_bytes > 2 * (int64_t)l2_bytes, "%s: too short", line);
+    SUITE_CHECK(t.launches == 1, "streamed: %s: %u launches", line, t.launches);
+    SUITE_CHECK(missed >= 0 && missed <= beside,
+                "streamed: %s: memory is asked for %lld bytes beside %lld E", line,
+                (long long)missed, (long long)inputs);
+    SUITE_CHECK(asked >= 0 && asked <= beside + by_threads,
+                "streamed: %s: the cache is asked for %lld bytes beside %lld E", line,
+                (long long)asked, (long long)(2 * inputs));
+  }
+  emu_set_l2_bytes(0);
+}
+
+static void test_streamed(void) {
+  expect_streamed("train nchw f32 n8c24h64w65", 1200 << 10);
+  expect_streamed("train nchw f16 n9c40h63w65 offset=1", 1200 << 10);
+  expect_streamed("train nhwc f16 n8c512h17w18", 1200 << 10);
+  expect_streamed("backward nchw f32 n8c24h64w65", 2400 << 10);
+  expect_streamed("backward nhwc bf16 n8c512h17w18", 2400 << 10);
+}
+
+/* The cache forgets: that of two passes, the second reversed, holds what was read last, not all. */
+static void test_cache(void) {
+  line_problem p;
+  traffic t;
+  emu_set_l2_bytes(1200 << 10);
+  if (measure("two_pass", "train nchw f32 n8c24h64w65", &p, &t)) {
+    const int64_t missed = t.missed_read - t.tensor_bytes;
+    SUITE_CHECK(missed > t.tensor_bytes - (1300 << 10) && missed < t.tensor_bytes,
+                "two_pass: memory is asked for %lld bytes beside E", (long long)missed);
+  }
+  emu_set_l2_bytes(0);
 }
 
 static void test_two_pass(void) {
@@ -100,7 +176,10 @@ static void test_inference(void) {
 
 void test_traffic_suites(void) {
   static const suite_test tests[] = {{"resident reads once", test_resident},
+                                     {"cluster reads once", test_cluster},
+                                     {"streamed reads memory once", test_streamed},
                                      {"two_pass reads twice", test_two_pass},
+                                     {"the cache forgets", test_cache},
                                      {"inference reads once", test_inference},
                                      {0}};
   if (emu_is_trace()) suite_add("traffic", SUITE_CUDA, tests);

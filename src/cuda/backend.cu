@@ -277,8 +277,8 @@ const cubn_algo *const train_algos[] = {&cubn_cuda_train_resident, &cubn_cuda_tr
 const cubn_algo *const infer_algos[] = {&cubn_cuda_infer_inference, &cubn_cuda_infer_strided,
                                         nullptr};
 const cubn_algo *const backward_algos[] = {
-    &cubn_cuda_backward_resident, &cubn_cuda_backward_streamed, &cubn_cuda_backward_two_pass,
-    &cubn_cuda_backward_strided, nullptr};
+    &cubn_cuda_backward_resident, &cubn_cuda_backward_cluster, &cubn_cuda_backward_streamed,
+    &cubn_cuda_backward_two_pass, &cubn_cuda_backward_strided, nullptr};
 
 }  // namespace
 

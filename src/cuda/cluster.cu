@@ -21,7 +21,8 @@ struct Memory {
   using Real = Compute<T>;
   HeldTile<T, V> tile;
   double *scratch, *partials; /* of the channels that this block combines, a slot for each rank */
-  Real *saved;                /* mean and 1 / std of the group's channels, if computed again */
+  Real *pivots;               /* of the group's channels */
+  Real *saved;                /* their mean and 1 / std, if these are computed again */
   Coefficients *coefficients;
 
   __device__ Memory(unsigned char *memory, const Hold &hold, int inputs) {
@@ -31,25 +32,11 @@ struct Memory {
     scratch = reinterpret_cast<double *>(memory + (tile_bytes + 15) / 16 * 16);
     partials = scratch + held_scratch(hold.columns ? HELD_COLUMNS<V> : 1);
     const int owned = (hold.group + hold.ranks - 1) / hold.ranks;
-    saved = reinterpret_cast<Real *>(partials + owned * hold.ranks * SLOT);
+    pivots = reinterpret_cast<Real *>(partials + owned * hold.ranks * SLOT);
+    saved = pivots + hold.group;
     coefficients = reinterpret_cast<Coefficients *>(saved + 2 * hold.group);
   }
 };
-
-/* Adds the slots of all ranks, which follow each other, in their order. */
-template <class Op>
-__device__ inline void add_ranks(const double *slots, int ranks, double (&sum)[SLOT]) {
-  const double pivot = Op::pivot_of_slot(slots);
-  for (int rank = 0; rank < ranks; ++rank) {
-    double slot[SLOT];
-#pragma unroll
-    for (int k = 0; k < SLOT; ++k) slot[k] = slots[rank * SLOT + k];
-    Op::unsettle(slot, pivot);
-#pragma unroll
-    for (int k = 0; k < SLOT; ++k) sum[k] += slot[k];
-  }
-  Op::settle(sum, pivot);
-}
 
 /* Stores a value to this place of every block's shared memory. */
 template <class Value>
@@ -63,16 +50,21 @@ template <class Op, class T, int V, class Coefficients, class Give>
 __device__ inline void sum_cluster(const Hold &hold, const Share &share, int rank, const Op &op,
                                    const Memory<T, V, Coefficients> &memory, const Give &give) {
   const int ranks = hold.ranks;
-  sum_held(hold, share, op, memory.tile, memory.scratch, [&](int channel, const double *slot) {
+  const auto store = [&](int channel, const double *slot) {
     double *const own = memory.partials + (channel / ranks * ranks + rank) * SLOT;
     double *const to = shared_of_rank(own, channel % ranks);
 #pragma unroll
     for (int k = 0; k < SLOT; ++k) to[k] = slot[k];
-  });
+  };
+  sum_held(hold, share, op, memory.tile, memory.pivots, memory.scratch, store);
   cluster_sync();
   for (int i = static_cast<int>(threadIdx.x); i * ranks + rank < share.channels; i += THREADS) {
+    const double *const slots = memory.partials + i * ranks * SLOT;
     double sum[SLOT] = {};
-    add_ranks<Op>(memory.partials + i * ranks * SLOT, ranks, sum);
+    for (int r = 0; r < ranks; ++r)
+#pragma unroll
+      for (int k = 0; k < SLOT; ++k) sum[k] += slots[r * SLOT + k];
+    Op::settle(sum, Op::pivot_of(memory.pivots[i * ranks + rank]));
     give(i * ranks + rank, sum);
   }
   cluster_sync();
@@ -112,6 +104,7 @@ __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS_PER_SM)
   const Share share(hold, blockIdx.x / static_cast<unsigned>(hold.ranks), rank, V);
   const Memory<T, V, Coefficients> memory(shared, hold, Op::INPUTS);
   hold_inputs(hold, share, op, memory.tile);
+  hold_pivots(hold, share, op, memory.pivots);
   copy_async_wait();
   __syncthreads();
   cluster_meet_end();

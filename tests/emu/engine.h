@@ -190,6 +190,9 @@ void shared_begin_block(Block *block);
 void shared_end_block(Block *block);      // poisons it: a peer may still try to read it
 void shared_release_block(Block *block);  // now its arena may serve another block
 
+// runtime_devices.cpp
+size_t device_l2_bytes();
+
 // launch.cpp
 void execute(const LaunchRequest &request, void **arguments);
 size_t static_shared_bytes(const void *function);  // 0 until it has run once

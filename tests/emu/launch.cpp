@@ -251,6 +251,7 @@ size_t static_shared_bytes(const void *function) {
 
 extern "C" void emu_reset_launches(void) {
   emu::launch_log.clear();
+  if constexpr (emu::kTrace) emu::trace_cache_clear();
 }
 
 extern "C" unsigned emu_launch_count(void) {

@@ -139,6 +139,16 @@ __device__ inline void hold_inputs(const Hold &hold, const Share &share, const O
   }
 }
 
+// The numbers that the sums of a channel are taken relative to: its first value, the same in all
+// blocks of a cluster.
+template <class Op>
+__device__ inline void hold_pivots(const Hold &hold, const Share &share, const Op &op,
+                                   typename Op::Real *pivots) {
+  const int i = static_cast<int>(threadIdx.x);
+  const typename Op::Element *const first = op.inputs[0] + (share.channel0 + i) * hold.s;
+  if (i < share.channels) pivots[i] = to_compute(load_pack<Cache::STREAMING, 1>(first).v[0]);
+}
+
 // Channels of a vector's elements, counted from the group's first; those of elements before or
 // behind the run do not matter, but exist.
 template <int V>

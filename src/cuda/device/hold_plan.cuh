@@ -71,7 +71,7 @@ inline int64_t hold_bytes(const HoldShape &shape, const HoldCut &cut, bool padde
                           (cut.ranks > 1 ? round_up(cut.group, cut.ranks) * SLOT : 0);
   return shape.inputs * hold_rows(shape, cut) * run +
          doubles * static_cast<int64_t>(sizeof(double)) +
-         cut.group * (static_cast<int64_t>(sizeof(BackwardCoefficients<char>)) + 2) * real_bytes;
+         cut.group * (static_cast<int64_t>(sizeof(BackwardCoefficients<char>)) + 3) * real_bytes;
 }
 
 inline int64_t hold_bytes(const HoldShape &shape, const HoldCut &cut) {

@@ -21,10 +21,11 @@ __host__ __device__ constexpr int held_scratch(int channels_per_thread) {
 }
 
 // One channel per thread, READ elements at a time. emit(channel, slot) is called by one thread per
-// channel, with what op.settle makes of the sums of this block.
+// channel, with the sums of this block relative to the channel's pivot.
 template <int READ, int V, class Op, class Emit>
 __device__ inline void sum_rows(const Hold &hold, const Share &share, const Op &op,
-                                const HeldTile<typename Op::Element, V> &tile, double *scratch,
+                                const HeldTile<typename Op::Element, V> &tile,
+                                const typename Op::Real *pivots, double *scratch,
                                 const Emit &emit) {
   using T = typename Op::Element;
   constexpr int U = RESIDENT_BATCH / READ;
@@ -74,22 +75,18 @@ __device__ inline void sum_rows(const Hold &hold, const Share &share, const Op &
       Op::template fold<false>(sums, count == 0, View{in, items, 0});
     count += valid;
   }
-  double slot[SLOT] = {}, pivot = 0.0;
-  if (active) {
-    const T *const elements = tile.packs->v;
-    pivot = Op::pivot_of(to_compute(elements[share.misaligned(0, V) + team.channel * share.span]));
-    Op::relative(sums, static_cast<double>(count), pivot, slot);
-  }
+  double slot[SLOT] = {};
+  if (active)
+    Op::relative(sums, static_cast<double>(count), Op::pivot_of(pivots[team.channel]), slot);
   reduce_team(slot, team, scratch);
-  if (!active || team.rank != 0) return;
-  Op::settle(slot, pivot);
-  emit(team.channel, slot);
+  if (active && team.rank == 0) emit(team.channel, slot);
 }
 
 // W neighbouring channels per thread, of runs of columns that all begin at a vector.
 template <int W, int V, class Op, class Emit>
 __device__ inline void sum_columns(const Hold &hold, const Share &share, const Op &op,
-                                   const HeldTile<typename Op::Element, V> &tile, double *scratch,
+                                   const HeldTile<typename Op::Element, V> &tile,
+                                   const typename Op::Real *pivots, double *scratch,
                                    const Emit &emit) {
   using T = typename Op::Element;
   constexpr int U = 4;
@@ -129,39 +126,36 @@ __device__ inline void sum_columns(const Hold &hold, const Share &share, const O
     }
     count += valid;
   }
-  double slots[W * SLOT] = {}, pivots[W] = {};
+  double slots[W * SLOT] = {};
   if (active) {
 #pragma unroll
-    for (int w = 0; w < W; ++w) {
-      pivots[w] = Op::pivot_of(to_compute(tile.packs->v[team.channel * W + w]));
-      Op::relative(sums[w], static_cast<double>(count), pivots[w], slots + w * SLOT);
-    }
+    for (int w = 0; w < W; ++w)
+      Op::relative(sums[w], static_cast<double>(count), Op::pivot_of(pivots[team.channel * W + w]),
+                   slots + w * SLOT);
   }
   reduce_team(slots, team, scratch);
   if (!active || team.rank != 0) return;
 #pragma unroll
-  for (int w = 0; w < W; ++w) {
-    Op::settle(slots + w * SLOT, pivots[w]);
-    emit(team.channel * W + w, slots + w * SLOT);
-  }
+  for (int w = 0; w < W; ++w) emit(team.channel * W + w, slots + w * SLOT);
 }
 
 // Sums of all channels of the block's tile.
 template <int V, class Op, class Emit>
 __device__ inline void sum_held(const Hold &hold, const Share &share, const Op &op,
-                                const HeldTile<typename Op::Element, V> &tile, double *scratch,
+                                const HeldTile<typename Op::Element, V> &tile,
+                                const typename Op::Real *pivots, double *scratch,
                                 const Emit &emit) {
   if constexpr (V > 1) {
     if (hold.columns) {
-      sum_columns<HELD_COLUMNS<V>>(hold, share, op, tile, scratch, emit);
+      sum_columns<HELD_COLUMNS<V>>(hold, share, op, tile, pivots, scratch, emit);
       return;
     }
     if (share.span >= HOLD_VECTORS_MIN * V) {
-      sum_rows<V>(hold, share, op, tile, scratch, emit);
+      sum_rows<V>(hold, share, op, tile, pivots, scratch, emit);
       return;
     }
   }
-  sum_rows<1>(hold, share, op, tile, scratch, emit);
+  sum_rows<1>(hold, share, op, tile, pivots, scratch, emit);
 }
 
 }  // namespace cubn
