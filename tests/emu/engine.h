@@ -89,6 +89,15 @@ struct BlockHistory {
   std::vector<SyncEvent> atomics;
 };
 
+// An mbarrier: how many threads have yet to announce bytes, and how many of these are to come.
+struct BulkBarrier {
+  const uint64_t *address;
+  unsigned threads_left = 0;
+  long long bytes_left = 0;
+  std::vector<AsyncCopy> copies;
+  std::vector<Thread *> waiting;
+};
+
 struct Cluster {
   Barrier barrier;
   Barrier halves;         // the same barrier, when it is passed in two halves
@@ -111,6 +120,7 @@ struct Block {
   std::vector<Thread *> threads;
   std::vector<Warp> warps;
   std::vector<std::vector<AsyncCopy>> copies;  // per thread, if any was issued
+  std::vector<BulkBarrier> bulk_barriers;
   std::vector<bool> shared_touched;  // per shared variable: has this block reached its declaration
 };
 

@@ -138,6 +138,67 @@ __device__ inline void copy_async_wait() {
 #endif
 }
 
+// Bulk copies, from sm_90 on: one thread moves any multiple of 16 bytes from global to shared memory,
+// and a barrier in shared memory tells when all are there. One thread initializes the barrier for
+// the number of threads that will announce bytes, and __syncthreads follows; each of these announces
+// all its bytes at once and then copies; all wait. A barrier serves once.
+using BulkBarrier = uint64_t;
+#if defined CUBN_EMULATED
+inline void bulk_init(BulkBarrier *barrier, int threads) {
+  emu::bulk_init(barrier, static_cast<unsigned>(threads));
+}
+inline void bulk_announce(BulkBarrier *barrier, int bytes) {
+  emu::bulk_announce(barrier, static_cast<unsigned>(bytes));
+}
+inline void bulk_copy(void *shared, const void *global, int bytes, BulkBarrier *barrier) {
+  emu::bulk_copy(shared, global, static_cast<unsigned>(bytes), barrier);
+}
+inline void bulk_wait(BulkBarrier *barrier) {
+  emu::bulk_wait(barrier);
+}
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
+__device__ inline unsigned shared_address(const void *shared) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(shared));
+}
+__device__ inline void bulk_init(BulkBarrier *barrier, int threads) {
+  asm volatile(
+      "mbarrier.init.shared::cta.b64 [%0], %1;\n\tfence.mbarrier_init.release.cluster;" ::"r"(
+          shared_address(barrier)),
+      "r"(threads)
+      : "memory");
+}
+__device__ inline void bulk_announce(BulkBarrier *barrier, int bytes) {
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)),
+      "r"(bytes)
+      : "memory");
+}
+__device__ inline void bulk_copy(void *shared, const void *global, int bytes,
+                                 BulkBarrier *barrier) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
+          "r"(shared_address(shared)),
+      "l"(global), "r"(bytes), "r"(shared_address(barrier))
+      : "memory");
+}
+__device__ inline void bulk_wait(BulkBarrier *barrier) {
+  unsigned done = 0;
+  while (done == 0)
+    asm volatile(
+        "{\n\t.reg .pred p;\n\t"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], 0;\n\t"
+        "selp.u32 %0, 1, 0, p;\n\t}"
+        : "=r"(done)
+        : "r"(shared_address(barrier))
+        : "memory");
+}
+#else  // never called
+__device__ inline void bulk_init(BulkBarrier *, int) {}
+__device__ inline void bulk_announce(BulkBarrier *, int) {}
+__device__ inline void bulk_copy(void *, const void *, int, BulkBarrier *) {}
+__device__ inline void bulk_wait(BulkBarrier *) {}
+#endif
+
 // Clusters of blocks, from sm_90 on. A block may touch the shared memory of another one after all
 // have begun, which cluster_meet_begin announces and cluster_meet_end waits for, and before
 // cluster_sync, after which that one may have ended. cluster_sync also orders accesses.
