@@ -157,7 +157,7 @@ cubnStatus_t read_attributes(cubn_device *device) {
 }
 
 // Whether the library holds machine code, or code that the driver can translate, for the device.
-cubnStatus_t check_kernel_image(const cubn_device *device) {
+cubnStatus_t check_kernel_image(cubn_device *device) {
   cudaFuncAttributes attributes;
   const cudaError_t error = cudaFuncGetAttributes(&attributes, cubn_strided_sample_kernel());
   switch (error) {
@@ -172,8 +172,13 @@ cubnStatus_t check_kernel_image(const cubn_device *device) {
                        device->compute_capability % 10, cudaGetErrorName(error),
                        cudaGetErrorString(error));
     default:
-      return cubn_cuda_check(error, "cudaFuncGetAttributes");
+      break;
   }
+  CUBN_TRY(cubn_cuda_check(error, "cudaFuncGetAttributes"));
+  device->kernel_capability = attributes.ptxVersion < device->compute_capability
+                                  ? attributes.ptxVersion
+                                  : device->compute_capability;
+  return CUBN_STATUS_SUCCESS;
 }
 
 // Waits for the work: freeing device memory does.

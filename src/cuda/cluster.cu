@@ -103,9 +103,8 @@ __global__ void __launch_bounds__(THREADS, RESIDENT_BLOCKS_PER_SM)
   const int rank = static_cast<int>(cluster_rank());
   const Share share(hold, blockIdx.x / static_cast<unsigned>(hold.ranks), rank, V);
   const Memory<T, V, Coefficients> memory(shared, hold, Op::INPUTS);
-  hold_inputs(hold, share, op, memory.tile);
   hold_pivots(hold, share, op, memory.pivots);
-  copy_async_wait();
+  hold_inputs(hold, share, op, memory.tile);
   __syncthreads();
   cluster_meet_end();
   if (hold.recomputes) recompute(hold, share, rank, &op, memory);
@@ -202,9 +201,9 @@ cubnStatus_t run_op(const cubn_device *device, const cubn_problem &problem, cons
   const int64_t bytes = hold_bytes(shape, cut, phase != 0 || !hold_begins_at_vectors(shape, cut));
   if (phase < 0 || bytes > hold_bytes_max(device))
     return launch_clusters(device, cluster_kernel<1, Op>, hold_bytes(shape, cut, false),
-                           make_hold<1>(problem, cut, 0), op);
-  return launch_clusters(device, cluster_kernel<V, Op>, bytes, make_hold<V>(problem, cut, phase),
-                         op);
+                           make_hold<1>(device, problem, cut, 0), op);
+  return launch_clusters(device, cluster_kernel<V, Op>, bytes,
+                         make_hold<V>(device, problem, cut, phase), op);
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
@@ -262,10 +261,7 @@ cubnStatus_t find_ranks_max(cubn_device *device) {
 cubnStatus_t cubn_cluster_prepare(cubn_device *device) {
   using namespace cubn;
   device->cluster_ranks_max = 0;
-  cudaFuncAttributes attributes;
-  void (*const kernel)(const Hold, Forward<float>) = cluster_kernel<WIDEST<float>, Forward<float>>;
-  CUBN_TRY(cubn_cuda_check(cudaFuncGetAttributes(&attributes, kernel), "cudaFuncGetAttributes"));
-  if (device->compute_capability < 90 || attributes.ptxVersion < 90) return CUBN_STATUS_SUCCESS;
+  if (device->kernel_capability < 90) return CUBN_STATUS_SUCCESS;
   for (const cubnDataType_t type :
        {CUBN_DATA_FLOAT, CUBN_DATA_DOUBLE, CUBN_DATA_HALF, CUBN_DATA_BFLOAT16})
     CUBN_TRY(visit_type(

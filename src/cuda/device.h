@@ -24,6 +24,7 @@ struct cubn_device {
   int ordinal;
   int multiprocessor_count;
   int compute_capability; /* 90 for 9.0 */
+  int kernel_capability;  /* that the kernels were compiled for, at most compute_capability */
   int max_threads_per_block;
   size_t shared_bytes_per_block; /* at most, by opt-in */
   size_t l2_bytes;

@@ -78,6 +78,10 @@ constexpr int HOLD_VECTORS_MIN = 3;
  * in backward, and leave room for the values. */
 constexpr int HELD_COLUMNS_MAX = 4;
 
+/* Runs of so many bytes are moved by a bulk copy each, which one thread issues; shorter ones by
+ * vectors, of which one instruction of a warp moves 512 bytes. */
+constexpr int64_t HOLD_BULK_BYTES_MIN = 2048;
+
 /* Rows are dealt to the blocks of a cluster in units of so many elements, 128 bytes or more: cache
  * lines stay with one block, and vectors keep their alignment. */
 constexpr int64_t HOLD_POSITIONS = 64;

@@ -26,6 +26,7 @@ struct Hold {
   int step_rows, step_vectors;
   bool fixed;
   bool columns;  // every element of a vector is of a channel of its own, the same in all rows
+  bool bulk;     // runs are long enough for bulk copies, and the device has them
   bool recomputes;
 };
 
@@ -114,13 +115,21 @@ struct HeldTile {
   __device__ Pack<T, V> *input(int i) const { return packs + i * packs_per_input; }
 };
 
-// Starts to copy the inputs into the tile; wait with copy_async_wait and __syncthreads. Elements in
-// the first and last vector of a run that are not of the run become 0.
+// A vector of which not all elements are of the run; the others become 0.
+template <int V, class T>
+__device__ inline void hold_part(Pack<T, V> *to, const T *from, unsigned valid) {
+#pragma unroll
+  for (int k = 0; k < V; ++k)
+    to->v[k] = valid >> k & 1 ? load_pack<Cache::STREAMING, 1>(from + k).v[0] : from_compute<T>(0);
+}
+
+// The thread's vectors, one by one. Complete after copy_async_wait.
 template <int V, class Op>
-__device__ inline void hold_inputs(const Hold &hold, const Share &share, const Op &op,
-                                   const HeldTile<typename Op::Element, V> &tile) {
+__device__ inline void hold_vectors(const Hold &hold, const Share &share, const Op &op,
+                                    const HeldTile<typename Op::Element, V> &tile) {
   using T = typename Op::Element;
   for (TileCursor<V> at(hold, share); !at.done(share); at.advance(hold, share)) {
+    if (at.valid == 0) continue;
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input) {
       Pack<T, V> *const to = tile.input(input) + at.index;
@@ -131,11 +140,61 @@ __device__ inline void hold_inputs(const Hold &hold, const Share &share, const O
           continue;
         }
       }
-#pragma unroll
-      for (int k = 0; k < V; ++k)
-        to->v[k] =
-            at.valid >> k & 1 ? load_pack<Cache::STREAMING, 1>(from + k).v[0] : from_compute<T>(0);
+      hold_part<V>(to, from, at.valid);
     }
+  }
+}
+
+// Whole runs but for the vectors at their ends, a thread each. Complete after bulk_wait.
+template <int V, class Op>
+__device__ inline void hold_runs(const Hold &hold, const Share &share, const Op &op,
+                                 const HeldTile<typename Op::Element, V> &tile,
+                                 BulkBarrier *barrier) {
+  using T = typename Op::Element;
+  const int thread = static_cast<int>(threadIdx.x), length = share.length();
+  const auto whole_vectors = [&](int row) {
+    const int low = share.misaligned(row, V);
+    return max((low + length) / V - (low > 0), 0);
+  };
+  int vectors = 0;
+  for (int row = thread; row < share.rows; row += RESIDENT_THREADS) vectors += whole_vectors(row);
+  bulk_announce(barrier, Op::INPUTS * vectors * 16);
+  for (int row = thread; row < share.rows; row += RESIDENT_THREADS) {
+    const int low = share.misaligned(row, V), first = low > 0, bytes = whole_vectors(row) * 16;
+    const int64_t offset = share.first + row * share.pitch - low + first * V;
+    if (bytes == 0) continue;
+#pragma unroll
+    for (int input = 0; input < Op::INPUTS; ++input)
+      bulk_copy(tile.input(input) + row * hold.vectors + first, op.inputs[input] + offset, bytes,
+                barrier);
+  }
+  for (int i = thread; i < 2 * share.rows; i += RESIDENT_THREADS) {
+    const int row = i / 2, low = share.misaligned(row, V), last = (low + length) / V;
+    const int at = i % 2 == 0 ? 0 : last;
+    const unsigned valid = valid_bits<V>(low - at * V, low - at * V + length);
+    if (valid == 0 || valid == ALL_VALID<V> || (i % 2 == 1 && last == 0)) continue;
+    const int64_t offset = share.first + row * share.pitch - low + at * V;
+#pragma unroll
+    for (int input = 0; input < Op::INPUTS; ++input)
+      hold_part<V, T>(tile.input(input) + row * hold.vectors + at, op.inputs[input] + offset,
+                      valid);
+  }
+}
+
+// Copies the inputs into the tile. Elements in the first and last vector of a run that are not of
+// the run become 0.
+template <int V, class Op>
+__device__ inline void hold_inputs(const Hold &hold, const Share &share, const Op &op,
+                                   const HeldTile<typename Op::Element, V> &tile) {
+  CUBN_SHARED(BulkBarrier, barrier, );
+  if (V > 1 && hold.bulk) {
+    if (threadIdx.x == 0) bulk_init(&barrier, RESIDENT_THREADS);
+    __syncthreads();
+    hold_runs<V>(hold, share, op, tile, &barrier);
+    bulk_wait(&barrier);
+  } else {
+    hold_vectors<V>(hold, share, op, tile);
+    copy_async_wait();
   }
 }
 
@@ -174,9 +233,10 @@ __device__ inline void apply_held(const Hold &hold, const Share &share, const Op
                                   const HeldTile<typename Op::Element, V> &tile,
                                   const typename Op::Coefficients *coefficients) {
   using T = typename Op::Element;
-  typename Op::Coefficients mine[V];
+  typename Op::Coefficients mine[V] = {};
   bool first = true;
   for (TileCursor<V> at(hold, share); !at.done(share); at.advance(hold, share)) {
+    if (at.valid == 0) continue;
     if (first || !hold.fixed) {
       int channel[V];
       channels_of(at, share, channel);

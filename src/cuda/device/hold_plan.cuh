@@ -78,8 +78,9 @@ inline int64_t hold_bytes(const HoldShape &shape, const HoldCut &cut) {
   return hold_bytes(shape, cut, !hold_begins_at_vectors(shape, cut));
 }
 
+// A barrier is not part of the dynamic shared memory.
 inline int64_t hold_bytes_max(const cubn_device *device) {
-  return static_cast<int64_t>(device->shared_bytes_per_block);
+  return static_cast<int64_t>(device->shared_bytes_per_block - 16);
 }
 
 // So much leaves room for a second block on the multiprocessor; the system takes 1 KB of each.
@@ -89,7 +90,8 @@ inline int64_t hold_bytes_half(const cubn_device *device) {
 
 // The kernel's parameters for tensors that begin `phase` elements past a vector of V elements.
 template <int V>
-Hold make_hold(const cubn_problem &problem, const HoldCut &cut, int phase) {
+Hold make_hold(const cubn_device *device, const cubn_problem &problem, const HoldCut &cut,
+               int phase) {
   const HoldShape shape = hold_shape(problem);
   const int64_t run = hold_run(shape, cut);
   const bool aligned = phase == 0 && hold_begins_at_vectors(shape, cut);
@@ -108,6 +110,8 @@ Hold make_hold(const cubn_problem &problem, const HoldCut &cut, int phase) {
   hold.step_rows = RESIDENT_THREADS / hold.vectors;
   if (cut.group == 1 || !hold.fixed) hold.step_vectors = RESIDENT_THREADS % hold.vectors;
   hold.columns = V > 1 && aligned && hold_is_columns(shape, cut);
+  hold.bulk =
+      V > 1 && device->kernel_capability >= 90 && run * shape.element_bytes >= HOLD_BULK_BYTES_MIN;
   hold.recomputes = problem.pass == CUBN_PASS_BACKWARD && !problem.has_saved;
   return hold;
 }
