@@ -35,6 +35,7 @@ void test_random_suites(void);
 void test_rounding_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
+void test_streamed_suites(void);
 void test_traffic_suites(void);
 void test_threads_suites(void);
 void test_idx_suites(void);
@@ -69,6 +70,7 @@ static void (*const register_suites[])(void) = {
     test_rounding_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
+    test_streamed_suites,
     test_traffic_suites,
     test_threads_suites,
     test_idx_suites,
