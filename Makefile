@@ -100,13 +100,17 @@ $(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings
 .PHONY: install
 install: lib
 	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 include/cubn.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
 	install -m 755 $(SO) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(notdir $(SO)) $(DESTDIR)$(PREFIX)/lib/libcubn.so.$(MAJOR)
 	ln -sf libcubn.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libcubn.so
 	install -m 644 $(STATIC) $(DESTDIR)$(PREFIX)/lib
+ifeq ($(CUDA),1)
+	install -m 755 $(CUDNN_SO) $(DESTDIR)$(PREFIX)/lib
+endif
 	install -m 644 $(BUILD)/cubn.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
 
+include src/cudnn/cudnn.mk
 include examples/examples.mk
 include tests/tests.mk
 include bench/bench.mk
@@ -119,6 +123,8 @@ clean:
 
 help:
 	@echo 'make              the library: $(BUILD)/libcubn.so, $(BUILD)/libcubn.a'
+	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, to be preloaded by programs for cuDNN'
+	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
 	@echo 'make bench        times the library; see bench/README.md'

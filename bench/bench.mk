@@ -1,8 +1,8 @@
 # The benchmark. Included by the top Makefile.
 
 # The core of the tests, which shares its problem lines, data and oracle; nothing of it needs CUnit.
-BENCH_TEST_C := $(wildcard tests/problem_*.c tests/data*.c tests/oracle.c tests/compare.c \
-  tests/tolerance.c tests/run_line.c)
+BENCH_TEST_C := $(wildcard tests/problem_*.c tests/data*.c tests/oracle*.c tests/compare*.c \
+  tests/tolerance*.c tests/run_*.c)
 BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timer_cuda.c),$(wildcard bench/*.c)) $(BENCH_TEST_C)
 BENCH_OBJECTS := $(BENCH_C:%.c=$(BUILD)/obj/bench-program/%.o)
 BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench -DCUBN_COMMIT='"$(COMMIT)"'

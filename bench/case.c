@@ -4,15 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_backward(const line_problem *problem) {
-  return problem->pass == LINE_BACKWARD;
-}
-
-double bench_floor_bytes(const line_problem *problem) {
-  const int tensors = (is_backward(problem) ? 3 : 2) + (problem->beta != 0 ? 1 : 0);
-  return (double)tensors * (double)line_elements(problem) * (double)data_type_bytes(problem->type);
-}
-
 /* Images to generate: the problem is a repetition of them. Their number divides the batch, so that
  * mean and variance are those of the whole. */
 static int64_t images_to_generate(const line_problem *problem, int64_t elements_max) {
@@ -25,12 +16,6 @@ static int64_t images_to_generate(const line_problem *problem, int64_t elements_
   for (int64_t divisor = 1; divisor <= batch; ++divisor)
     if (batch % divisor == 0 && elements / batch * divisor <= elements_max) images = divisor;
   return images;
-}
-
-static bool fill_data(const line_problem *problem, data_set *set) {
-  if (!data_create(problem, set)) return false;
-  if (is_backward(problem) && !problem->no_saved) oracle_fill_saved(problem, set);
-  return true;
 }
 
 /* Makes the array of the whole batch from that of its first images. */
@@ -53,19 +38,35 @@ static bool repeat_array(data_array *array, int64_t extent, int64_t period) {
   return true;
 }
 
-static bool create_data(const line_problem *problem, int64_t elements_max, data_set *set) {
+/* All but what backward has from forward, if that has to be called. */
+static bool create_inputs(const line_problem *problem, int64_t elements_max, data_set *set) {
   const int64_t images = images_to_generate(problem, elements_max);
   line_problem part = *problem;
   part.dims[0] = images; /* the strides stay: the batch is the slowest dimension */
-  if (!fill_data(&part, set)) return false;
+  if (!data_create(&part, set)) return false;
+  if (!line_needs_forward(problem)) oracle_fill_saved(&part, set);
   if (images == problem->dims[0]) return true;
-  bool good = true;
-  for (int tensor = 0; tensor < LINE_TENSORS; ++tensor)
-    if (data_has(set, tensor))
-      good = good && repeat_array(&set->arrays[tensor], line_extent(problem, tensor),
-                                  images * problem->strides[tensor][0]);
+  bool good = !data_has(set, DATA_RESERVE) || data_resize(problem, DATA_RESERVE, set);
+  for (int array = 0; array < DATA_TENSORS && good; ++array) {
+    const int tensor = data_line_tensor(array);
+    if (data_has(set, array))
+      good = repeat_array(&set->arrays[array], line_extent(problem, tensor),
+                          images * problem->strides[tensor][0]);
+  }
   if (!good) data_destroy(set);
   return good;
+}
+
+/* Returns NULL, or what failed. */
+static const char *create_data(cubnHandle_t handle, const line_problem *problem,
+                               int64_t elements_max, int64_t channel_step, data_set *set) {
+  static char report[512];
+  if (!create_inputs(problem, elements_max, set)) return "no host memory for the data";
+  if (!line_needs_forward(problem) ||
+      run_fill(handle, problem, channel_step, set, report, sizeof report))
+    return NULL;
+  data_destroy(set);
+  return report;
 }
 
 static int64_t choose_channel_step(const line_problem *problem, int64_t elements_max) {
@@ -83,9 +84,11 @@ const char *bench_case_open(cubnHandle_t handle, const line_problem *problem,
   *bench = (bench_case){.problem = *problem};
   line_format(problem, bench->text, sizeof bench->text);
   bench->channel_step = choose_channel_step(problem, verify_elements);
-  bench->restores =
-      problem->in_place || problem->in_place_x || problem->beta != 0 || problem->param_beta != 0;
-  if (!create_data(problem, verify_elements, &bench->before)) return "no host memory for the data";
+  bench->restores = problem->in_place || problem->in_place_x || problem->in_place_z ||
+                    problem->in_place_zx || problem->beta != 0 || problem->param_beta != 0;
+  const char *const wrong =
+      create_data(handle, problem, verify_elements, bench->channel_step, &bench->before);
+  if (wrong) return wrong;
   if (!data_copy(&bench->before, &bench->after)) {
     data_destroy(&bench->before);
     return "no host memory for the results";

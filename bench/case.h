@@ -37,8 +37,4 @@ bool bench_case_restore(bench_case *bench);
 /* "all" or "3 of 64 channels". */
 void bench_case_describe_sample(const bench_case *bench, char *text, size_t text_bytes);
 
-/* The least bytes that the operation moves: x and y, or x, dy and dx. Per-channel arrays are left
- * out. Blending reads the prior output too. */
-double bench_floor_bytes(const line_problem *problem);
-
 #endif /* CUBN_BENCH_CASE_H */

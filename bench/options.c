@@ -24,6 +24,7 @@ static const option option_table[] = {
     {"--batch", TAKES_COUNT, MEMBER(batch), "N       batch size of the suite"},
     {"--type", TAKES_TEXT, MEMBER(type), "NAME     f32, f64, f16 or bf16 of the suite (f32)"},
     {"--layout", TAKES_TEXT, MEMBER(layout), "NAME   nchw or nhwc of the suite (nchw)"},
+    {"--words", TAKES_TEXT, MEMBER(words), "WORDS   append to each line of the suite: add_relu"},
     {"--pass", TAKES_TEXT, MEMBER(pass),
      "NAME     train, infer, backward or all (default: the suite's)"},
     {"--file", TAKES_TEXT, MEMBER(file),

@@ -12,8 +12,9 @@ typedef struct bench_options {
   const char *algo;   /* forced algorithm, or NULL */
   const char *suite, *pass, *file;
   const char *type, *layout;
-  int64_t batch;  /* 0: the suite's own */
-  double seconds; /* time budget per problem */
+  const char *words; /* appended to the lines of the suite, or NULL */
+  int64_t batch;     /* 0: the suite's own */
+  double seconds;    /* time budget per problem */
   int64_t verify_elements;
   bool warm, peers, list_peers, list, help;
   const char *cudnn; /* file or folder, or NULL */

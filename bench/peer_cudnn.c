@@ -93,6 +93,7 @@ static const char *check_variant(cudnn_variant *variant, bench_entry *entry) {
 
 static const char *why_not(const line_problem *problem) {
   if (problem->in_place || problem->in_place_x) return "not timed in place";
+  if (line_is_fused(problem) || line_is_extended(problem)) return "only plain problems are timed";
   if (problem->beta != 0 || problem->param_beta != 0) return "not timed with blending";
   if (problem->params_like_x) return "parameters in NCHW order only";
   return NULL;

@@ -80,7 +80,7 @@ static void time_entries(bench_session *session, bench_case *bench, bench_row *r
 void bench_row_time(bench_session *session, const bench_item *item, bench_row *row) {
   bench_case bench;
   *row = (bench_row){.pass = item->problem.pass, .count = item->count, .entry_count = 1};
-  row->floor_bytes = bench_floor_bytes(&item->problem);
+  row->floor_bytes = (double)line_floor_bytes(&item->problem);
   line_format(&item->problem, row->problem, sizeof row->problem);
   row->entries[0] = (bench_entry){.implementation = "cubn", .call = call_library, .error = NAN};
   const char *error = "empty: nothing to time";

@@ -96,10 +96,10 @@ static const char *add_suite(const bench_options *options, const suite *suite, b
   for (size_t pass = 0; pass < sizeof passes / sizeof *passes; ++pass) {
     if (strcmp(wanted, "all") && !strstr(wanted, passes[pass])) continue;
     for (const layer *layer = suite->layers; layer->sizes; ++layer) {
-      char layout[16], text[128];
+      char layout[16], text[256];
       layout_of(layer->sizes, channels_last, layout);
-      snprintf(text, sizeof text, "%s %s %s n%lld%s", passes[pass], layout, options->type, batch,
-               layer->sizes);
+      snprintf(text, sizeof text, "%s %s %s n%lld%s %s", passes[pass], layout, options->type, batch,
+               layer->sizes, options->words ? options->words : "");
       const char *wrong = add_line(list, text, layer->count);
       if (wrong) return wrong;
     }

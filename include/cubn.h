@@ -67,7 +67,7 @@ extern "C" {
 #endif
 
 #define CUBN_VERSION_MAJOR 0
-#define CUBN_VERSION_MINOR 1
+#define CUBN_VERSION_MINOR 2
 #define CUBN_VERSION_PATCH 0
 #define CUBN_VERSION (CUBN_VERSION_MAJOR * 10000 + CUBN_VERSION_MINOR * 100 + CUBN_VERSION_PATCH)
 
@@ -79,8 +79,11 @@ CUBN_API size_t cubnGetVersion(void);
  * outputs. */
 typedef enum {
   CUBN_STATUS_SUCCESS = 0,
-  CUBN_STATUS_NOT_INITIALIZED = 1001, /* the handle is NULL */
-  CUBN_STATUS_BAD_PARAM = 2000,       /* an argument is invalid; the message says which */
+  CUBN_STATUS_NOT_INITIALIZED = 1001,             /* the handle is NULL */
+  CUBN_STATUS_SUBLIBRARY_VERSION_MISMATCH = 1002, /* cuDNN's; never returned */
+  CUBN_STATUS_RUNTIME_IN_PROGRESS = 1006,         /* cubnQueryRuntimeError: work has not finished */
+  CUBN_STATUS_RUNTIME_FP_OVERFLOW = 1007, /* cuDNN's; never returned: no mode here overflows */
+  CUBN_STATUS_BAD_PARAM = 2000,           /* an argument is invalid; the message says which */
   CUBN_STATUS_NOT_SUPPORTED = 3000, /* valid, but not available in this library or on this device */
   CUBN_STATUS_INTERNAL_ERROR = 4000,
   CUBN_STATUS_HOST_ALLOCATION_FAILED = 4003,
@@ -336,5 +339,10 @@ CUBN_API cubnStatus_t cubnBatchNormalizationBackward(
 #ifdef __cplusplus
 }
 #endif
+
+#include "cubn_extended.h"
+#include "cubn_fused.h"
+#include "cubn_log.h"
+#include "cubn_normalization.h"
 
 #endif /* CUBN_H */

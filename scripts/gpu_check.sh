@@ -4,7 +4,8 @@
 #   scripts/gpu_check.sh OUT
 #
 # builds for the GPU that is there, runs all suites on it, CUDA's checkers over the smoke list, the
-# emulator's own kernels on the real device, the demo, and the benchmark with its peers. Never stops
+# emulator's own kernels on the real device, the demo, the benchmark with its peers, and the drop-in
+# for cuDNN (a program for cuDNN, and ResNet-18 in PyTorch, with and without it). Never stops
 # at a failure; steps come in the order of their value, and what does not fit into CHECK_SECONDS
 # (default 530) is skipped. Writes into OUT:
 #   summary.txt      one line per step: ok, failed or skipped, with its seconds
@@ -59,6 +60,17 @@ find_tools() {
       2>/dev/null)
     if [ -n "$CUDNN_LIB" ]; then export CUDNN_LIB; else unset CUDNN_LIB; fi
   fi
+}
+
+# The drop-in's test program needs cuDNN's header, which lies beside the library of the package.
+find_cudnn_client() {
+  local folder=${CUDNN_LIB:-}
+  if [ -f "$folder" ]; then folder=$(dirname "$folder"); fi
+  if [ -f "$folder/../include/cudnn.h" ] && [ -f "$folder/libcudnn.so.9" ]; then
+    export CUDNN_INCLUDE=$folder/../include CUDNN_LIBRARY=$folder/libcudnn.so.9
+  fi
+  make -n BUILD="$build" "$build/dropin/client-cudnn" >/dev/null 2>&1 ||
+    missing[client-cudnn]="no cudnn.h with its library"
 }
 
 describe_clocks() {
@@ -208,6 +220,13 @@ step "torch resnet50 b32 f16" 60 "gpu torch $build/cubn-bench" bench/peers/torch
 step "tests cpu" 90 "$build/tests/cubn-tests" "$build/tests/cubn-tests" --device cpu --cases all
 bench "odd f32 nhwc" 30 --suite odd --type f32 --layout nhwc --seconds 0.1
 resnet50 256 f32 nchw 60
+find_cudnn_client
+step "build drop-in's client" 60 "nvcc client-cudnn" make -j"$jobs" BUILD="$build" "$build/dropin/client-cudnn"
+step "client with cuDNN" 30 "gpu nvcc client-cudnn" "$build/dropin/client-cudnn" may-refuse
+step "client with the drop-in" 30 "gpu nvcc client-cudnn $build/libcubn_cudnn.so" env CUBN_LOG=1 \
+  LD_PRELOAD="$build/libcubn_cudnn.so" "$build/dropin/client-cudnn"
+step "torch ResNet-18, drop-in" 200 "gpu torch $build/libcubn_cudnn.so" scripts/torch_resnet.py \
+  --dropin "$build/libcubn_cudnn.so" --type amp
 
 merge_csv >"$out/bench.csv"
 describe_clocks "after" >>"$environment" 2>&1

@@ -41,22 +41,40 @@ static void judge(compare_result *result, cubnDataType_t type, long double exact
 static void judge_output(const line_problem *problem, const data_set *before, const data_set *after,
                          int64_t number, const oracle_channel *channel, const tolerance *t,
                          compare_result *result) {
-  const data_array *const x = &before->arrays[DATA_X], *const dy = &before->arrays[DATA_DY];
-  const int output = before->output; /* in place: offsets are those of its source */
+  const data_array *const output = &after->arrays[before->output];
   compare_result where = {.array = data_array_name(problem, DATA_OUTPUT), .channel = number};
-  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
-    const long double x_value = (long double)data_get(x, w.at[LINE_X]);
-    const long double dy_value = dy->block ? (long double)data_get(dy, w.at[LINE_DY]) : 0;
-    const long double prior = (long double)data_get(&before->arrays[output], w.at[LINE_OUTPUT]);
-    const double got = data_get(&after->arrays[output], w.at[LINE_OUTPUT]);
-    const long double exact = oracle_output(problem, channel, x_value, dy_value, prior);
+  for (line_walk w = line_walk_channel(problem, number); w.valid && line_has_output(problem);
+       line_walk_next(&w)) {
+    const oracle_element element = oracle_load(problem, before, &w);
+    const double got = data_get(output, w.at[LINE_OUTPUT]);
+    const long double exact = oracle_output(problem, channel, &element);
+    const long double allowed = tolerance_output(problem, channel, t, &element, exact);
     where.sample = w.sample;
-    judge(result, problem->type, exact,
-          (double)tolerance_output(problem, channel, t, x_value, dy_value, prior, exact), got,
-          &where);
+    judge(result, problem->type, exact, (double)allowed, got, &where);
     const double error = fabs((double)((long double)got - exact));
     if (error > result->output_error) result->output_error = error;
   }
+}
+
+static void judge_dz(const line_problem *problem, const data_set *before, const data_set *after,
+                     int64_t number, const oracle_channel *channel, const tolerance *t,
+                     compare_result *result) {
+  const data_array *const dz = &after->arrays[before->dz];
+  compare_result where = {.array = data_array_name(problem, DATA_DZ), .channel = number};
+  for (line_walk w = line_walk_channel(problem, number); w.valid && line_has_dz(problem);
+       line_walk_next(&w)) {
+    const oracle_element element = oracle_load(problem, before, &w);
+    where.sample = w.sample;
+    judge(result, problem->type, oracle_dp(problem, channel, &element),
+          (double)tolerance_dp(problem, channel, t, &element), data_get(dz, w.at[LINE_Z]), &where);
+  }
+}
+
+/* What the array's new content is blended with. */
+static int prior_array(const line_problem *problem, int array) {
+  if (problem->separate_running && array == DATA_RUNNING_MEAN) return DATA_PREVIOUS_MEAN;
+  if (problem->separate_running && array == DATA_RUNNING_VAR) return DATA_PREVIOUS_VAR;
+  return array;
 }
 
 static void judge_param(const line_problem *problem, const data_set *before, const data_set *after,
@@ -70,7 +88,7 @@ static void judge_param(const line_problem *problem, const data_set *before, con
                                           [DATA_DBIAS] = channel->dbias};
   const int64_t place = line_param_index(problem, number);
   const double got = data_get(&after->arrays[array], place);
-  const double prior = data_get(&before->arrays[array], place);
+  const double prior = data_get(&before->arrays[prior_array(problem, array)], place);
   const compare_result where = {
       .array = data_array_name(problem, array), .channel = number, .sample = -1};
   const bool is_gradient = array == DATA_DSCALE || array == DATA_DBIAS;
@@ -83,21 +101,24 @@ static void judge_param(const line_problem *problem, const data_set *before, con
   judge(result, line_param_type(problem), wanted, (double)allowed, got, &where);
 }
 
-/* Whether the call writes the array (which may be the output in place). */
-static bool is_written(const line_problem *problem, const data_set *set, int array) {
+bool compare_writes(const line_problem *problem, const data_set *set, int array) {
+  const bool backward = problem->pass == LINE_BACKWARD;
   if (!data_has(set, array)) return false;
-  if (problem->pass != LINE_BACKWARD && line_elements(problem) == 0) return false;
+  if (!backward && line_elements(problem) == 0) return false;
   switch (array) {
     case DATA_RUNNING_MEAN:
     case DATA_RUNNING_VAR:
+      return true;
     case DATA_DSCALE:
     case DATA_DBIAS:
-      return true;
+      return !problem->given_sums;
     case DATA_SAVED_MEAN:
     case DATA_SAVED_INV_STD:
-      return problem->pass == LINE_TRAIN;
+    case DATA_RESERVE:
+      return !backward;
     default:
-      return array == set->output;
+      return (array == set->output && line_has_output(problem)) ||
+             (array == set->dz && line_has_dz(problem));
   }
 }
 
@@ -107,10 +128,11 @@ compare_result compare_outputs(const line_problem *problem, const data_set *befo
   const int64_t channels = line_channels(problem);
   for (int64_t i = 0; i < channels; i += channel_step) {
     const oracle_channel channel = oracle_compute(problem, before, i);
-    const tolerance t = tolerance_compute(problem, &channel);
+    const tolerance t = tolerance_compute(problem, before, &channel, i);
     judge_output(problem, before, after, i, &channel, &t, &result);
-    for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array)
-      if (is_written(problem, before, array))
+    judge_dz(problem, before, after, i, &channel, &t, &result);
+    for (int array = DATA_TENSORS; array < DATA_CHANNELS_END; ++array)
+      if (compare_writes(problem, before, array))
         judge_param(problem, before, after, i, &channel, &t, array, &result);
   }
   return result;
@@ -121,14 +143,18 @@ static void copy_elements(const line_problem *problem, int array, const data_arr
                           unsigned char *to) {
   const size_t bytes = data_type_bytes(from->type);
   const int64_t channels = line_channels(problem);
+  if (array == DATA_RESERVE) {
+    memcpy(to + from->begin_bytes, from->block + from->begin_bytes, (size_t)from->extent);
+    return;
+  }
   for (int64_t i = 0; i < channels; ++i) {
-    if (array >= LINE_TENSORS) {
+    if (array >= DATA_TENSORS) {
       const size_t at = from->begin_bytes + (size_t)line_param_index(problem, i) * bytes;
       memcpy(to + at, from->block + at, bytes);
       continue;
     }
     for (line_walk w = line_walk_channel(problem, i); w.valid; line_walk_next(&w)) {
-      const size_t at = from->begin_bytes + (size_t)w.at[array] * bytes;
+      const size_t at = from->begin_bytes + (size_t)w.at[data_line_tensor(array)] * bytes;
       memcpy(to + at, from->block + at, bytes);
     }
   }
@@ -143,7 +169,7 @@ static bool array_untouched(const line_problem *problem, const data_set *before,
     return false;
   }
   memcpy(expected, old->block, old->block_bytes);
-  const bool written = is_written(problem, before, array);
+  const bool written = compare_writes(problem, before, array);
   if (written) copy_elements(problem, array, now, expected);
   const bool same = !memcmp(expected, now->block, old->block_bytes);
   if (!same) {
@@ -165,40 +191,6 @@ bool compare_untouched(const line_problem *problem, const data_set *before, cons
     if (data_has(before, array) &&
         !array_untouched(problem, before, after, array, report, report_bytes))
       return false;
-  return true;
-}
-
-static bool same_bits(const data_array *a, int64_t a_at, const data_array *b, int64_t b_at) {
-  const size_t bytes = data_type_bytes(a->type);
-  return !memcmp(a->block + a->begin_bytes + (size_t)a_at * bytes,
-                 b->block + b->begin_bytes + (size_t)b_at * bytes, bytes);
-}
-
-bool compare_equal(const line_problem *a_problem, const data_set *a, const line_problem *b_problem,
-                   const data_set *b, char *report, size_t report_bytes) {
-  const data_array *const a_out = &a->arrays[a->output], *const b_out = &b->arrays[b->output];
-  const int64_t channels = line_channels(a_problem);
-  for (int64_t i = 0; i < channels; ++i) {
-    line_walk v = line_walk_channel(b_problem, i);
-    for (line_walk w = line_walk_channel(a_problem, i); w.valid;
-         line_walk_next(&w), line_walk_next(&v)) {
-      if (same_bits(a_out, w.at[LINE_OUTPUT], b_out, v.at[LINE_OUTPUT])) continue;
-      snprintf(report, report_bytes, "%s[channel %lld, sample %lld]: %.17g and %.17g",
-               data_array_name(a_problem, DATA_OUTPUT), (long long)i, (long long)w.sample,
-               data_get(a_out, w.at[LINE_OUTPUT]), data_get(b_out, v.at[LINE_OUTPUT]));
-      return false;
-    }
-    for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array) {
-      if (!is_written(a_problem, a, array)) continue;
-      const data_array *const p = &a->arrays[array], *const q = &b->arrays[array];
-      const int64_t p_at = line_param_index(a_problem, i), q_at = line_param_index(b_problem, i);
-      if (same_bits(p, p_at, q, q_at)) continue;
-      snprintf(report, report_bytes, "%s[channel %lld]: %.17g and %.17g",
-               data_array_name(a_problem, array), (long long)i, data_get(p, p_at),
-               data_get(q, q_at));
-      return false;
-    }
-  }
   return true;
 }
 

@@ -24,6 +24,9 @@ compare_result compare_outputs(const line_problem *problem, const data_set *befo
 bool compare_untouched(const line_problem *problem, const data_set *before, const data_set *after,
                        char *report, size_t report_bytes);
 
+/* Whether the call writes the array, which may hold the output or dz in place. */
+bool compare_writes(const line_problem *problem, const data_set *set, int array);
+
 /* Whether the outputs agree bit by bit; `a` and `b` may differ in whether they are in place. */
 bool compare_equal(const line_problem *a_problem, const data_set *a, const line_problem *b_problem,
                    const data_set *b, char *report, size_t report_bytes);

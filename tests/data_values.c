@@ -22,12 +22,13 @@ enum {
   STREAM_PLACE,
   STREAM_PRIOR, /* + array */
   STREAM_X = 100,
-  STREAM_DY = STREAM_X + 1
+  STREAM_DY = STREAM_X + 1,
+  STREAM_Z = STREAM_X + 2
 };
 
 static const char *const pattern_names[PATTERN_COUNT] = {
-    "pairs",   "spread", "ramp", "onehot", "onehot0", "constant", "zeros",
-    "outlier", "large",  "tiny", "nan",    "inf",     "nandy"};
+    "pairs", "spread", "ramp", "onehot", "onehot0", "constant", "zeros", "outlier",
+    "large", "tiny",   "nan",  "inf",    "nandy",   "nanz",     "infz",  "ties"};
 
 data_pattern data_find_pattern(const char *name) {
   int pattern = 0;
@@ -36,15 +37,25 @@ data_pattern data_find_pattern(const char *name) {
 }
 
 static uint64_t value_stream(int kind, int64_t channel) {
-  return (uint64_t)kind + 2 * (uint64_t)channel;
+  return (uint64_t)kind + 3 * (uint64_t)channel;
 }
 
 channel_source data_open_channel(const line_problem *problem, data_pattern pattern,
                                  int64_t channel) {
   const uint64_t at = (uint64_t)channel;
   const bool is_half = problem->type == CUBN_DATA_HALF;
-  channel_source source = {pattern,       channel,      line_values_per_channel(problem),
-                           problem->mean, problem->std, -1};
+  channel_source source = {.pattern = pattern,
+                           .channel = channel,
+                           .count = line_values_per_channel(problem),
+                           .center = problem->mean,
+                           .width = problem->std,
+                           .marked = -1,
+                           .has_inv_std = problem->given_inv_std,
+                           .epsilon = problem->epsilon,
+                           .sums_scale = 1,
+                           .least = data_least(problem->type)};
+  if (problem->given_sums)
+    source.sums_scale = problem->count > 0 ? problem->count : (double)source.count;
   if (pattern == PATTERN_LARGE) source.center = 0, source.width = is_half ? 3e4 : 1e30;
   if (pattern == PATTERN_TINY) source.center = 0, source.width = is_half ? 1e-6 : 1e-20;
   source.center += source.width * (data_uniform(STREAM_CENTER, at) - 0.5);
@@ -61,6 +72,26 @@ static double pair_value(const channel_source *source, int64_t sample) {
   const double u = data_uniform(value_stream(STREAM_X, source->channel), (uint64_t)(sample / 2));
   const double v = source->width * sqrt(3.0) * u; /* u uniform: the mean of v^2 is width^2 */
   return sample % 2 ? source->center - v : source->center + v;
+}
+
+/* Of five channels with ties one is constant; in one the value lies at the mean, so that the bias is
+ * small and its own rounding hides nothing; and one has pre-activations that round to 0. */
+static bool is_flat(const channel_source *source) {
+  return source->channel % 5 == 4;
+}
+
+static double tie_value(const channel_source *source) {
+  return source->center + (source->channel % 5 == 1 ? 0 : 0.7 * source->width);
+}
+
+static bool is_tiny(const channel_source *source) {
+  const double least_that_scales = 0x1p-24; /* of half; scales of other types were denormal */
+  return source->pattern == PATTERN_TIES && source->channel % 5 == 3 &&
+         source->least == least_that_scales;
+}
+
+bool data_is_tie(const channel_source *source, int64_t sample) {
+  return source->pattern == PATTERN_TIES && (is_flat(source) || sample % 4 == 1);
 }
 
 /* x without NaN and infinity. */
@@ -84,19 +115,32 @@ static double finite_value(const channel_source *source, int64_t sample) {
       return (sample % 2 ? -1.0 : 1.0) * source->width * (0.5 + 0.5 * u);
     case PATTERN_OUTLIER:
       return pair_value(source, sample) + (sample == source->marked ? 1000 * source->width : 0.0);
+    case PATTERN_TIES:
+      if (is_flat(source)) return center;
+      return data_is_tie(source, sample) ? tie_value(source) : pair_value(source, sample);
     default:
       return pair_value(source, sample);
   }
 }
 
-double data_x_value(const channel_source *source, int64_t sample) {
+static double infinity_of(const channel_source *source) {
+  return source->channel % 2 ? -(double)INFINITY : (double)INFINITY;
+}
+
+static double x_value(const channel_source *source, int64_t sample) {
   if (sample == source->marked && source->pattern == PATTERN_NAN) return (double)NAN;
-  if (sample == source->marked && source->pattern == PATTERN_INF)
-    return source->channel % 2 ? -(double)INFINITY : (double)INFINITY;
+  if (sample == source->marked && source->pattern == PATTERN_INF) return infinity_of(source);
   return finite_value(source, sample);
 }
 
-double data_dy_value(const channel_source *source, int64_t sample) {
+static double z_value(const channel_source *source, int64_t sample) {
+  if (sample == source->marked && source->pattern == PATTERN_NANZ) return (double)NAN;
+  if (sample == source->marked && source->pattern == PATTERN_INFZ) return infinity_of(source);
+  if (source->pattern == PATTERN_TIES) return 0;
+  return 3 * data_uniform(value_stream(STREAM_Z, source->channel), (uint64_t)sample) - 1.5;
+}
+
+static double dy_value(const channel_source *source, int64_t sample) {
   if (sample == source->marked && source->pattern == PATTERN_NANDY) return (double)NAN;
   const double noise =
       data_uniform(value_stream(STREAM_DY, source->channel), (uint64_t)sample) - 0.5;
@@ -104,24 +148,39 @@ double data_dy_value(const channel_source *source, int64_t sample) {
   return 0.25 + noise + slope * (finite_value(source, sample) - source->center);
 }
 
-/* Value of a per-channel array, or the prior content of an output's. */
+double data_tensor_value(const channel_source *source, int array, int64_t sample, int64_t offset) {
+  switch (array) {
+    case DATA_X:
+      return x_value(source, sample);
+    case DATA_DY:
+      return dy_value(source, sample);
+    case DATA_Z:
+      return z_value(source, sample);
+    default: /* what an output is blended with */
+      return 2 * data_uniform(STREAM_PRIOR, (uint64_t)offset) - 1;
+  }
+}
+
 double data_param_value(const channel_source *source, int array) {
   const uint64_t at = (uint64_t)source->channel;
   const double u = data_uniform(STREAM_PRIOR + (uint64_t)array, at);
+  double var;
   switch (array) {
     case DATA_SCALE:
+      if (is_tiny(source)) return 2 * source->least;
       return (0.5 + u) * (data_uniform(STREAM_SIGN, at) < 0.25 ? -1.0 : 1.0);
     case DATA_MEAN:
       return source->center + source->width * (u - 0.5);
     case DATA_VAR:
-      return fmin(source->width * source->width * (0.5 + u), 1e37); /* fits into a float */
+      var = fmin(source->width * source->width * (0.5 + u), 1e37); /* fits into a float */
+      return source->has_inv_std ? 1 / sqrt(var + source->epsilon) : var;
     case DATA_RUNNING_VAR:
+    case DATA_PREVIOUS_VAR:
       return 0.5 + u;
+    case DATA_DSCALE:
+    case DATA_DBIAS:
+      return (2 * u - 1) * source->sums_scale;
     default:
       return 2 * u - 1;
   }
-}
-
-double data_prior_value(int64_t offset) {
-  return 2 * data_uniform(STREAM_PRIOR, (uint64_t)offset) - 1;
 }

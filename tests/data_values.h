@@ -18,6 +18,9 @@ typedef enum {
   PATTERN_NAN,
   PATTERN_INF,
   PATTERN_NANDY,
+  PATTERN_NANZ,
+  PATTERN_INFZ,
+  PATTERN_TIES,
   PATTERN_COUNT
 } data_pattern;
 
@@ -30,15 +33,22 @@ typedef struct channel_source {
   int64_t channel, count;
   double center, width; /* mean and std */
   int64_t marked;       /* sample of the outlier, NaN or infinity; -1 if the channel has none */
+  bool has_inv_std;     /* DATA_VAR is 1 / sqrt(var + epsilon) */
+  double epsilon;
+  double sums_scale; /* of dscale and dbias */
+  double least;      /* positive value of the type */
 } channel_source;
 
 channel_source data_open_channel(const line_problem *problem, data_pattern pattern,
                                  int64_t channel);
-double data_x_value(const channel_source *source, int64_t sample);
-double data_dy_value(const channel_source *source, int64_t sample);
+/* Of a tensor at an offset; of the output that is its prior content. */
+double data_tensor_value(const channel_source *source, int array, int64_t sample, int64_t offset);
+/* PATTERN_TIES: sets the channel's bias so that the repeated value's pre-activation is nearly that at
+ * which an activation decides: 0, or the ceiling (data_ties.c). */
+bool data_is_tie(const channel_source *source, int64_t sample);
+void data_set_tie(const line_problem *problem, data_set *set, const channel_source *source);
+
 /* Of a per-channel array, or the prior content of an output's. */
 double data_param_value(const channel_source *source, int array);
-/* Prior content of y or dx at an offset. */
-double data_prior_value(int64_t offset);
 
 #endif /* CUBN_TESTS_DATA_VALUES_H */

@@ -4,25 +4,42 @@
 
 #include "emu/control.h"
 
-int traffic_floor(const line_problem *problem) {
-  return (problem->pass == LINE_BACKWARD ? 3 : 2) + (problem->beta != 0);
+/* A per-channel array whose old content is blended with the new. */
+static bool is_blended(const line_problem *problem, int array) {
+  switch (array) {
+    case DATA_RUNNING_MEAN:
+    case DATA_RUNNING_VAR:
+      return problem->factor != 1 && !problem->separate_running;
+    case DATA_DSCALE:
+    case DATA_DBIAS:
+      return problem->param_beta != 0;
+    default:
+      return false;
+  }
+}
+
+/* With addition backward needs no bias. */
+static bool is_ignored(const line_problem *problem, int array) {
+  return array == DATA_BIAS && problem->pass == LINE_BACKWARD && problem->adds;
 }
 
 static void count_arrays(const line_problem *problem, const data_set *set, traffic *result) {
+  const int64_t param_bytes = (int64_t)data_type_bytes(line_param_type(problem));
+  const bool backward = problem->pass == LINE_BACKWARD;
   result->tensor_bytes = line_elements(problem) * (int64_t)data_type_bytes(problem->type);
-  for (int array = LINE_TENSORS; array < DATA_ARRAYS; ++array) {
-    if (!data_has(set, array)) continue;
-    const int64_t bytes =
-        line_channels(problem) * (int64_t)data_type_bytes(line_param_type(problem));
-    const bool is_saved = array == DATA_SAVED_MEAN || array == DATA_SAVED_INV_STD;
-    const bool is_running = array == DATA_RUNNING_MEAN || array == DATA_RUNNING_VAR;
-    const bool is_gradient = array == DATA_DSCALE || array == DATA_DBIAS;
-    const bool is_written = is_running || is_gradient || (is_saved && problem->pass == LINE_TRAIN);
-    const bool is_read = !is_written || (is_running && problem->factor != 1) ||
-                         (is_gradient && problem->param_beta != 0);
-    result->param_read_bytes += is_read ? bytes : 0;
-    result->param_written_bytes += is_written ? bytes : 0;
+  for (int array = DATA_TENSORS; array < DATA_CHANNELS_END; ++array) {
+    if (!data_has(set, array) || is_ignored(problem, array)) continue;
+    const int64_t bytes = line_channels(problem) * param_bytes;
+    const bool writes = compare_writes(problem, set, array);
+    result->param_read_bytes += !writes || is_blended(problem, array) ? bytes : 0;
+    result->param_written_bytes += writes ? bytes : 0;
   }
+  const int64_t reserve_bytes = set->arrays[DATA_RESERVE].extent;
+  if (line_reserve_kind(problem) == LINE_RESERVE_MEANS)
+    *(backward ? &result->param_read_bytes : &result->param_written_bytes) += reserve_bytes;
+  else
+    result->reserve_bytes = reserve_bytes;
+  if (data_has(set, DATA_FACTOR)) result->param_read_bytes += param_bytes;
 }
 
 static void sum_launches(traffic *result) {
@@ -60,11 +77,7 @@ bool traffic_measure(cubnHandle_t handle, const line_problem *problem, const cub
   snprintf(report, report_bytes, "%s", "");
   data_set data;
   run_context run;
-  if (!data_create(problem, &data)) {
-    snprintf(report, report_bytes, "no memory for the data");
-    return false;
-  }
-  oracle_fill_saved(problem, &data);
+  if (!run_create(handle, problem, &data, report, report_bytes)) return false;
   count_arrays(problem, &data, result);
   bool refused = false;
   cubnStatus_t status = run_open(&run, handle, problem, &data);

@@ -10,6 +10,7 @@ typedef struct traffic {
   unsigned launches;
   /* Bytes of x, and of all per-channel arrays that the call reads and writes. */
   int64_t tensor_bytes, param_read_bytes, param_written_bytes;
+  int64_t reserve_bytes; /* of a mask or of inputs of the activation */
   /* Sums over the launches, of global memory. Distinct: each byte counts once per launch, as if
    * every byte were cached until its launch ends; requested: as often as a thread asks for it. */
   int64_t distinct_read, distinct_written, requested_read, requested_written, atomic;
@@ -17,9 +18,6 @@ typedef struct traffic {
   int64_t missed_read;
   int64_t threads;
 } traffic;
-
-/* Tensors that have to be read and written: what no algorithm can do without. */
-int traffic_floor(const line_problem *problem);
 
 /* Runs the line with one row of the device's table. False if the row refuses it, or if `report`
  * says what went wrong. */

@@ -10,9 +10,12 @@
 #endif
 
 /* One per file test_*.c. */
+void test_problem_layout_suites(void);
 void test_problem_line_suites(void);
 void test_oracle_suites(void);
+void test_oracle_differences_suites(void);
 void test_compare_suites(void);
+void test_data_suites(void);
 void test_acceptance_numerics_suites(void);
 void test_acceptance_running_suites(void);
 void test_acceptance_shapes_suites(void);
@@ -30,6 +33,9 @@ void test_example_suites(void);
 void test_graph_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
+void test_callback_suites(void);
+void test_normalization_suites(void);
+void test_fold_suites(void);
 void test_parameters_suites(void);
 void test_random_suites(void);
 void test_rounding_suites(void);
@@ -45,9 +51,12 @@ void test_nn_training_suites(void);
 void test_large_suites(void); /* only with --large */
 
 static void (*const register_suites[])(void) = {
+    test_problem_layout_suites,
     test_problem_line_suites,
     test_oracle_suites,
+    test_oracle_differences_suites,
     test_compare_suites,
+    test_data_suites,
     test_acceptance_numerics_suites,
     test_acceptance_running_suites,
     test_acceptance_shapes_suites,
@@ -65,6 +74,9 @@ static void (*const register_suites[])(void) = {
     test_graph_suites,
     test_handle_suites,
     test_log_suites,
+    test_callback_suites,
+    test_normalization_suites,
+    test_fold_suites,
     test_parameters_suites,
     test_random_suites,
     test_rounding_suites,

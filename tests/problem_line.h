@@ -6,7 +6,8 @@
  *     train nchw:nhwc f32 n2c3h4w5 beta=0.5 mean=1e4
  *
  *   pass     train | infer | backward
- *   layout   X, X:OUTPUT or X:OUTPUT:DY; those left out are like X. A layout is the order in
+ *   layout   X, X:OUTPUT, X:OUTPUT:DY or X:OUTPUT:DY:Z; those left out are like X. Z is that of z
+ *            and dz; forward has no DY. A layout is the order in
  *            memory, slowest first, of the letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw,
  *            5: ncdhw, 6: ncedhw, ...): "nchw", "nhwc", "cnhw". With "+K" behind it each dimension
  *            but the slowest is padded by K elements: "nchw+1".
@@ -25,8 +26,29 @@
  *     mean=M std=S          of the generated values (default 0.5, 1)
  *     data=NAME             pattern of the generated values (see data.h; default: pairs)
  *     offset=K              all tensors begin K elements behind a 256-byte boundary
- *     offset_x=K offset_out=K offset_dy=K   the same for one tensor
+ *     offset_x=K offset_out=K offset_dy=K offset_z=K   the same for one tensor
  *     offset_param=K        the same for all per-channel arrays
+ *   fused operations: cuDNN's Ex functions, in infer the extended interface
+ *     relu clipped leaky elu sigmoid tanh swish gelu   the activation
+ *     add_relu add_clipped ...   the same with z added before it
+ *     add                   z is added, without activation
+ *     coef=C                of clipped, leaky and elu (default 1, 0.1, 1); the type can hold a ceiling
+ *     swish_beta=B          default 1
+ *     dropnan               relu and clipped make 0 of NaN
+ *     inplace_z             y is z; in backward dz is dy
+ *     inplace_zx            backward: dz is x
+ *   the extended interface
+ *     noscale nobias nodx nodz nodscale nodbias   tensors that are absent
+ *     statistics            train: no y
+ *     biased                train: the running variance takes the biased one
+ *     separate              train: running statistics are computed from other buffers
+ *     devfactor             train: the factor is in device memory
+ *     noreserve             train: fused, but nothing is left for backward
+ *     reserve               infer: a reserve space is left, for frozen
+ *     frozen                backward with given, constant statistics
+ *     invstd                infer, frozen: inv_std is given instead of var
+ *     sums                  backward: dscale and dbias are given
+ *     count=K               sums: those of K values per channel
  */
 #ifndef CUBN_TESTS_PROBLEM_LINE_H
 #define CUBN_TESTS_PROBLEM_LINE_H
@@ -38,7 +60,7 @@
 #include "cubn.h"
 
 enum { LINE_TRAIN, LINE_INFER, LINE_BACKWARD };
-enum { LINE_X, LINE_OUTPUT, LINE_DY, LINE_TENSORS };
+enum { LINE_X, LINE_OUTPUT, LINE_DY, LINE_Z, LINE_TENSORS };
 
 typedef struct line_problem {
   int pass;
@@ -52,7 +74,24 @@ typedef struct line_problem {
   double alpha, beta, param_alpha, param_beta, epsilon, factor, mean, std;
   char data[16];
   int64_t offset[LINE_TENSORS], param_offset;
+  /* Fused operations. */
+  bool adds, drops_nan, in_place_z, in_place_zx;
+  cubnActivationMode_t activation;
+  double coef, swish_beta; /* coef is NaN where the activation has none */
+  /* The extended interface. */
+  bool no_scale, no_bias, no_dx, no_dz, no_dscale, no_dbias;
+  bool only_statistics, running_is_biased, separate_running, device_factor;
+  bool no_reserve, with_reserve, frozen, given_inv_std, given_sums;
+  double count; /* 0: that of x */
 } line_problem;
+
+/* What forward leaves in the reserve space, as cubn.h has it. */
+typedef enum {
+  LINE_RESERVE_NONE,
+  LINE_RESERVE_MEANS,
+  LINE_RESERVE_MASK,
+  LINE_RESERVE_INPUT
+} line_reserve;
 
 /* Reads a line. Returns NULL, or what is wrong with it (static text). */
 const char *line_parse(const char *text, line_problem *problem);
@@ -60,6 +99,28 @@ const char *line_parse(const char *text, line_problem *problem);
 /* Writes the line of a problem, options that have their default left out. */
 void line_format(const line_problem *problem, char *text, size_t text_bytes);
 
+/* ---- What kind of call it is (problem_fused.c) ---- */
+bool line_is_fused(const line_problem *problem);    /* an addition or an activation */
+bool line_is_extended(const line_problem *problem); /* needs the extended interface */
+bool line_has_output(const line_problem *problem);  /* y or dx */
+bool line_has_dz(const line_problem *problem);
+bool line_has_given_statistics(const line_problem *problem); /* mean and var are inputs */
+/* Whether the activation only lets pass or stops (or scales): RELU, CLIPPED, LEAKY, and ELU above 0. */
+bool line_decides(const line_problem *problem);
+line_reserve line_reserve_kind(const line_problem *problem); /* that the call has */
+/* Bytes of it, by the library's own word; SIZE_MAX if it refuses. */
+size_t line_reserve_bytes(const line_problem *problem);
+/* Backward: whether it needs more of its forward call than saved statistics, and that call's line:
+ * not blended, not in place. */
+bool line_needs_forward(const line_problem *problem);
+line_problem line_forward_of(const line_problem *problem);
+
+/* The least bytes that the operation moves: tensors that have to be read and written, and a mask or
+ * input of the activation in the reserve space. Per-channel arrays are left out. Blending reads the
+ * prior output too. */
+int64_t line_floor_bytes(const line_problem *problem);
+
+/* ---- Shapes (problem_layout.c) ---- */
 /* Elements of the tensor, and from its first to its last element in memory. */
 int64_t line_elements(const line_problem *problem);
 int64_t line_extent(const line_problem *problem, int tensor);
@@ -78,6 +139,13 @@ cubnDataType_t line_param_type(const line_problem *problem);
 cubnStatus_t line_describe(const line_problem *problem, int tensor,
                            cubnTensorDescriptor_t descriptor);
 cubnStatus_t line_describe_params(const line_problem *problem, cubnTensorDescriptor_t descriptor);
+
+/* The descriptors of the fused operations and of the extended interface. */
+cubnBatchNormOps_t line_ops(const line_problem *problem);
+cubnStatus_t line_describe_activation(const line_problem *problem,
+                                      cubnActivationDescriptor_t descriptor);
+cubnStatus_t line_describe_batch_norm(const line_problem *problem,
+                                      cubnBatchNormDescriptor_t descriptor);
 
 /* Visits the values of one channel in the order of the descriptor:
  *     for (line_walk w = line_walk_channel(p, channel); w.valid; line_walk_next(&w))

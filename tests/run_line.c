@@ -40,8 +40,14 @@ static cubnStatus_t create_descriptors(run_context *run) {
       status = line_describe(&run->problem, tensor, run->tensors[tensor]);
     if (status != CUBN_STATUS_SUCCESS) return status;
   }
-  const cubnStatus_t status = cubnCreateTensorDescriptor(&run->params);
-  return status == CUBN_STATUS_SUCCESS ? line_describe_params(&run->problem, run->params) : status;
+  cubnStatus_t status = cubnCreateTensorDescriptor(&run->params);
+  if (status == CUBN_STATUS_SUCCESS) status = line_describe_params(&run->problem, run->params);
+  if (status == CUBN_STATUS_SUCCESS) status = cubnCreateActivationDescriptor(&run->activation);
+  if (status == CUBN_STATUS_SUCCESS)
+    status = line_describe_activation(&run->problem, run->activation);
+  if (status == CUBN_STATUS_SUCCESS) status = cubnCreateBatchNormDescriptor(&run->batch_norm);
+  return status == CUBN_STATUS_SUCCESS ? line_describe_batch_norm(&run->problem, run->batch_norm)
+                                       : status;
 }
 
 cubnStatus_t run_open(run_context *run, cubnHandle_t handle, const line_problem *problem,
@@ -51,6 +57,8 @@ cubnStatus_t run_open(run_context *run, cubnHandle_t handle, const line_problem 
   for (int array = 0; array < DATA_ARRAYS && status == CUBN_STATUS_SUCCESS; ++array)
     if (data_has(data, array)) status = create_buffer(run, &data->arrays[array], array);
   run->pointers[DATA_OUTPUT] = run->pointers[data->output];
+  run->pointers[DATA_DZ] = run->pointers[data->dz];
+  run->reserve_bytes = (size_t)data->arrays[DATA_RESERVE].extent;
   if (status == CUBN_STATUS_SUCCESS) status = run_upload(run, data);
   if (status == CUBN_STATUS_SUCCESS) status = create_descriptors(run);
   if (status != CUBN_STATUS_SUCCESS) run_close(run);
@@ -62,49 +70,9 @@ void run_close(run_context *run) {
   for (int tensor = 0; tensor < LINE_TENSORS; ++tensor)
     cubnDestroyTensorDescriptor(run->tensors[tensor]);
   cubnDestroyTensorDescriptor(run->params);
+  cubnDestroyActivationDescriptor(run->activation);
+  cubnDestroyBatchNormDescriptor(run->batch_norm);
   *run = (run_context){0};
-}
-
-/* alpha and beta are doubles for double tensors, else floats. */
-typedef union factor {
-  float single;
-  double full;
-} factor;
-
-static factor make_factor(const line_problem *problem, double value) {
-  factor result;
-  if (problem->type == CUBN_DATA_DOUBLE)
-    result.full = value;
-  else
-    result.single = (float)value;
-  return result;
-}
-
-cubnStatus_t run_call(const run_context *run) {
-  const line_problem *const p = &run->problem;
-  void *const *const at = run->pointers;
-  const factor alpha = make_factor(p, p->alpha), beta = make_factor(p, p->beta),
-               param_alpha = make_factor(p, p->param_alpha),
-               param_beta = make_factor(p, p->param_beta);
-  switch (p->pass) {
-    case LINE_TRAIN:
-      return cubnBatchNormalizationForwardTraining(
-          run->handle, p->mode, &alpha, &beta, run->tensors[LINE_X], at[DATA_X],
-          run->tensors[LINE_OUTPUT], at[DATA_OUTPUT], run->params, at[DATA_SCALE], at[DATA_BIAS],
-          p->factor, at[DATA_RUNNING_MEAN], at[DATA_RUNNING_VAR], p->epsilon, at[DATA_SAVED_MEAN],
-          at[DATA_SAVED_INV_STD]);
-    case LINE_INFER:
-      return cubnBatchNormalizationForwardInference(
-          run->handle, p->mode, &alpha, &beta, run->tensors[LINE_X], at[DATA_X],
-          run->tensors[LINE_OUTPUT], at[DATA_OUTPUT], run->params, at[DATA_SCALE], at[DATA_BIAS],
-          at[DATA_MEAN], at[DATA_VAR], p->epsilon);
-    default:
-      return cubnBatchNormalizationBackward(
-          run->handle, p->mode, &alpha, &beta, &param_alpha, &param_beta, run->tensors[LINE_X],
-          at[DATA_X], run->tensors[LINE_DY], at[DATA_DY], run->tensors[LINE_OUTPUT],
-          at[DATA_OUTPUT], run->params, at[DATA_SCALE], at[DATA_DSCALE], at[DATA_DBIAS], p->epsilon,
-          at[DATA_SAVED_MEAN], at[DATA_SAVED_INV_STD]);
-  }
 }
 
 __attribute__((format(printf, 4, 5))) static bool fail(const line_problem *problem, char *report,
@@ -149,25 +117,78 @@ static bool execute(cubnHandle_t handle, const line_problem *problem, const data
   return status == CUBN_STATUS_SUCCESS || fail_status(problem, report, report_bytes, step, status);
 }
 
-bool run_line_keep(cubnHandle_t handle, const line_problem *problem, data_set *before,
-                   data_set *after, compare_result *result, char *report, size_t report_bytes) {
+/* Compares every channel_step-th channel. */
+static bool check(const line_problem *problem, const data_set *before, const data_set *after,
+                  int64_t channel_step, compare_result *result, char *report, size_t report_bytes) {
   char text[320];
-  *before = *after = (data_set){0};
-  if (report_bytes) report[0] = 0;
-  if (!data_create(problem, before))
-    return fail(problem, report, report_bytes, "no memory for the data, or unknown data=NAME");
-  oracle_fill_saved(problem, before);
-  if (!data_copy(before, after)) return fail(problem, report, report_bytes, "no memory");
-  if (!execute(handle, problem, before, after, report, report_bytes)) return false;
-  const compare_result compared = compare_outputs(problem, before, after, 1);
-  if (result) *result = compared;
-  if (compared.failures) {
-    compare_describe(&compared, text, sizeof text);
+  *result = compare_outputs(problem, before, after, channel_step);
+  if (result->failures) {
+    compare_describe(result, text, sizeof text);
     return fail(problem, report, report_bytes, "%s", text);
   }
   if (!compare_untouched(problem, before, after, text, sizeof text))
     return fail(problem, report, report_bytes, "%s", text);
   return true;
+}
+
+static void copy_array(const data_set *from, int from_array, data_set *to, int to_array) {
+  const data_array *const source = &from->arrays[from_array];
+  if (data_has(from, from_array) && data_has(to, to_array))
+    memcpy(to->arrays[to_array].block, source->block, source->block_bytes);
+}
+
+/* Makes the forward call of a backward line with the values of `set`, and takes what it leaves. */
+static bool fill_by_forward(cubnHandle_t handle, const line_problem *problem, int64_t channel_step,
+                            data_set *set, char *report, size_t report_bytes) {
+  static const int inputs[] = {DATA_X, DATA_Z, DATA_SCALE, DATA_BIAS, DATA_MEAN, DATA_VAR};
+  const line_problem forward = line_forward_of(problem);
+  data_set before, after = {0};
+  compare_result result;
+  if (!data_allocate(&forward, &before))
+    return fail(&forward, report, report_bytes, "no memory for the data");
+  for (size_t i = 0; i < sizeof inputs / sizeof *inputs; ++i)
+    copy_array(set, inputs[i], &before, inputs[i]);
+  bool good = data_copy(&before, &after) &&
+              execute(handle, &forward, &before, &after, report, report_bytes) &&
+              check(&forward, &before, &after, channel_step, &result, report, report_bytes);
+  if (good) {
+    copy_array(&after, DATA_OUTPUT, set, DATA_Y);
+    copy_array(&after, DATA_RESERVE, set, DATA_RESERVE);
+    copy_array(&after, DATA_SAVED_MEAN, set, DATA_SAVED_MEAN);
+    copy_array(&after, DATA_SAVED_INV_STD, set, DATA_SAVED_INV_STD);
+  }
+  data_destroy(&before);
+  data_destroy(&after);
+  return good;
+}
+
+bool run_fill(cubnHandle_t handle, const line_problem *problem, int64_t channel_step, data_set *set,
+              char *report, size_t report_bytes) {
+  if (line_needs_forward(problem) &&
+      !fill_by_forward(handle, problem, channel_step, set, report, report_bytes))
+    return false;
+  if (!line_needs_forward(problem) || problem->foreign_saved) oracle_fill_saved(problem, set);
+  return true;
+}
+
+bool run_create(cubnHandle_t handle, const line_problem *problem, data_set *set, char *report,
+                size_t report_bytes) {
+  if (!data_create(problem, set))
+    return fail(problem, report, report_bytes, "no memory for the data, or unknown data=NAME");
+  if (run_fill(handle, problem, 1, set, report, report_bytes)) return true;
+  data_destroy(set);
+  return false;
+}
+
+bool run_line_keep(cubnHandle_t handle, const line_problem *problem, data_set *before,
+                   data_set *after, compare_result *result, char *report, size_t report_bytes) {
+  compare_result compared;
+  *before = *after = (data_set){0};
+  if (report_bytes) report[0] = 0;
+  if (!run_create(handle, problem, before, report, report_bytes)) return false;
+  if (!data_copy(before, after)) return fail(problem, report, report_bytes, "no memory");
+  if (!execute(handle, problem, before, after, report, report_bytes)) return false;
+  return check(problem, before, after, 1, result ? result : &compared, report, report_bytes);
 }
 
 bool run_line(cubnHandle_t handle, const line_problem *problem, char *report, size_t report_bytes) {

@@ -46,8 +46,11 @@ static bool succeeded(const scenario *scene, const char *step, cubnStatus_t stat
 
 bool scenario_run(scenario *scene, cubnHandle_t handle, int times) {
   const line_problem *problem = &scene->problem;
-  if (problem->pass == LINE_BACKWARD && !problem->no_saved && !scene->has_given_saved)
-    oracle_fill_saved(problem, &scene->before);
+  char report[512] = "";
+  if (!scene->has_given_saved &&
+      !SUITE_CHECK(run_fill(handle, problem, 1, &scene->before, report, sizeof report), "%s: %s",
+                   scene->title, report))
+    return false;
   data_destroy(&scene->after);
   if (!SUITE_CHECK(data_copy(&scene->before, &scene->after), "%s: no memory", scene->title))
     return false;
@@ -58,7 +61,6 @@ bool scenario_run(scenario *scene, cubnHandle_t handle, int times) {
   good = good && succeeded(scene, "download", run_download(&run, &scene->after));
   run_close(&run);
   if (!good) return false;
-  char report[256] = "";
   return SUITE_CHECK(
       compare_untouched(problem, &scene->before, &scene->after, report, sizeof report), "%s: %s",
       scene->title, report);

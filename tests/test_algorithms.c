@@ -70,14 +70,21 @@ static table_state open_table(int pass) {
   return state;
 }
 
+static void print_message(cubnSeverity_t severity, void *user_data, const cubnDebug_t *debug,
+                          const char *message) {
+  (void)severity;
+  (void)user_data;
+  (void)debug;
+  fprintf(stderr, "%s\n", message);
+}
+
 /* All lists of this pass of the device. */
 static void test_table(int pass) {
-  const bool log = suite_handle()->log;
   table_state state = open_table(pass);
-  suite_handle()->log = suite_verbose();
+  if (suite_verbose()) cubnSetCallback(CUBN_SEV_INFO_EN, NULL, print_message);
   cases_visit(suite_all_cases() ? CASES_ALL : CASES_SMOKE, run_case, &state);
   if (suite_all_cases() && !strcmp(suite_device(), "cpu")) cases_visit(CASES_BIG, run_case, &state);
-  suite_handle()->log = log;
+  cubnSetCallback(0, NULL, NULL);
   for (int row = 0; state.rows[row]; ++row) {
     SUITE_CHECK(state.accepted[row] > 0, "%s accepted none of %lld problems", state.rows[row]->name,
                 (long long)state.refused[row]);

@@ -25,6 +25,12 @@ static const char *const lines[] = {
     "backward nc f32 n100c7 data=spread",
     "backward nchw f64 n2c3h30w30 data=nan",
     "infer nchw f32 n4c5h7w9 data=spread",
+    "train nchw f16 n3c12h7w9 add_relu data=spread",
+    "train nhwc f32 n4c12h9w9 gelu data=spread",
+    "backward nchw f32 n4c5h31w33 relu mean=3 data=spread",
+    "backward nhwc f16 n4c12h9w9 add_relu data=spread",
+    "backward nchw bf16 n2c5h9w9 add_tanh data=spread",
+    "infer nhwc f16 n2c12h9w9 add_relu data=spread",
 };
 
 /* Large enough that a CPU cuts channels and gives all threads something to do. In f64, where
@@ -38,6 +44,8 @@ static const char *const large_lines[] = {
     "backward nchw f64 n4c3h128w129 data=spread",
     "backward nhwc f64 n16c40h32w33 nosaved data=spread",
     "train nhwc f16 n16c8h64w65 data=spread",
+    "train nchw f64 n4c3h64w65 add_swish data=spread",
+    "backward nhwc f64 n16c12h32w33 relu nosaved data=spread",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
@@ -93,14 +101,25 @@ static void vary_nothing(const line_problem *problem, const cubn_algo *row, cons
     expect_same(suite_handle(), problem, row, problem, first, "when repeated");
 }
 
-static void vary_place(const line_problem *problem, const cubn_algo *row, const data_set *first) {
+/* The problem with these tensors in place. */
+static void expect_same_in_place(const line_problem *problem, const cubn_algo *row,
+                                 const data_set *first, bool is_x, bool is_z, bool is_zx) {
   line_problem other = *problem;
-  other.in_place = true;
-  expect_same(suite_handle(), &other, row, problem, first, "in place");
-  if (problem->pass != LINE_BACKWARD) return;
-  other.in_place = false;
-  other.in_place_x = true;
-  expect_same(suite_handle(), &other, row, problem, first, "in place of x");
+  char line[256];
+  other.in_place = !is_x;
+  other.in_place_x = is_x;
+  other.in_place_z = is_z;
+  other.in_place_zx = is_zx;
+  if (is_z && problem->pass != LINE_BACKWARD) other.in_place = false;
+  line_format(&other, line, sizeof line);
+  expect_same(suite_handle(), &other, row, problem, first, line);
+}
+
+static void vary_place(const line_problem *problem, const cubn_algo *row, const data_set *first) {
+  const bool backward = problem->pass == LINE_BACKWARD;
+  expect_same_in_place(problem, row, first, false, false, backward && problem->adds);
+  if (backward) expect_same_in_place(problem, row, first, true, problem->adds, false);
+  if (!backward && problem->adds) expect_same_in_place(problem, row, first, false, true, false);
 }
 
 static void test_repeated(void) {

@@ -39,17 +39,20 @@ static cudaStream_t create_stream(void) {
 /* ---- A call in single steps ---- */
 
 typedef struct call {
+  cubnHandle_t handle;
   const char *line;
   line_problem problem;
   data_set before, after;
   run_context run;
 } call;
 
-/* Fills `before` with values whose mean depends on `variant`, and makes room for results. */
+/* Fills `before` with values whose mean depends on `variant`, and a factor in device memory, too; and
+ * makes room for results. */
 static void make_data(call *c, int variant) {
   c->problem.mean = 0.5 + variant;
-  CU_ASSERT(data_create(&c->problem, &c->before));
-  oracle_fill_saved(&c->problem, &c->before);
+  if (c->problem.device_factor) c->problem.factor = 1.0 / (1 + variant);
+  char report[512] = "";
+  SUITE_CHECK(run_create(c->handle, &c->problem, &c->before, report, sizeof report), "%s", report);
   CU_ASSERT(data_copy(&c->before, &c->after));
 }
 
@@ -59,7 +62,7 @@ static void drop_data(call *c) {
 }
 
 static bool begin(call *c, cubnHandle_t handle, const char *line) {
-  *c = (call){.line = line};
+  *c = (call){.handle = handle, .line = line};
   const char *const wrong = line_parse(line, &c->problem);
   if (!SUITE_CHECK(!wrong, "%s: %s", line, wrong)) return false;
   make_data(c, 0);

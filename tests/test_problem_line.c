@@ -1,8 +1,8 @@
-/* The language of problem lines: reading, writing, layouts, and the order of values. */
-#include <stdlib.h>
+/* The language of problem lines: reading, writing, and what the words ask for. */
+#include <math.h>
 #include <string.h>
 
-#include "problem_line.h"
+#include "data.h"
 #include "suite.h"
 
 static void parse_ok(const char *line, line_problem *problem) {
@@ -27,6 +27,20 @@ static void test_lines_come_back(void) {
       "train nchw f32 n2c3h4w5 offset=3 offset_param=1",
       "train nchw f32 n2c3h4w5 offset_x=3 offset_dy=1",
       "train nc f32 n0c4294967296",
+      "train nchw f32 n2c3h4w5 relu",
+      "train nchw f32 n2c3h4w5 peract add_clipped coef=0.5 dropnan",
+      "infer nchw f32 n2c3h4w5 add",
+      "infer nchw f32 n2c3h4w5 leaky coef=0.25 invstd",
+      "infer nchw f32 n2c3h4w5 add_elu reserve",
+      "train nhwc f16 n2c3h4w5 add_swish inplace_z noscale nobias swish_beta=-2",
+      "train nhwc f16 n2c3h4w5 tanh noreserve",
+      "train nchw f32 n2c3h4w5 statistics biased separate devfactor factor=0.25",
+      "backward nchw f32 n2c3h4w5 add_gelu inplace_x inplace_z foreign nodbias",
+      "backward nchw f32 n2c3h4w5 add_sigmoid inplace inplace_zx frozen invstd",
+      "backward nchw f32 n2c3h4w5 add_relu nodx nodz nodscale",
+      "backward nchw f32 n2c3h4w5 sums count=999",
+      "backward nchw:nchw:nchw:nhwc f32 n2c3h4w5 add",
+      "backward nchw f32 n2c3h4w5 add offset_dy=1 offset_z=2",
   };
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; ++i) {
     line_problem problem;
@@ -53,6 +67,73 @@ static void test_fields(void) {
   CU_ASSERT(p.factor == 0.1 && p.mean == 0.5 && p.std == 1 && p.param_alpha == 1);
   CU_ASSERT(p.offset[LINE_X] == 5 && p.offset[LINE_OUTPUT] == 0 && p.offset[LINE_DY] == 0);
   CU_ASSERT_STRING_EQUAL(p.data, "pairs");
+  CU_ASSERT(!line_is_fused(&p) && !line_is_extended(&p) && isnan(p.coef));
+  parse_ok("train nchw:nhwc:nchw:cnhw f16 n4c35h7w9 add_elu swish_beta=1 offset_z=7", &p);
+  CU_ASSERT_STRING_EQUAL(p.layout[LINE_Z], "cnhw");
+  CU_ASSERT(p.adds && p.activation == CUBN_ACTIVATION_ELU && p.coef == 1 && p.offset[LINE_Z] == 7);
+  CU_ASSERT(line_is_fused(&p) && !line_is_extended(&p) && line_decides(&p));
+  parse_ok("infer nc f32 n2c3 clipped", &p);
+  CU_ASSERT(!p.adds && p.activation == CUBN_ACTIVATION_CLIPPED_RELU && p.coef == 1);
+  CU_ASSERT(line_is_extended(&p) && !line_needs_forward(&p));
+}
+
+/* The reserve space that a call has, and the forward call of a backward line. */
+static void test_forward_lines(void) {
+  static const struct {
+    const char *line, *forward;
+    line_reserve kind;
+  } cases[] = {
+      {"backward nc f32 n2c3 relu inplace pbeta=1 beta=2", "train nc f32 n2c3 relu norunning",
+       LINE_RESERVE_MEANS},
+      {"backward nc f32 n2c3 add_leaky coef=0.5 inplace_z nosaved nodx",
+       "train nc f32 n2c3 add_leaky coef=0.5 norunning nosaved", LINE_RESERVE_MASK},
+      {"backward nc f32 n2c3 add_elu foreign noscale",
+       "train nc f32 n2c3 add_elu norunning noscale", LINE_RESERVE_INPUT},
+      {"backward nc f32 n2c3 frozen invstd tanh", "infer nc f32 n2c3 tanh invstd",
+       LINE_RESERVE_NONE},
+      {"backward nc f32 n2c3 frozen add_relu", "infer nc f32 n2c3 add_relu reserve",
+       LINE_RESERVE_MASK},
+      {"backward nc f32 n2c3 sums count=7 gelu eps=1 mean=3",
+       "train nc f32 n2c3 gelu norunning eps=1 mean=3", LINE_RESERVE_MEANS},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    line_problem p;
+    char text[256];
+    parse_ok(cases[i].line, &p);
+    CU_ASSERT(line_needs_forward(&p) && line_reserve_kind(&p) == cases[i].kind);
+    const line_problem forward = line_forward_of(&p);
+    line_format(&forward, text, sizeof text);
+    SUITE_CHECK(!strcmp(text, cases[i].forward), "%s: forward is \"%s\"", cases[i].line, text);
+    CU_ASSERT(line_reserve_kind(&forward) == cases[i].kind);
+  }
+}
+
+static void test_floors(void) {
+  static const struct {
+    const char *line;
+    int64_t tensors, reserve_bytes;
+  } cases[] = {
+      {"train nchw f32 n2c3h4w6 relu", 2, 0},
+      {"train nchw f32 n2c3h4w6 add_relu", 3, 18},
+      {"train nchw f32 n2c3h4w6 add_relu noreserve", 3, 0},
+      {"train nchw f16 n2c3h4w6 add_tanh", 4, 0},
+      {"train nchw f32 n2c3h4w6 statistics", 1, 0},
+      {"infer nchw f32 n2c3h4w6 add_relu beta=1", 4, 0},
+      {"backward nchw f32 n2c3h4w6 relu", 3, 0},
+      {"backward nchw f32 n2c3h4w6 add_relu", 4, 18},
+      {"backward nchw f32 n2c3h4w6 add_relu nodz", 3, 18},
+      {"backward nchw f64 n2c3h4w6 add_tanh", 5, 0},
+      {"backward nchw f32 n2c3h4w6 nodx nodscale", 1, 0},
+      {"backward nchw f32 n2c3h4w6 frozen nodscale", 2, 0},
+      {"backward nchw f32 n2c3h4w6 sums", 3, 0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
+    line_problem p;
+    parse_ok(cases[i].line, &p);
+    const int64_t tensor_bytes = 144 * (int64_t)data_type_bytes(p.type);
+    SUITE_CHECK(line_floor_bytes(&p) == cases[i].tensors * tensor_bytes + cases[i].reserve_bytes,
+                "%s: %lld bytes", cases[i].line, (long long)line_floor_bytes(&p));
+  }
 }
 
 static void test_wrong_lines(void) {
@@ -76,7 +157,7 @@ static void test_wrong_lines(void) {
       {"train nchw+ f32 n1c1h1w1", "layout"},
       {"train nchw+0 f32 n1c1h1w1", "layout"},
       {"train nchw-1 f32 n1c1h1w1", "layout"},
-      {"train nc:nc:nc:nc f32 n1c1", "more than 3"},
+      {"train nc:nc:nc:nc:nc f32 n1c1", "more than 4"},
       {"train nc f32 n1c1 bogus", "unknown"},
       {"train nc f32 n1c1 bogus=1", "unknown"},
       {"train nc f32 n1c1 alpha=", "number"},
@@ -91,6 +172,46 @@ static void test_wrong_lines(void) {
       {"train nc:cn f32 n1c1 inplace", "layouts"},
       {"backward nc:nc:cn f32 n1c1 inplace", "layouts"},
       {"train nc f32 n4294967296c4294967296", "large"},
+      {"train nc f32 n1c1 add_", "unknown"},
+      {"train nc f32 n1c1 added", "unknown"},
+      {"train nc f32 n1c1 sub_relu", "unknown"},
+      {"train nc f32 n1c1 relu coef=1", "coef"},
+      {"train nc f32 n1c1 elu coef=-1", "negative"},
+      {"train nc f16 n1c1 clipped coef=0.1", "ceiling"},
+      {"train nc f32 n1c1 gelu swish_beta=2", "swish"},
+      {"train nc f32 n1c1 leaky dropnan", "dropnan"},
+      {"train nc f32 n1c1 inplace_z", "add"},
+      {"train nc f32 n1c1 add inplace_zx", "backward"},
+      {"train nc f32 n1c1 add inplace inplace_z", "both"},
+      {"backward nc f32 n1c1 add inplace inplace_z", "both"},
+      {"backward nc f32 n1c1 add inplace_x inplace_zx", "both"},
+      {"backward nc f32 n1c1 add inplace_z inplace_zx", "both"},
+      {"backward nc f32 n1c1 add inplace_z nodz", "dz"},
+      {"backward nc f32 n1c1 inplace nodx", "output"},
+      {"train nc f32 n1c1 inplace statistics", "output"},
+      {"train nc:nc:nc:cn f32 n1c1 add inplace_z", "layouts"},
+      {"backward nc:nc:nc:cn f32 n1c1 add inplace_z", "layouts"},
+      {"backward nc:nc:nc:cn f32 n1c1 add inplace_zx", "layouts"},
+      {"backward nc f32 n1c1 relu foreign", "foreign"},
+      {"backward nc f32 n1c1 frozen foreign", "foreign"},
+      {"infer nc f32 n1c1 biased", "running"},
+      {"train nc f32 n1c1 separate norunning", "running"},
+      {"backward nc f32 n1c1 devfactor", "running"},
+      {"infer nc f32 n1c1 statistics", "train"},
+      {"train nc f32 n1c1 statistics norunning nosaved", "statistics"},
+      {"train nc f32 n1c1 statistics beta=1", "blending"},
+      {"train nc f32 n1c1 noreserve", "noreserve"},
+      {"train nc f32 n1c1 add_relu reserve", "reserve"},
+      {"train nc f32 n1c1 frozen", "backward"},
+      {"backward nc f32 n1c1 nodz", "add"},
+      {"train nc f32 n1c1 invstd", "invstd"},
+      {"backward nc f32 n1c1 sums nodbias", "sums"},
+      {"backward nc f32 n1c1 sums pbeta=1", "sums"},
+      {"backward nc f32 n1c1 nodx beta=1", "blending"},
+      {"backward nc f32 n1c1 count=5", "count"},
+      {"backward nc f32 n1c1 sums count=1.5", "count"},
+      {"backward nc f32 n1c1 nodx nodscale nodbias", "nothing"},
+      {"backward nc f32 n1c1 sums nodx", "nothing"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     line_problem problem;
@@ -100,121 +221,12 @@ static void test_wrong_lines(void) {
   }
 }
 
-static void test_strides(void) {
-  static const struct {
-    const char *line;
-    int64_t strides[4], extent;
-  } cases[] = {
-      {"train nchw f32 n2c3h4w5", {60, 20, 5, 1}, 120},
-      {"train nhwc f32 n2c3h4w5", {60, 1, 15, 3}, 120},
-      {"train cnhw f32 n2c3h4w5", {20, 40, 5, 1}, 120},
-      /* h is padded to 5, c to 4, w to 6 elements; n, the slowest, is not */
-      {"train nchw+1 f32 n2c3h4w5", {120, 30, 6, 1}, 120 + 2 * 30 + 3 * 6 + 4 + 1},
-      {"train nhwc+2 f32 n2c3h4w5", {6 * 7 * 5, 1, 35, 5}, 210 + 2 + 3 * 35 + 4 * 5 + 1},
-      {"train nchw f32 n2c0h4w5", {20, 20, 5, 1}, 0},
-  };
-  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
-    line_problem p;
-    parse_ok(cases[i].line, &p);
-    for (int d = 0; d < 4; ++d)
-      SUITE_CHECK(p.strides[LINE_X][d] == cases[i].strides[d], "%s: stride %d is %lld",
-                  cases[i].line, d, (long long)p.strides[LINE_X][d]);
-    SUITE_CHECK(line_extent(&p, LINE_X) == cases[i].extent, "%s: extent %lld", cases[i].line,
-                (long long)line_extent(&p, LINE_X));
-  }
-}
-
-/* Walks over all channels; every element must be visited once, and no two at one place. */
-static void check_walk(const char *line) {
-  line_problem p;
-  parse_ok(line, &p);
-  const int64_t extent = line_extent(&p, LINE_X), channels = line_channels(&p);
-  unsigned char *const seen = calloc((size_t)extent + 1, 1);
-  unsigned char *const places = calloc((size_t)channels + 1, 1);
-  int64_t visits = 0;
-  for (int64_t c = 0; c < channels; ++c) {
-    const int64_t place = line_param_index(&p, c);
-    SUITE_CHECK(place >= 0 && place < channels && !places[place]++, "%s: place %lld", line,
-                (long long)place);
-    int64_t sample = 0;
-    for (line_walk w = line_walk_channel(&p, c); w.valid; line_walk_next(&w)) {
-      const int64_t at = w.at[LINE_X];
-      const bool is_new = at >= 0 && at < extent && !seen[at];
-      if (is_new) seen[at] = 1;
-      SUITE_CHECK(is_new && w.sample == sample, "%s: channel %lld visits %lld", line, (long long)c,
-                  (long long)at);
-      ++sample;
-    }
-    visits += sample;
-    SUITE_CHECK(sample == line_values_per_channel(&p), "%s: %lld values", line, (long long)sample);
-  }
-  SUITE_CHECK(visits == line_elements(&p), "%s: %lld visits", line, (long long)visits);
-  free(seen);
-  free(places);
-}
-
-static void test_walks(void) {
-  check_walk("train nchw f32 n2c3h4w5");
-  check_walk("train nhwc+1 f32 n2c3h4w5");
-  check_walk("train nhwc f32 n2c3h4w5 peract");
-  check_walk("train nhwc f32 n2c3h4w5 peract xparams");
-  check_walk("train whcn f32 n2c3h4w5 peract xparams");
-  check_walk("train ncgfedhw f32 n2c3g1f2e1d2h1w2");
-  check_walk("train nc f32 n1c1");
-  check_walk("train nchw f32 n0c3h4w5");
-  check_walk("train nchw f32 n2c0h4w5");
-  check_walk("train nchw f32 n2c3h4w0 peract");
-}
-
-static void test_order_of_values(void) {
-  line_problem p;
-  parse_ok("train nhwc:nchw f32 n2c3h2w2", &p);
-  /* channel 1: n0 h0 w0, n0 h0 w1, ... */
-  static const int64_t in_x[] = {1, 4, 7, 10, 13, 16, 19, 22};
-  static const int64_t in_y[] = {4, 5, 6, 7, 16, 17, 18, 19};
-  int i = 0;
-  for (line_walk w = line_walk_channel(&p, 1); w.valid; line_walk_next(&w), ++i)
-    CU_ASSERT(i < 8 && w.at[LINE_X] == in_x[i] && w.at[LINE_OUTPUT] == in_y[i]);
-  CU_ASSERT(i == 8);
-  parse_ok("train nhwc f32 n2c3h2w2 peract", &p);
-  CU_ASSERT(line_channels(&p) == 12 && line_values_per_channel(&p) == 2);
-  CU_ASSERT(line_param_index(&p, 5) == 5); /* c1 h0 w1, in NCHW order */
-  parse_ok("train nhwc f32 n2c3h2w2 peract xparams", &p);
-  CU_ASSERT(line_param_index(&p, 5) == 1 + 1 * 3);
-}
-
-static void test_descriptors(void) {
-  line_problem p;
-  cubnTensorDescriptor_t descriptor;
-  int64_t dims[4], strides[4];
-  cubnDataType_t type;
-  int rank;
-  CU_ASSERT(cubnCreateTensorDescriptor(&descriptor) == CUBN_STATUS_SUCCESS);
-  parse_ok("train nhwc f16 n2c3h4w5 peract", &p);
-  CU_ASSERT(line_describe(&p, LINE_X, descriptor) == CUBN_STATUS_SUCCESS);
-  CU_ASSERT(cubnGetTensorNdDescriptor64(descriptor, 4, &type, &rank, dims, strides) ==
-            CUBN_STATUS_SUCCESS);
-  CU_ASSERT(type == CUBN_DATA_HALF && rank == 4 && dims[3] == 5 && strides[3] == 3);
-  CU_ASSERT(line_describe_params(&p, descriptor) == CUBN_STATUS_SUCCESS);
-  CU_ASSERT(cubnGetTensorNdDescriptor64(descriptor, 4, &type, &rank, dims, strides) ==
-            CUBN_STATUS_SUCCESS);
-  CU_ASSERT(type == CUBN_DATA_FLOAT && dims[0] == 1 && dims[3] == 5 && strides[3] == 1);
-  p.params_like_x = true;
-  CU_ASSERT(line_describe_params(&p, descriptor) == CUBN_STATUS_SUCCESS);
-  CU_ASSERT(cubnGetTensorNdDescriptor64(descriptor, 4, &type, &rank, dims, strides) ==
-            CUBN_STATUS_SUCCESS);
-  CU_ASSERT(dims[0] == 1 && dims[1] == 3 && strides[1] == 1 && strides[3] == 3 && strides[2] == 15);
-  CU_ASSERT(cubnDestroyTensorDescriptor(descriptor) == CUBN_STATUS_SUCCESS);
-}
-
 void test_problem_line_suites(void) {
   static const suite_test tests[] = {{"lines come back as they were", test_lines_come_back},
                                      {"fields", test_fields},
                                      {"wrong lines", test_wrong_lines},
-                                     {"strides", test_strides},
-                                     {"walks visit every value once", test_walks},
-                                     {"order of values", test_order_of_values},
-                                     {"descriptors", test_descriptors},
+                                     {"forward calls of backward lines", test_forward_lines},
+                                     {"floors", test_floors},
                                      {0}};
   suite_add("problem line", SUITE_HOST, tests);
 }

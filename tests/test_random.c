@@ -5,7 +5,7 @@
 
 #include "scenario.h"
 
-enum { SMOKE_COUNT = 150, ALL_COUNT = 1200, LINE_BYTES = 256 };
+enum { SMOKE_COUNT = 200, ALL_COUNT = 1600, LINE_BYTES = 320 };
 
 /* A sequence of numbers (Marsaglia 2003, xorshift). */
 static uint64_t next(uint64_t *state) {
@@ -83,6 +83,39 @@ static void add_options(uint64_t *state, bool backward, bool one_layout, char *l
     add(line, backward && below(state, 2) ? "inplace_x" : "inplace");
 }
 
+/* Appends the words if the line stays valid. */
+static void try_to_add(char *line, const char *words) {
+  const size_t length = strlen(line);
+  line_problem problem;
+  add(line, words);
+  if (line_parse(line, &problem)) line[length] = '\0';
+}
+
+/* What is fused, and words of the extended interface. */
+static void add_fused(uint64_t *state, char *line) {
+  static const char *const activations[] = {
+      "relu",         "clipped", "clipped coef=0.5",      "leaky",
+      "leaky coef=2", "elu",     "elu coef=0.5",          "sigmoid",
+      "tanh",         "swish",   "swish swish_beta=-1.5", "gelu",
+      "relu dropnan"};
+  static const char *const words[] = {
+      "noscale",    "nobias", "nodx",     "nodz",          "nodscale",  "nodbias",
+      "statistics", "biased", "separate", "devfactor",     "noreserve", "reserve",
+      "frozen",     "invstd", "sums",     "sums count=37", "foreign"};
+  static const char *const places[] = {"inplace_z", "inplace_zx", "offset_z=1", "data=nanz",
+                                       "data=infz", "data=ties",  "data=ties",  "data=nandy"};
+  char word[64];
+  const bool adds = below(state, 2);
+  if (below(state, 3) > 0) {
+    snprintf(word, sizeof word, "%s%s", adds ? "add_" : "", one_of(state, 13, activations));
+    try_to_add(line, word);
+  } else if (adds) {
+    try_to_add(line, "add");
+  }
+  for (int i = below(state, 8); i > 3; --i) try_to_add(line, one_of(state, 17, words));
+  for (int i = below(state, 4); i > 1; --i) try_to_add(line, one_of(state, 8, places));
+}
+
 static void make_line(uint64_t *state, char *line) {
   static const char *const passes[] = {"train", "infer", "backward"};
   static const char *const types[] = {"f32", "f64", "f16", "bf16"};
@@ -92,7 +125,7 @@ static void make_line(uint64_t *state, char *line) {
   char layout[64] = "";
   add_layout(state, letters, layout, sizeof layout);
   const bool one_layout = below(state, 4) > 0;
-  for (int i = 0; i < 1 + backward && !one_layout; ++i) {
+  for (int i = 0; i < 3 && !one_layout; ++i) { /* also those of dy and z, if they are used */
     strcat(layout, ":");
     add_layout(state, letters, layout, sizeof layout);
   }
@@ -102,6 +135,7 @@ static void make_line(uint64_t *state, char *line) {
   add(line, one_of(state, 4, types));
   add_sizes(state, letters, line);
   add_options(state, backward, one_layout, line);
+  if (below(state, 3) > 0) add_fused(state, line);
 }
 
 static void test_random(void) {

@@ -21,6 +21,7 @@ static const char *const lines[] = {
     "backward nchw f64 n3c5h6w7", "train nc f32 n64c300", "train nchw f32 n16c32h28w28",
     "backward nhwc f32 n16c32h28w28",
     /* few channels of many values: partial results meet in the handle's workspace */
+    "train nhwc f16 n8c24h7w7 add_relu", "backward nchw f32 n4c16h14w14 relu",
     "train nchw f32 n8c3h80w80", "backward nhwc f32 n40c3h30w30"};
 enum { LINES = sizeof lines / sizeof lines[0] };
 
@@ -49,8 +50,10 @@ static bool call(cubnHandle_t handle, const expected_call *given, data_set *resu
 static bool prepare(expected_call *to, const char *line) {
   const char *wrong = line_parse(line, &to->problem);
   if (!SUITE_CHECK(!wrong, "%s: %s", line, wrong)) return false;
-  if (!SUITE_CHECK(data_create(&to->problem, &to->before), "no data")) return false;
-  if (to->problem.pass == LINE_BACKWARD) oracle_fill_saved(&to->problem, &to->before);
+  char report[512] = "";
+  if (!SUITE_CHECK(run_create(suite_handle(), &to->problem, &to->before, report, sizeof report),
+                   "%s", report))
+    return false;
   return SUITE_CHECK(data_copy(&to->before, &to->after), "no memory") &&
          SUITE_CHECK(call(suite_handle(), to, &to->after), "%s failed", line);
 }

@@ -88,11 +88,14 @@ traffic test-emulated emu-selftest:
 	@echo 'CUDA kernels: not executed, cuda_runtime.h not found (scripts/setup.sh fetches it)'
 endif
 
+include tests/dropin/dropin.mk
+
 # Everything is built first, in parallel; then the programs run one after the other.
 .PHONY: test
 test: $(TEST_PROGRAMS)
 	$(MAKE) --no-print-directory test-native
 	$(MAKE) --no-print-directory test-emulated
+	$(MAKE) --no-print-directory test-dropin
 	@echo 'All tests passed.'
 
 -include $(TEST_OBJECTS:.o=.d)

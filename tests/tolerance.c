@@ -20,37 +20,85 @@
  * dbias, dscale. Sums of dy and dy x_hat: (B + 1) u sum|dy| and (B + 3) u sum|dy x_hat|; an error
  * of the mean moves dscale by inv_std |error| sum|dy|, one of inv_std by its relative size. dx =
  * gain (dy - dbias / m - x_hat dscale / m): 4u of each term, the errors of the sums, of the mean in
- * x_hat, and of inv_std. */
+ * x_hat, and of inv_std.
+ *
+ * Fused. The pre-activation p is y of the above without blending; inv_std was rounded to the
+ * parameters' type, u more, and so is the rest of the mean, u^2 |mean| more; the sum with z is u |p|.
+ * What the activation makes of that is in tolerance_activation.c.
+ * dp = dy times the derivative is rounded to the type of the tensors. Computed with an error e it is one
+ * of the values between the rounded ends of [dp - e, dp + e]: mostly no other than the oracle's. Where
+ * the derivative is 0 or 1, e is 0. How far it may be off is summed over the channel for dbias, and
+ * times |x_hat| for dscale.
+ * Given. Constant statistics and given sums have no error. */
 #include "tolerance.h"
 
 #include <math.h>
 
+#include "tolerance_activation.h"
+
 static const long double sum_length = 32;            /* B */
 static const long double double_roundoff = 0x1p-53L; /* w */
 
-tolerance tolerance_compute(const line_problem *problem, const oracle_channel *channel) {
+/* Errors of statistics that are computed from x. */
+static long double statistics_mean_error(const oracle_channel *channel, long double u,
+                                         long double distance, long double mean, int roundings) {
+  return sum_length * u * (distance + channel->deviation) +
+         roundings * fmaxl(double_roundoff, u * u) * fabsl(mean);
+}
+
+static void compute_statistics_errors(const line_problem *problem, const oracle_channel *channel,
+                                      tolerance *t) {
   const bool is_backward = problem->pass == LINE_BACKWARD;
   const bool has_statistics = problem->pass == LINE_TRAIN || (is_backward && problem->no_saved);
-  const long double u = (long double)data_roundoff(line_param_type(problem));
-  const long double b = sum_length, d = channel->deviation, var = channel->var;
-  tolerance t = {.roundoff = u, .inv_std_relative = 4 * double_roundoff};
+  const bool is_fused = problem->activation != CUBN_ACTIVATION_IDENTITY;
+  const long double b = sum_length, d = channel->deviation, var = channel->var, u = t->roundoff;
+  const long double part = var / (var + (long double)problem->epsilon);
+  t->var_relative = var > 0 ? (b + 3) * u * fminl(1 + d * d / var, 2 + 2 * b) : 0;
+  const long double inv_std_relative = var > 0 ? t->var_relative / 2 * part : 0;
+  if (has_statistics) {
+    t->mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->mean, 2);
+    t->inv_std_relative += inv_std_relative;
+  } else if (!problem->given_sums) { /* the saved mean is corrected */
+    t->mean_error = statistics_mean_error(channel, u, d, channel->mean, 2);
+  }
+  if (!is_fused) return;
+  t->input_mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->input_mean, 3);
+  t->input_inv_std_relative = 4 * double_roundoff + inv_std_relative + u;
+}
 
-  if (has_statistics || is_backward) {
-    const long double mean_distance = has_statistics ? sqrtl(var) : d; /* bound of mean|x - mean| */
-    t.mean_error =
-        b * u * (mean_distance + d) + 2 * fmaxl(double_roundoff, u * u) * fabsl(channel->mean);
+static void compute_sums_errors(const line_problem *problem, const data_set *before,
+                                const oracle_channel *channel, int64_t number, tolerance *t) {
+  const long double b = sum_length, u = t->roundoff;
+  long double dp_errors = 0, dp_x_hat_errors = 0;
+  const bool may_differ = problem->activation != CUBN_ACTIVATION_IDENTITY;
+  for (line_walk w = line_walk_channel(problem, number); w.valid && may_differ;
+       line_walk_next(&w)) {
+    const oracle_element element = oracle_load(problem, before, &w);
+    const long double error = tolerance_dp(problem, channel, t, &element);
+    dp_errors += error;
+    dp_x_hat_errors += error * fabsl((element.x - channel->mean) * channel->inv_std);
   }
-  if (has_statistics && var > 0) {
-    t.var_relative = (b + 3) * u * fminl(1 + d * d / var, 2 + 2 * b);
-    t.inv_std_relative += t.var_relative / 2 * var / (var + (long double)problem->epsilon);
-  }
-  if (is_backward) {
-    t.dbias_error = (b + 1) * u * channel->dy_sum_abs;
-    t.dscale_error = ((b + 3) * u + t.inv_std_relative) * channel->dy_x_hat_sum_abs +
-                     t.mean_error * channel->inv_std * channel->dy_sum_abs;
-  }
-  t.is_exact = problem->pass == LINE_TRAIN && d == 0 && channel->count > 0 && problem->alpha == 1 &&
-               problem->beta == 0;
+  t->dbias_error = (b + 1) * u * channel->dp_sum_abs + dp_errors;
+  t->dscale_error = ((b + 3) * u + t->inv_std_relative) * channel->dp_x_hat_sum_abs +
+                    t->mean_error * channel->inv_std * channel->dp_sum_abs + dp_x_hat_errors;
+}
+
+tolerance tolerance_compute(const line_problem *problem, const data_set *before,
+                            const oracle_channel *channel, int64_t number) {
+  const long double u = (long double)data_roundoff(line_param_type(problem));
+  const bool is_given = line_has_given_statistics(problem);
+  const bool is_fused = problem->activation != CUBN_ACTIVATION_IDENTITY;
+  tolerance t = {.roundoff = u, .inv_std_relative = 4 * double_roundoff};
+  if (is_given && (is_fused || problem->frozen)) t.inv_std_relative += u;
+  t.input_inv_std_relative = t.inv_std_relative;
+  if (!is_given) compute_statistics_errors(problem, channel, &t);
+  if (problem->pass == LINE_BACKWARD && !problem->given_sums)
+    compute_sums_errors(problem, before, channel, number, &t);
+  const bool keeps_bias = !problem->adds && (problem->activation == CUBN_ACTIVATION_IDENTITY ||
+                                             problem->activation == CUBN_ACTIVATION_RELU ||
+                                             problem->activation == CUBN_ACTIVATION_CLIPPED_RELU);
+  t.is_exact = problem->pass == LINE_TRAIN && channel->deviation == 0 && channel->count > 0 &&
+               problem->alpha == 1 && problem->beta == 0 && keeps_bias;
   return t;
 }
 
@@ -58,35 +106,88 @@ static long double rounding_to(cubnDataType_t type, long double value) {
   return (long double)data_roundoff(type) * fabsl(value) + (long double)data_least(type) / 2;
 }
 
+/* Of scale x_hat + bias, but for the rounding of the result. */
+static long double affine_error(const oracle_channel *channel, long double u, long double x,
+                                long double mean_error, long double inv_std_relative) {
+  const long double slope = fabsl(channel->scale * channel->input_inv_std);
+  const long double part = slope * fabsl(x - channel->input_mean);
+  return slope * mean_error + part * (inv_std_relative + 4 * u) + 2 * u * fabsl(channel->bias);
+}
+
+/* Of the pre-activation. */
+static long double input_error(const line_problem *problem, const oracle_channel *channel,
+                               const tolerance *t, const oracle_element *element) {
+  const long double p = oracle_input(channel, element), u = t->roundoff;
+  if (!isfinite(p)) return 0;
+  const long double sum = problem->adds ? u * fabsl(p) : 0;
+  return affine_error(channel, u, element->x, t->input_mean_error, t->input_inv_std_relative) +
+         u * fabsl(p - element->z) + sum;
+}
+
 static long double forward_error(const line_problem *problem, const oracle_channel *channel,
-                                 const tolerance *t, long double x) {
-  const long double slope = fabsl(channel->scale * channel->inv_std);
-  const long double part = slope * fabsl(x - channel->mean);
-  return fabsl((long double)problem->alpha) *
-         (slope * t->mean_error + part * (t->inv_std_relative + 4 * t->roundoff) +
-          2 * t->roundoff * fabsl(channel->bias));
+                                 const tolerance *t, const oracle_element *element) {
+  const long double u = t->roundoff, alpha = fabsl((long double)problem->alpha);
+  if (problem->activation == CUBN_ACTIVATION_IDENTITY) {
+    const long double p = oracle_input(channel, element);
+    const long double sum = problem->adds ? u * (fabsl(p) + fabsl(p - element->z)) : 0;
+    return alpha * (affine_error(channel, u, element->x, t->mean_error, t->inv_std_relative) + sum);
+  }
+  return alpha * activation_error(problem, u, oracle_input(channel, element),
+                                  input_error(problem, channel, t, element));
+}
+
+/* How far the rounded value can be off where the exact one is wrong by `error`. */
+static long double rounded_error(cubnDataType_t type, long double exact, long double error) {
+  const double middle = data_round(type, (double)exact);
+  const double low = data_round(type, (double)(exact - error));
+  const double high = data_round(type, (double)(exact + error));
+  return fmaxl((long double)high - (long double)middle, (long double)middle - (long double)low);
+}
+
+long double tolerance_dp(const line_problem *problem, const oracle_channel *channel,
+                         const tolerance *t, const oracle_element *element) {
+  const bool is_one_or_zero = problem->activation == CUBN_ACTIVATION_IDENTITY ||
+                              problem->activation == CUBN_ACTIVATION_RELU ||
+                              problem->activation == CUBN_ACTIVATION_CLIPPED_RELU ||
+                              (line_decides(problem) && element->passes);
+  const long double dp = oracle_exact_dp(problem, channel, element);
+  if (is_one_or_zero || !isfinite(dp)) return 0;
+  const long double p = oracle_input(channel, element);
+  long double p_error = input_error(problem, channel, t, element), at = p;
+  if (problem->adds) { /* the derivative is taken at what was stored */
+    at = (long double)data_round(problem->type, (double)p);
+    p_error = rounded_error(problem->type, p, p_error);
+  }
+  const long double error =
+      t->roundoff * fabsl(dp) + fabsl(element->dy) * slope_error(problem, t->roundoff, at, p_error);
+  return rounded_error(problem->type, dp, error);
 }
 
 static long double backward_error(const line_problem *problem, const oracle_channel *channel,
-                                  const tolerance *t, long double x, long double dy) {
-  const long double count = (long double)channel->count;
-  const long double x_hat = fabsl((x - channel->mean) * channel->inv_std);
-  const long double dbias = fabsl(channel->dbias_sum) / count;
-  const long double dscale = fabsl(channel->dscale_sum) / count;
-  const long double terms = fabsl(dy) + dbias + x_hat * dscale;
-  const long double sums = (t->dbias_error + x_hat * t->dscale_error) / count +
-                           t->mean_error * channel->inv_std * dscale;
+                                  const tolerance *t, const oracle_element *element) {
+  const long double count =
+      problem->count > 0 ? (long double)problem->count : (long double)channel->count;
+  const long double x_hat = fabsl((element->x - channel->mean) * channel->inv_std);
+  const bool depends_on_sums = !problem->frozen;
+  const long double dbias = depends_on_sums ? fabsl(channel->dbias_sum) / count : 0;
+  const long double dscale = depends_on_sums ? fabsl(channel->dscale_sum) / count : 0;
+  const long double terms = fabsl(oracle_dp(problem, channel, element)) + dbias + x_hat * dscale;
+  const long double sums = depends_on_sums ? (t->dbias_error + x_hat * t->dscale_error) / count +
+                                                 t->mean_error * channel->inv_std * dscale
+                                           : 0;
   return fabsl((long double)problem->alpha * channel->scale * channel->inv_std) *
-         ((4 * t->roundoff + t->inv_std_relative) * terms + sums);
+         ((4 * t->roundoff + t->inv_std_relative) * terms + sums +
+          tolerance_dp(problem, channel, t, element));
 }
 
 long double tolerance_output(const line_problem *problem, const oracle_channel *channel,
-                             const tolerance *t, long double x, long double dy, long double prior,
-                             long double exact) {
+                             const tolerance *t, const oracle_element *element, long double exact) {
   if (t->is_exact) return 0;
-  long double allowed = problem->pass == LINE_BACKWARD ? backward_error(problem, channel, t, x, dy)
-                                                       : forward_error(problem, channel, t, x);
-  if (problem->beta != 0) allowed += 2 * t->roundoff * fabsl((long double)problem->beta * prior);
+  long double allowed = problem->pass == LINE_BACKWARD
+                            ? backward_error(problem, channel, t, element)
+                            : forward_error(problem, channel, t, element);
+  if (problem->beta != 0)
+    allowed += 2 * t->roundoff * fabsl((long double)problem->beta * element->prior);
   return allowed + t->roundoff * fabsl(exact) + rounding_to(problem->type, exact);
 }
 

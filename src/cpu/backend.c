@@ -81,6 +81,12 @@ static cubnStatus_t cpu_synchronize(cubn_device *device) {
   return CUBN_STATUS_SUCCESS;
 }
 
+static cubnStatus_t cpu_query(cubn_device *device, bool *is_busy) {
+  (void)device;
+  *is_busy = false;
+  return CUBN_STATUS_SUCCESS;
+}
+
 static void *cpu_workspace(cubn_device *device, size_t *bytes) {
   *bytes = CUBN_CPU_WORKSPACE_BYTES;
   return device->workspace;
@@ -110,6 +116,7 @@ const cubn_backend cubn_cpu_backend = {
     .ordinal = cpu_ordinal,
     .set_stream = cpu_set_stream,
     .synchronize = cpu_synchronize,
+    .query = cpu_query,
     .workspace = cpu_workspace,
     .allocate = cpu_allocate,
     .release = cpu_release,

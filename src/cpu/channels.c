@@ -1,5 +1,4 @@
-/* Arithmetic on channels: from sums to statistics and coefficients, and everything that reads or
- * writes a per-channel array. */
+/* Arithmetic on channels: from sums to statistics and coefficients. */
 #include <math.h>
 #include <string.h>
 
@@ -9,34 +8,6 @@
 static double inverse_deviation(double var, double epsilon) {
   const double v = var + epsilon;
   return v == 0 ? 0 : 1 / sqrt(v);
-}
-
-/* The channels of a group in a per-channel array. */
-static cubn_patch params_of(const cubn_group *group) {
-  return (cubn_patch){group->offset[CUBN_ARRAY_PARAM], 1, 0, group->width,
-                      group->stride[CUBN_ARRAY_PARAM]};
-}
-
-static void load_param(const cubn_job *job, const cubn_group *group, const void *array,
-                       double *values) {
-  job->param_type->load(array, params_of(group), values);
-}
-
-static void store_param(const cubn_job *job, const cubn_group *group, const double *values,
-                        void *array) {
-  job->param_type->store(values, params_of(group), array);
-}
-
-/* array = weight * values + prior_weight * array; the array is not read if its weight is 0. */
-static void blend_param(const cubn_job *job, const cubn_group *group, double weight,
-                        const double *values, double prior_weight, void *array) {
-  double result[CUBN_WIDTH_MAX], prior[CUBN_WIDTH_MAX];
-  for (int64_t j = 0; j < group->width; ++j) result[j] = weight * values[j];
-  if (prior_weight != 0) {
-    load_param(job, group, array, prior);
-    for (int64_t j = 0; j < group->width; ++j) result[j] += prior_weight * prior[j];
-  }
-  store_param(job, group, result, array);
 }
 
 void cubn_moments_append(cubn_moments *moments, const cubn_moments *further, int64_t width) {
@@ -65,50 +36,108 @@ void cubn_gradient_sums_append(cubn_gradient_sums *sums, const cubn_gradient_sum
   }
 }
 
-bool cubn_needs_moments(const cubn_problem *problem) {
-  return problem->pass == CUBN_PASS_TRAIN ||
-         (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved);
+cubn_needs cubn_needs_of(const cubn_problem *problem, const cubn_args *args) {
+  cubn_needs needs = {.moments = problem->pass == CUBN_PASS_TRAIN};
+  if (problem->pass != CUBN_PASS_BACKWARD) return needs;
+  const bool computes_sums = !problem->sums_are_given;
+  needs.waiting = problem->has_output && computes_sums && !problem->is_frozen;
+  needs.x_sums = needs.waiting || (computes_sums && args->dscale);
+  needs.sums = needs.x_sums || (computes_sums && args->dbias);
+  needs.moments = !problem->is_frozen && !problem->has_saved &&
+                  (problem->has_output || needs.x_sums || cubn_recomputes_input(problem));
+  return needs;
 }
 
-static void spread(const cubn_group *group, cubn_lanes *lanes) {
-  double *const arrays[] = {lanes->mean_high, lanes->mean_low, lanes->inv_std,
-                            lanes->gain,      lanes->offset,   lanes->slope};
-  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; ++i)
-    cubn_lanes_spread(arrays[i], group->width, group->lanes);
+static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+  double *const arrays[] = {lanes->mean_high,  lanes->mean_low,       lanes->inv_std,
+                            lanes->gain,       lanes->offset,         lanes->slope,
+                            lanes->input_gain, lanes->input_mean_low, lanes->input_offset};
+  const size_t used = cubn_recomputes_input(job->problem) ? 9 : 6;
+  for (size_t i = 0; i < used; ++i) cubn_lanes_spread(arrays[i], group->width, group->lanes);
 }
 
-/* Coefficients of y = alpha * (scale * x_hat + bias). */
+static bool has_activation(const cubn_job *job) {
+  return job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+}
+
+/* Coefficients of y = alpha * (scale * x_hat + bias). What is fused comes in front of alpha; the
+ * input of an activation is computed from inv_std as it is saved, as backward will do again. */
 static void set_forward(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+  const double alpha = cubn_is_fused(job->problem) ? 1 : job->args->alpha;
   double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX];
-  load_param(job, group, job->args->scale, scale);
-  load_param(job, group, job->args->bias, bias);
+  cubn_load_param_or(job, group, job->args->scale, 1, scale);
+  cubn_load_param_or(job, group, job->args->bias, 0, bias);
   for (int64_t j = 0; j < group->width; ++j) {
-    lanes->gain[j] = job->args->alpha * (scale[j] * lanes->inv_std[j]);
-    lanes->offset[j] = job->args->alpha * bias[j];
+    const double inv_std =
+        has_activation(job) ? cubn_round_param(job, lanes->inv_std[j]) : lanes->inv_std[j];
+    lanes->gain[j] = alpha * (scale[j] * inv_std);
+    lanes->offset[j] = alpha * bias[j];
   }
+}
+
+/* Coefficients of the input of the activation, as in forward. */
+static void set_input(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+  double scale[CUBN_WIDTH_MAX];
+  cubn_load_param_or(job, group, job->args->scale, 1, scale);
+  cubn_load_param_or(job, group, job->args->bias, 0, lanes->input_offset);
+  for (int64_t j = 0; j < group->width; ++j) {
+    lanes->input_mean_low[j] = 0;
+    lanes->input_gain[j] = scale[j] * cubn_round_param(job, lanes->inv_std[j]);
+  }
+  if (job->problem->reserve == CUBN_RESERVE_MEANS)
+    cubn_load_reserved_means(job, group, lanes->input_mean_low);
+}
+
+/* Coefficients of dx. */
+static void set_gradient(const cubn_job *job, const cubn_group *group, const double *dbias,
+                         const double *dscale, cubn_lanes *lanes) {
+  const cubn_args *args = job->args;
+  double scale[CUBN_WIDTH_MAX];
+  cubn_load_param_or(job, group, args->scale, 1, scale);
+  for (int64_t j = 0; j < group->width; ++j) {
+    lanes->gain[j] = args->alpha * (scale[j] * lanes->inv_std[j]);
+    lanes->offset[j] = dbias[j] / args->count;
+    lanes->slope[j] = dscale[j] / args->count;
+  }
+}
+
+/* Sets what follows from the statistics. */
+static void use_statistics(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+  const cubn_problem *problem = job->problem;
+  if (problem->pass != CUBN_PASS_BACKWARD) {
+    if (problem->has_output) set_forward(job, group, lanes);
+    return;
+  }
+  if (cubn_recomputes_input(problem)) set_input(job, group, lanes);
+  if (!problem->has_output || job->needs.waiting) return;
+  /* Constant statistics ignore sums. */
+  double dbias[CUBN_WIDTH_MAX], dscale[CUBN_WIDTH_MAX];
+  cubn_load_param_or(job, group, problem->is_frozen ? NULL : job->args->dbias, 0, dbias);
+  cubn_load_param_or(job, group, problem->is_frozen ? NULL : job->args->dscale, 0, dscale);
+  set_gradient(job, group, dbias, dscale, lanes);
 }
 
 void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const cubn_args *args = job->args;
+  const cubn_problem *problem = job->problem;
   for (int64_t j = 0; j < group->width; ++j)
-    lanes->mean_low[j] = lanes->gain[j] = lanes->offset[j] = lanes->slope[j] = lanes->inv_std[j] =
-        0;
-  if (cubn_needs_moments(job->problem)) {
+    lanes->mean_high[j] = lanes->mean_low[j] = lanes->inv_std[j] = lanes->gain[j] =
+        lanes->offset[j] = lanes->slope[j] = 0;
+  if (job->needs.moments) {
     /* The first value of each channel: in a constant channel all differences from it are 0. */
-    job->type->load(args->x, job->plan.patch(job->problem, group, CUBN_ARRAY_X, 0, 1),
-                    lanes->mean_high);
-  } else if (job->problem->pass == CUBN_PASS_BACKWARD) {
-    load_param(job, group, args->saved_mean, lanes->mean_high);
-    load_param(job, group, args->saved_inv_std, lanes->inv_std);
-  } else {
-    double var[CUBN_WIDTH_MAX];
-    load_param(job, group, args->mean, lanes->mean_high);
-    load_param(job, group, args->var, var);
-    for (int64_t j = 0; j < group->width; ++j)
-      lanes->inv_std[j] = inverse_deviation(var[j], args->epsilon);
-    set_forward(job, group, lanes);
+    job->type->load(args->x, job->plan.patch(problem, group, CUBN_ARRAY_X, 0, 1), lanes->mean_high);
+  } else if (problem->pass == CUBN_PASS_INFER || problem->is_frozen) {
+    cubn_load_param(job, group, args->mean, lanes->mean_high);
+    cubn_load_param(job, group, args->var, lanes->inv_std);
+    if (!problem->var_is_inv_std)
+      for (int64_t j = 0; j < group->width; ++j)
+        lanes->inv_std[j] = inverse_deviation(lanes->inv_std[j], args->epsilon);
+  } else if (problem->has_saved) {
+    cubn_load_param(job, group, args->saved_mean, lanes->mean_high);
+    cubn_load_param(job, group, args->saved_inv_std, lanes->inv_std);
   }
-  spread(group, lanes);
+  if (!job->needs.moments) use_statistics(job, group, lanes);
+  spread(job, group, lanes);
 }
 
 /* Writes the running statistics, the last thing that is done with a channel's parameters: they may
@@ -116,15 +145,36 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
 static void update_running(const cubn_job *job, const cubn_group *group,
                            const cubn_moments *moments, const double *mean) {
   const cubn_args *args = job->args;
-  const double freedom = moments->count > 1 ? (double)(moments->count - 1) : 1;
-  double var[CUBN_WIDTH_MAX];
+  const bool is_biased = job->problem->running_is_biased || moments->count == 1;
+  const double freedom = (double)(is_biased ? moments->count : moments->count - 1);
+  double var[CUBN_WIDTH_MAX], factor = args->factor;
+  if (args->factor_pointer)
+    job->param_type->load(args->factor_pointer, (cubn_patch){0, 1, 0, 1, 1}, &factor);
   for (int64_t j = 0; j < group->width; ++j) var[j] = moments->squares[j] / freedom;
-  blend_param(job, group, args->factor, mean, 1 - args->factor, args->running_mean);
-  blend_param(job, group, args->factor, var, 1 - args->factor, args->running_var);
+  cubn_blend_param(job, group, factor, mean, 1 - factor, args->previous_running_mean,
+                   args->running_mean);
+  cubn_blend_param(job, group, factor, var, 1 - factor, args->previous_running_var,
+                   args->running_var);
+}
+
+/* mean_high becomes the mean as it is saved, and mean_low what that rounding took from it, rounded
+ * as well. `mean` is the sum of both, rounded to a double. */
+static void center_on_saved_mean(const cubn_job *job, const cubn_group *group, const double *mean,
+                                 cubn_lanes *lanes) {
+  for (int64_t j = 0; j < group->width; ++j) {
+    const double high = lanes->mean_high[j], low = lanes->mean_low[j];
+    const double saved = cubn_round_param(job, mean[j]);
+    /* The roundoff of the sum, exactly (Knuth). */
+    const double low_part = mean[j] - high;
+    const double roundoff = (high - (mean[j] - low_part)) + (low - low_part);
+    lanes->mean_high[j] = saved;
+    lanes->mean_low[j] = cubn_round_param(job, (mean[j] - saved) + roundoff);
+  }
 }
 
 void cubn_channels_put_moments(const cubn_job *job, const cubn_group *group,
                                const cubn_moments *moments, cubn_lanes *lanes) {
+  const cubn_problem *problem = job->problem;
   double mean[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) {
     const double var = moments->squares[j] / (double)moments->count;
@@ -133,15 +183,19 @@ void cubn_channels_put_moments(const cubn_job *job, const cubn_group *group,
     lanes->inv_std[j] = inverse_deviation(var, job->args->epsilon);
     mean[j] = lanes->mean_high[j] + lanes->mean_low[j];
   }
-  if (job->problem->pass == CUBN_PASS_TRAIN) {
-    set_forward(job, group, lanes);
-    if (job->problem->has_saved) {
-      store_param(job, group, mean, job->args->saved_mean);
-      store_param(job, group, lanes->inv_std, job->args->saved_inv_std);
+  if (has_activation(job) && !(problem->pass == CUBN_PASS_BACKWARD && problem->adds))
+    center_on_saved_mean(job, group, mean, lanes);
+  use_statistics(job, group, lanes);
+  if (problem->pass == CUBN_PASS_TRAIN) {
+    if (problem->reserve == CUBN_RESERVE_MEANS)
+      cubn_store_reserved_means(job, group, lanes->mean_low);
+    if (problem->has_saved) {
+      cubn_store_param(job, group, mean, job->args->saved_mean);
+      cubn_store_param(job, group, lanes->inv_std, job->args->saved_inv_std);
     }
-    if (job->problem->has_running) update_running(job, group, moments, mean);
+    if (problem->has_running) update_running(job, group, moments, mean);
   }
-  spread(group, lanes);
+  spread(job, group, lanes);
 }
 
 /* The mean of x minus the saved mean. If it is no more than the rounding of the saved mean to its
@@ -152,31 +206,35 @@ static double saved_mean_error(const cubn_job *job, double saved_mean, double di
   return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
 }
 
+/* Writes dscale and dbias, those that are wanted. */
+static void put_gradients(const cubn_job *job, const cubn_group *group, const double *dscale,
+                          const double *dbias) {
+  const cubn_args *args = job->args;
+  if (args->dscale)
+    cubn_blend_param(job, group, args->param_alpha, dscale, args->param_beta, args->dscale,
+                     args->dscale);
+  if (args->dbias)
+    cubn_blend_param(job, group, args->param_alpha, dbias, args->param_beta, args->dbias,
+                     args->dbias);
+}
+
 void cubn_channels_put_sums(const cubn_job *job, const cubn_group *group,
                             const cubn_gradient_sums *sums, cubn_lanes *lanes) {
-  const cubn_args *args = job->args;
   const double m = (double)cubn_count(job->problem);
-  double scale[CUBN_WIDTH_MAX], dscale[CUBN_WIDTH_MAX];
-  load_param(job, group, args->scale, scale);
+  double dscale[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) {
     dscale[j] = sums->dy_x_hat[j];
-    if (job->problem->has_saved) {
-      const double error = saved_mean_error(job, lanes->mean_high[j], sums->x[j] / m);
-      lanes->mean_low[j] = error;
-      dscale[j] -= sums->dy[j] * (error * lanes->inv_std[j]);
-    }
-    lanes->gain[j] = args->alpha * (scale[j] * lanes->inv_std[j]);
-    lanes->offset[j] = sums->dy[j] / m;
-    lanes->slope[j] = dscale[j] / m;
+    if (!job->problem->has_saved) continue;
+    const double error = saved_mean_error(job, lanes->mean_high[j], sums->x[j] / m);
+    lanes->mean_low[j] = error;
+    dscale[j] -= sums->dy[j] * (error * lanes->inv_std[j]);
   }
-  blend_param(job, group, args->param_alpha, dscale, args->param_beta, args->dscale);
-  blend_param(job, group, args->param_alpha, sums->dy, args->param_beta, args->dbias);
-  spread(group, lanes);
+  if (job->needs.waiting) set_gradient(job, group, sums->dy, dscale, lanes);
+  put_gradients(job, group, dscale, sums->dy);
+  spread(job, group, lanes);
 }
 
 void cubn_channels_put_empty(const cubn_job *job, const cubn_group *group) {
   const double nothing[CUBN_WIDTH_MAX] = {0};
-  const cubn_args *args = job->args;
-  blend_param(job, group, args->param_alpha, nothing, args->param_beta, args->dscale);
-  blend_param(job, group, args->param_alpha, nothing, args->param_beta, args->dbias);
+  put_gradients(job, group, nothing, nothing);
 }

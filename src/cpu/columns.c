@@ -13,6 +13,7 @@ static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, i
                       cubn_group *group) {
   const int64_t first = index * plan->width, left = problem->c - first;
   group->width = left < plan->width ? left : plan->width;
+  group->first_channel = first;
   for (int array = 0; array < CUBN_ARRAY_COUNT; ++array) {
     group->offset[array] = first;
     group->stride[array] = 1;

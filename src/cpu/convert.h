@@ -13,10 +13,13 @@ typedef struct cubn_patch {
 
 typedef struct cubn_conversion {
   size_t bytes; /* of an element */
+  double least; /* the least number that is not rounded to 0 */
   /* Converts a patch of an array to or from packed doubles. Storing rounds once, to nearest even;
    * what is too large becomes infinity. */
   void (*load)(const void *array, cubn_patch patch, double *to);
   void (*store)(const double *from, cubn_patch patch, void *array);
+  /* Rounds values to what would be stored. */
+  void (*round)(double *values, int64_t count);
 } cubn_conversion;
 
 /* Of tensors of this type; NULL if the CPU backend does not know it. */

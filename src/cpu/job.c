@@ -3,7 +3,10 @@
  * per pass over the samples. */
 #include "cpu/job.h"
 
+#include <string.h>
+
 #include "cpu/device.h"
+#include "cpu/mask.h"
 #include "host/check.h"
 
 /* Input of a group that one thread works on alone, all passes while it is in a core's caches: what
@@ -15,6 +18,8 @@ enum { SLICE_BYTES = 8 << 20 };
 enum { CHUNK_VALUES = 16384 };
 /* So many groups keep the threads busy without cutting them. */
 enum { GROUPS_ENOUGH = 16 };
+/* What one thread clears of a mask. */
+enum { MASK_BLOCK_BYTES = 64 << 10 };
 /* Limits of a slice, which bound the workspace. */
 enum { SLICE_GROUPS_MAX = 128, SLICE_CHUNKS_MAX = 512 };
 
@@ -88,15 +93,20 @@ static void whole_group_task(void *context, int64_t index) {
     return;
   }
   cubn_channels_begin(job, &group, &lanes);
-  if (cubn_needs_moments(problem)) {
+  if (job->needs.moments) {
     cubn_sweep_moments(job, &group, 0, samples, &lanes, &partial.moments);
     cubn_channels_put_moments(job, &group, &partial.moments, &lanes);
   }
-  if (problem->pass == CUBN_PASS_BACKWARD) {
-    cubn_sweep_gradient_sums(job, &group, 0, samples, &lanes, &partial.sums);
+  if (problem->pass != CUBN_PASS_BACKWARD) {
+    if (problem->has_output) cubn_sweep_forward(job, &group, 0, samples, &lanes);
+    return;
+  }
+  if (job->needs.sums) {
+    cubn_sweep_backward(job, &group, 0, samples, &lanes, &partial.sums, !job->needs.waiting);
     cubn_channels_put_sums(job, &group, &partial.sums, &lanes);
   }
-  cubn_sweep_output(job, &group, 0, samples, &lanes);
+  if (!job->needs.sums || job->needs.waiting)
+    cubn_sweep_backward(job, &group, 0, samples, &lanes, NULL, true);
 }
 
 /* A chunk of a group of the current slice. */
@@ -146,7 +156,8 @@ static void put_moments_task(void *context, int64_t index) {
 static void sums_task(void *context, int64_t index) {
   const cubn_job *job = context;
   const chunk it = get_chunk(job, index);
-  cubn_sweep_gradient_sums(job, &it.group, it.first, it.samples, it.lanes, &it.partial->sums);
+  cubn_sweep_backward(job, &it.group, it.first, it.samples, it.lanes, &it.partial->sums,
+                      !job->needs.waiting);
 }
 
 static void put_sums_task(void *context, int64_t index) {
@@ -159,10 +170,22 @@ static void put_sums_task(void *context, int64_t index) {
   cubn_channels_put_sums(job, &group, &partials[0].sums, job->lanes + index);
 }
 
-static void output_task(void *context, int64_t index) {
+static void forward_task(void *context, int64_t index) {
   const cubn_job *job = context;
   const chunk it = get_chunk(job, index);
-  cubn_sweep_output(job, &it.group, it.first, it.samples, it.lanes);
+  cubn_sweep_forward(job, &it.group, it.first, it.samples, it.lanes);
+}
+
+static void backward_task(void *context, int64_t index) {
+  const cubn_job *job = context;
+  const chunk it = get_chunk(job, index);
+  cubn_sweep_backward(job, &it.group, it.first, it.samples, it.lanes, NULL, true);
+}
+
+static void clear_mask_task(void *context, int64_t index) {
+  const cubn_job *job = context;
+  const int64_t first = index * MASK_BLOCK_BYTES, left = cubn_mask_bytes(job->problem) - first;
+  memset((uint8_t *)job->args->reserve + first, 0, (size_t)smaller(left, MASK_BLOCK_BYTES));
 }
 
 /* Runs a task for each index; `values` in all. */
@@ -177,15 +200,19 @@ static void run_slice(cubn_job *job) {
   const int64_t chunks = groups * job->chunks, channels = groups * job->plan.width;
   const int64_t values = channels * cubn_count(job->problem);
   run_tasks(job, groups, channels, begin_task);
-  if (cubn_needs_moments(job->problem)) {
+  if (job->needs.moments) {
     run_tasks(job, chunks, values, moments_task);
     run_tasks(job, groups, channels * job->chunks, put_moments_task);
   }
-  if (job->problem->pass == CUBN_PASS_BACKWARD) {
+  if (job->problem->pass != CUBN_PASS_BACKWARD) {
+    if (job->problem->has_output) run_tasks(job, chunks, values, forward_task);
+    return;
+  }
+  if (job->needs.sums) {
     run_tasks(job, chunks, values, sums_task);
     run_tasks(job, groups, channels * job->chunks, put_sums_task);
   }
-  run_tasks(job, chunks, values, output_task);
+  if (!job->needs.sums || job->needs.waiting) run_tasks(job, chunks, values, backward_task);
 }
 
 cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem,
@@ -196,8 +223,13 @@ cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem
   job.type = cubn_conversion_of(problem->type);
   job.param_type = cubn_conversion_of_param(problem->type);
   job.device = device;
+  job.activator = cubn_activator_of(&problem->activation, job.type);
+  job.needs = cubn_needs_of(problem, args);
+  const int64_t values = problem->c * at_least_1(cubn_count(problem));
+  if (problem->pass != CUBN_PASS_BACKWARD && problem->reserve == CUBN_RESERVE_MASK)
+    run_tasks(&job, divide_up(cubn_mask_bytes(problem), MASK_BLOCK_BYTES), values, clear_mask_task);
   if (job.chunks == 1) {
-    run_tasks(&job, plan->groups, problem->c * at_least_1(cubn_count(problem)), whole_group_task);
+    run_tasks(&job, plan->groups, values, whole_group_task);
     return CUBN_STATUS_SUCCESS;
   }
   const size_t needed = cubn_job_workspace_bytes(problem, plan);

@@ -39,6 +39,7 @@ static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, i
   const int64_t size = last_size(channels), pieces = pieces_of_axis(problem, plan->width);
   const int64_t first = index % pieces * plan->width;
   group->width = size - first < plan->width ? size - first : plan->width;
+  group->first_channel = index / pieces * size + first;
   for (int array = 0; array < CUBN_ARRAY_COUNT; ++array) {
     group->stride[array] = last_stride(channels, (cubn_array)array);
     group->offset[array] =

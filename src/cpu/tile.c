@@ -146,6 +146,32 @@ CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
   }
 }
 
+CUBN_INLINED void recompute_block(const double *restrict x, double *restrict p, int64_t rows,
+                                  int64_t stride, int64_t n, int64_t lane,
+                                  const cubn_lanes *restrict with) {
+  const double *high = with->mean_high + lane, *low = with->input_mean_low + lane;
+  const double *gain = with->input_gain + lane, *offset = with->input_offset + lane;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t l = 0; l < n; ++l) {
+      const double centered = (x[r * stride + l] - high[l]) - low[l];
+      p[r * stride + l] = centered * gain[l] + offset[l];
+    }
+}
+
+CUBN_CLONES void cubn_tile_recompute(const double *x, double *p, int64_t count, int64_t lanes,
+                                     const cubn_lanes *with) {
+  piece part = whole_rows(count, lanes);
+  for (int i = 0; i < 2; ++i) {
+    int64_t l = 0;
+    for (; l + BLOCK <= part.lanes; l += BLOCK)
+      recompute_block(x + l, p + l, part.rows, lanes, BLOCK, l, with);
+    recompute_block(x + l, p + l, part.rows, lanes, part.lanes - l, l, with);
+    x += part.rows * lanes;
+    p += part.rows * lanes;
+    part = last_row(count, lanes);
+  }
+}
+
 CUBN_INLINED void gradient_block(const double *restrict x, double *restrict dy, int64_t rows,
                                  int64_t stride, int64_t n, int64_t lane,
                                  const cubn_lanes *restrict with) {
@@ -170,6 +196,14 @@ CUBN_CLONES void cubn_tile_gradient(const double *x, double *dy, int64_t count, 
     x += part.rows * lanes;
     dy += part.rows * lanes;
     part = last_row(count, lanes);
+  }
+}
+
+CUBN_CLONES void cubn_tile_scale(double *values, int64_t count, int64_t lanes,
+                                 const cubn_lanes *with) {
+  for (int64_t done = 0; done < count; done += lanes) {
+    const int64_t n = count - done < lanes ? count - done : lanes;
+    for (int64_t l = 0; l < n; ++l) values[done + l] *= with->gain[l];
   }
 }
 

@@ -233,6 +233,14 @@ cubnStatus_t cuda_synchronize(cubn_device *device) {
   return cubn_cuda_check(cudaStreamSynchronize(device->stream), "cudaStreamSynchronize");
 }
 
+cubnStatus_t cuda_query(cubn_device *device, bool *is_busy) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
+  const cudaError_t error = cudaStreamQuery(device->stream);
+  *is_busy = error == cudaErrorNotReady;
+  return *is_busy ? CUBN_STATUS_SUCCESS : cubn_cuda_check(error, "cudaStreamQuery");
+}
+
 void *cuda_workspace(cubn_device *device, size_t *bytes) {
   *bytes = CUBN_WORKSPACE_BYTES;
   return device->workspace->memory;
@@ -288,11 +296,9 @@ const cubn_algo *const backward_algos[] = {
 }  // namespace
 
 const cubn_backend cubn_cuda_backend = {
-    "cuda",           CUBN_DEVICE_CUDA,
-    cuda_open,        cuda_close,
-    cuda_ordinal,     cuda_set_stream,
-    cuda_synchronize, cuda_workspace,
-    cuda_allocate,    cuda_release,
-    cuda_upload,      cuda_download,
-    cuda_fill,        {train_algos, infer_algos, backward_algos},
+    "cuda",           CUBN_DEVICE_CUDA, cuda_open,
+    cuda_close,       cuda_ordinal,     cuda_set_stream,
+    cuda_synchronize, cuda_query,       cuda_workspace,
+    cuda_allocate,    cuda_release,     cuda_upload,
+    cuda_download,    cuda_fill,        {train_algos, infer_algos, backward_algos},
 };

@@ -2,25 +2,37 @@
  *
  * Idea. The second pass of a training step alone: a block computes the factors of its channels, in
  * double, and applies them to a chunk. x is read once and y written once. Short rows are taken in
- * runs of several channels, which are consecutive in memory. */
+ * runs of several channels, which are consecutive in memory. An activation is applied in passing. */
 #include "cuda/device/apply.cuh"
 #include "cuda/device/cut.cuh"
+#include "cuda/device/fused.cuh"
 
 namespace cubn {
 namespace {
 
-template <class T>
-struct Inference : Forward<T> {
-  using Real = Compute<T>;
+/* An operation of training with given statistics. */
+template <class Op>
+struct Inference : Op {
+  using Real = typename Op::Real;
   const Real *mean, *var;
+  bool var_is_inv_std;
 
-  __device__ ForwardCoefficients<Real> coefficients(int64_t channel) const {
-    return forward_coefficients<Real>(static_cast<double>(mean[channel]),
-                                      inverse_std(static_cast<double>(var[channel]), this->epsilon),
-                                      static_cast<double>(this->scale[channel]),
-                                      static_cast<double>(this->bias[channel]), this->alpha);
+  __device__ typename Op::Coefficients coefficients(int64_t channel) const {
+    const double value = static_cast<double>(var[channel]);
+    return this->coefficients_of(channel, static_cast<double>(mean[channel]),
+                                 var_is_inv_std ? value : inverse_std(value, this->epsilon));
   }
 };
+
+template <class Op>
+Inference<Op> make_inference(const cubn_problem &problem, const cubn_args &args, const Op &op) {
+  Inference<Op> inference = {};
+  static_cast<Op &>(inference) = op;
+  inference.mean = static_cast<const typename Op::Real *>(args.mean);
+  inference.var = static_cast<const typename Op::Real *>(args.var);
+  inference.var_is_inv_std = problem.var_is_inv_std;
+  return inference;
+}
 
 template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
@@ -42,12 +54,9 @@ cubnStatus_t run_walk(const cubn_device *device, const Walk &walk, const Op &op,
 }
 
 template <class T>
-cubnStatus_t run_type(const cubn_device *device, const cubn_problem &problem,
-                      const cubn_args &args) {
-  Inference<T> op = {};
-  static_cast<Forward<T> &>(op) = make_forward<T>(args, false, false);
-  op.mean = static_cast<const Compute<T> *>(args.mean);
-  op.var = static_cast<const Compute<T> *>(args.var);
+cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
+                       const cubn_args &args) {
+  const auto op = make_inference(problem, args, make_forward<T>(args, false, false, false));
   const int phase = common_phase(op);
   if (problem.walk == CUBN_WALK_ROWS && phase >= 0 && runs_are_better<WIDEST<T>>(problem)) {
     Cut cut;
@@ -59,18 +68,37 @@ cubnStatus_t run_type(const cubn_device *device, const cubn_problem &problem,
   });
 }
 
+template <class T>
+cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
+  const auto op = make_inference(problem, args, make_fused_forward<T>(problem, args));
+  const int phase = common_phase(op);
+  if (!fused_phase_fits(problem, phase))
+    return cubn_cuda_infer_strided.run(device, &problem, &args);
+  if (problem.walk == CUBN_WALK_ROWS && runs_are_better<WIDEST<T>, GRANULE>(problem)) {
+    Cut cut;
+    const auto walk =
+        make_runs<WIDEST<T>, GRANULE>(grain_of(device, problem), problem, phase, &cut);
+    return run_walk(device, walk, op, cut);
+  }
+  return visit_fused_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
+    return run_walk(device, walk, op, cut);
+  });
+}
+
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    return run_type<T>(device, *problem, *args);
+    return is_fused(*problem) ? run_fused<T>(device, *problem, *args)
+                              : run_plain<T>(device, *problem, *args);
   });
 }
 
 const char *reject(const cubn_device *, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
+  if (is_fused(*problem) && !has_fused_vectors(*problem)) return NO_FUSED_VECTORS;
   return nullptr;
 }
 

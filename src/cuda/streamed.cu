@@ -20,6 +20,7 @@
  * of all additions follow from the problem and the device. */
 #include "cuda/device/apply.cuh"
 #include "cuda/device/cut.cuh"
+#include "cuda/device/fused.cuh"
 #include "cuda/device/gather.cuh"
 
 namespace cubn {
@@ -122,8 +123,10 @@ struct Plan {
   int64_t lag;        /* at most */
 };
 
+/* Tensors that both passes read. */
 int64_t inputs_of(const cubn_problem &problem) {
-  return problem.pass == CUBN_PASS_BACKWARD ? 2 : 1;
+  if (problem.pass != CUBN_PASS_BACKWARD) return 1;
+  return problem.reserve == CUBN_RESERVE_INPUT ? 3 : 2;
 }
 
 int64_t window_bytes(const cubn_device *device) {
@@ -156,7 +159,11 @@ int64_t tasks_at_a_time(const cubn_device *device) {
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
-  if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved) return "needs saved statistics";
+  if (is_fused(*problem) && !has_fused_vectors(*problem)) return NO_FUSED_VECTORS;
+  if (problem->sums_are_given) return "needs no sums";
+  if (!problem->has_output && !problem->has_dz) return "has no second pass";
+  if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved && !problem->is_frozen)
+    return "needs saved statistics";
   const Plan plan = plan_of(device, *problem);
   const int64_t tensor_bytes =
       cubn_count(problem) * problem->c * static_cast<int64_t>(cubn_element_bytes(problem->type));
@@ -206,28 +213,58 @@ cubnStatus_t run_slice(const cubn_device *device, const cubn_args &args, const W
   return launch(device, streamed_kernel<Walk, Op>, blocks, PASS_THREADS, 0, walk, stored, queue);
 }
 
+/* The launches for an operation, on a walk. */
+template <class Walk, class Op>
+cubnStatus_t run_walk(const cubn_device *device, const cubn_args &args, const Walk &walk,
+                      const Op &op, const Cut &cut, int64_t lag) {
+  const int64_t slice = slice_units<Op>(cut, args.workspace_bytes);
+  for (int64_t unit0 = 0; unit0 < cut.units; unit0 += slice)
+    CUBN_TRY(
+        run_slice(device, args, walk, op, cut, lag, unit0, clamp(cut.units - unit0, 1, slice)));
+  return CUBN_STATUS_SUCCESS;
+}
+
 template <class Op>
-cubnStatus_t run_op(const cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                    const Op &op) {
+cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
+                       const cubn_args &args, const Op &op) {
   const Plan plan = plan_of(device, problem);
   return visit_walk(plan.grain, problem, op, [&](const auto &walk, const Cut &cut) {
-    const int64_t slice = slice_units<Op>(cut, args.workspace_bytes);
-    for (int64_t unit0 = 0; unit0 < cut.units; unit0 += slice)
-      CUBN_TRY(run_slice(device, args, walk, op, cut, plan.lag, unit0,
-                         clamp(cut.units - unit0, 1, slice)));
-    return CUBN_STATUS_SUCCESS;
+    return run_walk(device, args, walk, op, cut, plan.lag);
   });
+}
+
+/* `other` does the work where the tensors are not aligned alike. */
+template <class Op>
+cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
+                       const Op &op, const cubn_algo &other) {
+  const Plan plan = plan_of(device, problem);
+  if (!fused_phase_fits(problem, common_phase(op))) return other.run(device, &problem, &args);
+  return visit_fused_walk(plan.grain, problem, op, [&](const auto &walk, const Cut &cut) {
+    return run_walk(device, args, walk, op, cut, plan.lag);
+  });
+}
+
+template <class T>
+cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  if (!is_fused(problem))
+    return trains ? run_plain(device, problem, args,
+                              make_forward<T>(args, problem.has_saved, problem.has_running,
+                                              problem.running_is_biased))
+                  : run_plain(device, problem, args, make_backward<T>(args, cubn_count(&problem)));
+  if (trains)
+    return run_fused(device, problem, args, make_fused_forward<T>(problem, args),
+                     cubn_cuda_train_strided);
+  if (!needs_sums(problem, args)) return cubn_cuda_backward_two_pass.run(device, &problem, &args);
+  return run_fused(device, problem, args, make_fused_backward<T>(problem, args),
+                   cubn_cuda_backward_strided);
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    if (problem->pass == CUBN_PASS_TRAIN)
-      return run_op(device, *problem, *args,
-                    make_forward<T>(*args, problem->has_saved, problem->has_running));
-    return run_op(device, *problem, *args, make_backward<T>(*args, cubn_count(problem)));
+    return run_type<typename decltype(tag)::Type>(device, *problem, *args);
   });
 }
 

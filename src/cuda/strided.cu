@@ -10,8 +10,9 @@
 // for the range of float nor for a mean that is large against the deviation.
 #include <algorithm>
 
+#include "cuda/device/fused.cuh"
 #include "cuda/device/launch.cuh"
-#include "cuda/strided_math.cuh"
+#include "cuda/strided_fused.cuh"
 
 namespace cubn {
 namespace {
@@ -20,9 +21,12 @@ namespace {
 constexpr int SUM_DOUBLES = 3;
 constexpr int FORWARD_DOUBLES = sizeof(ForwardFactors) / sizeof(double);
 constexpr int BACKWARD_DOUBLES = sizeof(BackwardFactors) / sizeof(double);
+// The last bytes of the workspace hold the edges of a mask.
+constexpr size_t EDGE_BYTES = 2 * sizeof(unsigned);
+constexpr size_t SCRATCH_BYTES = CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES - EDGE_BYTES;
 static_assert((static_cast<size_t>(STRIDED_SPLITS_MAX) * SUM_DOUBLES + BACKWARD_DOUBLES) *
                       sizeof(double) * STRIDED_THREADS <=
-                  CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES,
+                  SCRATCH_BYTES,
               "one tile of channels fits into the workspace, however it is split");
 
 // ---- Kernels ------------------------------------------------------------------------------------
@@ -100,6 +104,7 @@ __global__ void __launch_bounds__(STRIDED_THREADS) apply_kernel(const __grid_con
         offsets[i] = channel.of[CUBN_ARRAY_OUTPUT] + sample.of[CUBN_ARRAY_OUTPUT];
         results[i] = element.compute(sample);
       }
+    if (!job.args.output) continue;  // there are others
     for (int i = 0; i < STRIDED_BATCH; ++i)
       if (first + i * step < place.end)
         blend<T>(job.args.output, offsets[i], 1.0, results[i], job.args.beta);
@@ -163,8 +168,8 @@ Tiling choose_tiling(const cubn_device *device, const cubn_problem *problem) {
 int64_t channels_per_slice(const Tiling &tiling, int factors) {
   if (factors == 0) return static_cast<int64_t>(1) << 30;
   const int64_t doubles = factors + (tiling.splits > 1 ? SUM_DOUBLES * tiling.splits : 0);
-  const int64_t channels = static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES) /
-                           (doubles * static_cast<int64_t>(sizeof(double)));
+  const int64_t channels =
+      static_cast<int64_t>(SCRATCH_BYTES) / (doubles * static_cast<int64_t>(sizeof(double)));
   return channels / tiling.lanes.channels * tiling.lanes.channels;
 }
 
@@ -185,18 +190,30 @@ cubnStatus_t sum(const cubn_device *device, const Job &job) {
                 ceil_div(channels_of(job), ADDING_LANES.channels), STRIDED_THREADS, 0, job);
 }
 
+template <class T, template <class> class Element>
+cubnStatus_t apply(const cubn_device *device, const Job &job) {
+  return launch(device, apply_kernel<T, Element<T>>, blocks_of(job), STRIDED_THREADS, 0, job);
+}
+
 template <class T>
-cubnStatus_t run_slice(const cubn_device *device, const Job &job) {
+cubnStatus_t run_forward(const cubn_device *device, const Job &job) {
+  if (job.pass == CUBN_PASS_TRAIN) CUBN_TRY((sum<T, FoldMoments>(device, job)));
+  if (!job.args.output) return CUBN_STATUS_SUCCESS;
+  return job.is_fused ? apply<T, FusedForwardElement>(device, job)
+                      : apply<T, ForwardElement>(device, job);
+}
+
+template <class T>
+cubnStatus_t run_backward(const cubn_device *device, const Job &job) {
   const bool empty = job.tiling.splits == 0;
-  if (job.pass == CUBN_PASS_TRAIN || (job.pass == CUBN_PASS_BACKWARD && !job.has_saved && !empty))
+  if (job.needs_statistics && !job.has_saved && !empty)
     CUBN_TRY((sum<T, FoldMoments>(device, job)));
-  if (job.pass != CUBN_PASS_BACKWARD)
-    return launch(device, apply_kernel<T, ForwardElement<T>>, blocks_of(job), STRIDED_THREADS, 0,
-                  job);
-  CUBN_TRY((sum<T, FoldGradients>(device, job)));
-  if (empty) return CUBN_STATUS_SUCCESS;
-  return launch(device, apply_kernel<T, BackwardElement<T>>, blocks_of(job), STRIDED_THREADS, 0,
-                job);
+  if (job.needs_sums)
+    CUBN_TRY((job.is_fused ? sum<T, FoldFusedGradients>(device, job)
+                           : sum<T, FoldGradients>(device, job)));
+  if (empty || (!job.args.output && !job.args.dz)) return CUBN_STATUS_SUCCESS;
+  return job.is_fused ? apply<T, FusedBackwardElement>(device, job)
+                      : apply<T, BackwardElement>(device, job);
 }
 
 int factors_of(cubn_pass pass) {
@@ -210,30 +227,72 @@ int factors_of(cubn_pass pass) {
   }
 }
 
+MaskTarget make_mask(const cubn_problem &problem, const cubn_args &args) {
+  if (problem.reserve != CUBN_RESERVE_MASK || cubn_count(&problem) == 0) return {};
+  MaskTarget mask;
+  mask.layout = problem.mask;
+  mask.by_row = make_divisor(problem.mask.row);
+  mask.begin = static_cast<unsigned char *>(args.reserve);
+  mask.end =
+      mask.begin + problem.c * cubn_count(&problem) / problem.mask.row * problem.mask.row_bytes;
+  mask.edges = reinterpret_cast<unsigned *>(static_cast<char *>(args.workspace) +
+                                            (CUBN_WORKSPACE_BYTES - EDGE_BYTES));
+  return mask;
+}
+
+Job make_job(const cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
+  Job job = {};
+  job.channels = make_axes(problem.channels);
+  job.samples = make_axes(problem.samples);
+  job.tiling = choose_tiling(device, &problem);
+  job.pass = problem.pass;
+  job.has_saved = problem.has_saved;
+  job.has_running = problem.has_running;
+  job.is_fused = is_fused(problem);
+  job.needs_sums = needs_sums(problem, args);
+  job.needs_statistics = needs_statistics(problem, args);
+  job.recomputes = cubn_recomputes_input(&problem);
+  job.is_frozen = problem.is_frozen;
+  job.var_is_inv_std = problem.var_is_inv_std;
+  job.running_is_biased = problem.running_is_biased;
+  job.sums_are_given = problem.sums_are_given;
+  job.reserve = problem.reserve;
+  job.mask = make_mask(problem, args);
+  job.activation = make_activation<float>(problem.activation);
+  job.activation_in_double = make_activation<double>(problem.activation);
+  job.args = args;
+  job.factors =
+      reinterpret_cast<double *>(static_cast<char *>(args.workspace) + CUBN_COUNTER_BYTES);
+  return job;
+}
+
+cubnStatus_t clear_mask(const cubn_device *device, const MaskTarget &mask) {
+  const size_t bytes = static_cast<size_t>(mask.end - mask.begin);
+  CUBN_TRY(
+      cubn_cuda_check(cudaMemsetAsync(mask.begin, 0, bytes, device->stream), "cudaMemsetAsync"));
+  return cubn_cuda_check(cudaMemsetAsync(mask.edges, 0, EDGE_BYTES, device->stream),
+                         "cudaMemsetAsync");
+}
+
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
-  Job job = {};
-  job.channels = make_axes(problem->channels);
-  job.samples = make_axes(problem->samples);
-  job.tiling = choose_tiling(device, problem);
-  job.pass = problem->pass;
-  job.has_saved = problem->has_saved;
-  job.has_running = problem->has_running;
-  job.args = *args;
+  Job job = make_job(device, *problem, *args);
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const bool writes_mask = !backward && problem->reserve == CUBN_RESERVE_MASK;
+  if (writes_mask) CUBN_TRY(clear_mask(device, job.mask));
   const int factors = factors_of(problem->pass);
-  job.factors =
-      reinterpret_cast<double *>(static_cast<char *>(args->workspace) + CUBN_COUNTER_BYTES);
   const int64_t slice = channels_per_slice(job.tiling, factors);
   for (int64_t first = 0; first < problem->c; first += slice) {
     job.tiling.first_channel = first;
     job.tiling.end_channel = std::min(first + slice, problem->c);
     job.partials = job.factors + factors * channels_of(job);
     CUBN_TRY(visit_type(problem->type, [&](auto tag) {
-      return run_slice<typename decltype(tag)::Type>(device, job);
+      using T = typename decltype(tag)::Type;
+      return backward ? run_backward<T>(device, job) : run_forward<T>(device, job);
     }));
   }
-  return CUBN_STATUS_SUCCESS;
+  return writes_mask ? launch(device, mask_edges_kernel, 1, 32, 0, job.mask) : CUBN_STATUS_SUCCESS;
 }
 
 const char *accept_all(const cubn_device *, const cubn_problem *) {
@@ -253,6 +312,7 @@ const void *cubn_strided_sample_kernel(void) {
 
 const cubn_algo cubn_cuda_train_strided = {"strided", cubn::accept_all, cubn::whole_workspace,
                                            cubn::run};
-const cubn_algo cubn_cuda_infer_strided = {"strided", cubn::accept_all, nullptr, cubn::run};
+const cubn_algo cubn_cuda_infer_strided = {"strided", cubn::accept_all, cubn::whole_workspace,
+                                           cubn::run};
 const cubn_algo cubn_cuda_backward_strided = {"strided", cubn::accept_all, cubn::whole_workspace,
                                               cubn::run};

@@ -7,12 +7,17 @@
  * first, so that it begins with what the first launch left in the cache. Backward without saved
  * statistics reduces twice, first for these.
  *
+ * Fused operations have reductions and second passes of their own in backward, where the gradient
+ * dp of the pre-activation is computed twice rather than kept in memory. What needs no sums is a
+ * second pass alone.
+ *
  * The results do not depend on the order in which blocks run: chunks, slots and the order of all
  * additions follow from the problem and the device. If the slots do not fit into the workspace, the
  * launches are repeated for slices of the units. */
 #include "cuda/device/apply.cuh"
 #include "cuda/device/cut.cuh"
-#include "cuda/device/reduce.cuh"
+#include "cuda/device/fused.cuh"
+#include "cuda/device/gather.cuh"
 
 namespace cubn {
 namespace {
@@ -34,38 +39,17 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
   CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Walk>]);
   const int64_t local = blockIdx.x % static_cast<unsigned>(slice.units);
   const int64_t unit = slice.unit0 + local;
-  int64_t chunk = blockIdx.x / static_cast<unsigned>(slice.units);
+  const int64_t chunk = blockIdx.x / static_cast<unsigned>(slice.units);
   const int channels = walk.unit_channels(unit);
   reduce_chunk(walk, op, unit, static_cast<unsigned>(chunk), slice.slots.at(local, chunk, 0),
                scratch);
-  unsigned *counters = slice.counters + local * slice.counters_per_unit;
-  int64_t stride = 1; /* chunks between those that hold the partial results of this level */
-  for (int members = slice.slots.chunks; members > 1; members = (members + FAN_IN - 1) / FAN_IN) {
-    const int group = static_cast<int>(chunk / stride / FAN_IN);
-    const int group_members = min(FAN_IN, members - group * FAN_IN);
-    if (!arrives_last(counters + group, static_cast<unsigned>(group_members))) return;
-    chunk = group * FAN_IN * stride;
-    combine<Op>(slice.slots, local, chunk, group_members, stride, channels, scratch);
-    counters += (members + FAN_IN - 1) / FAN_IN;
-    stride *= FAN_IN;
-  }
-  __syncthreads();
+  unsigned *const counters = slice.counters + local * slice.counters_per_unit;
+  if (!gather<Op>(slice.slots, local, chunk, channels, counters, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
   if (i < channels)
     op.conclude(walk.first_channel(unit) + i, slice.slots.at(local, 0, i),
                 slice.coefficients + local * slice.slots.unit_channels + i);
 }
-
-/* An operation whose coefficients the first pass has left in the workspace. */
-template <class Op>
-struct Stored : Op {
-  const typename Op::Coefficients *stored;
-  int64_t channel0;
-
-  __device__ typename Op::Coefficients coefficients(int64_t channel) const {
-    return stored[channel - channel0];
-  }
-};
 
 template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
@@ -73,13 +57,6 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
   const unsigned block = gridDim.x - 1 - blockIdx.x; /* the latest read first */
   apply_chunk(walk, op, unit0 + block % static_cast<unsigned>(units),
               block / static_cast<unsigned>(units));
-}
-
-int counters_of(int64_t chunks) {
-  int counters = 0;
-  for (int64_t members = chunks; members > 1; members = ceil_div(members, FAN_IN))
-    counters += static_cast<int>(ceil_div(members, FAN_IN));
-  return counters;
 }
 
 /* How the scratch part of the workspace is divided among the units of a slice. */
@@ -119,32 +96,37 @@ Slice<Coefficients> slice_of(const cubn_args &args, const Cut &cut, const Layout
   return slice;
 }
 
-/* Both passes over one slice. */
 template <class Walk, class Op>
-cubnStatus_t run_slice(const cubn_device *device, const Walk &walk, const Op &op, const Cut &cut,
-                       const Slice<typename Op::Coefficients> &slice) {
-  const int64_t blocks = slice.units * cut.chunks;
-  CUBN_TRY(launch(device, reduce_kernel<Walk, Op>, blocks, PASS_THREADS, 0, walk, op, slice));
-  Stored<Op> stored = {};
-  static_cast<Op &>(stored) = op;
-  stored.stored = slice.coefficients;
-  stored.channel0 = walk.first_channel(slice.unit0);
-  return launch(device, apply_kernel<Walk, Stored<Op>>, blocks, PASS_THREADS, 0, walk, stored,
-                slice.unit0, slice.units);
+cubnStatus_t reduce_slice(const cubn_device *device, const Walk &walk, const Op &op, const Cut &cut,
+                          const Slice<typename Op::Coefficients> &slice) {
+  return launch(device, reduce_kernel<Walk, Op>, slice.units * cut.chunks, PASS_THREADS, 0, walk,
+                op, slice);
 }
 
-template <class T>
-cubnStatus_t run_train(const cubn_device *device, const cubn_problem &problem,
-                       const cubn_args &args) {
-  using Op = Forward<T>;
-  const Op op = make_forward<T>(args, problem.has_saved, problem.has_running);
-  return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
-    const Layout layout = layout_of<Op>(cut, args.workspace_bytes, false);
-    for (int64_t unit0 = 0; unit0 < cut.units; unit0 += layout.units)
-      CUBN_TRY(run_slice(device, walk, op, cut,
-                         slice_of<typename Op::Coefficients>(args, cut, layout, unit0)));
-    return CUBN_STATUS_SUCCESS;
-  });
+/* stored: the coefficients of the slice, or NULL. */
+template <class Walk, class Op>
+cubnStatus_t apply_slice(const cubn_device *device, const Walk &walk, const Op &op, const Cut &cut,
+                         const Slice<typename Op::Coefficients> &slice,
+                         typename Op::Coefficients *stored) {
+  Stored<Op> apply = {};
+  static_cast<Op &>(apply) = op;
+  apply.stored = stored;
+  apply.channel0 = walk.first_channel(slice.unit0);
+  return launch(device, apply_kernel<Walk, Stored<Op>>, slice.units * cut.chunks, PASS_THREADS, 0,
+                walk, apply, slice.unit0, slice.units);
+}
+
+/* Forward. The first pass is the same for all; Op is the operation of the second. */
+template <class T, class Walk, class Op>
+cubnStatus_t run_forward(const cubn_device *device, const cubn_args &args, const Walk &walk,
+                         const Op &op, const Cut &cut) {
+  const Layout layout = layout_of<Op>(cut, args.workspace_bytes, false);
+  for (int64_t unit0 = 0; unit0 < cut.units; unit0 += layout.units) {
+    const auto slice = slice_of<typename Op::Coefficients>(args, cut, layout, unit0);
+    CUBN_TRY((reduce_slice<Walk, Forward<T>>(device, walk, op, cut, slice)));
+    if (op.output) CUBN_TRY(apply_slice(device, walk, op, cut, slice, slice.coefficients));
+  }
+  return CUBN_STATUS_SUCCESS;
 }
 
 /* Computes saved statistics of the slice's channels in the workspace, behind the coefficients, and
@@ -158,31 +140,69 @@ cubnStatus_t recompute_saved(const cubn_device *device, const cubn_args &args, c
   const auto slice = slice_of<typename Op::Coefficients>(args, cut, layout, unit0);
   unsigned char *memory = reinterpret_cast<unsigned char *>(slice.coefficients) +
                           layout.units * layout.coefficient_bytes;
-  Op op = make_forward<T>(args, false, false);
-  op.scale = nullptr; /* no coefficients */
+  Op op = make_forward<T>(args, false, false, false);
+  op.output = nullptr;
   op.saved_mean = reinterpret_cast<Real *>(memory);
   op.saved_inv_std = reinterpret_cast<Real *>(memory + layout.units * layout.saved_bytes);
   op.saved_channel0 = backward->saved_channel0 = walk.first_channel(unit0);
   backward->saved_mean = op.saved_mean;
   backward->saved_inv_std = op.saved_inv_std;
-  return launch(device, reduce_kernel<Walk, Op>, slice.units * cut.chunks, PASS_THREADS, 0, walk,
-                op, slice);
+  return reduce_slice(device, walk, op, cut, slice);
+}
+
+/* What a backward problem needs. */
+struct Steps {
+  bool recompute, reduce, apply;
+};
+
+template <class T, class Walk, class Op>
+cubnStatus_t run_backward(const cubn_device *device, const cubn_args &args, const Walk &walk, Op op,
+                          const Cut &cut, const Steps &steps) {
+  const Layout layout = layout_of<Op>(cut, args.workspace_bytes, steps.recompute);
+  for (int64_t unit0 = 0; unit0 < cut.units; unit0 += layout.units) {
+    const auto slice = slice_of<typename Op::Coefficients>(args, cut, layout, unit0);
+    if (steps.recompute) CUBN_TRY(recompute_saved<T>(device, args, walk, cut, layout, unit0, &op));
+    if (steps.reduce) CUBN_TRY(reduce_slice(device, walk, op, cut, slice));
+    auto *const stored = steps.reduce ? slice.coefficients : nullptr;
+    if (steps.apply) CUBN_TRY(apply_slice(device, walk, op, cut, slice, stored));
+  }
+  return CUBN_STATUS_SUCCESS;
 }
 
 template <class T>
-cubnStatus_t run_backward(const cubn_device *device, const cubn_problem &problem,
-                          const cubn_args &args) {
-  using Op = Backward<T>;
-  Op op = make_backward<T>(args, cubn_count(&problem));
-  const bool recomputes = !problem.has_saved;
+cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
+                       const cubn_args &args) {
+  if (problem.pass == CUBN_PASS_TRAIN) {
+    const auto op =
+        make_forward<T>(args, problem.has_saved, problem.has_running, problem.running_is_biased);
+    return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
+      return run_forward<T>(device, args, walk, op, cut);
+    });
+  }
+  const auto op = make_backward<T>(args, cubn_count(&problem));
+  const Steps steps = {!problem.has_saved, true, problem.has_output};
   return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
-    const Layout layout = layout_of<Op>(cut, args.workspace_bytes, recomputes);
-    for (int64_t unit0 = 0; unit0 < cut.units; unit0 += layout.units) {
-      if (recomputes) CUBN_TRY(recompute_saved<T>(device, args, walk, cut, layout, unit0, &op));
-      CUBN_TRY(run_slice(device, walk, op, cut,
-                         slice_of<typename Op::Coefficients>(args, cut, layout, unit0)));
-    }
-    return CUBN_STATUS_SUCCESS;
+    return run_backward<T>(device, args, walk, op, cut, steps);
+  });
+}
+
+template <class T>
+cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
+  if (problem.pass == CUBN_PASS_TRAIN) {
+    const auto op = make_fused_forward<T>(problem, args);
+    if (!fused_phase_fits(problem, common_phase(op)))
+      return cubn_cuda_train_strided.run(device, &problem, &args);
+    return visit_fused_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
+      return run_forward<T>(device, args, walk, op, cut);
+    });
+  }
+  const auto op = make_fused_backward<T>(problem, args);
+  if (!fused_phase_fits(problem, common_phase(op)))
+    return cubn_cuda_backward_strided.run(device, &problem, &args);
+  const Steps steps = {!problem.has_saved && needs_statistics(problem, args),
+                       needs_sums(problem, args), problem.has_output || problem.has_dz};
+  return visit_fused_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
+    return run_backward<T>(device, args, walk, op, cut, steps);
   });
 }
 
@@ -191,14 +211,15 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    return problem->pass == CUBN_PASS_TRAIN ? run_train<T>(device, *problem, *args)
-                                            : run_backward<T>(device, *problem, *args);
+    return is_fused(*problem) ? run_fused<T>(device, *problem, *args)
+                              : run_plain<T>(device, *problem, *args);
   });
 }
 
 const char *reject(const cubn_device *, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
+  if (is_fused(*problem) && !has_fused_vectors(*problem)) return NO_FUSED_VECTORS;
   return nullptr;
 }
 

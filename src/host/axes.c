@@ -9,8 +9,21 @@ static bool is_channel_dimension(const cubn_problem *problem, int dimension) {
   return dimension == 1 || (dimension > 1 && problem->mode == CUBN_BATCHNORM_PER_ACTIVATION);
 }
 
+/* Elements of x in memory behind which dimension `dimension` advances: of the dimensions with
+ * smaller strides, or equal ones and further back. */
+static int64_t place_stride(const struct cubnTensorStruct *x, int dimension) {
+  const int64_t own = x->strides[dimension];
+  int64_t stride = 1;
+  for (int i = 0; i < x->rank; ++i) {
+    const bool is_faster = x->strides[i] < own || (x->strides[i] == own && i > dimension);
+    if (x->dims[i] > 1 && i != dimension && is_faster) stride *= x->dims[i];
+  }
+  return stride;
+}
+
 static int64_t stride_of(const cubn_problem *problem, int array, int dimension) {
   const struct cubnTensorStruct *tensor = problem->descriptors[array];
+  if (array == CUBN_ARRAY_PLACE) return place_stride(problem->descriptors[CUBN_ARRAY_X], dimension);
   /* Parameters do not change along N, nor in spatial mode along spatial dimensions. */
   if (array == CUBN_ARRAY_PARAM && !is_channel_dimension(problem, dimension)) return 0;
   return tensor && dimension < tensor->rank ? tensor->strides[dimension] : 0;
@@ -54,7 +67,7 @@ static int64_t elements(const cubn_axes *axes) {
 }
 
 static bool same_strides(const cubn_problem *problem, const cubn_axes *axes) {
-  for (int a = CUBN_ARRAY_OUTPUT; a <= CUBN_ARRAY_DY; ++a) {
+  for (int a = CUBN_ARRAY_OUTPUT; a <= CUBN_ARRAY_Z; ++a) {
     if (!problem->descriptors[a]) continue;
     for (int i = 0; i < axes->rank; ++i)
       if (axes->stride[a][i] != axes->stride[CUBN_ARRAY_X][i]) return false;
@@ -89,6 +102,36 @@ static void recognize(cubn_problem *problem) {
   problem->walk = CUBN_WALK_ROWS;
   problem->s = s;
   problem->n = m / s;
+}
+
+/* Whether x has no gaps, and its dimensions lie in the order: samples, channels, samples, each of
+ * which may be absent. `inner` becomes the number of elements of the last part. */
+static bool x_is_rows(const cubn_problem *problem, int64_t *inner) {
+  const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
+  int64_t channels_begin = INT64_MAX, channels_end = 1;
+  for (int i = 0; i < x->rank; ++i) {
+    if (x->dims[i] <= 1) continue;
+    const int64_t stride = place_stride(x, i);
+    if (x->strides[i] != stride) return false;
+    if (!is_channel_dimension(problem, i)) continue;
+    if (stride < channels_begin) channels_begin = stride;
+    if (stride * x->dims[i] > channels_end) channels_end = stride * x->dims[i];
+  }
+  *inner = channels_begin;
+  return channels_begin == INT64_MAX || channels_end / channels_begin == problem->c;
+}
+
+int64_t cubn_mask_layout(cubn_problem *problem) {
+  const int64_t count = problem->c * cubn_count(problem);
+  int64_t inner, row = count;
+  bool is_rows = false;
+  if (x_is_rows(problem, &inner)) {
+    is_rows = inner > 1;
+    row = inner == 1 ? problem->c : inner < count ? inner : count;
+  }
+  const bool is_phased = is_rows && row % 8 != 0;
+  problem->mask = (cubn_mask){row, (row + (is_phased ? 14 : 7)) / 8, is_phased};
+  return row > 0 ? count / row * problem->mask.row_bytes : 0;
 }
 
 void cubn_collapse(cubn_problem *problem) {

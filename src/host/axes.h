@@ -8,4 +8,7 @@
  * and checked. */
 void cubn_collapse(cubn_problem *problem);
 
+/* Fills mask of a collapsed problem, from x and the mode alone. Returns its bytes. */
+int64_t cubn_mask_layout(cubn_problem *problem);
+
 #endif /* CUBN_HOST_AXES_H */

@@ -22,11 +22,15 @@ typedef enum { CUBN_PASS_TRAIN, CUBN_PASS_INFER, CUBN_PASS_BACKWARD, CUBN_PASS_C
 typedef enum { CUBN_WALK_ROWS, CUBN_WALK_COLUMNS, CUBN_WALK_STRIDED } cubn_walk;
 
 /* The arrays of a problem that have strides. OUTPUT is y, or dx in backward; DY is backward's only;
- * PARAM stands for scale, bias and all other per-channel arrays. */
+ * Z is z, or dz in backward; PLACE counts the elements of x in the order in which they lie in
+ * memory, without gaps (it is no array of the caller: the reserve space is laid out by it); PARAM
+ * stands for scale, bias and all other per-channel arrays. */
 typedef enum {
   CUBN_ARRAY_X,
   CUBN_ARRAY_OUTPUT,
   CUBN_ARRAY_DY,
+  CUBN_ARRAY_Z,
+  CUBN_ARRAY_PLACE,
   CUBN_ARRAY_PARAM,
   CUBN_ARRAY_COUNT
 } cubn_array;
@@ -37,6 +41,55 @@ typedef struct cubn_axes {
   int64_t size[CUBN_DIM_MAX];
   int64_t stride[CUBN_ARRAY_COUNT][CUBN_DIM_MAX]; /* elements */
 } cubn_axes;
+
+/* What comes behind the normalization: y = activation(scale * x_hat + bias [+ z]). With
+ * p = scale * x_hat + bias [+ z], the pre-activation:
+ *   IDENTITY      p
+ *   RELU          p if p > 0, else 0
+ *   CLIPPED_RELU  the same, but at most coef
+ *   LEAKY_RELU    p if p > 0, else coef * p
+ *   ELU           p if p > 0, else coef * (exp(p) - 1)
+ *   SIGMOID, TANH
+ *   SWISH         p / (1 + exp(-swish_beta * p))
+ *   GELU          p * (1 + erf(p / sqrt(2))) / 2
+ * A p that is NaN gives NaN, but 0 for the first two if propagates_nan is false. */
+typedef struct cubn_activation {
+  cubnActivationMode_t mode;
+  bool propagates_nan;
+  double coef, swish_beta;
+} cubn_activation;
+
+/* What forward leaves for backward in the reserve space, beside the saved statistics. Its layout
+ * depends on x and the mode alone, so that any forward goes with any backward.
+ *   MEANS  the difference between each channel's mean and its saved, rounded mean: [c] values of
+ *          the parameters' type, in the order of cubn_problem.channels. Backward computes the
+ *          pre-activation again, from
+ *            x, scale, bias, saved_mean, saved_inv_std and this, by the very operations of forward.
+ *   MASK   a bit per element: whether the activation let it pass (see cubn_mask)
+ *   INPUT  the pre-activation itself, rounded to the type of x, packed by CUBN_ARRAY_PLACE */
+typedef enum {
+  CUBN_RESERVE_NONE,
+  CUBN_RESERVE_MEANS,
+  CUBN_RESERVE_MASK,
+  CUBN_RESERVE_INPUT
+} cubn_reserve;
+
+/* How mask bits lie. Elements are in rows: the runs of s elements of x = [n][c][s], or the rows of c
+ * elements of x = [n][c]; otherwise all elements of x are one row. A row begins at a byte of its
+ * own. If is_phased, so many bits in front of a row are left out that element `place` has bit
+ * place % 8: then eight elements that are aligned in an aligned tensor are one byte.
+ * cubn_mask_bit says it in code. */
+typedef struct cubn_mask {
+  int64_t row;       /* elements of a row */
+  int64_t row_bytes; /* from row to row */
+  bool is_phased;
+} cubn_mask;
+
+/* Bit (byte * 8 + bit in the byte) of the element at `place`; at = place / row, if it is known. */
+static inline int64_t cubn_mask_bit(const cubn_mask *mask, int64_t at, int64_t place) {
+  const int64_t begin = at * mask->row;
+  return at * mask->row_bytes * 8 + (place - begin) + (mask->is_phased ? begin & 7 : 0);
+}
 
 /* What is to be computed, without pointers.
  *
@@ -54,13 +107,36 @@ typedef struct cubn_problem {
   cubnDataType_t type;
   int64_t n, c, s;
   cubn_axes channels, samples;
-  bool has_saved;   /* saved statistics are given (in training: to be written) */
-  bool has_running; /* running statistics are to be updated */
-  bool blends;      /* beta is not 0: the prior output is read */
+  bool has_saved;      /* saved statistics are given (in training: to be written) */
+  bool has_running;    /* running statistics are to be updated */
+  bool blends;         /* beta is not 0: the prior output is read */
+  bool has_output;     /* y or dx is wanted. Without: only statistics, or only dscale and dbias */
+  bool is_frozen;      /* backward: mean and var are given and constant, as in inference */
+  bool var_is_inv_std; /* cubn_args.var holds inv_std */
+  bool running_is_biased; /* the running variance takes the biased variance */
+  bool sums_are_given;    /* backward: dscale and dbias are inputs, the sums that dx needs */
+  bool adds;              /* z is added before the activation */
+  bool has_dz;            /* backward: dz is wanted, the gradient of z */
+  cubn_activation activation;
+  cubn_reserve
+      reserve;     /* what forward writes and backward reads; NONE if there is no reserve space */
+  cubn_mask mask;  /* for CUBN_RESERVE_MASK */
+  bool is_classic; /* called through a function of cuDNN's: all its pointers are required */
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
 } cubn_problem;
+
+/* Whether there is more to do than to normalize. */
+static inline bool cubn_is_fused(const cubn_problem *problem) {
+  return problem->adds || problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+}
+
+/* Whether backward computes the pre-activation again, from x, bias and statistics. */
+static inline bool cubn_recomputes_input(const cubn_problem *problem) {
+  return problem->pass == CUBN_PASS_BACKWARD && !problem->adds &&
+         problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+}
 
 /* Values per channel. */
 static inline int64_t cubn_count(const cubn_problem *problem) {
@@ -87,16 +163,22 @@ typedef struct cubn_args {
   double alpha, beta;             /* of y, or of dx */
   double param_alpha, param_beta; /* of dscale and dbias */
   double epsilon;
-  double factor; /* weight of the new batch in the running statistics */
+  double factor;              /* weight of the new batch in the running statistics ... */
+  const void *factor_pointer; /* ... or, if not NULL, where on the device it stands, a parameter */
+  double count; /* backward: values that the sums over a channel run over, m in the formula of dx */
   const void *x;
   const void *dy;                   /* backward */
-  void *output;                     /* y or dx; may equal x or dy */
-  const void *scale;                /* all passes */
-  const void *bias;                 /* forward */
-  const void *mean, *var;           /* inference: the statistics to normalize with */
-  void *running_mean, *running_var; /* training, if has_running */
+  void *output;                     /* y or dx; may equal x, dy or z; NULL without has_output */
+  const void *z;                    /* forward, if adds */
+  void *dz;                         /* backward, if adds and wanted; may equal dy or x */
+  const void *scale;                /* all passes; NULL: 1 */
+  const void *bias;                 /* forward, and backward that recomputes p; NULL: 0 */
+  const void *mean, *var;           /* inference, frozen: the statistics to normalize with */
+  void *running_mean, *running_var; /* training, if has_running: written, and ... */
+  const void *previous_running_mean, *previous_running_var; /* ... computed from these */
   void *saved_mean, *saved_inv_std; /* if has_saved: training writes, backward only reads them */
-  void *dscale, *dbias;             /* backward */
+  void *dscale, *dbias;             /* backward: written if not NULL, or read if sums_are_given */
+  void *reserve;                    /* see cubn_reserve */
   void *workspace; /* at least workspace_bytes() of the algorithm, aligned to 256 */
   size_t workspace_bytes;
 } cubn_args;
@@ -124,6 +206,8 @@ typedef struct cubn_backend {
   int (*ordinal)(const cubn_device *device);
   cubnStatus_t (*set_stream)(cubn_device *device, cubnStream_t stream);
   cubnStatus_t (*synchronize)(cubn_device *device);
+  /* Whether the stream has work left; errors of that work, as synchronize. */
+  cubnStatus_t (*query)(cubn_device *device, bool *is_busy);
   /* Workspace of the current stream, aligned to 256; the same for the life of device and stream. */
   void *(*workspace)(cubn_device *device, size_t *bytes);
 

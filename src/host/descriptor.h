@@ -19,4 +19,11 @@ struct cubnTensorStruct {
  * slowest first. False if the number of elements overflows. */
 bool cubn_packed_strides(int rank, const int64_t dims[], const int order[], int64_t strides[]);
 
+/* BAD_PARAM unless the mode is one. */
+cubnStatus_t cubn_check_mode(cubnBatchNormMode_t mode, const char *function);
+
+/* cubnDeriveBNTensorDescriptor, on behalf of a public function. */
+cubnStatus_t cubn_derive(cubnTensorDescriptor_t derived, const cubnTensorDescriptor_t x,
+                         cubnBatchNormMode_t mode, const char *function);
+
 #endif /* CUBN_HOST_DESCRIPTOR_H */

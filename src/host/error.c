@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "host/check.h"
+#include "host/log.h"
 
 static _Thread_local char last_message[CUBN_MESSAGE_MAX];
 
@@ -16,6 +17,7 @@ cubnStatus_t cubn_fail(cubnStatus_t status, const char *function, const char *fo
   va_start(arguments, format);
   vsnprintf(last_message + used, sizeof last_message - (size_t)used, format, arguments);
   va_end(arguments);
+  cubn_log_failure(status, function, last_message);
   return status;
 }
 
@@ -44,6 +46,12 @@ const char *cubnGetErrorString(cubnStatus_t status) {
       return "CUBN_STATUS_SUCCESS";
     case CUBN_STATUS_NOT_INITIALIZED:
       return "CUBN_STATUS_NOT_INITIALIZED";
+    case CUBN_STATUS_SUBLIBRARY_VERSION_MISMATCH:
+      return "CUBN_STATUS_SUBLIBRARY_VERSION_MISMATCH";
+    case CUBN_STATUS_RUNTIME_IN_PROGRESS:
+      return "CUBN_STATUS_RUNTIME_IN_PROGRESS";
+    case CUBN_STATUS_RUNTIME_FP_OVERFLOW:
+      return "CUBN_STATUS_RUNTIME_FP_OVERFLOW";
     case CUBN_STATUS_BAD_PARAM:
       return "CUBN_STATUS_BAD_PARAM";
     case CUBN_STATUS_NOT_SUPPORTED:

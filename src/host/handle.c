@@ -6,6 +6,7 @@
 
 #include "host/check.h"
 #include "host/error.h"
+#include "host/log.h"
 #include "host/select.h"
 
 #if CUBN_WITH_CUDA
@@ -40,10 +41,9 @@ static cubnStatus_t parse_device(const char *function, const char *argument, con
                    text);
 }
 
-/* Reads CUBN_LOG and CUBN_ALGO. */
+/* Reads the variables of the log, and CUBN_ALGO. */
 static cubnStatus_t read_environment(const char *function, cubnHandle_t handle) {
-  const char *log = getenv("CUBN_LOG");
-  handle->log = log && *log && strcmp(log, "0") != 0;
+  CUBN_TRY(cubn_log_read_environment(function));
   const char *algo = getenv("CUBN_ALGO");
   if (!algo || !*algo) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE(strlen(algo) < CUBN_ALGO_NAME_MAX && cubn_algo_exists(algo), function,
@@ -78,8 +78,16 @@ static cubnStatus_t create_on_any(const char *function, cubnHandle_t *handle) {
   if (cuda_backend) {
     char message[CUBN_MESSAGE_MAX];
     memcpy(message, cubn_last_message(), sizeof message);
+    cubn_log_set_trying(true);
     const cubnStatus_t status = create(function, &(device_request){cuda_backend, -1}, handle);
-    if (status != CUBN_STATUS_NOT_SUPPORTED) return status;
+    cubn_log_set_trying(false);
+    if (status == CUBN_STATUS_SUCCESS) return status;
+    if (status != CUBN_STATUS_NOT_SUPPORTED) {
+      cubn_log_failure(status, function, cubn_last_message());
+      return status;
+    }
+    cubn_log(NULL, CUBN_SEV_WARNING, CUBN_STATUS_SUCCESS, "the CPU is used: %s",
+             cubn_last_message());
     memcpy(cubn_last_message(), message, sizeof message);
   }
   return create(function, &(device_request){&cubn_cpu_backend, -1}, handle);
@@ -129,6 +137,21 @@ cubnStatus_t cubnGetStream(cubnHandle_t handle, cubnStream_t *stream) {
   CUBN_REQUIRE_HANDLE(handle, __func__);
   CUBN_REQUIRE(stream, __func__, "stream is NULL");
   *stream = handle->stream;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnQueryRuntimeError(cubnHandle_t handle, cubnStatus_t *status,
+                                   cubnErrQueryMode_t mode, cubnRuntimeTag_t *tag) {
+  (void)tag;
+  CUBN_REQUIRE_HANDLE(handle, __func__);
+  CUBN_REQUIRE(status, __func__, "status is NULL");
+  CUBN_REQUIRE(mode >= CUBN_ERRQUERY_RAWCODE && mode <= CUBN_ERRQUERY_BLOCKING, __func__,
+               "mode is %d, which is no cubnErrQueryMode_t", (int)mode);
+  bool is_busy = false;
+  const cubnStatus_t found = mode == CUBN_ERRQUERY_BLOCKING
+                                 ? handle->backend->synchronize(handle->device)
+                                 : handle->backend->query(handle->device, &is_busy);
+  *status = is_busy ? CUBN_STATUS_RUNTIME_IN_PROGRESS : cubn_within(__func__, found);
   return CUBN_STATUS_SUCCESS;
 }
 

@@ -11,7 +11,6 @@ struct cubnContext {
   const cubn_backend *backend;
   cubn_device *device;
   cubnStream_t stream;
-  bool log;                             /* CUBN_LOG */
   char forced_algo[CUBN_ALGO_NAME_MAX]; /* CUBN_ALGO, or empty; ignored where it refuses */
   const cubn_algo *last_algo;           /* of the last operation that computed anything, or NULL */
   int64_t buffers;                      /* alive */

@@ -77,9 +77,9 @@ static void append_layouts(line *to, const cubn_problem *problem) {
   const struct cubnTensorStruct *dy = problem->descriptors[CUBN_ARRAY_DY];
   append_layout(to, x);
   const bool dy_differs = dy && !same_layout(x, dy);
-  if (dy_differs || !same_layout(x, output)) {
+  if (dy_differs || (output && !same_layout(x, output))) {
     append(to, ":");
-    append_layout(to, output);
+    append_layout(to, output ? output : x);
   }
   if (dy_differs) {
     append(to, ":");
@@ -102,6 +102,65 @@ static const char *type_name(cubnDataType_t type) {
   }
 }
 
+/* The words of activations, and the coefficient that is not written. */
+static const struct {
+  cubnActivationMode_t mode;
+  const char *word;
+  double coef;
+} activations[] = {
+    {CUBN_ACTIVATION_RELU, "relu", 0},          {CUBN_ACTIVATION_CLIPPED_RELU, "clipped", 1},
+    {CUBN_ACTIVATION_LEAKY_RELU, "leaky", 0.1}, {CUBN_ACTIVATION_ELU, "elu", 1},
+    {CUBN_ACTIVATION_SIGMOID, "sigmoid", 0},    {CUBN_ACTIVATION_TANH, "tanh", 0},
+    {CUBN_ACTIVATION_SWISH, "swish", 0},        {CUBN_ACTIVATION_GELU, "gelu", 0},
+};
+
+static void append_fused(line *to, const cubn_problem *problem) {
+  const cubn_activation *activation = &problem->activation;
+  const char *add = problem->adds ? "add" : "";
+  if (activation->mode == CUBN_ACTIVATION_IDENTITY) {
+    if (problem->adds) append(to, " add");
+    return;
+  }
+  for (size_t i = 0; i < sizeof activations / sizeof *activations; ++i) {
+    if (activations[i].mode != activation->mode) continue;
+    append(to, " %s%s%s", add, problem->adds ? "_" : "", activations[i].word);
+    if (activations[i].coef != 0 && activation->coef != activations[i].coef)
+      append(to, " coef=%g", activation->coef);
+  }
+  if (activation->mode == CUBN_ACTIVATION_SWISH && activation->swish_beta != 1)
+    append(to, " swish_beta=%g", activation->swish_beta);
+  const bool is_relu =
+      activation->mode == CUBN_ACTIVATION_RELU || activation->mode == CUBN_ACTIVATION_CLIPPED_RELU;
+  if (is_relu && !activation->propagates_nan) append(to, " dropnan");
+}
+
+/* What only the extended interface can ask for. */
+static void append_extensions(line *to, const cubn_problem *problem, const cubn_args *args) {
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const bool separate = problem->has_running && args->previous_running_mean != args->running_mean;
+  const struct {
+    bool holds;
+    const char *word;
+  } words[] = {
+      {!args->scale, "noscale"},
+      {!args->bias && (!backward || cubn_recomputes_input(problem)), "nobias"},
+      {backward && !problem->has_output, "nodx"},
+      {backward && problem->adds && !problem->has_dz, "nodz"},
+      {backward && !args->dscale, "nodscale"},
+      {backward && !args->dbias, "nodbias"},
+      {!backward && !problem->has_output, "statistics"},
+      {problem->is_frozen, "frozen"},
+      {problem->var_is_inv_std, "invstd"},
+      {problem->sums_are_given, "sums"},
+      {problem->has_running && problem->running_is_biased, "biased"},
+      {separate, "separate"},
+      {args->factor_pointer, "devfactor"},
+  };
+  for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
+    if (words[i].holds) append(to, " %s", words[i].word);
+  if (backward && args->count != (double)cubn_count(problem)) append(to, " count=%g", args->count);
+}
+
 void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char *text,
                        size_t text_bytes) {
   static const char *const passes[] = {"train", "infer", "backward"};
@@ -114,14 +173,20 @@ void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char 
     append(&to, "%c%lld", letter(x->rank, i), (long long)x->dims[i]);
   if (problem->mode == CUBN_BATCHNORM_PER_ACTIVATION) append(&to, " peract");
   if (problem->mode == CUBN_BATCHNORM_SPATIAL_PERSISTENT) append(&to, " persistent");
+  append_fused(&to, problem);
   if (problem->pass == CUBN_PASS_BACKWARD) {
-    if (args->output == args->dy) append(&to, " inplace");
+    if (args->dz && args->dz == args->dy) append(&to, " inplace_z");
+    if (args->output && args->output == args->dy) append(&to, " inplace");
     if (args->output == args->x) append(&to, " inplace_x");
   } else if (args->output == args->x) {
     append(&to, " inplace");
+  } else if (args->z && args->output == args->z) {
+    append(&to, " inplace_z");
   }
   if (problem->pass == CUBN_PASS_TRAIN && !problem->has_running) append(&to, " norunning");
-  if (problem->pass != CUBN_PASS_INFER && !problem->has_saved) append(&to, " nosaved");
+  if (problem->pass != CUBN_PASS_INFER && !problem->has_saved && !problem->is_frozen)
+    append(&to, " nosaved");
+  append_extensions(&to, problem, args);
   if (args->alpha != 1.0) append(&to, " alpha=%g", args->alpha);
   if (args->beta != 0.0) append(&to, " beta=%g", args->beta);
   if (problem->pass == CUBN_PASS_BACKWARD && args->param_alpha != 1.0)

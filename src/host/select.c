@@ -1,9 +1,9 @@
 /* Walks the backend's table: the first algorithm that does not refuse computes the problem. */
 #include "host/select.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "host/log.h"
 #include "host/problem_text.h"
 
 static bool backend_has(const cubn_backend *backend, const char *name) {
@@ -21,17 +21,18 @@ bool cubn_algo_exists(const char *name) {
 }
 
 void cubn_log_device(cubnHandle_t handle) {
-  if (!handle->log) return;
-  fprintf(stderr, "cubn: version %d.%d.%d, handle on %s:%d\n", CUBN_VERSION_MAJOR,
-          CUBN_VERSION_MINOR, CUBN_VERSION_PATCH, handle->backend->name,
-          handle->backend->ordinal(handle->device));
+  if (!cubn_log_wants(CUBN_SEV_INFO)) return;
+  cubn_log(handle, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS, "version %d.%d.%d, handle on %s:%d",
+           CUBN_VERSION_MAJOR, CUBN_VERSION_MINOR, CUBN_VERSION_PATCH, handle->backend->name,
+           handle->backend->ordinal(handle->device));
 }
 
 static const char *refusal(cubnHandle_t handle, const cubn_algo *algo,
                            const cubn_problem *problem) {
   const char *reason = algo->reject(handle->device, problem);
-  if (reason && handle->log)
-    fprintf(stderr, "cubn:   %s/%s refused: %s\n", handle->backend->name, algo->name, reason);
+  if (reason && cubn_log_wants(CUBN_SEV_INFO))
+    cubn_log(handle, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS, "  %s/%s refused: %s",
+             handle->backend->name, algo->name, reason);
   return reason;
 }
 
@@ -50,11 +51,11 @@ static const cubn_algo *choose(cubnHandle_t handle, const cubn_problem *problem)
 const cubn_algo *cubn_select(cubnHandle_t handle, const cubn_problem *problem,
                              const cubn_args *args) {
   const cubn_algo *algo = choose(handle, problem);
-  if (handle->log) {
+  if (cubn_log_wants(CUBN_SEV_INFO)) {
     char text[CUBN_PROBLEM_TEXT_MAX];
     cubn_problem_text(problem, args, text, sizeof text);
-    fprintf(stderr, "cubn: %s -> %s/%s\n", text, handle->backend->name,
-            algo ? algo->name : "nothing");
+    cubn_log(handle, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS, "%s -> %s/%s", text, handle->backend->name,
+             algo ? algo->name : "nothing");
   }
   return algo;
 }

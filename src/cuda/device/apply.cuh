@@ -5,10 +5,35 @@
 
 namespace cubn {
 
+// Loads the inputs of a batch, those that the output depends on; the others are 0.
+template <class Op, int V, int U>
+__device__ inline void load_inputs(const Op &op, const Items<U> &items,
+                                   Pack<typename Op::Element, V> (&in)[Op::INPUTS][U]) {
+#pragma unroll
+  for (int input = 0; input < Op::INPUTS; ++input) {
+    if (op.reads(input)) {
+      load_items<Cache::STREAMING>(in[input], op.inputs[input], items);
+      continue;
+    }
+#pragma unroll
+    for (int u = 0; u < U; ++u) in[input][u] = {};
+  }
+}
+
+// Fused backward: the inputs become x and dp. lines[i % W].line() gives the pre-activation of element
+// i of a vector.
+template <class Op, class Lines, int V, int U, int W>
+__device__ inline void fuse_inputs(const Op &op, const Items<U> &items,
+                                   Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
+                                   const Lines (&lines)[W]) {
+  if constexpr (Op::FUSED && Op::INPUTS == 2)
+    op.template to_gradients<V>(items, in, [&](int i) { return lines[i % W].line(); });
+}
+
 // Writes the output of a batch whose inputs have been read; reads the prior output if that has
 // weight. Element i of a vector has coefficients k[i % W].
 template <class Op, int V, int U, int W>
-__device__ inline void apply_packs(const Op &op, const Items<U> &items,
+__device__ inline void apply_plain(const Op &op, const Items<U> &items,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const typename Op::Coefficients (&k)[W]) {
   using Real = typename Op::Real;
@@ -29,10 +54,21 @@ __device__ inline void apply_packs(const Op &op, const Items<U> &items,
   store_items(op.output, out, items);
 }
 
+template <class Op, int V, int U, int W>
+__device__ inline void apply_packs(const Op &op, const Items<U> &items,
+                                   const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
+                                   const typename Op::Coefficients (&k)[W]) {
+  if constexpr (Op::FUSED)
+    op.template apply_batch<V>(items, in, k);
+  else
+    apply_plain(op, items, in, k);
+}
+
 // op.coefficients(channel) gives the channel's coefficients.
 template <class Walk, class Op>
 __device__ inline void apply_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk) {
   using Coefficients = typename Op::Coefficients;
+  constexpr int U = APPLY_BATCH<Op::FUSED, Op::INPUTS, Walk::VECTOR>;
   CUBN_SHARED(Coefficients, coefficients, [Walk::UNIT_CHANNELS_MAX]);
   const int channels = walk.unit_channels(unit);
   for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS)
@@ -44,12 +80,11 @@ __device__ inline void apply_chunk(const Walk &walk, const Op &op, int64_t unit,
 #pragma unroll
   for (int w = 0; w < Walk::CHANNELS; ++w) mine[w] = coefficients[walk.channel_of(at, w)];
   while (!walk.done(at)) {
-    Items<APPLY_VECTORS> items;
+    Items<U> items;
     items.take(walk, at);
-    Pack<typename Op::Element, Walk::VECTOR> in[Op::INPUTS][APPLY_VECTORS];
-#pragma unroll
-    for (int input = 0; input < Op::INPUTS; ++input)
-      load_items<Cache::STREAMING>(in[input], op.inputs[input], items);
+    Pack<typename Op::Element, Walk::VECTOR> in[Op::INPUTS][U];
+    load_inputs(op, items, in);
+    fuse_inputs(op, items, in, mine);
     apply_packs(op, items, in, mine);
   }
 }

@@ -21,12 +21,15 @@ struct Backward {
   using Real = Compute<T>;
   using Coefficients = BackwardCoefficients<Real>;
   static constexpr int INPUTS = 2;
+  static constexpr bool FUSED = false;
   const T *inputs[INPUTS];  // x, dy
-  T *output;                // dx
-  const Real *scale, *saved_mean, *saved_inv_std;
+  T *output;                // dx, or NULL
+  const Real *scale;        // or NULL: 1
+  const Real *saved_mean, *saved_inv_std;
   int64_t saved_channel0;  // the channel that saved_mean and saved_inv_std begin with
-  Real *dscale, *dbias;
-  double count;  // values of a channel
+  Real *dscale, *dbias;    // each may be NULL
+  double count;            // values of a channel that are summed
+  double m;                // values of a channel in the formula of dx
   double alpha, param_alpha, param_beta;
   double epsilon;  // of statistics that are computed again
   Real beta;
@@ -83,14 +86,22 @@ struct Backward {
     const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std
     const double rest = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
     const double sum_dy = slot[0], sum_product = slot[1] - rest * sum_dy;
-    const double slope = sum_product / count;
+    const double slope = sum_product / m;
     *coefficients = {center, saved, static_cast<Real>(slope),
-                     static_cast<Real>(sum_dy / count - rest * slope),
-                     static_cast<Real>(alpha * static_cast<double>(scale[channel]) * inv_std)};
-    blend_into(dscale + channel, param_alpha, sum_product, param_beta);
-    blend_into(dbias + channel, param_alpha, sum_dy, param_beta);
+                     static_cast<Real>(sum_dy / m - rest * slope), gain_of(channel, inv_std)};
+    write_sums(channel, sum_product, sum_dy);
+  }
+  __device__ Real gain_of(int64_t channel, double inv_std) const {
+    return static_cast<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);
+  }
+  __device__ void write_sums(int64_t channel, double sum_product, double sum_dy) const {
+    if (dscale) blend_into(dscale + channel, param_alpha, sum_product, param_beta);
+    if (dbias) blend_into(dbias + channel, param_alpha, sum_dy, param_beta);
   }
 
+  __device__ bool reads(int) const {
+    return true;
+  }
   __device__ static Real apply(const Coefficients &k, const Real (&in)[INPUTS]) {
     const Real x_hat = (in[0] - k.center) * k.inv_std;
     return multiply_add(-k.slope, x_hat, in[1] - k.shift) * k.gain;

@@ -24,6 +24,9 @@ struct Items {
       whole = whole && item.valid == ALL_VALID<Walk::VECTOR>;
     }
   }
+  __device__ Item item(int u) const {
+    return {offset[u], valid[u]};
+  }
 };
 
 // Elements that are not valid become 0.

@@ -1,6 +1,7 @@
 // Cuts a problem into units and chunks, from the problem and the device alone.
 #pragma once
 #include "cuda/device/launch.cuh"
+#include "cuda/device/mask.cuh"
 #include "cuda/tuning.h"
 
 namespace cubn {
@@ -35,32 +36,39 @@ inline int64_t wanted_chunks(const Grain &grain, const cubn_problem &problem, in
   return clamp(ceil_div(grain.blocks, units), 1, most);
 }
 
-template <int V>
-Rows<V, PASS_THREADS> make_rows(const Grain &grain, const cubn_problem &problem, int phase,
-                                Cut *cut) {
+// Vectors that a row of so many elements touches, at most, in whole groups.
+template <int V, int ALIGN>
+int vectors_of(int64_t elements, bool begins_aligned) {
+  const int64_t touched = begins_aligned ? elements : elements + ALIGN - 1;
+  return static_cast<int>(round_up(ceil_div(touched, V), ALIGN / V));
+}
+
+template <int V, int ALIGN = V>
+Rows<V, PASS_THREADS, ALIGN> make_rows(const Grain &grain, const cubn_problem &problem, int phase,
+                                       Cut *cut) {
   // Segments are cut at whole cache lines of a row, if the row begins at one.
   constexpr int64_t SEGMENT_STEP = 64, SEGMENT_MAX = int64_t(1) << 30;
   const int64_t n = problem.n, c = problem.c, s = problem.s;
   const int64_t wanted = wanted_chunks(grain, problem, c, 1);
-  Rows<V, PASS_THREADS> walk = {};
+  Rows<V, PASS_THREADS, ALIGN> walk = {};
   walk.n = n;
   walk.c = c;
   walk.s = s;
   walk.phase = phase;
+  walk.cut_mask = problem.reserve == CUBN_RESERVE_MASK ? ALIGN - 1 : 0;
   const int64_t segments = clamp(wanted / n, ceil_div(s, SEGMENT_MAX), s);
   walk.segment = segments > 1 ? round_up(ceil_div(s, segments), SEGMENT_STEP) : s;
   walk.segments = static_cast<int>(ceil_div(s, walk.segment));
   walk.rows_per_chunk = walk.segments > 1 ? 1 : ceil_div(n, clamp(wanted, 1, n));
-  const bool aligned = phase == 0 && s % V == 0;  // every row begins at a vector
-  walk.vectors =
-      static_cast<int>(aligned ? ceil_div(walk.segment, V) : ceil_div(walk.segment + V - 1, V));
+  const bool aligned = phase == 0 && s % ALIGN == 0;  // every row begins at a vector
+  walk.vectors = vectors_of<V, ALIGN>(walk.segment, aligned);
   walk.step_rows = PASS_THREADS / walk.vectors;
   walk.step_vectors = PASS_THREADS % walk.vectors;
   *cut = {c, 1, ceil_div(n, walk.rows_per_chunk) * walk.segments};
   return walk;
 }
 
-template <int V>
+template <int V, int ALIGN = V>
 Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &problem, Cut *cut) {
   using Walk = Columns<V, PASS_THREADS>;
   const int64_t n = problem.n, c = problem.c, row_vectors = c / V;
@@ -70,7 +78,7 @@ Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &pr
   const int64_t vector_bytes = V * static_cast<int64_t>(cubn_element_bytes(problem.type));
   const int64_t lanes = clamp(grain.slab_bytes / vector_bytes, 1, Walk::LANES_MAX);
   const int64_t units = ceil_div(row_vectors, lanes);
-  walk.lanes = static_cast<int>(ceil_div(row_vectors, units));
+  walk.lanes = static_cast<int>(round_up(ceil_div(row_vectors, units), ALIGN / V));
   const int64_t unit_channels = static_cast<int64_t>(walk.lanes) * V;
   cut->units = ceil_div(c, unit_channels);
   cut->unit_channels = unit_channels;
@@ -81,21 +89,21 @@ Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &pr
 }
 
 // Runs in which every thread keeps its place, so that its channels are known once.
-template <int V>
-Runs<V, PASS_THREADS> make_runs(const Grain &grain, const cubn_problem &problem, int phase,
-                                Cut *cut) {
-  using Walk = Runs<V, PASS_THREADS>;
+template <int V, int ALIGN = V>
+Runs<V, PASS_THREADS, ALIGN> make_runs(const Grain &grain, const cubn_problem &problem, int phase,
+                                       Cut *cut) {
+  using Walk = Runs<V, PASS_THREADS, ALIGN>;
   const int64_t n = problem.n, c = problem.c, s = problem.s;
   Walk walk = {};
   walk.n = n;
   walk.c = c;
   walk.s = s;
   walk.phase = phase;
-  walk.group = static_cast<int>(clamp((PASS_THREADS - 1) * V / s, 1, Walk::UNIT_CHANNELS_MAX));
+  walk.group = static_cast<int>(clamp((PASS_THREADS * V - ALIGN) / s, 1, Walk::UNIT_CHANNELS_MAX));
   if (walk.group > c) walk.group = static_cast<int>(c);
   const int64_t run = walk.group * s;
-  const bool aligned = phase == 0 && run % V == 0 && c * s % V == 0;
-  walk.vectors = static_cast<int>(aligned ? run / V : ceil_div(run + V - 1, V));
+  const bool aligned = phase == 0 && run % ALIGN == 0 && c * s % ALIGN == 0;
+  walk.vectors = vectors_of<V, ALIGN>(run, aligned);
   walk.step_rows = PASS_THREADS / walk.vectors;
   cut->units = ceil_div(c, walk.group);
   cut->unit_channels = walk.group;
@@ -106,10 +114,11 @@ Runs<V, PASS_THREADS> make_runs(const Grain &grain, const cubn_problem &problem,
 }
 
 // Rows so short that vectors at their ends are many, in images that all begin at the same phase.
-template <int V>
+template <int V, int ALIGN = V>
 bool runs_are_better(const cubn_problem &problem) {
   const int64_t row_bytes = problem.s * static_cast<int64_t>(cubn_element_bytes(problem.type));
-  return V > 1 && row_bytes < SHORT_ROW_BYTES && (problem.c * problem.s % V == 0 || problem.n == 1);
+  return V > 1 && row_bytes < SHORT_ROW_BYTES &&
+         (problem.c * problem.s % ALIGN == 0 || problem.n == 1);
 }
 
 // visit(walk, cut) with the widest walk that the tensors of the operation allow.
@@ -135,10 +144,44 @@ cubnStatus_t visit_walk(const Grain &grain, const cubn_problem &problem, const O
   return visit(walk, cut);
 }
 
+// Fused operations know vectors only. Whether their columns are ...
+inline bool has_fused_vectors(const cubn_problem &problem) {
+  const int64_t vector = 16 / static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return mask_has_granules(problem) &&
+         (problem.walk != CUBN_WALK_COLUMNS || problem.c % vector == 0);
+}
+constexpr const char *NO_FUSED_VECTORS =
+    "fused, with rows of channels that are no whole vectors, or no whole bytes of the mask";
+// ... and whether their tensors, past alignment by `phase`, are. If not, the strided algorithm does
+// the work.
+inline bool fused_phase_fits(const cubn_problem &problem, int phase) {
+  const bool aligned = problem.reserve == CUBN_RESERVE_MASK || problem.walk == CUBN_WALK_COLUMNS;
+  return aligned ? phase == 0 : phase >= 0;
+}
+
+// The same for fused operations whose phase fits.
+template <class Op, class Visit>
+cubnStatus_t visit_fused_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
+                              Visit &&visit) {
+  constexpr int V = WIDEST<typename Op::Element>;
+  Cut cut;
+  if (problem.walk == CUBN_WALK_ROWS) {
+    const auto walk = make_rows<V, GRANULE>(grain, problem, common_phase(op), &cut);
+    return visit(walk, cut);
+  }
+  const auto walk = make_columns<V, GRANULE>(grain, problem, &cut);
+  return visit(walk, cut);
+}
+
 template <class Op, class Visit>
 cubnStatus_t visit_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
                         Visit &&visit) {
   return visit_walk(grain_of(device, problem), problem, op, visit);
+}
+template <class Op, class Visit>
+cubnStatus_t visit_fused_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                              Visit &&visit) {
+  return visit_fused_walk(grain_of(device, problem), problem, op, visit);
 }
 
 }  // namespace cubn

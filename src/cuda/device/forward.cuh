@@ -10,6 +10,7 @@
 #include <cfloat>
 #include <type_traits>
 
+#include "cuda/device/activation.cuh"
 #include "cuda/device/batch.cuh"
 
 namespace cubn {
@@ -24,18 +25,26 @@ __device__ inline double inverse_std(double var, double epsilon) {
   return v == 0.0 ? 0.0 : 1.0 / sqrt(v);
 }
 
-// result, or with a prior factor * result + prior_factor * prior; a prior of weight 0 is not read.
+// *to = factor * result + prior_factor * *prior; a prior of weight 0 is not read.
+template <class Real>
+__device__ inline void blend_from(const Real *prior, Real *to, double factor, double result,
+                                  double prior_factor) {
+  const double old = prior_factor == 0.0 ? 0.0 : prior_factor * static_cast<double>(*prior);
+  *to = static_cast<Real>(factor * result + old);
+}
 template <class Real>
 __device__ inline void blend_into(Real *prior, double factor, double result, double prior_factor) {
-  const double old = prior_factor == 0.0 ? 0.0 : prior_factor * static_cast<double>(*prior);
-  *prior = static_cast<Real>(factor * result + old);
+  blend_from(prior, prior, factor, result, prior_factor);
 }
 
-// y = (x - center) * gain + shift
+// A parameter of a channel, or its default where the caller has none.
 template <class Real>
-struct ForwardCoefficients {
-  Real center, gain, shift;
-};
+__device__ inline double parameter(const Real *array, int64_t channel, double otherwise) {
+  return array ? static_cast<double>(array[channel]) : otherwise;
+}
+
+template <class Real>
+using ForwardCoefficients = Line<Real>;
 
 template <class Real>
 __device__ inline ForwardCoefficients<Real> forward_coefficients(double mean, double inv_std,
@@ -53,12 +62,18 @@ struct Forward {
   using Real = Compute<T>;
   using Coefficients = ForwardCoefficients<Real>;
   static constexpr int INPUTS = 1;
-  const T *inputs[INPUTS];  // x
-  T *output;
-  const Real *scale, *bias;
+  static constexpr bool FUSED = false;
+  const T *inputs[INPUTS];           // x
+  T *output;                         // or NULL: statistics only
+  const Real *scale, *bias;          // or NULL: 1 and 0
   Real *saved_mean, *saved_inv_std;  // or NULL
   int64_t saved_channel0;            // the channel that they begin with
   Real *running_mean, *running_var;  // or NULL
+  const Real *previous_mean, *previous_var;
+  const Real *factor_pointer;  // or NULL: factor
+  bool running_is_biased;
+  bool is_fused;  // the coefficients are those of a pre-activation, without alpha, and ...
+  Real *means;    // ... what rounding takes from the mean is kept here, or NULL
   double alpha, epsilon, factor;
   Real beta;
 
@@ -122,19 +137,33 @@ struct Forward {
     const double count = slot[0], m2 = slot[2];
     const double mean = m2 == m2 ? slot[1] : m2;  // infinity among the values is NaN in M2 only
     const double inv_std = inverse_std(m2 / count, epsilon);
-    if (scale)
-      *coefficients = forward_coefficients<Real>(mean, inv_std, static_cast<double>(scale[channel]),
-                                                 static_cast<double>(bias[channel]), alpha);
+    if (output) *coefficients = coefficients_of(channel, mean, inv_std);
     if (saved_mean) {
       saved_mean[channel - saved_channel0] = static_cast<Real>(mean);
       saved_inv_std[channel - saved_channel0] = static_cast<Real>(inv_std);
     }
     if (running_mean) {
-      blend_into(running_mean + channel, factor, mean, 1.0 - factor);
-      blend_into(running_var + channel, factor, m2 / fmax(count - 1.0, 1.0), 1.0 - factor);
+      const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
+      const double var = m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0));
+      blend_from(previous_mean + channel, running_mean + channel, weight, mean, 1.0 - weight);
+      blend_from(previous_var + channel, running_var + channel, weight, var, 1.0 - weight);
     }
   }
 
+  __device__ Coefficients coefficients_of(int64_t channel, double mean, double inv_std) const {
+    const double scale_value = parameter(scale, channel, 1.0);
+    const double bias_value = parameter(bias, channel, 0.0);
+    if (!is_fused) return forward_coefficients<Real>(mean, inv_std, scale_value, bias_value, alpha);
+    const Real center = static_cast<Real>(mean);
+    const Real rest = static_cast<Real>(mean - static_cast<double>(center));
+    if (means) means[channel] = rest;
+    return make_line(center, rest, static_cast<Real>(inv_std), static_cast<Real>(scale_value),
+                     static_cast<Real>(bias_value));
+  }
+
+  __device__ bool reads(int) const {
+    return true;
+  }
   __device__ static Real apply(const Coefficients &k, const Real (&in)[INPUTS]) {
     return multiply_add(in[0] - k.center, k.gain, k.shift);
   }

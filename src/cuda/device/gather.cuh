@@ -34,13 +34,15 @@ __device__ inline bool gather(const Slots &slots, int64_t unit, int64_t chunk, i
   return true;
 }
 
-// An operation whose coefficients an earlier pass has left in memory.
+// An operation whose coefficients a first pass leaves in memory; or, if there is none, are given.
 template <class Op>
 struct Stored : Op {
-  typename Op::Coefficients *stored;
-  int64_t channel0;  // the channel that they begin with
+  typename Op::Coefficients *stored;  // or NULL
+  int64_t channel0;                   // the channel that they begin with
 
   __device__ typename Op::Coefficients coefficients(int64_t channel) const {
+    if constexpr (Op::FUSED && Op::INPUTS == 2)
+      if (!stored) return this->given_coefficients(channel);
     return stored[channel - channel0];
   }
 };

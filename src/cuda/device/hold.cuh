@@ -5,6 +5,8 @@
 // the vectors, so that its elements are moved without a shift. Columns are the case s = 1; one
 // channel alone is one row of n values. The blocks of a cluster share the images; or, if the group
 // is one channel, the positions of a row.
+//
+// Vectors of V elements begin at multiples of ALIGN elements; for larger ALIGN see walk.cuh.
 #pragma once
 #include "cuda/device/batch.cuh"
 #include "cuda/tuning.h"
@@ -19,7 +21,7 @@ struct Hold {
   int ranks;      // blocks of a cluster
   int positions;  // in units of so many, rows are dealt to the ranks; 0: images are
   int rows;       // of the tile: the most that a rank has
-  int vectors;    // that a run touches, at most
+  int vectors;    // that a run touches, at most, in whole groups
   int phase;      // elements by which the tensors' memory is past a vector's alignment
   // How threads walk the vectors of the tile: from one to the next so many rows and vectors on. If
   // `fixed`, all vectors of a thread hold the same channels.
@@ -38,12 +40,13 @@ __host__ __device__ inline int part_begin(int total, int unit, int rank, int ran
 }
 
 // The runs of one block.
+template <int V, int ALIGN>
 struct Share {
   int64_t channel0, first, pitch;  // element offset of run 0, elements from run to run
   int channels, rows, span;        // span: elements of a channel in a row
-  int phase0, phase_step;          // of run 0, and from run to run: past a vector's alignment
+  int phase0, phase_step;          // of run 0, and from run to run: past the alignment
 
-  __device__ Share(const Hold &hold, int64_t cluster, int rank, int vector) {
+  __device__ Share(const Hold &hold, int64_t cluster, int rank) {
     channel0 = cluster * hold.group;
     channels = static_cast<int>(min(static_cast<int64_t>(hold.group), hold.c - channel0));
     pitch = hold.c * hold.s;
@@ -59,25 +62,23 @@ struct Share {
       rows = part_begin(hold.n, 1, rank + 1, hold.ranks) - begin;
       first += begin * pitch;
     }
-    phase0 = static_cast<int>(first + hold.phase) & (vector - 1);
-    phase_step = static_cast<int>(pitch) & (vector - 1);
+    phase0 = static_cast<int>(first + hold.phase) & (ALIGN - 1);
+    phase_step = static_cast<int>(pitch) & (ALIGN - 1);
   }
   __device__ int length() const { return channels * span; }
   // Elements in front of a run in its first vector.
-  __device__ int misaligned(int row, int vector) const {
-    return (phase0 + row * phase_step) & (vector - 1);
-  }
+  __device__ int misaligned(int row) const { return (phase0 + row * phase_step) & (ALIGN - 1); }
 };
 
 // A thread's vectors of the tile: vector `at` of row `row`, vector `index` of the tile.
-template <int V>
+template <int V, int ALIGN>
 struct TileCursor {
   int row, at, index;
   int low;  // the run's first element, counted from the vector's
   unsigned valid;
   int64_t offset;  // of the vector's first element in a tensor
 
-  __device__ TileCursor(const Hold &hold, const Share &share) {
+  __device__ TileCursor(const Hold &hold, const Share<V, ALIGN> &share) {
     const int thread = static_cast<int>(threadIdx.x);
     row = thread / hold.vectors;
     at = thread - row * hold.vectors;
@@ -85,8 +86,8 @@ struct TileCursor {
     if (hold.step_vectors == 0 && row >= hold.step_rows) row = share.rows;
     find(hold, share);
   }
-  __device__ bool done(const Share &share) const { return row >= share.rows; }
-  __device__ void advance(const Hold &hold, const Share &share) {
+  __device__ bool done(const Share<V, ALIGN> &share) const { return row >= share.rows; }
+  __device__ void advance(const Hold &hold, const Share<V, ALIGN> &share) {
     row += hold.step_rows;
     at += hold.step_vectors;
     if (at >= hold.vectors) {
@@ -97,9 +98,9 @@ struct TileCursor {
   }
 
  private:
-  __device__ void find(const Hold &hold, const Share &share) {
+  __device__ void find(const Hold &hold, const Share<V, ALIGN> &share) {
     index = row * hold.vectors + at;
-    low = share.misaligned(row, V) - at * V;
+    low = share.misaligned(row) - at * V;
     const int high = low + share.length();
     valid = low <= 0 && high >= V ? ALL_VALID<V> : valid_bits<V>(low, high);
     offset = share.first + row * share.pitch - low;
@@ -124,12 +125,11 @@ __device__ inline void hold_part(Pack<T, V> *to, const T *from, unsigned valid) 
 }
 
 // The thread's vectors, one by one. Complete after copy_async_wait.
-template <int V, class Op>
-__device__ inline void hold_vectors(const Hold &hold, const Share &share, const Op &op,
+template <int V, int ALIGN, class Op>
+__device__ inline void hold_vectors(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                     const HeldTile<typename Op::Element, V> &tile) {
   using T = typename Op::Element;
-  for (TileCursor<V> at(hold, share); !at.done(share); at.advance(hold, share)) {
-    if (at.valid == 0) continue;
+  for (TileCursor<V, ALIGN> at(hold, share); !at.done(share); at.advance(hold, share)) {
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input) {
       Pack<T, V> *const to = tile.input(input) + at.index;
@@ -146,110 +146,68 @@ __device__ inline void hold_vectors(const Hold &hold, const Share &share, const 
 }
 
 // Whole runs but for the vectors at their ends, a thread each. Complete after bulk_wait.
-template <int V, class Op>
-__device__ inline void hold_runs(const Hold &hold, const Share &share, const Op &op,
+template <int V, int ALIGN, class Op>
+__device__ inline void hold_runs(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                  const HeldTile<typename Op::Element, V> &tile,
                                  BulkBarrier *barrier) {
   using T = typename Op::Element;
   const int thread = static_cast<int>(threadIdx.x), length = share.length();
-  const auto whole_vectors = [&](int row) {
-    const int low = share.misaligned(row, V);
-    return max((low + length) / V - (low > 0), 0);
+  // The whole vectors of a row are those from first_of(row) to before last_of(row).
+  const auto first_of = [&](int row) { return (share.misaligned(row) + V - 1) / V; };
+  const auto last_of = [&](int row) {
+    return max((share.misaligned(row) + length) / V, first_of(row));
   };
   int vectors = 0;
-  for (int row = thread; row < share.rows; row += RESIDENT_THREADS) vectors += whole_vectors(row);
+  for (int row = thread; row < share.rows; row += RESIDENT_THREADS)
+    vectors += last_of(row) - first_of(row);
   bulk_announce(barrier, Op::INPUTS * vectors * 16);
   for (int row = thread; row < share.rows; row += RESIDENT_THREADS) {
-    const int low = share.misaligned(row, V), first = low > 0, bytes = whole_vectors(row) * 16;
-    const int64_t offset = share.first + row * share.pitch - low + first * V;
+    const int first = first_of(row), bytes = (last_of(row) - first) * 16;
+    const int64_t offset = share.first + row * share.pitch - share.misaligned(row) + first * V;
     if (bytes == 0) continue;
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
       bulk_copy(tile.input(input) + row * hold.vectors + first, op.inputs[input] + offset, bytes,
                 barrier);
   }
-  for (int i = thread; i < 2 * share.rows; i += RESIDENT_THREADS) {
-    const int row = i / 2, low = share.misaligned(row, V), last = (low + length) / V;
-    const int at = i % 2 == 0 ? 0 : last;
-    const unsigned valid = valid_bits<V>(low - at * V, low - at * V + length);
-    if (valid == 0 || valid == ALL_VALID<V> || (i % 2 == 1 && last == 0)) continue;
-    const int64_t offset = share.first + row * share.pitch - low + at * V;
+  for (int i = thread; i < 2 * share.rows; i += RESIDENT_THREADS) {  // both ends of a row
+    const int row = i / 2, low = share.misaligned(row);
+    const int begin = i % 2 == 0 ? 0 : last_of(row),
+              end = i % 2 == 0 ? first_of(row) : hold.vectors;
+    const int64_t offset = share.first + row * share.pitch - low;
+    for (int at = begin; at < end; ++at)
 #pragma unroll
-    for (int input = 0; input < Op::INPUTS; ++input)
-      hold_part<V, T>(tile.input(input) + row * hold.vectors + at, op.inputs[input] + offset,
-                      valid);
+      for (int input = 0; input < Op::INPUTS; ++input)
+        hold_part<V, T>(tile.input(input) + row * hold.vectors + at,
+                        op.inputs[input] + offset + at * V,
+                        valid_bits<V>(low - at * V, low - at * V + length));
   }
 }
 
-// Copies the inputs into the tile. Elements in the first and last vector of a run that are not of
-// the run become 0.
-template <int V, class Op>
-__device__ inline void hold_inputs(const Hold &hold, const Share &share, const Op &op,
+// Copies the inputs into the tile. Elements of its vectors that are not of a run become 0.
+template <int V, int ALIGN, class Op>
+__device__ inline void hold_inputs(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                    const HeldTile<typename Op::Element, V> &tile) {
   CUBN_SHARED(BulkBarrier, barrier, );
   if (V > 1 && hold.bulk) {
     if (threadIdx.x == 0) bulk_init(&barrier, RESIDENT_THREADS);
     __syncthreads();
-    hold_runs<V>(hold, share, op, tile, &barrier);
+    hold_runs(hold, share, op, tile, &barrier);
     bulk_wait(&barrier);
   } else {
-    hold_vectors<V>(hold, share, op, tile);
+    hold_vectors(hold, share, op, tile);
     copy_async_wait();
   }
 }
 
 // The numbers that the sums of a channel are taken relative to: its first value, the same in all
 // blocks of a cluster.
-template <class Op>
-__device__ inline void hold_pivots(const Hold &hold, const Share &share, const Op &op,
+template <int V, int ALIGN, class Op>
+__device__ inline void hold_pivots(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                    typename Op::Real *pivots) {
   const int i = static_cast<int>(threadIdx.x);
   const typename Op::Element *const first = op.inputs[0] + (share.channel0 + i) * hold.s;
   if (i < share.channels) pivots[i] = to_compute(load_pack<Cache::STREAMING, 1>(first).v[0]);
-}
-
-// Channels of a vector's elements, counted from the group's first; those of elements before or
-// behind the run do not matter, but exist.
-template <int V>
-__device__ inline void channels_of(const TileCursor<V> &at, const Share &share, int (&channel)[V]) {
-  const int last = share.channels - 1;
-  int place = max(-at.low, 0);
-  int current = share.channels == 1 ? 0 : min(place / share.span, last);
-  int left = (current + 1) * share.span - place;
-  place = at.low;
-#pragma unroll
-  for (int k = 0; k < V; ++k) {
-    channel[k] = current;
-    if (k >= place && --left == 0 && current < last) {
-      ++current;
-      left = share.span;
-    }
-  }
-}
-
-// Applies the coefficients of the group's channels to the tile.
-template <int V, class Op>
-__device__ inline void apply_held(const Hold &hold, const Share &share, const Op &op,
-                                  const HeldTile<typename Op::Element, V> &tile,
-                                  const typename Op::Coefficients *coefficients) {
-  using T = typename Op::Element;
-  typename Op::Coefficients mine[V] = {};
-  bool first = true;
-  for (TileCursor<V> at(hold, share); !at.done(share); at.advance(hold, share)) {
-    if (at.valid == 0) continue;
-    if (first || !hold.fixed) {
-      int channel[V];
-      channels_of(at, share, channel);
-#pragma unroll
-      for (int k = 0; k < V; ++k) mine[k] = coefficients[channel[k]];
-      first = false;
-    }
-    const Items<1> items = {{at.offset}, {at.valid}, at.valid == ALL_VALID<V>};
-    Pack<T, V> in[Op::INPUTS][1];
-#pragma unroll
-    for (int input = 0; input < Op::INPUTS; ++input) in[input][0] = tile.input(input)[at.index];
-    apply_packs(op, items, in, mine);
-  }
 }
 
 }  // namespace cubn

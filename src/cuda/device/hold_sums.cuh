@@ -4,10 +4,8 @@
 // elements, where rows are shorter than that is worth; and columns, where a thread has several
 // channels side by side.
 #pragma once
-#include "cuda/device/apply.cuh"
 #include "cuda/device/hold.cuh"
 #include "cuda/device/reduce.cuh"
-#include "cuda/device/tile.cuh"
 
 namespace cubn {
 
@@ -20,22 +18,64 @@ __host__ __device__ constexpr int held_scratch(int channels_per_thread) {
   return SLOT * channels_per_thread * RESIDENT_THREADS / 2;
 }
 
+// A thread's place in the tile, for sums: of one channel, from part i of a row on, and how far it is
+// to the next one. A row of a channel has `width` parts.
+struct Seat {
+  Team team;
+  int row, i;
+  int step_rows, step_i;
+
+  __device__ void advance(int width) {
+    row += step_rows;
+    i += step_i;
+    if (i >= width) {
+      i -= width;
+      ++row;
+    }
+  }
+};
+
+__device__ inline Seat seat_of(int channels, int width, int block_channels) {
+  const int thread = static_cast<int>(threadIdx.x);
+  Seat seat;
+  Team &team = seat.team;
+  team.channels = channels;
+  if (width * channels <= RESIDENT_THREADS) {  // part, channel and row from the thread
+    seat.row = thread / (width * channels);
+    seat.i = thread % width;
+    seat.step_rows = RESIDENT_THREADS / (width * channels);
+    seat.step_i = 0;
+    team.channel = thread / width % channels;
+    team.rank = seat.row * width + seat.i;
+    team.members = seat.step_rows * width;
+    team.spacing = channels == 1 ? 1 : width == 1 ? channels : 0;
+  } else {  // all threads of a channel side by side
+    team.members = RESIDENT_THREADS / channels;
+    team.channel = min(thread / team.members, channels - 1);
+    team.rank = thread - team.channel * team.members;
+    team.spacing = WARP % team.members == 0 || team.members % WARP == 0 ? 1 : 0;
+    seat.row = team.rank / width;
+    seat.i = team.rank - seat.row * width;
+    seat.step_rows = team.members / width;
+    seat.step_i = team.members - seat.step_rows * width;
+  }
+  if (team.channel >= block_channels) team.rank = team.members;
+  return seat;
+}
+
 // One channel per thread, READ elements at a time. emit(channel, slot) is called by one thread per
 // channel, with the sums of this block relative to the channel's pivot.
-template <int READ, int V, class Op, class Emit>
-__device__ inline void sum_rows(const Hold &hold, const Share &share, const Op &op,
+template <int READ, int V, int ALIGN, class Op, class Emit>
+__device__ inline void sum_rows(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                 const HeldTile<typename Op::Element, V> &tile,
                                 const typename Op::Real *pivots, double *scratch,
                                 const Emit &emit) {
   using T = typename Op::Element;
   constexpr int U = RESIDENT_BATCH / READ;
   using View = ChannelView<T, Op::INPUTS, READ, U, 1>;
-  const bool aligned = share.phase_step == 0 && (share.phase0 | share.span) % READ == 0;
+  const bool aligned = (share.phase0 | share.phase_step | share.span) % READ == 0;
   const int width = aligned ? share.span / READ : (share.span + 2 * READ - 2) / READ;
-  const Group group = {share.rows, width,
-                       hold.group, width * hold.group <= RESIDENT_THREADS ? width : 0,
-                       false,      false};
-  Seat seat = seat_of(group, share.channels);
+  Seat seat = seat_of(hold.group, width, share.channels);
   const Team &team = seat.team;
   const bool active = team.rank < team.members;
   typename Op::Sums sums = active ? op.begin(share.channel0 + team.channel) : typename Op::Sums{};
@@ -47,7 +87,7 @@ __device__ inline void sum_rows(const Hold &hold, const Share &share, const Op &
     int valid = 0;
 #pragma unroll
     for (int u = 0; u < U; ++u) {
-      const int begin = share.misaligned(seat.row, V) + team.channel * share.span;
+      const int begin = share.misaligned(seat.row) + team.channel * share.span;
       const int low = begin % READ - seat.i * READ, high = low + share.span;
       const bool inside = seat.row < share.rows;
       items.valid[u] = !inside                    ? 0
@@ -83,8 +123,8 @@ __device__ inline void sum_rows(const Hold &hold, const Share &share, const Op &
 }
 
 // W neighbouring channels per thread, of runs of columns that all begin at a vector.
-template <int W, int V, class Op, class Emit>
-__device__ inline void sum_columns(const Hold &hold, const Share &share, const Op &op,
+template <int W, int V, int ALIGN, class Op, class Emit>
+__device__ inline void sum_columns(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                    const HeldTile<typename Op::Element, V> &tile,
                                    const typename Op::Real *pivots, double *scratch,
                                    const Emit &emit) {
@@ -140,8 +180,8 @@ __device__ inline void sum_columns(const Hold &hold, const Share &share, const O
 }
 
 // Sums of all channels of the block's tile.
-template <int V, class Op, class Emit>
-__device__ inline void sum_held(const Hold &hold, const Share &share, const Op &op,
+template <int V, int ALIGN, class Op, class Emit>
+__device__ inline void sum_held(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                 const HeldTile<typename Op::Element, V> &tile,
                                 const typename Op::Real *pivots, double *scratch,
                                 const Emit &emit) {

@@ -29,7 +29,8 @@ cubnStatus_t launch(const cubn_device *device, void (*kernel)(Parameters...), in
 }
 
 template <class T>
-Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running) {
+Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
+                        bool running_is_biased) {
   using Real = Compute<T>;
   Forward<T> op = {};
   op.inputs[0] = static_cast<const T *>(args.x);
@@ -43,7 +44,11 @@ Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running)
   if (has_running) {
     op.running_mean = static_cast<Real *>(args.running_mean);
     op.running_var = static_cast<Real *>(args.running_var);
+    op.previous_mean = static_cast<const Real *>(args.previous_running_mean);
+    op.previous_var = static_cast<const Real *>(args.previous_running_var);
+    op.factor_pointer = static_cast<const Real *>(args.factor_pointer);
   }
+  op.running_is_biased = running_is_biased;
   op.alpha = args.alpha;
   op.epsilon = args.epsilon;
   op.factor = args.factor;
@@ -64,6 +69,7 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
   op.dscale = static_cast<Real *>(args.dscale);
   op.dbias = static_cast<Real *>(args.dbias);
   op.count = static_cast<double>(count);
+  op.m = args.count;
   op.alpha = args.alpha;
   op.param_alpha = args.param_alpha;
   op.param_beta = args.param_beta;
@@ -75,13 +81,22 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
 // Elements by which all tensors of an operation are past 16-byte alignment, or -1 if they differ.
 template <class Op>
 int common_phase(const Op &op) {
-  const auto phase = [](const void *tensor) {
-    return static_cast<int>(reinterpret_cast<uintptr_t>(tensor) % 16 /
-                            sizeof(typename Op::Element));
+  int result = -1;
+  bool differs = false;
+  const auto take = [&](const void *tensor) {
+    if (!tensor) return;
+    const int phase =
+        static_cast<int>(reinterpret_cast<uintptr_t>(tensor) % 16 / sizeof(typename Op::Element));
+    differs = differs || (result >= 0 && phase != result);
+    result = phase;
   };
-  for (const auto *input : op.inputs)
-    if (phase(input) != phase(op.output)) return -1;
-  return phase(op.output);
+  for (const auto *input : op.inputs) take(input);
+  take(op.output);
+  if constexpr (Op::FUSED) {
+    take(op.input);
+    take(op.addend());
+  }
+  return differs ? -1 : result;
 }
 
 }  // namespace cubn

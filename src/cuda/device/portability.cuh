@@ -38,6 +38,10 @@ enum class Cache {
 template <size_t BYTES>
 struct AccessBits;
 template <>
+struct AccessBits<1> {
+  using Type = unsigned char;
+};
+template <>
 struct AccessBits<2> {
   using Type = unsigned short;
 };

@@ -1,5 +1,6 @@
 // The first pass: partial results of the chunks, and how they become the channel's.
 #pragma once
+#include "cuda/device/apply.cuh"
 #include "cuda/device/forward.cuh"
 #include "cuda/tuning.h"
 
@@ -43,6 +44,7 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
       load_items<Cache::KEEP>(in[input], op.inputs[input], items);
+    fuse_inputs(op, items, in, sums);
     const bool first = count == 0;
     if (items.whole) {
 #pragma unroll

@@ -5,6 +5,9 @@
 //   Runs     short rows: a unit is a group of channels, whose rows in an image lie side by side
 // A thread has one channel (Rows), or one for each element of its vectors (Columns, Runs); see
 // channel_of.
+//
+// Vectors of V elements begin at multiples of ALIGN elements or, where ALIGN is larger, in whole
+// groups of ALIGN / V neighbouring threads; see mask.cuh for what that is good for.
 #pragma once
 #include "cuda/device/team.cuh"
 
@@ -15,6 +18,9 @@ struct Item {
   int64_t offset;
   unsigned valid;
 };
+
+// Elements whose bits are one byte of a mask.
+constexpr int GRANULE = 8;
 
 template <int V>
 constexpr unsigned ALL_VALID = (1u << V) - 1;
@@ -28,7 +34,7 @@ __device__ inline unsigned valid_bits(int64_t low, int64_t high) {
   return ((1u << to) - 1) & ~((1u << from) - 1);
 }
 
-template <int V, int THREADS>
+template <int V, int THREADS, int ALIGN = V>
 struct Rows {
   static constexpr int VECTOR = V, CHANNELS = 1, UNIT_CHANNELS_MAX = 1;
   int64_t n, c, s;
@@ -37,6 +43,7 @@ struct Rows {
   int segments;     // per row
   int vectors;      // that touch a segment, at most
   int phase;        // elements by which the tensors' memory is past a vector's alignment
+  int cut_mask;     // ALIGN - 1 if segments must be cut at multiples of ALIGN, else 0
   // From one vector of a thread to its next one: so many rows and vectors on.
   int step_rows, step_vectors;
 
@@ -50,21 +57,32 @@ struct Rows {
   __host__ __device__ int unit_channels(int64_t) const { return 1; }
   __device__ Team team(int64_t) const { return {static_cast<int>(threadIdx.x), THREADS, 0, 1, 1}; }
 
+  // Where segment `index` begins in the row that begins at element `row`; where it ends, for the
+  // last one.
+  __device__ int64_t cut(int64_t row, unsigned index) const {
+    if (index == static_cast<unsigned>(segments)) return s;
+    return index == 0 ? 0 : index * segment - ((row + phase) & cut_mask);
+  }
+  __device__ int64_t first_row(int64_t unit, unsigned chunk) const {
+    return (chunk / segments * rows_per_chunk * c + unit) * s;
+  }
   // Element offset of the chunk's first value of a channel of the unit.
   __device__ int64_t first_value(int64_t unit, unsigned chunk, int) const {
-    return (chunk / segments * rows_per_chunk * c + unit) * s + chunk % segments * segment;
+    const int64_t row = first_row(unit, chunk);
+    return row + cut(row, chunk % segments);
   }
   __device__ Cursor begin(int64_t unit, unsigned chunk) const {
-    const int64_t row0 = chunk / segments * rows_per_chunk, s0 = chunk % segments * segment;
+    const int64_t row0 = chunk / segments * rows_per_chunk, at = first_row(unit, chunk);
+    const int64_t s0 = cut(at, chunk % segments), end = cut(at, chunk % segments + 1);
     const int row = static_cast<int>(threadIdx.x) / vectors;
-    return {first_value(unit, chunk, 0) + row * c * s, min(segment, s - s0),
-            min(rows_per_chunk, n - row0) - row, static_cast<int>(threadIdx.x) - row * vectors};
+    return {at + s0 + row * c * s, end - s0, min(rows_per_chunk, n - row0) - row,
+            static_cast<int>(threadIdx.x) - row * vectors};
   }
   __device__ bool done(const Cursor &at) const { return at.rows_left <= 0; }
   // Channel of the unit that element i of the thread's vectors belongs to.
   __device__ int channel_of(const Cursor &, int) const { return 0; }
   __device__ Item item(const Cursor &at) const {
-    const int64_t misaligned = (at.begin + phase) & (V - 1);
+    const int64_t misaligned = (at.begin + phase) & (ALIGN - 1);
     const int64_t low = misaligned - static_cast<int64_t>(at.vector) * V;
     return {at.begin - low, done(at) ? 0 : valid_bits<V>(low, low + at.length)};
   }
@@ -80,10 +98,10 @@ struct Rows {
   }
 };
 
-template <int V, int THREADS>
-struct Runs : Rows<V, THREADS> {
+template <int V, int THREADS, int ALIGN = V>
+struct Runs : Rows<V, THREADS, ALIGN> {
   static constexpr int CHANNELS = V, UNIT_CHANNELS_MAX = 256;
-  using Cursor = typename Rows<V, THREADS>::Cursor;
+  using Cursor = typename Rows<V, THREADS, ALIGN>::Cursor;
   int group;  // channels of a unit
 
   __host__ __device__ int64_t first_channel(int64_t unit) const { return unit * group; }
@@ -102,7 +120,7 @@ struct Runs : Rows<V, THREADS> {
   }
   // Of the vector at the cursor; an element before or behind the run gets the nearest channel.
   __device__ int channel_of(const Cursor &at, int i) const {
-    const int misaligned = static_cast<int>((at.begin + this->phase) & (V - 1));
+    const int misaligned = static_cast<int>((at.begin + this->phase) & (ALIGN - 1));
     const int place = at.vector * V - misaligned + i, last = static_cast<int>(at.length) - 1;
     return min(max(place, 0), last) / static_cast<int>(this->s);
   }

@@ -1,0 +1,31 @@
+// Division by a number that is known before the launch.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace cubn {
+
+// Division of numbers below 2^63 by a constant, as a multiplication: floor(i / d) is
+// floor(i * m / 2^(63 + shift)) with m = ceil(2^(63 + shift) / d) and 2^shift >= d (Granlund and
+// Montgomery 1994): the excess of m over the exact quotient stays below 2^shift.
+struct Divisor {
+  uint64_t multiplier;
+  int shift;
+};
+
+inline Divisor make_divisor(int64_t divisor) {
+  const uint64_t d = divisor > 0 ? static_cast<uint64_t>(divisor) : 1;
+  int shift = 0;
+  while (shift < 63 && (static_cast<uint64_t>(1) << shift) < d) ++shift;
+  const unsigned __int128 numerator = static_cast<unsigned __int128>(1) << (63 + shift);
+  return {static_cast<uint64_t>((numerator + (d - 1)) / d), shift};
+}
+
+__device__ inline int64_t divide(int64_t index, const Divisor &divisor) {
+  const unsigned __int128 product =
+      static_cast<unsigned __int128>(static_cast<uint64_t>(index) << 1) * divisor.multiplier;
+  return static_cast<int64_t>(static_cast<uint64_t>(product >> 64) >> divisor.shift);
+}
+
+}  // namespace cubn

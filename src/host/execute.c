@@ -1,0 +1,89 @@
+/* From a described call to a finished or enqueued one: validate, select, run. */
+#include "host/execute.h"
+
+#include "host/activation.h"
+
+#include "host/check.h"
+#include "host/error.h"
+#include "host/problem.h"
+#include "host/reserve.h"
+#include "host/select.h"
+
+static cubnStatus_t check_reserve(cubn_problem *problem, cubn_reserve_space reserve,
+                                  const char *function) {
+  if (problem->reserve == CUBN_RESERVE_NONE) return CUBN_STATUS_SUCCESS;
+  const size_t needed_bytes = cubn_reserve_bytes(problem);
+  CUBN_REQUIRE(needed_bytes == 0 || reserve.memory, function,
+               "reserve_space is NULL, must have %zu bytes", needed_bytes);
+  CUBN_REQUIRE(reserve.bytes >= needed_bytes, function,
+               "reserve_space has %zu bytes, must have at least %zu", reserve.bytes, needed_bytes);
+  return CUBN_STATUS_SUCCESS;
+}
+
+/* Whether there is nothing to compute. A backward pass over no values still has gradients of
+ * parameters: zero. */
+static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
+  if (problem->c == 0) return true;
+  if (problem->n > 0) return false;
+  const bool has_gradients = (args->dscale || args->dbias) && !problem->sums_are_given;
+  return problem->pass != CUBN_PASS_BACKWARD || !has_gradients;
+}
+
+cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
+                          cubn_reserve_space reserve, const char *function) {
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  if (backward || reserve.memory || problem->is_classic)
+    problem->reserve = cubn_reserve_kind(problem);
+  args->reserve = problem->reserve == CUBN_RESERVE_NONE ? NULL : reserve.memory;
+  CUBN_TRY(cubn_problem_init(problem, args, function));
+  CUBN_TRY(check_reserve(problem, reserve, function));
+  if (is_nothing(problem, args)) return CUBN_STATUS_SUCCESS;
+
+  const cubn_algo *algo = cubn_select(handle, problem, args);
+  handle->last_algo = algo;
+  if (!algo)
+    return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, function, "no algorithm accepts the problem");
+  args->workspace = handle->backend->workspace(handle->device, &args->workspace_bytes);
+  const size_t needed_bytes =
+      algo->workspace_bytes ? algo->workspace_bytes(handle->device, problem) : 0;
+  if (needed_bytes > args->workspace_bytes)
+    return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, function,
+                     "algorithm %s needs %zu bytes of workspace, there are %zu", algo->name,
+                     needed_bytes, args->workspace_bytes);
+  return cubn_within(function, algo->run(handle->device, problem, args));
+}
+
+static cubnStatus_t read_factors(cubn_call *call) {
+  const bool backward = call->pass == CUBN_PASS_BACKWARD;
+  const cubnTensorDescriptor_t x_desc = call->descriptors[CUBN_ARRAY_X];
+  const char *const function = call->function;
+  CUBN_TRY(cubn_read_factor(function, backward ? "alpha_data" : "alpha", call->alpha, x_desc,
+                            &call->args.alpha));
+  CUBN_TRY(cubn_read_factor(function, backward ? "beta_data" : "beta", call->beta, x_desc,
+                            &call->args.beta));
+  if (!backward) return CUBN_STATUS_SUCCESS;
+  CUBN_TRY(cubn_read_factor(function, "alpha_param", call->param_alpha, x_desc,
+                            &call->args.param_alpha));
+  return cubn_read_factor(function, "beta_param", call->param_beta, x_desc, &call->args.param_beta);
+}
+
+cubnStatus_t cubn_run_call(cubn_call *call) {
+  CUBN_REQUIRE_HANDLE(call->handle, call->function);
+  CUBN_TRY(read_factors(call));
+  cubn_args *args = &call->args;
+  args->previous_running_mean = args->running_mean;
+  args->previous_running_var = args->running_var;
+  cubn_problem problem = {.pass = call->pass,
+                          .mode = call->mode,
+                          .has_saved = args->saved_mean,
+                          .has_running = args->running_mean,
+                          .blends = args->beta != 0.0,
+                          .has_output = true,
+                          .is_classic = true};
+  CUBN_TRY(cubn_set_ops(&problem, call->ops, call->activation, call->function));
+  problem.has_dz = problem.adds && call->pass == CUBN_PASS_BACKWARD;
+  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a)
+    if (a != CUBN_ARRAY_Z || problem.adds) problem.descriptors[a] = call->descriptors[a];
+  if (!problem.adds) args->z = args->dz = NULL;
+  return cubn_execute(call->handle, &problem, args, call->reserve, call->function);
+}

@@ -1,0 +1,125 @@
+/* The extended interface: from descriptor and tensors to a problem. */
+#include "host/extended.h"
+
+#include "host/activation.h"
+#include "host/check.h"
+#include "host/execute.h"
+#include "host/reserve.h"
+
+/* What a descriptor says, whatever the pass. */
+static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool backward) {
+  const double *values = descriptor->values;
+  const int statistics = (int)values[CUBN_BATCHNORM_STATISTICS];
+  const bool is_given = statistics != CUBN_STATISTICS_BATCH;
+  const cubn_pass forward = is_given ? CUBN_PASS_INFER : CUBN_PASS_TRAIN;
+  return (cubn_problem){
+      .pass = backward ? CUBN_PASS_BACKWARD : forward,
+      .mode = (cubnBatchNormMode_t)values[CUBN_BATCHNORM_MODE],
+      .is_frozen = backward && is_given,
+      .var_is_inv_std = statistics == CUBN_STATISTICS_GIVEN_INV_STD,
+      .running_is_biased = (int)values[CUBN_BATCHNORM_RUNNING_VAR] == CUBN_RUNNING_VAR_BIASED,
+      .sums_are_given = backward && (int)values[CUBN_BATCHNORM_SUMS] == CUBN_SUMS_GIVEN,
+      .blends = values[CUBN_BATCHNORM_BETA] != 0,
+      .adds = descriptor->adds,
+      .activation = descriptor->activation};
+}
+
+/* The arguments that have the same name in both passes. */
+static cubn_args args_of(const cubnBatchNormDescriptor_t descriptor,
+                         const cubnBatchNormTensors_t *tensors, const cubn_problem *problem) {
+  const double *values = descriptor->values;
+  cubn_args args = {.alpha = values[CUBN_BATCHNORM_ALPHA],
+                    .beta = values[CUBN_BATCHNORM_BETA],
+                    .param_alpha = values[CUBN_BATCHNORM_PARAM_ALPHA],
+                    .param_beta = values[CUBN_BATCHNORM_PARAM_BETA],
+                    .epsilon = values[CUBN_BATCHNORM_EPSILON],
+                    .factor = values[CUBN_BATCHNORM_FACTOR],
+                    .x = tensors->x,
+                    .scale = tensors->scale,
+                    .bias = tensors->bias};
+  if (problem->pass == CUBN_PASS_INFER || problem->is_frozen) {
+    args.mean = tensors->mean;
+    args.var = problem->var_is_inv_std ? tensors->inv_std : tensors->var;
+  } else {
+    args.saved_mean = tensors->saved_mean;
+    args.saved_inv_std = tensors->saved_inv_std;
+  }
+  return args;
+}
+
+static cubnStatus_t check(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
+                          const cubnBatchNormTensors_t *tensors, const char *function) {
+  CUBN_REQUIRE_HANDLE(handle, function);
+  CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
+  CUBN_REQUIRE(tensors, function, "tensors is NULL");
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnBatchNormForward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
+                                  const cubnBatchNormTensors_t *tensors) {
+  CUBN_TRY(check(handle, descriptor, tensors, __func__));
+  cubn_problem problem = problem_of(descriptor, false);
+  cubn_args args = args_of(descriptor, tensors, &problem);
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  problem.has_output = tensors->y_desc || tensors->y;
+  problem.has_saved = trains && args.saved_mean;
+  problem.has_running = trains && tensors->running_mean;
+  CUBN_REQUIRE(problem.has_output || problem.has_saved || problem.has_running, __func__,
+               "y is NULL and so are the running and saved statistics: nothing to compute");
+  args.output = tensors->y;
+  args.z = problem.adds && problem.has_output ? tensors->z : NULL;
+  if (trains) {
+    args.factor_pointer = problem.has_running ? tensors->factor : NULL;
+    args.running_mean = tensors->running_mean;
+    args.running_var = tensors->running_var;
+    args.previous_running_mean =
+        tensors->previous_running_mean ? tensors->previous_running_mean : tensors->running_mean;
+    args.previous_running_var =
+        tensors->previous_running_var ? tensors->previous_running_var : tensors->running_var;
+  }
+  if (!problem.has_output) { /* statistics do not depend on what comes behind them */
+    problem.adds = problem.blends = false;
+    problem.activation = cubn_identity;
+  }
+  problem.descriptors[CUBN_ARRAY_X] = tensors->x_desc;
+  problem.descriptors[CUBN_ARRAY_OUTPUT] = tensors->y_desc;
+  problem.descriptors[CUBN_ARRAY_Z] = problem.adds ? tensors->z_desc : NULL;
+  problem.descriptors[CUBN_ARRAY_PARAM] = tensors->param_desc;
+  const cubn_reserve_space reserve = {tensors->reserve, tensors->reserve_bytes};
+  return cubn_execute(handle, &problem, &args, reserve, __func__);
+}
+
+cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
+                                   const cubnBatchNormTensors_t *tensors) {
+  CUBN_TRY(check(handle, descriptor, tensors, __func__));
+  cubn_problem problem = problem_of(descriptor, true);
+  cubn_args args = args_of(descriptor, tensors, &problem);
+  problem.has_output = tensors->dx_desc || tensors->dx;
+  problem.has_saved = args.saved_mean;
+  problem.has_dz = problem.adds && (tensors->dz_desc || tensors->dz);
+  const bool has_sums = (tensors->dscale || tensors->dbias) && !problem.sums_are_given;
+  CUBN_REQUIRE(problem.has_output || has_sums || problem.has_dz, __func__,
+               "dx, dz, dscale and dbias are NULL or given: nothing to compute");
+  if (!problem.has_output) problem.blends = false;
+  args.count = descriptor->values[CUBN_BATCHNORM_COUNT];
+  args.dy = tensors->dy;
+  args.output = tensors->dx;
+  args.dz = problem.has_dz ? tensors->dz : NULL;
+  args.dscale = tensors->dscale;
+  args.dbias = tensors->dbias;
+  problem.descriptors[CUBN_ARRAY_X] = tensors->x_desc;
+  problem.descriptors[CUBN_ARRAY_OUTPUT] = tensors->dx_desc;
+  problem.descriptors[CUBN_ARRAY_DY] = tensors->dy_desc;
+  problem.descriptors[CUBN_ARRAY_Z] = problem.has_dz ? tensors->dz_desc : NULL;
+  problem.descriptors[CUBN_ARRAY_PARAM] = tensors->param_desc;
+  const cubn_reserve_space reserve = {tensors->reserve, tensors->reserve_bytes};
+  return cubn_execute(handle, &problem, &args, reserve, __func__);
+}
+
+cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_t descriptor,
+                                         const cubnTensorDescriptor_t x_desc, size_t *bytes) {
+  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE(bytes, __func__, "bytes is NULL");
+  cubn_problem problem = problem_of(descriptor, false);
+  return cubn_reserve_query(&problem, x_desc, __func__, bytes);
+}

@@ -1,0 +1,15 @@
+/* The descriptor of the extended interface. */
+#ifndef CUBN_HOST_EXTENDED_H
+#define CUBN_HOST_EXTENDED_H
+
+#include "host/backend.h"
+
+enum { CUBN_ATTRIBUTE_COUNT = CUBN_BATCHNORM_PARAM_BETA + 1 };
+
+struct cubnBatchNormStruct {
+  double values[CUBN_ATTRIBUTE_COUNT]; /* of the attributes */
+  bool adds;
+  cubn_activation activation;
+};
+
+#endif /* CUBN_HOST_EXTENDED_H */

@@ -1,0 +1,88 @@
+/* Attributes of the extended interface: a table of their ranges and first values. */
+#include <math.h>
+#include <stdlib.h>
+
+#include "host/activation.h"
+#include "host/check.h"
+#include "host/extended.h"
+
+typedef struct attribute_range {
+  const char *name;
+  double preset, least, most;
+  bool is_whole;
+} attribute_range;
+
+static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
+    [CUBN_BATCHNORM_MODE] = {"CUBN_BATCHNORM_MODE", CUBN_BATCHNORM_SPATIAL,
+                             CUBN_BATCHNORM_PER_ACTIVATION, CUBN_BATCHNORM_SPATIAL_PERSISTENT,
+                             true},
+    [CUBN_BATCHNORM_STATISTICS] = {"CUBN_BATCHNORM_STATISTICS", CUBN_STATISTICS_BATCH,
+                                   CUBN_STATISTICS_BATCH, CUBN_STATISTICS_GIVEN_INV_STD, true},
+    [CUBN_BATCHNORM_EPSILON] = {"CUBN_BATCHNORM_EPSILON", 1e-5, CUBN_BN_MIN_EPSILON, 1e308, false},
+    [CUBN_BATCHNORM_FACTOR] = {"CUBN_BATCHNORM_FACTOR", 0.1, 0, 1, false},
+    [CUBN_BATCHNORM_RUNNING_VAR] = {"CUBN_BATCHNORM_RUNNING_VAR", CUBN_RUNNING_VAR_UNBIASED,
+                                    CUBN_RUNNING_VAR_UNBIASED, CUBN_RUNNING_VAR_BIASED, true},
+    [CUBN_BATCHNORM_SUMS] = {"CUBN_BATCHNORM_SUMS", CUBN_SUMS_COMPUTED, CUBN_SUMS_COMPUTED,
+                             CUBN_SUMS_GIVEN, true},
+    [CUBN_BATCHNORM_COUNT] = {"CUBN_BATCHNORM_COUNT", 0, 0, 0x1p53, true},
+    [CUBN_BATCHNORM_ALPHA] = {"CUBN_BATCHNORM_ALPHA", 1, -1e308, 1e308, false},
+    [CUBN_BATCHNORM_BETA] = {"CUBN_BATCHNORM_BETA", 0, -1e308, 1e308, false},
+    [CUBN_BATCHNORM_PARAM_ALPHA] = {"CUBN_BATCHNORM_PARAM_ALPHA", 1, -1e308, 1e308, false},
+    [CUBN_BATCHNORM_PARAM_BETA] = {"CUBN_BATCHNORM_PARAM_BETA", 0, -1e308, 1e308, false},
+};
+
+cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {
+  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  cubnBatchNormDescriptor_t created = calloc(1, sizeof *created);
+  if (!created)
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, __func__, "no memory for a descriptor");
+  for (int i = 0; i < CUBN_ATTRIBUTE_COUNT; ++i) created->values[i] = ranges[i].preset;
+  created->activation = cubn_identity;
+  *descriptor = created;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnDestroyBatchNormDescriptor(cubnBatchNormDescriptor_t descriptor) {
+  free(descriptor);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t check_attribute(const char *function, cubnBatchNormDescriptor_t descriptor,
+                                    cubnBatchNormAttribute_t attribute) {
+  CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
+  CUBN_REQUIRE((int)attribute >= 0 && (int)attribute < CUBN_ATTRIBUTE_COUNT, function,
+               "attribute is %d, which is no cubnBatchNormAttribute_t", (int)attribute);
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnSetBatchNormAttribute(cubnBatchNormDescriptor_t descriptor,
+                                       cubnBatchNormAttribute_t attribute, double value) {
+  CUBN_TRY(check_attribute(__func__, descriptor, attribute));
+  const attribute_range *range = &ranges[attribute];
+  CUBN_REQUIRE(value >= range->least && value <= range->most, __func__,
+               "value of %s is %g, must be in [%g, %g]", range->name, value, range->least,
+               range->most);
+  CUBN_REQUIRE(!range->is_whole || value == floor(value), __func__,
+               "value of %s is %g, must be a whole number", range->name, value);
+  descriptor->values[attribute] = value;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnGetBatchNormAttribute(const cubnBatchNormDescriptor_t descriptor,
+                                       cubnBatchNormAttribute_t attribute, double *value) {
+  CUBN_TRY(check_attribute(__func__, descriptor, attribute));
+  CUBN_REQUIRE(value, __func__, "value is NULL");
+  *value = descriptor->values[attribute];
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descriptor,
+                                        cubnBatchNormOps_t ops,
+                                        const cubnActivationDescriptor_t activation) {
+  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  cubn_problem problem = {0};
+  CUBN_TRY(cubn_set_ops(&problem, ops, activation, __func__));
+  descriptor->adds = problem.adds;
+  descriptor->activation = problem.activation;
+  return CUBN_STATUS_SUCCESS;
+}

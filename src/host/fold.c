@@ -1,0 +1,120 @@
+/* Folds batch normalization into the layer in front of it. Both results are batch normalizations
+ * with given statistics: the weights of an output channel are multiplied like a gradient, the
+ * layer's bias is normalized like a value. */
+#include <math.h>
+
+#include "host/activation.h"
+#include "host/check.h"
+#include "host/descriptor.h"
+#include "host/error.h"
+#include "host/execute.h"
+
+/* The weights as a tensor whose dimension 1 is the one of the output channels. */
+static struct cubnTensorStruct with_channels_second(const struct cubnTensorStruct *weights) {
+  struct cubnTensorStruct view = *weights;
+  view.dims[0] = weights->dims[1];
+  view.dims[1] = weights->dims[0];
+  view.strides[0] = weights->strides[1];
+  view.strides[1] = weights->strides[0];
+  return view;
+}
+
+/* Per-channel arrays, packed: 1 x K of rank 2. */
+static struct cubnTensorStruct per_channel(cubnDataType_t type, int64_t channels) {
+  return (struct cubnTensorStruct){
+      .is_set = true, .type = type, .rank = 2, .dims = {1, channels}, .strides = {channels, 1}};
+}
+
+typedef struct fold_call {
+  const char *function;
+  cubnHandle_t handle;
+  struct cubnTensorStruct weights, layer_bias, param;
+  cubn_args args; /* scale, bias, mean, var, epsilon */
+} fold_call;
+
+/* folded = weights * scale * inv_std: a gradient that passes through constant statistics. */
+static cubnStatus_t fold_weights(fold_call *call, const void *weights, void *folded) {
+  cubn_problem problem = {.pass = CUBN_PASS_BACKWARD,
+                          .mode = CUBN_BATCHNORM_SPATIAL,
+                          .is_frozen = true,
+                          .has_output = true,
+                          .activation = cubn_identity,
+                          .descriptors = {[CUBN_ARRAY_X] = &call->weights,
+                                          [CUBN_ARRAY_OUTPUT] = &call->weights,
+                                          [CUBN_ARRAY_DY] = &call->weights,
+                                          [CUBN_ARRAY_PARAM] = &call->param}};
+  cubn_args args = call->args;
+  args.x = args.dy = weights;
+  args.output = folded;
+  return cubn_execute(call->handle, &problem, &args, (cubn_reserve_space){NULL, 0}, call->function);
+}
+
+/* folded = scale * (layer_bias - mean) * inv_std + bias. */
+static cubnStatus_t fold_bias(fold_call *call, const void *layer_bias, void *folded) {
+  const cubn_backend *backend = call->handle->backend;
+  const size_t bytes = (size_t)call->layer_bias.dims[1] * cubn_element_bytes(call->layer_bias.type);
+  if (!layer_bias && bytes > 0)
+    CUBN_TRY(cubn_within(call->function, backend->fill(call->handle->device, folded, 0, bytes)));
+  cubn_problem problem = {.pass = CUBN_PASS_INFER,
+                          .mode = CUBN_BATCHNORM_SPATIAL,
+                          .has_output = true,
+                          .activation = cubn_identity,
+                          .descriptors = {[CUBN_ARRAY_X] = &call->layer_bias,
+                                          [CUBN_ARRAY_OUTPUT] = &call->layer_bias,
+                                          [CUBN_ARRAY_PARAM] = &call->param}};
+  cubn_args args = call->args;
+  args.x = layer_bias ? layer_bias : folded;
+  args.output = folded;
+  return cubn_execute(call->handle, &problem, &args, (cubn_reserve_space){NULL, 0}, call->function);
+}
+
+static cubnStatus_t check_pointer(const char *function, const char *name, const void *pointer,
+                                  bool is_required, size_t alignment_bytes) {
+  CUBN_REQUIRE(pointer || !is_required, function, "%s is NULL", name);
+  CUBN_REQUIRE((uintptr_t)pointer % alignment_bytes == 0, function,
+               "%s is %p, must be aligned to its element type, %zu bytes", name, pointer,
+               alignment_bytes);
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle, const cubnTensorDescriptor_t weights_desc,
+                               const void *weights, const void *layer_bias, const void *scale,
+                               const void *bias, const void *mean, const void *var, double epsilon,
+                               void *folded_weights, void *folded_bias) {
+  CUBN_REQUIRE_HANDLE(handle, __func__);
+  CUBN_REQUIRE(weights_desc, __func__, "weights_desc is NULL");
+  CUBN_REQUIRE(weights_desc->is_set, __func__, "weights_desc was never set");
+  if (weights_desc->type == CUBN_DATA_INT8)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, __func__, "weights_desc has type CUBN_DATA_INT8");
+  CUBN_REQUIRE(epsilon >= CUBN_BN_MIN_EPSILON && isfinite(epsilon), __func__,
+               "epsilon is %g, must be finite and at least %g", epsilon, CUBN_BN_MIN_EPSILON);
+  const cubnDataType_t type = weights_desc->type;
+  const cubnDataType_t param_type = type == CUBN_DATA_DOUBLE ? CUBN_DATA_DOUBLE : CUBN_DATA_FLOAT;
+  const size_t element = cubn_element_bytes(type), parameter = cubn_element_bytes(param_type);
+  const int64_t channels = weights_desc->dims[0];
+  const bool has_channels = channels > 0, has_weights = has_channels && weights_desc->dims[1] > 0;
+  /* Everything before anything is written. */
+  CUBN_TRY(check_pointer(__func__, "weights", weights, has_weights, element));
+  CUBN_TRY(check_pointer(__func__, "layer_bias", layer_bias, false, element));
+  CUBN_TRY(check_pointer(__func__, "scale", scale, false, parameter));
+  CUBN_TRY(check_pointer(__func__, "bias", bias, false, parameter));
+  CUBN_TRY(check_pointer(__func__, "mean", mean, has_channels, parameter));
+  CUBN_TRY(check_pointer(__func__, "var", var, has_channels, parameter));
+  CUBN_TRY(check_pointer(__func__, "folded_weights", folded_weights, has_weights, element));
+  CUBN_TRY(check_pointer(__func__, "folded_bias", folded_bias, has_channels, element));
+  for (int i = 0; i < weights_desc->rank; ++i)
+    CUBN_REQUIRE(weights_desc->dims[i] <= 1 || weights_desc->strides[i] > 0, __func__,
+                 "weights_desc has stride 0 in dimension %d of %lld", i,
+                 (long long)weights_desc->dims[i]);
+
+  fold_call call = {
+      .function = __func__,
+      .handle = handle,
+      .weights = with_channels_second(weights_desc),
+      .layer_bias = per_channel(type, channels),
+      .param = per_channel(param_type, channels),
+      .args = {
+          .alpha = 1, .epsilon = epsilon, .scale = scale, .bias = bias, .mean = mean, .var = var}};
+  CUBN_TRY(fold_weights(&call, weights, folded_weights));
+  return fold_bias(&call, layer_bias, folded_bias);
+}

@@ -1,0 +1,125 @@
+/* Checks the pointers of a call: which are required, aligned, and allowed to be equal. */
+#include "host/pointers.h"
+
+#include "host/check.h"
+#include "host/descriptor.h"
+#include "host/problem.h"
+
+/* A pointer argument, as checked. */
+typedef struct pointer_argument {
+  const char *name;
+  const void *pointer;
+  bool is_required;
+  size_t alignment_bytes;
+} pointer_argument;
+
+static cubnStatus_t check_pointer_list(const pointer_argument *list, int count,
+                                       const char *function) {
+  for (int i = 0; i < count; ++i) {
+    CUBN_REQUIRE(list[i].pointer || !list[i].is_required, function, "%s is NULL", list[i].name);
+    CUBN_REQUIRE((uintptr_t)list[i].pointer % list[i].alignment_bytes == 0, function,
+                 "%s is %p, must be aligned to its element type, %zu bytes", list[i].name,
+                 list[i].pointer, list[i].alignment_bytes);
+  }
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t check_pair(const char *function, const char *name_a, const void *a,
+                               const char *name_b, const void *b) {
+  CUBN_REQUIRE(!a == !b, function, "%s is NULL but %s is not: both or none", a ? name_b : name_a,
+               a ? name_a : name_b);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static size_t reserve_alignment(const cubn_problem *problem) {
+  switch (problem->reserve) {
+    case CUBN_RESERVE_MEANS:
+      return problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float);
+    case CUBN_RESERVE_INPUT:
+      return cubn_element_bytes(problem->type);
+    default:
+      return 1;
+  }
+}
+
+static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *args,
+                                  const char *function) {
+  const size_t element = cubn_element_bytes(problem->type);
+  const size_t parameter = problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float);
+  const bool filled = problem->n > 0 && problem->c > 0;
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const bool training = problem->pass == CUBN_PASS_TRAIN;
+  /* Backward has gradients of parameters to write even where there are no values. */
+  const bool has_params = backward ? problem->c > 0 : filled;
+  const bool classic = problem->is_classic, adds = problem->adds;
+  const bool needs_bias = !backward || cubn_recomputes_input(problem);
+  const bool given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
+  const bool needs_gradients = backward && (classic || problem->sums_are_given);
+  const char *const var = problem->var_is_inv_std ? "inv_std" : "var";
+  const pointer_argument list[] = {
+      {"x", args->x, filled, element},
+      {"dy", args->dy, filled && backward, element},
+      {backward ? "dx" : "y", args->output, filled && problem->has_output, element},
+      {"z", args->z, filled && adds && !backward, element},
+      {"dz", args->dz, filled && problem->has_dz, element},
+      {"scale", args->scale, has_params && classic, parameter},
+      {"bias", args->bias, has_params && classic && needs_bias, parameter},
+      {"mean", args->mean, has_params && given, parameter},
+      {var, args->var, has_params && given, parameter},
+      {"dscale", args->dscale, has_params && needs_gradients, parameter},
+      {"dbias", args->dbias, has_params && needs_gradients, parameter},
+      {"factor", args->factor_pointer, false, parameter},
+      {"reserve", args->reserve, filled && problem->reserve != CUBN_RESERVE_NONE,
+       reserve_alignment(problem)},
+      {"running_mean", args->running_mean, false, parameter},
+      {"running_var", args->running_var, false, parameter},
+      {"previous_running_mean", args->previous_running_mean, false, parameter},
+      {"previous_running_var", args->previous_running_var, false, parameter},
+      {"saved_mean", args->saved_mean, false, parameter},
+      {"saved_inv_std", args->saved_inv_std, false, parameter},
+  };
+  CUBN_TRY(check_pointer_list(list, (int)(sizeof list / sizeof *list), function));
+  if (training) {
+    CUBN_TRY(
+        check_pair(function, "running_mean", args->running_mean, "running_var", args->running_var));
+    CUBN_TRY(check_pair(function, "previous_running_mean", args->previous_running_mean,
+                        "previous_running_var", args->previous_running_var));
+  }
+  return check_pair(function, "saved_mean", args->saved_mean, "saved_inv_std", args->saved_inv_std);
+}
+
+/* In place needs the same element at the same address: same strides where pointers are equal. */
+static cubnStatus_t check_in_place(const cubn_problem *problem, const char *function, int output,
+                                   const void *output_pointer, int input,
+                                   const void *input_pointer) {
+  const struct cubnTensorStruct *to = problem->descriptors[output];
+  const struct cubnTensorStruct *from = problem->descriptors[input];
+  if (!to || !from || !output_pointer || output_pointer != input_pointer)
+    return CUBN_STATUS_SUCCESS;
+  for (int i = 0; i < to->rank; ++i)
+    CUBN_REQUIRE(to->dims[i] <= 1 || to->strides[i] == from->strides[i], function,
+                 "%s is %s, but dimension %d has stride %lld in one and %lld in the other",
+                 cubn_array_name(problem, output), cubn_array_name(problem, input), i,
+                 (long long)to->strides[i], (long long)from->strides[i]);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t check_aliasing(const cubn_problem *problem, const cubn_args *args,
+                                   const char *function) {
+  const void *const inputs[] = {
+      [CUBN_ARRAY_X] = args->x, [CUBN_ARRAY_DY] = args->dy, [CUBN_ARRAY_Z] = args->z};
+  for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a) {
+    if (a == CUBN_ARRAY_OUTPUT) continue;
+    CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_OUTPUT, args->output, a, inputs[a]));
+    if (a != CUBN_ARRAY_Z)
+      CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_Z, args->dz, a, inputs[a]));
+  }
+  CUBN_REQUIRE(!args->dz || args->dz != args->output, function, "dz is dx, must be another tensor");
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubn_check_pointers(const cubn_problem *problem, const cubn_args *args,
+                                 const char *function) {
+  CUBN_TRY(check_present(problem, args, function));
+  return check_aliasing(problem, args, function);
+}

@@ -1,0 +1,52 @@
+/* What is kept in the reserve space, and how many bytes that takes. Backends know the layout from
+ * cubn_reserve and cubn_mask. */
+#include "host/reserve.h"
+
+#include "host/axes.h"
+#include "host/check.h"
+#include "host/descriptor.h"
+
+cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {
+  const bool has_given_statistics = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
+  switch (problem->activation.mode) {
+    case CUBN_ACTIVATION_IDENTITY:
+      return CUBN_RESERVE_NONE;
+    case CUBN_ACTIVATION_RELU:
+    case CUBN_ACTIVATION_CLIPPED_RELU:
+    case CUBN_ACTIVATION_LEAKY_RELU:
+      if (problem->adds) return CUBN_RESERVE_MASK;
+      break;
+    default:
+      if (problem->adds) return CUBN_RESERVE_INPUT;
+  }
+  return has_given_statistics ? CUBN_RESERVE_NONE : CUBN_RESERVE_MEANS;
+}
+
+size_t cubn_reserve_bytes(cubn_problem *problem) {
+  const int64_t count = problem->c * cubn_count(problem);
+  if (count == 0) return 0;
+  switch (cubn_reserve_kind(problem)) {
+    case CUBN_RESERVE_MEANS:
+      return (size_t)problem->c *
+             (problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float));
+    case CUBN_RESERVE_MASK:
+      return (size_t)cubn_mask_layout(problem);
+    case CUBN_RESERVE_INPUT:
+      return (size_t)count * cubn_element_bytes(problem->type);
+    default:
+      return 0;
+  }
+}
+
+cubnStatus_t cubn_reserve_query(cubn_problem *problem, const cubnTensorDescriptor_t x_desc,
+                                const char *function, size_t *bytes) {
+  CUBN_REQUIRE(x_desc, function, "x_desc is NULL");
+  CUBN_REQUIRE(x_desc->is_set, function, "x_desc was never set");
+  if (x_desc->type == CUBN_DATA_INT8)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function, "x_desc has type CUBN_DATA_INT8");
+  problem->type = x_desc->type;
+  problem->descriptors[CUBN_ARRAY_X] = x_desc;
+  cubn_collapse(problem);
+  *bytes = cubn_reserve_bytes(problem);
+  return CUBN_STATUS_SUCCESS;
+}

@@ -1,0 +1,17 @@
+/* The reserve space, which forward writes and backward reads. */
+#ifndef CUBN_HOST_RESERVE_H
+#define CUBN_HOST_RESERVE_H
+
+#include "host/backend.h"
+
+/* What a problem keeps there, from activation, adds, pass and is_frozen. */
+cubn_reserve cubn_reserve_kind(const cubn_problem *problem);
+
+/* Its bytes, of a collapsed problem. */
+size_t cubn_reserve_bytes(cubn_problem *problem);
+
+/* Bytes for x and a problem in which mode, activation, adds and is_frozen are set. */
+cubnStatus_t cubn_reserve_query(cubn_problem *problem, const cubnTensorDescriptor_t x_desc,
+                                const char *function, size_t *bytes);
+
+#endif /* CUBN_HOST_RESERVE_H */
