@@ -92,8 +92,12 @@ __device__ inline void leave(const Queue &queue) {
   if (threadIdx.x == 0) *queue.ticket = 0;
 }
 
+/* Blocks that shall fit on a multiprocessor; both passes of fused backward need all registers. */
 template <class Walk, class Op>
-__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
+constexpr int BLOCKS = Op::FUSED &&Op::INPUTS == 2 ? 1 : PASS_BLOCKS<Walk::CHANNELS>;
+
+template <class Walk, class Op>
+__global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Walk, Op>)
     streamed_kernel(const Walk walk, const Stored<Op> op, const Queue queue) {
   CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Walk>]);
   CUBN_SHARED(unsigned, next, );
@@ -209,7 +213,7 @@ cubnStatus_t run_slice(const cubn_device *device, const cubn_args &args, const W
       units * cut.chunks * cut.unit_channels * static_cast<int64_t>(sizeof(double[SLOT])));
   stored.channel0 = walk.first_channel(unit0);
   const int64_t blocks =
-      clamp(device->multiprocessor_count * PASS_BLOCKS<Walk::CHANNELS>, 1, 2 * units * cut.chunks);
+      clamp(device->multiprocessor_count * BLOCKS<Walk, Op>, 1, 2 * units * cut.chunks);
   return launch(device, streamed_kernel<Walk, Op>, blocks, PASS_THREADS, 0, walk, stored, queue);
 }
 
