@@ -41,7 +41,6 @@ GENCODE = $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
 VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} END {print v}' \
   include/cubn.h)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
-COMMIT := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 WARNINGS := -Wall -Wextra -Wconversion -Werror
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
 CFLAGS ?= -O3 -g
@@ -127,7 +126,10 @@ help:
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
+	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
+	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
 	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'

@@ -3,15 +3,26 @@
 # The core of the tests, which shares its problem lines, data and oracle; nothing of it needs CUnit.
 BENCH_TEST_C := $(wildcard tests/problem_*.c tests/data*.c tests/oracle*.c tests/compare*.c \
   tests/tolerance*.c tests/run_*.c)
-BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timer_cuda.c),$(wildcard bench/*.c)) $(BENCH_TEST_C)
+BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timer_cuda%),$(wildcard bench/*.c)) $(BENCH_TEST_C)
 BENCH_OBJECTS := $(BENCH_C:%.c=$(BUILD)/obj/bench-program/%.o)
-BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench -DCUBN_COMMIT='"$(COMMIT)"'
-BENCH_ARGS ?= --suite small
+BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench
+ifndef BENCH_COMMIT
+BENCH_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
+endif
+BENCH_ARGS ?= --suite tiny
 
 $(BUILD)/obj/bench-program/%.o: %.c $(BUILD)/settings
 	@mkdir -p $(@D)
 	$(CC) $(BENCH_FLAGS) -DCUBN_WITH_CUDA=$(CUDA) $(if $(filter 1,$(CUDA)),-isystem $(CUDA_INCLUDE)) \
 	  -c $< -o $@
+
+# Results name the commit: that one file depends on it.
+$(BUILD)/commit: FORCE
+	@mkdir -p $(@D)
+	@echo '$(BENCH_COMMIT)' | cmp -s - $@ || echo '$(BENCH_COMMIT)' > $@
+
+%/bench-program/bench/commit.o: BENCH_FLAGS += -DCUBN_COMMIT='"$(BENCH_COMMIT)"'
+$(BUILD)/obj/bench-program/bench/commit.o $(BUILD)/emu-plain/bench-program/bench/commit.o: $(BUILD)/commit
 
 $(BUILD)/cubn-bench: $(BENCH_OBJECTS) $(STATIC)
 	$(CC) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
@@ -28,15 +39,37 @@ BENCH_EMULATED := $(patsubst %.c,$(BUILD)/emu-plain/bench-program/%.o,$(wildcard
 
 $(BUILD)/emu-plain/bench-program/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(BENCH_FLAGS) $(EMU_HOST_FLAGS_plain) -DCUBN_WITH_CUDA=1 -c $< -o $@
+	$(CC) $(BENCH_FLAGS) $(EMU_HOST_FLAGS_plain) -DCUBN_WITH_CUDA=1 -DCUBN_BENCH_EMULATED -c $< -o $@
 
 $(BUILD)/emu-plain/cubn-bench: $(BENCH_EMULATED) $(EMU_OBJECTS_plain)
 	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
 
+# Timing, graphs, the host's part, and a report made of them.
+EMU_RESULTS := $(BUILD)/emu-plain/results/emulated
 .PHONY: bench-emulated
 bench-emulated: $(BUILD)/emu-plain/cubn-bench
-	$< --device cuda --seconds 0.01 --verify 20000 'train nchw f16 n4c8h7w7' \
-	  'infer nhwc f32 n4c8h7w7' 'backward nhwc f32 n3c5h7w7 inplace' 'train nc f64 n9c5 beta=0.5'
+	rm -rf $(EMU_RESULTS)
+	mkdir -p $(EMU_RESULTS)
+	$< --device cuda --seconds 0.01 --verify 20000 --csv $(EMU_RESULTS)/calls.csv --json $(EMU_RESULTS)/calls.json \
+	  'train nchw f16 n4c8h7w7' 'infer nhwc f32 n4c8h7w7' 'backward nhwc f32 n3c5h7w7 inplace' \
+	  'train nc f64 n9c5 beta=0.5' '3x train nhwc bf16 n4c8h7w7 add_relu' 'backward nchw f32 n3c5h7w7 relu'
+	$< --device cuda --seconds 0.01 --graph --csv $(EMU_RESULTS)/graph.csv --json $(EMU_RESULTS)/graph.json \
+	  'train nchw f16 n4c8h7w7' 'infer nhwc f32 n4c8h7w7' 'backward nc bf16 n9c16'
+	$< --device cuda --seconds 0.01 --host --csv $(EMU_RESULTS)/host.csv --json $(EMU_RESULTS)/host.json
+	cp docs/PERFORMANCE.md $(EMU_RESULTS)/PERFORMANCE.md
+	bench/report/chapter.py --emulated --results $(EMU_RESULTS)/.. --document $(EMU_RESULTS)/PERFORMANCE.md
+	cat $(EMU_RESULTS)/PERFORMANCE.md
 endif
 
--include $(BENCH_OBJECTS:.o=.d)
+# Pictures of the results, and the chapter in which they are.
+.PHONY: pictures performance check-performance
+pictures:
+	bench/report/pictures.py
+
+performance:
+	bench/report/chapter.py
+
+check-performance:
+	bench/report/chapter.py --check
+
+-include $(BENCH_OBJECTS:.o=.d) $(BENCH_EMULATED:.o=.d)

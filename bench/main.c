@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host.h"
 #include "host/handle.h"
 #include "host/select.h"
 #include "report.h"
@@ -65,7 +66,14 @@ static bool open_session(bench_session *session) {
   if (type == CUBN_DEVICE_CUDA)
     session->timer = bench_timer_open_cuda(ordinal, options->warm, &error);
 #endif
-  if (session->timer) return true;
+  if (session->timer && options->graph && !session->timer->record) {
+    session->timer->close(session->timer);
+    session->timer = NULL;
+    error = "--graph needs a GPU";
+  }
+  if (session->timer &&
+      (!session->timer->stream || !cubnSetStream(session->handle, session->timer->stream)))
+    return true;
   printf("cubn-bench: nothing to time: %s\n", error ? error : "no timer for this device");
   cubnDestroy(session->handle);
   return false;
@@ -77,26 +85,50 @@ static void close_session(bench_session *session) {
   cubnDestroy(session->handle);
 }
 
+/* Times all problems, and writes each as soon as it is there. False: one failed. */
+static bool time_all(bench_session *session, const bench_list *list, bench_row *rows, FILE *csv) {
+  const bool host = session->options->host;
+  bool failed = false;
+  for (int i = 0; i < list->count; ++i) {
+    (host ? bench_host_time : bench_row_time)(session, &list->items[i], &rows[i]);
+    if (host)
+      bench_host_report(&rows[i]);
+    else
+      report_row(session, &rows[i]);
+    if (csv) report_csv_row(csv, session, &rows[i]);
+    if (session->options->json) report_json(session->options->json, session, rows, i + 1);
+    for (int k = 0; k < rows[i].entry_count; ++k) failed = failed || rows[i].entries[k].failed;
+  }
+  return !failed;
+}
+
+static void prepare(bench_session *session) {
+  const bench_options *options = session->options;
+  if (options->algo)
+    snprintf(session->handle->forced_algo, sizeof session->handle->forced_algo, "%s",
+             options->algo);
+  if (options->host) {
+    bench_host_header(session);
+    return;
+  }
+  if (options->peers) open_peers(session);
+  session->copy_bandwidth = bench_copy_bandwidth(session->timer);
+  report_header(session);
+}
+
 static int run(bench_session *session, const bench_list *list) {
   const bench_options *options = session->options;
   FILE *csv = options->csv ? report_csv_open(options->csv) : NULL;
   if (options->csv && !csv) return usage_error(options->csv, "cannot be written");
   bench_row *rows = calloc((size_t)list->count, sizeof *rows);
   if (!rows) return usage_error("results", "no memory for them");
-  if (options->algo)
-    snprintf(session->handle->forced_algo, sizeof session->handle->forced_algo, "%s",
-             options->algo);
-  if (options->peers) open_peers(session);
-  session->copy_bandwidth = bench_copy_bandwidth(session->timer);
-  report_header(session);
-  bool failed = false, written = true;
-  for (int i = 0; i < list->count; ++i) {
-    bench_row_time(session, &list->items[i], &rows[i]);
-    report_row(session, &rows[i]);
-    if (csv) report_csv_row(csv, session, &rows[i]);
-    for (int k = 0; k < rows[i].entry_count; ++k) failed = failed || rows[i].entries[k].failed;
-  }
-  report_summary(session, rows, list->count);
+  prepare(session);
+  const bool good = time_all(session, list, rows, csv);
+  bool written = true;
+  if (options->host)
+    bench_host_summary(rows, list->count);
+  else
+    report_summary(session, rows, list->count);
   if (csv) written = report_close(csv);
   if (!written) usage_error(options->csv, "cannot be written");
   if (options->json && !report_json(options->json, session, rows, list->count)) {
@@ -104,7 +136,7 @@ static int run(bench_session *session, const bench_list *list) {
     written = false;
   }
   free(rows);
-  return failed || !written ? EXIT_FAILED : EXIT_GOOD;
+  return !good || !written ? EXIT_FAILED : EXIT_GOOD;
 }
 
 int main(int argc, char **argv) {

@@ -38,7 +38,7 @@ static double quantile(const double *sorted, int count, double share) {
   return sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]);
 }
 
-static bench_times summarize(double *samples, int count) {
+bench_times bench_summarize(double *samples, int count) {
   bench_times times = {.repeats = count};
   if (!count) return times;
   qsort(samples, (size_t)count, sizeof *samples, compare_doubles);
@@ -98,6 +98,14 @@ static void repeat(recorder *record, bench_case *bench, int count, double budget
   collect(record);
 }
 
+/* From times of a call() to those of one of the calls that it stands for. */
+static void scale_times(bench_entry *entry) {
+  if (entry->calls <= 1) return;
+  entry->times.median /= entry->calls;
+  entry->times.min /= entry->calls;
+  entry->times.spread /= entry->calls;
+}
+
 void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, int count,
                    double budget_seconds) {
   recorder record = {.timer = timer, .entries = entries};
@@ -114,7 +122,8 @@ void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, 
   if (good) repeat(&record, bench, count, budget_seconds);
   for (int entry = 0; entry < count; ++entry) {
     entries[entry].times =
-        good ? summarize(record.samples[entry], record.counts[entry]) : (bench_times){0};
+        good ? bench_summarize(record.samples[entry], record.counts[entry]) : (bench_times){0};
+    scale_times(&entries[entry]);
     if (!good) entries[entry].note = "no memory for the samples";
     if (entry < ENTRIES_MAX) free(record.samples[entry]);
   }
@@ -122,19 +131,20 @@ void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, 
 
 double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
   double samples[HOST_REPEATS];
+  const int parts = entry->calls > 1 ? entry->calls : 1;
+  const double call_seconds = parts * entry->times.median;
   int calls = HOST_CALLS_MAX;
-  if (entry->times.median * calls > HOST_BATCH_SECONDS)
-    calls = (int)(HOST_BATCH_SECONDS / entry->times.median);
+  if (call_seconds * calls > HOST_BATCH_SECONDS) calls = (int)(HOST_BATCH_SECONDS / call_seconds);
   if (calls < HOST_CALLS_MIN) calls = HOST_CALLS_MIN;
   timer->wait(timer);
   for (int repeat = 0; repeat < HOST_REPEATS; ++repeat) {
     const double begin = bench_clock();
     for (int call = 0; call < calls; ++call)
       if (!entry->call(entry->state)) return 0;
-    samples[repeat] = (bench_clock() - begin) / calls;
+    samples[repeat] = (bench_clock() - begin) / calls / parts;
     if (timer->wait(timer)) return 0;
   }
-  return summarize(samples, HOST_REPEATS).median;
+  return bench_summarize(samples, HOST_REPEATS).median;
 }
 
 static bool call_copy(void *state) {

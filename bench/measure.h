@@ -10,12 +10,16 @@ typedef struct bench_times {
   int repeats;
 } bench_times;
 
+/* Of some samples, which are sorted. */
+bench_times bench_summarize(double *samples, int count);
+
 /* One implementation, ready to be called. */
 typedef struct bench_entry {
   char implementation[16]; /* "cubn", "cudnn", "copy" */
   char algorithm[24];
   bool (*call)(void *state); /* runs, or enqueues; false on failure */
   void *state;
+  int calls; /* that one call() stands for; 0 is 1 */
   const char
       *note;   /* why it was not timed, or what is wrong with its results; NULL if all is well */
   bool failed; /* it should have worked: the run ends with status 1 */

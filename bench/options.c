@@ -34,6 +34,10 @@ static const option option_table[] = {
     {"--verify", TAKES_COUNT, MEMBER(verify_elements),
      "N      check all channels up to N elements, else a sample (4000000)"},
     {"--warm", TAKES_NOTHING, MEMBER(warm), "         keep the caches between repeats"},
+    {"--graph", TAKES_NOTHING, MEMBER(graph),
+     "        time replays of CUDA graphs of 20 calls, caches kept"},
+    {"--host", TAKES_NOTHING, MEMBER(host),
+     "         time the host's part of a call only (suite: host)"},
     {"--peers", TAKES_NOTHING, MEMBER(peers), "        time other libraries in the same loop"},
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},
@@ -106,5 +110,6 @@ const char *bench_options_parse(int argc, char **argv, bench_options *options,
     const char *problem = store(option, argv[++i], options);
     if (problem) return problem;
   }
+  if (options->graph) options->warm = true; /* all calls of a graph but the first are */
   return NULL;
 }

@@ -16,7 +16,7 @@ typedef struct bench_options {
   int64_t batch;     /* 0: the suite's own */
   double seconds;    /* time budget per problem */
   int64_t verify_elements;
-  bool warm, peers, list_peers, list, help;
+  bool warm, graph, host, peers, list_peers, list, help;
   const char *cudnn; /* file or folder, or NULL */
   const char *csv, *json;
   int line_count;

@@ -1,4 +1,6 @@
-/* cuDNN as a peer: every mode that can compute a problem is a variant.
+/* cuDNN as a peer: every mode that can compute a problem is a variant. Fused problems have twice as
+ * many: one call with the operations, and "apart", which is normalization, addition and activation
+ * after one another.
  *
  * Training and backward go through the Ex calls with a workspace, because only these reach cuDNN's
  * fast kernels for channels-last tensors. It reads the same inputs as cubn and writes outputs of
@@ -15,7 +17,7 @@ static const char *const mode_names[] = {"per_activation", "spatial", "persisten
 /* ---- Memory ---- */
 
 static bool is_output(const line_problem *problem, int array) {
-  if (array == DATA_OUTPUT) return true;
+  if (array == DATA_OUTPUT || array == DATA_DZ) return true;
   if (problem->pass == LINE_BACKWARD) return array == DATA_DSCALE || array == DATA_DBIAS;
   return problem->pass == LINE_TRAIN && (array == DATA_RUNNING_MEAN || array == DATA_RUNNING_VAR ||
                                          array == DATA_SAVED_MEAN || array == DATA_SAVED_INV_STD);
@@ -36,6 +38,17 @@ static bool allocate(cudnn_peer *peer) {
       return false;
   }
   return true;
+}
+
+/* What backward of a fused problem needs of its forward call. */
+static bool allocate_fused(cudnn_peer *peer) {
+  const line_problem *problem = &peer->bench->problem;
+  const data_set *set = &peer->bench->before;
+  if (!line_needs_forward(problem)) return true;
+  return !cubnCreateBuffer(peer->cubn, array_bytes(&set->arrays[DATA_OUTPUT]), &peer->y_buffer) &&
+         !cubnGetBufferPointer(peer->y_buffer, &peer->y) &&
+         !cubnCreateBuffer(peer->cubn, array_bytes(&set->arrays[DATA_DY]), &peer->dp_buffer) &&
+         !cubnGetBufferPointer(peer->dp_buffer, &peer->dp);
 }
 
 /* Gives the outputs their prior content. */
@@ -79,8 +92,8 @@ static const char *check_variant(cudnn_variant *variant, bench_entry *entry) {
   int status = cudnn_query_sizes(variant);
   if (status) return peer->api.get_error_string(status);
   if (!allocate_variant(variant)) return "no memory for its workspace";
-  /* Backward finds in the reserve space what forward has left there. */
-  if (peer->bench->problem.pass == LINE_BACKWARD && variant->reserve_bytes)
+  /* Backward finds in the reserve space what forward has left there, and is given its y. */
+  if (peer->bench->problem.pass == LINE_BACKWARD && (variant->reserve_bytes || peer->y))
     status = cudnn_call_forward(variant);
   if (!upload(peer)) return "the upload failed";
   if (!status) status = cudnn_call(variant);
@@ -91,34 +104,62 @@ static const char *check_variant(cudnn_variant *variant, bench_entry *entry) {
   return NULL;
 }
 
+static const char *why_not_fused(const line_problem *problem) {
+  if (problem->activation != CUBN_ACTIVATION_RELU) return "of the activations, only ReLU is timed";
+  if (problem->alpha != 1) return "fused with alpha = 1 only";
+  if (problem->in_place_z || problem->in_place_zx) return "not timed in place";
+  const int64_t *dz = problem->strides[LINE_Z], *dy = problem->strides[LINE_DY];
+  for (int i = 0; i < problem->rank && problem->adds && problem->pass == LINE_BACKWARD; ++i)
+    if (dz[i] != dy[i]) return "dz must lie like dy";
+  return NULL;
+}
+
 static const char *why_not(const line_problem *problem) {
+  if (line_is_extended(problem) && problem->pass != LINE_INFER)
+    return "has no such call in cuDNN's classic interface";
   if (problem->in_place || problem->in_place_x) return "not timed in place";
-  if (line_is_fused(problem) || line_is_extended(problem)) return "only plain problems are timed";
   if (problem->beta != 0 || problem->param_beta != 0) return "not timed with blending";
   if (problem->params_like_x) return "parameters in NCHW order only";
-  return NULL;
+  return line_is_fused(problem) ? why_not_fused(problem) : NULL;
+}
+
+/* The variant's entry, checked unless there is a reason not to. */
+static void add_variant(cudnn_peer *peer, int mode, bool is_apart, const char *reason, int number,
+                        bench_entry *entry) {
+  cudnn_variant *variant = &peer->variants[number];
+  *variant = (cudnn_variant){.peer = peer, .mode = mode, .is_apart = is_apart};
+  *entry = (bench_entry){.call = call, .state = variant, .error = NAN};
+  snprintf(entry->implementation, sizeof entry->implementation, "%s", peer->base.name);
+  snprintf(entry->algorithm, sizeof entry->algorithm, "%s%s", mode_names[mode],
+           is_apart ? "_apart" : "");
+  entry->note = reason ? reason : check_variant(variant, entry);
 }
 
 static int prepare(bench_peer *base, bench_case *bench, bench_entry entries[BENCH_VARIANTS_MAX]) {
   cudnn_peer *peer = (cudnn_peer *)base;
-  peer->bench = bench;
-  const bool per_activation = bench->problem.mode == CUBN_BATCHNORM_PER_ACTIVATION;
+  const line_problem *problem = &bench->problem;
+  const bool fused = line_is_fused(problem);
+  const bool per_activation = problem->mode == CUBN_BATCHNORM_PER_ACTIVATION;
   const int first =
-      per_activation || bench->problem.rank == 2 ? CUDNN_PER_ACTIVATION : CUDNN_SPATIAL;
+      per_activation || (problem->rank == 2 && !fused) ? CUDNN_PER_ACTIVATION : CUDNN_SPATIAL;
   const int last = per_activation ? CUDNN_PER_ACTIVATION : CUDNN_SPATIAL_PERSISTENT;
-  const char *reason = why_not(&bench->problem);
+  peer->bench = bench;
+  const char *reason = why_not(problem);
   if (!reason) reason = cudnn_describe(peer);
-  if (!reason && !allocate(peer)) reason = "no memory for its outputs";
+  if (!reason && !(allocate(peer) && allocate_fused(peer))) reason = "no memory for its outputs";
+  int count = 0;
   for (int mode = first; mode <= last; ++mode) {
-    cudnn_variant *variant = &peer->variants[mode - first];
-    bench_entry *entry = &entries[mode - first];
-    *variant = (cudnn_variant){.peer = peer, .mode = mode};
-    *entry = (bench_entry){.call = call, .state = variant, .error = NAN};
-    snprintf(entry->implementation, sizeof entry->implementation, "%s", base->name);
-    snprintf(entry->algorithm, sizeof entry->algorithm, "%s", mode_names[mode]);
-    entry->note = reason ? reason : check_variant(variant, entry);
+    /* There is no fused inference. */
+    if (!fused || problem->pass != LINE_INFER) {
+      add_variant(peer, mode, false, reason, count, &entries[count]);
+      ++count;
+    }
+    if (fused) {
+      add_variant(peer, mode, true, reason, count, &entries[count]);
+      ++count;
+    }
   }
-  return last - first + 1;
+  return count;
 }
 
 static void release(bench_peer *base) {
@@ -132,6 +173,10 @@ static void release(bench_peer *base) {
     cubnDestroyBuffer(peer->buffers[array]);
     peer->buffers[array] = NULL;
   }
+  cubnDestroyBuffer(peer->y_buffer);
+  cubnDestroyBuffer(peer->dp_buffer);
+  peer->y_buffer = peer->dp_buffer = NULL;
+  peer->y = peer->dp = NULL;
 }
 
 /* ---- Opening ---- */
@@ -141,6 +186,7 @@ static void close_peer(bench_peer *base) {
   for (int tensor = 0; tensor < LINE_TENSORS; ++tensor)
     if (peer->tensors[tensor]) peer->api.destroy_tensor(peer->tensors[tensor]);
   if (peer->params) peer->api.destroy_tensor(peer->params);
+  if (peer->activation) peer->api.destroy_activation(peer->activation);
   if (peer->handle) peer->api.destroy(peer->handle);
   cudnn_api_unload(&peer->api);
   free(peer);
@@ -164,9 +210,13 @@ bench_peer *bench_peer_open_cudnn(cubnHandle_t handle, const char *path, char *r
   snprintf(reason, reason_bytes, "%s in %s, all symbols found", peer->base.version, peer->api.path);
   peer->cubn = handle;
   int status = handle ? peer->api.create(&peer->handle) : -1;
+  cubnStream_t stream = NULL;
+  if (!status && !cubnGetStream(handle, &stream))
+    status = peer->api.set_stream(peer->handle, stream);
   for (int tensor = 0; tensor < LINE_TENSORS && !status; ++tensor)
     status = peer->api.create_tensor(&peer->tensors[tensor]);
   if (!status) status = peer->api.create_tensor(&peer->params);
+  if (!status) status = peer->api.create_activation(&peer->activation);
   if (!status) return &peer->base;
   if (handle)
     snprintf(reason, reason_bytes, "%s: %s", peer->base.version,

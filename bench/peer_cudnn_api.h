@@ -6,7 +6,8 @@
 #include <stddef.h>
 
 enum { CUDNN_PER_ACTIVATION, CUDNN_SPATIAL, CUDNN_SPATIAL_PERSISTENT };
-enum { CUDNN_OPS_BN = 0 };
+enum { CUDNN_OPS_BN, CUDNN_OPS_BN_ACTIVATION, CUDNN_OPS_BN_ADD_ACTIVATION };
+enum { CUDNN_ACTIVATION_RELU = 1 };
 
 typedef struct cudnn_api {
   void *library;
@@ -16,10 +17,22 @@ typedef struct cudnn_api {
   const char *(*get_error_string)(int status);
   int (*create)(void **handle);
   int (*destroy)(void *handle);
+  int (*set_stream)(void *handle, void *stream);
   int (*create_tensor)(void **tensor);
   int (*destroy_tensor)(void *tensor);
   int (*set_tensor)(void *tensor, int type, int rank, const int dims[], const int strides[]);
   int (*derive_param)(void *param, const void *tensor, int mode);
+
+  int (*create_activation)(void **activation);
+  int (*destroy_activation)(void *activation);
+  int (*set_activation)(void *activation, int mode, int nan_propagation, double coef);
+  int (*activate)(void *handle, void *activation, const void *alpha, const void *x_desc,
+                  const void *x, const void *beta, const void *y_desc, void *y);
+  int (*activate_backward)(void *handle, void *activation, const void *alpha, const void *y_desc,
+                           const void *y, const void *dy_desc, const void *dy, const void *x_desc,
+                           const void *x, const void *beta, const void *dx_desc, void *dx);
+  int (*add)(void *handle, const void *alpha, const void *a_desc, const void *a, const void *beta,
+             const void *c_desc, void *c); /* c = alpha * a + beta * c */
 
   int (*infer)(void *handle, int mode, const void *alpha, const void *beta, const void *x_desc,
                const void *x, const void *y_desc, void *y, const void *param_desc,

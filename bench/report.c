@@ -14,8 +14,9 @@ void report_header(const bench_session *session) {
     printf("large copies: %.1f GB/s, read and written\n", 1e-9 * session->copy_bandwidth);
   for (int i = 0; i < session->peer_count; ++i)
     printf("peer %s: %s\n", session->peers[i]->name, session->peers[i]->version);
-  printf("caches %s between repeats; times are medians\n",
-         session->options->warm ? "kept" : "flushed");
+  printf("caches %s between repeats; times are medians%s\n",
+         session->options->warm ? "kept" : "flushed",
+         session->options->graph ? ", of a call in a replayed graph" : "");
   printf("%-40s %3s %-10s %10s %6s %7s %6s %5s %7s %8s  %s\n", "problem", "x", "algorithm", "us",
          "iqr", "GB/s", "/floor", "copy", "host us", "error", "checked");
 }

@@ -11,8 +11,8 @@ void report_row(const bench_session *session, const bench_row *row);
 /* Totals per pass, and one line per peer, or one about the floor if there is no peer. */
 void report_summary(const bench_session *session, const bench_row *rows, int count);
 
-/* One record per problem and implementation. CSV is written row by row, so that a run that is cut
- * short leaves what it has measured. report_csv_open: NULL if the file cannot be written. */
+/* One record per problem and implementation. CSV is written row by row and JSON anew with each row,
+ * so that a run that is cut short leaves what it has measured. report_csv_open: NULL if the file cannot be written. */
 FILE *report_csv_open(const char *path);
 void report_csv_row(FILE *file, const bench_session *session, const bench_row *row);
 /* Closes a file. False: something could not be written. */

@@ -6,12 +6,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "commit.h"
+#include "cpu_name.h"
 #include "report.h"
 
 static const char *const field_names[] = {
-    "device",     "implementation", "algorithm", "problem",   "count",       "warm",
-    "median_us",  "min_us",         "iqr_us",    "repeats",   "floor_bytes", "gb_per_s",
-    "over_floor", "copy_share",     "host_us",   "max_error", "checked",     "note"};
+    "device",     "implementation", "algorithm", "problem", "count",       "warm",     "graph",
+    "median_us",  "min_us",         "iqr_us",    "repeats", "floor_bytes", "gb_per_s", "over_floor",
+    "copy_share", "host_us",        "max_error", "checked", "note"};
 #define FIELDS ((int)(sizeof field_names / sizeof *field_names))
 
 typedef struct field {
@@ -36,6 +38,7 @@ static void make_fields(const bench_session *session, const bench_row *row,
       {row->problem, 0, 0},
       {NULL, row->count, 9},
       {NULL, session->options->warm, 1},
+      {NULL, entry->calls, 9},
       {NULL, 1e6 * median, 6},
       {NULL, known(timed, 1e6 * entry->times.min), 6},
       {NULL, known(timed, 1e6 * entry->times.spread), 4},
@@ -84,6 +87,7 @@ FILE *report_csv_open(const char *path) {
   if (!file) return NULL;
   for (int f = 0; f < FIELDS; ++f)
     fprintf(file, "%s%s", field_names[f], f + 1 < FIELDS ? "," : "\n");
+  fflush(file);
   return file;
 }
 
@@ -103,15 +107,17 @@ static void write_json_text(FILE *file, const char *name, const char *text) {
 }
 
 static void write_environment(FILE *file, const bench_session *session) {
-  char text[64];
+  char text[96];
   const size_t version = cubnGetVersion();
   const time_t now = time(NULL);
   struct tm utc;
   write_json_text(file, "device", session->timer->device);
+  bench_cpu_name(text, sizeof text);
+  write_json_text(file, "cpu", text);
   write_json_text(file, "versions", session->timer->versions);
   snprintf(text, sizeof text, "%zu.%zu.%zu", version / 10000, version / 100 % 100, version % 100);
   write_json_text(file, "cubn", text);
-  write_json_text(file, "commit", CUBN_COMMIT);
+  write_json_text(file, "commit", bench_commit());
   if (gmtime_r(&now, &utc) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
     write_json_text(file, "date", text);
   for (int i = 0; i < session->peer_count; ++i)

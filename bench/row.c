@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "graph.h"
 #include "host/handle.h"
 
 /* The dimensions of the problem on which a CPU's time per call is measured. */
@@ -15,8 +16,7 @@ static bool call_library(void *state) {
   return run_call(state) == CUBN_STATUS_SUCCESS;
 }
 
-/* Checks the library's results; sets its entry's note if they are wrong. */
-static void verify(bench_session *session, bench_case *bench, bench_row *row) {
+void bench_row_verify(bench_session *session, bench_case *bench, bench_row *row) {
   bench_entry *entry = &row->entries[0];
   compare_result result = {0};
   const char *error = bench_case_verify(bench, &result);
@@ -72,8 +72,12 @@ static void time_entries(bench_session *session, bench_case *bench, bench_row *r
         session->peers[i]->prepare(session->peers[i], bench, &row->entries[row->entry_count]);
   bench_copy copy = {session->timer, (size_t)row->floor_bytes};
   row->entries[row->entry_count++] = bench_copy_entry(&copy);
+  bench_replay replays[BENCH_ENTRIES_MAX];
+  if (session->options->graph)
+    bench_graph_record(session->timer, bench, row->entries, row->entry_count, replays);
   bench_measure(session->timer, bench, row->entries, row->entry_count, session->options->seconds);
   measure_host(session, bench, row);
+  if (session->options->graph) bench_graph_forget(replays, row->entry_count);
   for (int i = 0; i < session->peer_count; ++i) session->peers[i]->release(session->peers[i]);
 }
 
@@ -94,7 +98,7 @@ void bench_row_time(bench_session *session, const bench_item *item, bench_row *r
   }
   row->entries[0].state = &bench.run;
   bench_case_describe_sample(&bench, row->checked, sizeof row->checked);
-  verify(session, &bench, row);
+  bench_row_verify(session, &bench, row);
   if (!row->entries[0].note) time_entries(session, &bench, row);
   bench_case_close(&bench);
 }

@@ -29,6 +29,10 @@ typedef struct bench_row {
   int entry_count;
 } bench_row;
 
+/* Runs the library once and checks its results; sets the first entry's algorithm and error, and its
+ * note if something is wrong. */
+void bench_row_verify(bench_session *session, bench_case *bench, bench_row *row);
+
 /* Checks and times one problem. */
 void bench_row_time(bench_session *session, const bench_item *item, bench_row *row);
 

@@ -4,49 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct layer {
-  const char *sizes; /* without the batch */
-  int count;
-} layer;
-
-typedef struct suite {
-  const char *name;
-  int64_t batch;
-  const char *passes;
-  const layer *layers; /* the last one has NULL sizes */
-} suite;
-
-/* The 53 batch normalizations of ResNet-50 at 224 x 224 (He et al. 2015, arXiv:1512.03385). */
-static const layer resnet50_layers[] = {{"c64h112w112", 1}, {"c64h56w56", 6},   {"c128h56w56", 1},
-                                        {"c256h56w56", 4},  {"c128h28w28", 7},  {"c256h28w28", 1},
-                                        {"c512h28w28", 5},  {"c256h14w14", 11}, {"c512h14w14", 1},
-                                        {"c1024h14w14", 7}, {"c512h7w7", 5},    {"c2048h7w7", 4},
-                                        {NULL, 0}};
-
-/* Features behind fully connected layers. */
-static const layer fc_layers[] = {{"c10", 1},   {"c84", 1},   {"c120", 1},   {"c512", 1},
-                                  {"c1000", 1}, {"c4096", 1}, {"c16384", 1}, {NULL, 0}};
-
-/* What vector code and round tiles like least. */
-static const layer odd_layers[] = {
-    {"c3h225w225", 1}, {"c12h61w61", 1},   {"c27h33w33", 1}, {"c35h7w7", 1},  {"c65h13w13", 1},
-    {"c100h15w15", 1}, {"c127h27w27", 1},  {"c257h3w5", 1},  {"c1h55w55", 1}, {"c999h1w1", 1},
-    {"c33w1001", 1},   {"c48d5h17w17", 1}, {NULL, 0}};
-
-/* Where the launch or the fork of threads costs more than the memory. */
-static const layer small_layers[] = {{"c4h1w1", 1},   {"c8h4w4", 1},  {"c16h7w7", 1},
-                                     {"c32h8w8", 1},  {"c64h7w7", 1}, {"c64h14w14", 1},
-                                     {"c256h7w7", 1}, {"c84", 1},     {NULL, 0}};
-
-static const suite suites[] = {{"resnet50", 32, "train backward", resnet50_layers},
-                               {"fc", 256, "train infer backward", fc_layers},
-                               {"odd", 16, "train infer backward", odd_layers},
-                               {"small", 4, "train infer backward", small_layers}};
+#include "suite_tables.h"
 
 static const char *const passes[] = {"train", "infer", "backward"};
 
 const char *bench_suite_names(void) {
-  return "resnet50, fc, odd, small";
+  static char names[128];
+  size_t used = 0;
+  for (const suite_table *suite = bench_suite_tables; suite->name; ++suite)
+    used +=
+        (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "", suite->name);
+  return names;
+}
+
+static const suite_table *find_suite(const char *name) {
+  for (const suite_table *suite = bench_suite_tables; suite->name; ++suite)
+    if (!strcmp(name, suite->name)) return suite;
+  return NULL;
 }
 
 /* Takes a count like "6x " off the front of a line. */
@@ -88,18 +62,20 @@ static void layout_of(const char *sizes, bool channels_last, char layout[16]) {
   layout[length] = '\0';
 }
 
-static const char *add_suite(const bench_options *options, const suite *suite, bench_list *list) {
+static const char *add_suite(const bench_options *options, const suite_table *suite,
+                             bench_list *list) {
   const char *wanted = options->pass ? options->pass : suite->passes;
   const bool channels_last = !strcmp(options->layout, "nhwc");
   const long long batch = options->batch ? options->batch : suite->batch;
   if (!channels_last && strcmp(options->layout, "nchw")) return "--layout must be nchw or nhwc";
   for (size_t pass = 0; pass < sizeof passes / sizeof *passes; ++pass) {
     if (strcmp(wanted, "all") && !strstr(wanted, passes[pass])) continue;
-    for (const layer *layer = suite->layers; layer->sizes; ++layer) {
+    for (const suite_layer *layer = suite->layers; layer->sizes; ++layer) {
       char layout[16], text[256];
       layout_of(layer->sizes, channels_last, layout);
-      snprintf(text, sizeof text, "%s %s %s n%lld%s %s", passes[pass], layout, options->type, batch,
-               layer->sizes, options->words ? options->words : "");
+      snprintf(text, sizeof text, "%s %s %s n%lld%s %s %s", passes[pass], layout, options->type,
+               batch, layer->sizes, layer->words ? layer->words : "",
+               options->words ? options->words : "");
       const char *wrong = add_line(list, text, layer->count);
       if (wrong) return wrong;
     }
@@ -124,11 +100,10 @@ const char *bench_list_build(const bench_options *options, bench_list *list) {
   *list = (bench_list){0};
   const char *wrong = NULL;
   const char *name = options->suite;
-  if (!name && !options->file && !options->line_count) name = "resnet50";
+  if (!name && !options->file && !options->line_count) name = options->host ? "host" : "resnet50";
   if (name) {
-    wrong = "--suite is not one of resnet50, fc, odd, small";
-    for (size_t i = 0; i < sizeof suites / sizeof *suites; ++i)
-      if (!strcmp(name, suites[i].name)) wrong = add_suite(options, &suites[i], list);
+    const suite_table *suite = find_suite(name);
+    wrong = suite ? add_suite(options, suite, list) : "--suite is unknown, see --help";
   }
   if (!wrong && options->file) wrong = add_file(options->file, list);
   for (int i = 0; !wrong && i < options->line_count; ++i)

@@ -25,7 +25,14 @@ struct bench_timer {
   /* Makes room for copies of that many bytes. NULL, or what failed. */
   const char *(*reserve_copy)(bench_timer *timer, size_t bytes);
   void (*copy)(bench_timer *timer, size_t bytes); /* between two arrays of its own */
+  /* Captures so many calls as a graph, and replays it. NULL where there is no such thing. record:
+   * NULL, or what failed. */
+  const char *(*record)(bench_timer *timer, bool (*call)(void *state), void *state, int calls,
+                        void **graph);
+  bool (*replay)(bench_timer *timer, void *graph);
+  void (*forget)(bench_timer *timer, void *graph);
   void (*close)(bench_timer *timer);
+  void *stream;      /* where all timed work must be enqueued: a cudaStream_t; NULL on a CPU */
   bool asynchronous; /* work is enqueued */
   int slots;         /* 1 .. BENCH_SLOTS_MAX */
   size_t cache_bytes;

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cpu_name.h"
 #include "timer.h"
 
 /* A thread less pays off where it would copy less than this. */
@@ -126,16 +127,8 @@ static void close_timer(bench_timer *base) {
 }
 
 static void describe(cpu_timer *timer) {
-  char name[96] = "CPU";
-  char line[256];
-  FILE *file = fopen("/proc/cpuinfo", "r");
-  while (file && fgets(line, sizeof line, file)) {
-    const char *colon = strchr(line, ':');
-    if (strncmp(line, "model name", 10) || !colon) continue;
-    snprintf(name, sizeof name, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
-    break;
-  }
-  if (file) fclose(file);
+  char name[96];
+  bench_cpu_name(name, sizeof name);
   snprintf(timer->base.device, sizeof timer->base.device,
            "%s, %d threads, last-level cache %zu MiB", name, timer->threads,
            timer->base.cache_bytes >> 20);

@@ -1,10 +1,11 @@
-/* Timer of CUDA devices: events on the default stream, where a new handle works too. */
+/* Timer of CUDA devices: events on a stream of its own, which can be captured. */
 #include <cuda_runtime_api.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "timer.h"
+#include "timer_cuda_graph.h"
 
 /* A flush also has to last until the host has enqueued the call to be timed. */
 #define FLUSH_BYTES_MIN ((size_t)64 << 20)
@@ -31,17 +32,17 @@ static void flush(bench_timer *base) {
   cuda_timer *timer = (cuda_timer *)base;
   const int repeats = timer->warm ? DELAY_REPEATS : 1;
   for (int i = 0; i < repeats; ++i)
-    note(timer, cudaMemsetAsync(timer->flush_memory, i + 1, timer->flush_bytes, NULL));
+    note(timer, cudaMemsetAsync(timer->flush_memory, i + 1, timer->flush_bytes, base->stream));
 }
 
 static void start(bench_timer *base, int slot) {
   cuda_timer *timer = (cuda_timer *)base;
-  note(timer, cudaEventRecord(timer->begin[slot], NULL));
+  note(timer, cudaEventRecord(timer->begin[slot], base->stream));
 }
 
 static void stop(bench_timer *base, int slot) {
   cuda_timer *timer = (cuda_timer *)base;
-  note(timer, cudaEventRecord(timer->end[slot], NULL));
+  note(timer, cudaEventRecord(timer->end[slot], base->stream));
 }
 
 static const char *wait(bench_timer *base) {
@@ -61,7 +62,8 @@ static double seconds(bench_timer *base, int slot) {
 
 static void copy(bench_timer *base, size_t bytes) {
   cuda_timer *timer = (cuda_timer *)base;
-  note(timer, cudaMemcpyAsync(timer->to, timer->from, bytes, cudaMemcpyDeviceToDevice, NULL));
+  note(timer,
+       cudaMemcpyAsync(timer->to, timer->from, bytes, cudaMemcpyDeviceToDevice, base->stream));
 }
 
 static const char *reserve_copy(bench_timer *base, size_t bytes) {
@@ -85,6 +87,7 @@ static void close_timer(bench_timer *base) {
     if (timer->begin[i]) cudaEventDestroy(timer->begin[i]);
     if (timer->end[i]) cudaEventDestroy(timer->end[i]);
   }
+  if (base->stream) cudaStreamDestroy(base->stream);
   cudaFree(timer->flush_memory);
   cudaFree(timer->from);
   cudaFree(timer->to);
@@ -111,7 +114,10 @@ static cudaError_t allocate(cuda_timer *timer) {
   const size_t cold_bytes = 2 * timer->base.cache_bytes + ((size_t)1 << 20);
   timer->flush_bytes = cold_bytes > FLUSH_BYTES_MIN ? cold_bytes : FLUSH_BYTES_MIN;
   if (timer->warm) timer->flush_bytes = DELAY_BYTES;
-  cudaError_t error = cudaMalloc(&timer->flush_memory, timer->flush_bytes);
+  cudaStream_t stream = NULL;
+  cudaError_t error = cudaStreamCreate(&stream);
+  timer->base.stream = stream;
+  if (error == cudaSuccess) error = cudaMalloc(&timer->flush_memory, timer->flush_bytes);
   for (int i = 0; i < BENCH_SLOTS_MAX && error == cudaSuccess; ++i) {
     error = cudaEventCreate(&timer->begin[i]);
     if (error == cudaSuccess) error = cudaEventCreate(&timer->end[i]);
@@ -130,6 +136,9 @@ bench_timer *bench_timer_open_cuda(int ordinal, bool warm, const char **error) {
                               .seconds = seconds,
                               .reserve_copy = reserve_copy,
                               .copy = copy,
+                              .record = timer_cuda_record,
+                              .replay = timer_cuda_replay,
+                              .forget = timer_cuda_forget,
                               .close = close_timer,
                               .asynchronous = true,
                               .slots = BENCH_SLOTS_MAX};

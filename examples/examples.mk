@@ -1,6 +1,8 @@
-# Examples: a minimal program, and a network that learns. Included by the top Makefile.
+# Examples: a minimal program, the demo, training programs, and the experiments of the lecture.
+# Included by the top Makefile.
 
-EXAMPLES := $(BUILD)/examples/minimal $(BUILD)/examples/train
+EXAMPLES := $(BUILD)/examples/minimal
+NN_EXAMPLES := $(patsubst %,$(BUILD)/examples/%,train lenet mlp resnet infer)
 # The layer kit needs a CBLAS for the CPU, and cuBLAS for the GPU; a side that lacks it is left out.
 CBLAS_CFLAGS ?= $(shell pkg-config --cflags openblas 2>/dev/null)
 CBLAS_LIBS ?= $(or $(shell pkg-config --libs openblas 2>/dev/null),-lopenblas)
@@ -11,10 +13,12 @@ NN_WITHOUT_CBLAS := $(if $(CBLAS),,examples/nn/device_cpu.c)
 NN_C := $(filter-out $(NN_WITHOUT_CBLAS),$(wildcard examples/nn/*.c))
 NN_CU := $(if $(CUBLAS),$(wildcard examples/nn/*.cu))
 NN_OBJECTS := $(NN_C:%.c=$(BUILD)/obj/%.o) $(NN_CU:%.cu=$(BUILD)/obj/%.cu.o)
+CLAIMS_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/claims/*.c))
 CUBLAS_LIBS = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas
 NN_LIBS = $(if $(CBLAS),$(CBLAS_LIBS)) $(if $(CUBLAS),$(CUBLAS_LIBS))
 NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
 EXAMPLES_FLAGS = $(CPPFLAGS) $(C_ALL) -Iexamples $(CBLAS_CFLAGS) $(NN_DEFINES)
+EXAMPLES_LIBS = $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++)
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
@@ -24,14 +28,27 @@ $(BUILD)/examples/minimal: $(BUILD)/obj/examples/minimal.o $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
 
-$(BUILD)/examples/train: $(BUILD)/obj/examples/train.o $(NN_OBJECTS) $(STATIC)
+$(NN_EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -fopenmp $^ $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	$(CC) -fopenmp $^ $(EXAMPLES_LIBS) -o $@
 
-.PHONY: examples demo
-examples: $(EXAMPLES)
+$(BUILD)/examples/claims: $(CLAIMS_OBJECTS) $(NN_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) -fopenmp $^ $(EXAMPLES_LIBS) -o $@
+
+.PHONY: examples demo claims test-examples
+examples: $(EXAMPLES) $(NN_EXAMPLES) $(BUILD)/examples/claims
+
+# The programs as their users meet them.
+test-examples: examples
+	scripts/demo_check.sh $(BUILD)/examples/train
+	scripts/examples_check.sh $(BUILD)/examples
 
 demo: $(BUILD)/examples/train
 	$(BUILD)/examples/train
 
--include $(NN_OBJECTS:.o=.d) $(wildcard $(BUILD)/obj/examples/*.d)
+# CLAIMS="a c" for some of them; CLAIMS_OPTIONS="--full --data DIR", see scripts/claims.sh --help.
+claims: $(BUILD)/examples/claims
+	BUILD=$(BUILD) scripts/claims.sh $(CLAIMS_OPTIONS) $(CLAIMS)
+
+-include $(NN_OBJECTS:.o=.d) $(CLAIMS_OBJECTS:.o=.d) $(wildcard $(BUILD)/obj/examples/*.d)

@@ -16,13 +16,17 @@
 #include <stdlib.h>
 
 #include "nn/options.h"
+#include "nn/program.h"
 #include "nn/report.h"
 
-enum { EXIT_FAILED = 1, EXIT_USAGE = 2, RUN_MAX = 2 * NN_RATE_MAX };
+enum { RUN_MAX = 2 * NN_RATE_MAX };
 
 /* What the program holds, so that every way out can free it. */
 typedef struct demo {
-  nn_options options;
+  const char *device_name, *data, *csv;
+  bool no_batch_norm, help;
+  nn_plan plan;
+  nn_rates rates;
   nn_images train, test;
   nn_device device;
   nn_report report;
@@ -30,47 +34,56 @@ typedef struct demo {
   int run_count;
 } demo;
 
+static const char summary[] =
+    "Trains LeNet with and without batch normalization, at a small and at a large learning rate,\n"
+    "and compares: four trainings on 8 x 8 digits, or on other images with --data.";
+
+static bool parse(demo *demo, int argc, char **argv) {
+  nn_plan *plan = &demo->plan;
+  const nn_option options[] = {
+      {"--device", NN_OPTION_TEXT, &demo->device_name, 0, 0, "NAME", nn_help_device},
+      {"--epochs", NN_OPTION_INT, &plan->epochs, 1, 10000, "N", nn_help_epochs},
+      {"--batch", NN_OPTION_INT, &plan->batch, 2, 65536, "N", nn_help_batch},
+      {"--lr", NN_OPTION_RATES, &demo->rates, 1e-9, 1e9, "RATE",
+       "this learning rate; may be given up to 8 times (default: 0.3 and 3)"},
+      {"--momentum", NN_OPTION_REAL, &plan->momentum, 0, 0.9999, "M", nn_help_momentum},
+      {"--seed", NN_OPTION_SEED, &plan->seed, 0, 0, "N", nn_help_seed},
+      {"--no-bn", NN_OPTION_FLAG, &demo->no_batch_norm, 0, 0, NULL,
+       "only the network without batch normalization"},
+      {"--data", NN_OPTION_TEXT, &demo->data, 0, 0, "DIR", nn_help_data},
+      {"--csv", NN_OPTION_TEXT, &demo->csv, 0, 0, "FILE", nn_help_csv},
+      {NULL, NN_OPTION_FLAG, NULL, 0, 0, NULL, NULL}};
+  if (!nn_parse_options(options, argc, argv, &demo->help)) return false;
+  if (demo->help) nn_print_usage("train", summary, options);
+  if (demo->rates.count == 0) demo->rates = (nn_rates){.values = {0.3f, 3.0f}, .count = 2};
+  return true;
+}
+
 static bool read_data(demo *demo) {
-  return nn_read_images(&demo->train, demo->options.data, "train") &&
-         nn_read_images(&demo->test, demo->options.data, "t10k") &&
+  return nn_read_images(&demo->train, demo->data, "train") &&
+         nn_read_images(&demo->test, demo->data, "t10k") &&
          nn_check_images(&demo->train, &demo->test);
 }
 
 /* Without and with batch norm for each rate. */
 static bool plan_runs(demo *demo) {
-  const nn_options *options = &demo->options;
-  for (int i = 0; i < options->rate_count; i++) {
-    for (int batch_norm = 0; batch_norm <= (options->no_batch_norm ? 0 : 1); batch_norm++) {
+  for (int i = 0; i < demo->rates.count; i++) {
+    for (uint32_t batch_norm = 0; batch_norm <= (demo->no_batch_norm ? 0 : 1); batch_norm++) {
       nn_run *run = &demo->runs[demo->run_count++];
-      run->plan = (nn_plan){.batch_norm = batch_norm == 1,
-                            .rate = options->rates[i],
-                            .momentum = options->momentum,
-                            .epochs = options->epochs,
-                            .batch = options->batch,
-                            .seed = options->seed};
-      run->epochs = calloc((size_t)options->epochs, sizeof *run->epochs);
-      if (run->epochs == NULL) return nn_fail("no memory for %d epochs", options->epochs);
+      run->plan = demo->plan;
+      run->plan.model.batch_norm = batch_norm;
+      run->plan.rate = demo->rates.values[i];
+      run->epochs = calloc((size_t)run->plan.epochs, sizeof *run->epochs);
+      if (run->epochs == NULL) return nn_fail("no memory for %d epochs", run->plan.epochs);
     }
   }
   return true;
 }
 
-static bool print_head(const demo *demo) {
-  cubnDeviceType_t type;
-  int ordinal;
-  if (!nn_check(cubnGetDevice(demo->device.handle, &type, &ordinal))) return false;
-  printf("LeNet, %d training and %d test images of %d x %d pixels, batches of %d, seed %llu, ",
-         demo->train.count, demo->test.count, demo->train.h, demo->train.w, demo->options.batch,
-         (unsigned long long)demo->options.seed);
-  if (type == CUBN_DEVICE_CPU)
-    printf("on the CPU\n");
-  else
-    printf("on GPU %d\n", ordinal);
-  return true;
-}
-
 static bool run_all(demo *demo) {
-  if (!plan_runs(demo) || !print_head(demo)) return false;
+  if (!plan_runs(demo) || !nn_report_head("LeNet", &demo->device, &demo->train, &demo->test,
+                                          demo->plan.batch, demo->plan.seed))
+    return false;
   for (int i = 0; i < demo->run_count; i++) {
     const nn_run *run = &demo->runs[i];
     const nn_observer observer = nn_report_run(&demo->report, run);
@@ -78,26 +91,27 @@ static bool run_all(demo *demo) {
       return false;
   }
   nn_report_table(demo->runs, demo->run_count, demo->test.count);
-  if (!demo->options.no_batch_norm)
-    nn_report_verdict(demo->runs, demo->run_count, demo->test.count);
+  if (!demo->no_batch_norm) nn_report_verdict(demo->runs, demo->run_count, demo->test.count);
   if (fflush(stdout) != 0 || ferror(stdout)) return nn_fail("the output could not be written");
   return nn_report_close(&demo->report);
 }
 
 static int run_demo(demo *demo, int argc, char **argv) {
-  if (!nn_parse_options(&demo->options, argc, argv)) return EXIT_USAGE;
-  if (demo->options.help) {
-    fputs(nn_usage, stdout);
-    return EXIT_SUCCESS;
-  }
-  if (!read_data(demo) || !nn_device_open(&demo->device, demo->options.device) ||
-      !nn_report_open(&demo->report, demo->options.csv))
-    return EXIT_USAGE;
-  return run_all(demo) ? EXIT_SUCCESS : EXIT_FAILED;
+  if (!parse(demo, argc, argv)) return NN_EXIT_USAGE;
+  if (demo->help) return EXIT_SUCCESS;
+  if (!read_data(demo) || !nn_device_open(&demo->device, demo->device_name) ||
+      !nn_report_open(&demo->report, demo->csv))
+    return NN_EXIT_USAGE;
+  return run_all(demo) ? EXIT_SUCCESS : NN_EXIT_FAILED;
 }
 
 int main(int argc, char **argv) {
-  static demo demo;
+  static demo demo = {.device_name = "auto",
+                      .data = "examples/data",
+                      .plan = {.model = {.kind = NN_LENET, .activation = NN_SIGMOID, .gain = 4.0f},
+                               .epochs = 30,
+                               .batch = 16,
+                               .seed = 1}};
   const int code = run_demo(&demo, argc, argv);
   if (code != EXIT_SUCCESS) fprintf(stderr, "train: %s\n", nn_message());
   if (demo.report.csv != NULL) nn_report_close(&demo.report);

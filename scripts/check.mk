@@ -4,7 +4,7 @@
 SOURCES := $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' 2>/dev/null)
 
 .PHONY: check check-format check-readme check-scripts check-cppcheck check-clang check-archs
-check: check-format check-readme check-scripts check-cppcheck check-clang check-archs
+check: check-format check-readme check-performance check-scripts check-cppcheck check-clang check-archs
 	@echo 'All checks passed.'
 
 check-format:

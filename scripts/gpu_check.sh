@@ -11,12 +11,15 @@
 #   summary.txt      one line per step: ok, failed or skipped, with its seconds
 #   log.txt          what the steps printed
 #   environment.txt  GPU, driver, CUDA, compilers, commit, clocks before and after
-#   bench.txt, bench.csv   the benchmark's tables and records; torch.csv if PyTorch is there
+#   bench.txt        the benchmark's tables
+#   results/GPU/     CSV and JSON of every run of the benchmark and of PyTorch, to be published as
+#                    bench/results/README.md says
 # The exit status is 0 if no step failed.
 #
 # Environment: CUDA_HOME, CUNIT_PREFIX (folder of CUnit, see the Makefile), CUDNN_LIB (libcudnn.so
 # or its folder), BUILD (default build), CHECK_SECONDS, CHECK_JOBS (compilers at once, default: all
-# cores).
+# cores), CHECK_PART (tests or bench: without the other one; default: both), BENCH_COMMIT (for the
+# results, where git does not tell).
 set -uo pipefail
 
 if [ $# -ne 1 ] || [ "${1#-}" != "$1" ]; then
@@ -31,7 +34,7 @@ build=${BUILD:-build}
 seconds_total=${CHECK_SECONDS:-530}
 jobs=${CHECK_JOBS:-$(nproc)}
 summary=$out/summary.txt log=$out/log.txt environment=$out/environment.txt
-parts=$build/gpu-check
+parts=$build/gpu-check results=$out/results
 failures=0
 rm -rf "$parts"
 mkdir -p "$parts"
@@ -53,6 +56,10 @@ find_tools() {
   sanitizer=${sanitizer:-${CUDA_HOME:-/usr/local/cuda}/compute-sanitizer/compute-sanitizer}
   [ -x "$sanitizer" ] || missing[sanitizer]="no compute-sanitizer on PATH or in CUDA_HOME"
   python3 -c 'import torch' 2>/dev/null || missing[torch]="no PyTorch"
+  case ${CHECK_PART:-all} in
+    tests) missing[bench]="CHECK_PART is tests" ;;
+    bench) missing[tests]="CHECK_PART is bench" ;;
+  esac
   make -n emu-selftest-gpu >/dev/null 2>&1 || missing[emu-selftest-gpu]="no such target"
   # cuDNN often comes as a Python package, which the dynamic linker does not search.
   if [ -z "${CUDNN_LIB:-}" ]; then
@@ -101,7 +108,7 @@ describe_machine() {
 
 # ---- steps
 report() { # RESULT NAME SECONDS [REASON]
-  printf '%-8s %-28s %4s s  %s\n' "$1" "$2" "$3" "${4:-}" | sed 's/ *$//' | tee -a "$summary"
+  printf '%-8s %-38s %4s s  %s\n' "$1" "$2" "$3" "${4:-}" | sed 's/ *$//' | tee -a "$summary"
 }
 
 # step NAME LIMIT NEEDS COMMAND...: runs the command for at most LIMIT seconds, unless one of the
@@ -136,18 +143,44 @@ step() {
 
 # bench NAME LIMIT ARGUMENT...: a run of the benchmark on the GPU with its peers.
 bench() {
-  local name=$1 limit=$2
+  local name=$1 limit=$2 begin
   shift 2
-  local begin
   begin=$(stat -c %s "$log")
-  step "bench $name" "$limit" "gpu nvcc $build/cubn-bench" "$build/cubn-bench" \
-    --device cuda --peers --verify 1000000 --csv "$parts/${name// /-}.csv" "$@"
+  step "bench $name" "$limit" "gpu nvcc bench $build/cubn-bench" "$build/cubn-bench" \
+    --device cuda --peers --verify 1000000 --csv "$results/${name// /-}.csv" \
+    --json "$results/${name// /-}.json" "$@"
   tail -c "+$((begin + 1))" "$log" >>"$out/bench.txt"
 }
 
-resnet50() { # BATCH TYPE LAYOUT LIMIT
-  bench "resnet50 b$1 $2 $3" "$4" --suite resnet50 --batch "$1" --type "$2" --layout "$3" \
-    --seconds 0.2
+# run_name SUITE BATCH TYPE LAYOUT LIMIT [--warm|--graph]...
+run_name() {
+  local name="$1 b$2 $3 $4"
+  case ${6:-} in --warm | --graph) name="$name ${6#--}" ;; esac
+  echo "$name"
+}
+
+# suite SUITE BATCH TYPE LAYOUT LIMIT OPTION...: a suite as a run named after its arguments.
+suite() {
+  local name limit=$5
+  local arguments=(--suite "$1" --batch "$2" --type "$3" --layout "$4")
+  name=$(run_name "$@")
+  shift 5
+  bench "$name" "$limit" "${arguments[@]}" --seconds 0.15 "$@"
+}
+
+# torch SUITE BATCH TYPE LAYOUT LIMIT OPTION...: eager PyTorch on the problems of that run; with
+# "--variants compile" in the end torch.compile, which spends most of its time compiling.
+torch() {
+  local name lines records=$results/torch- limit=$5
+  name=$(run_name "$@")
+  name=${name// /-}
+  lines=$parts/$name.txt
+  "$build/cubn-bench" --suite "$1" --batch "$2" --type "$3" --layout "$4" --list >"$lines" 2>/dev/null
+  shift 5
+  case "$*" in *compile) records=${records}compile- ;; esac
+  step "$(basename "$records")$name" "$limit" "gpu torch bench $build/cubn-bench" bench/peers/torch_bn.py \
+    --device cuda --seconds 0.1 --variants cudnn,native --csv "$records$name.csv" \
+    --json "$records$name.json" "$@" "$lines"
 }
 
 # check TOOL LIMIT OPTION...: a checker of CUDA over the smoke list. Tests provoke errors of the
@@ -155,8 +188,14 @@ resnet50() { # BATCH TYPE LAYOUT LIMIT
 check() {
   local tool=$1 limit=$2
   shift 2
-  step "$tool" "$limit" "gpu nvcc sanitizer $build/tests/cubn-tests" "$sanitizer" --tool "$tool" \
+  step "$tool" "$limit" "gpu nvcc tests sanitizer $build/tests/cubn-tests" "$sanitizer" --tool "$tool" \
     --error-exitcode 9 "$@" "$build/tests/cubn-tests" --device cuda --suite algorithms --cases smoke
+}
+
+tests() { # NAME LIMIT NEEDS COMMAND...
+  local name=$1 limit=$2 needs=$3
+  shift 3
+  step "$name" "$limit" "tests $needs" "$@"
 }
 
 make_target() { # NAME LIMIT TARGET...
@@ -165,18 +204,9 @@ make_target() { # NAME LIMIT TARGET...
   step "$name" "$limit" "" make -j"$jobs" BUILD="$build" "$@"
 }
 
-merge_csv() { # one header, then the records of all runs
-  local file first=1
-  for file in "$parts"/*.csv; do
-    [ -e "$file" ] || continue
-    if [ "$first" = 1 ]; then cat "$file"; else tail -n +2 "$file"; fi
-    first=0
-  done
-}
-
 # A GPU that the library cannot open (an old driver, say) is one failure, not a pass of all steps.
 probe_device() {
-  local answer
+  local answer name
   if [ -n "${missing[gpu]:-}${missing[nvcc]:-}" ] || [ ! -x "$build/cubn-bench" ]; then return; fi
   answer=$(timeout 60 "$build/cubn-bench" --device cuda --seconds 0.01 'train nchw f32 n2c3h4w5' 2>&1)
   case $answer in
@@ -184,52 +214,84 @@ probe_device() {
       missing[gpu]="the library cannot open the GPU"
       report failed "open the GPU" 0 "$(grep "nothing to time" <<<"$answer")"
       failures=$((failures + 1))
+      return
       ;;
   esac
+  # The folder of the results is named after the GPU: "cubn 0.1.0 on NVIDIA H100, sm_90, ...".
+  name=$(sed -n 's/^cubn [^ ]* on \([^,]*\),.*/\1/p' <<<"$answer" | tr 'A-Z' 'a-z' | tr -cs 'a-z0-9\n' '-')
+  results=$out/results/${name:-gpu}
+  mkdir -p "$results"
 }
 
 find_tools
 describe_machine >"$environment" 2>&1
 
 make_target "build library" 240 lib
-make_target "build tests" 150 "$build/tests/cubn-tests"
 make_target "build benchmark" 60 "$build/cubn-bench"
+tests "build tests" 150 "" make -j"$jobs" BUILD="$build" "$build/tests/cubn-tests"
 probe_device
-step "tests cuda smoke" 90 "gpu nvcc $build/tests/cubn-tests" \
+tests "tests cuda smoke" 90 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases smoke
-resnet50 32 f16 nhwc 40
-resnet50 32 f16 nchw 40
-resnet50 256 f16 nhwc 60
-resnet50 256 f16 nchw 60
+suite resnet50 32 f16 nhwc 30
+suite resnet50 32 f16 nchw 30
+suite resnet50 256 f16 nhwc 40
+suite resnet50 256 f16 nchw 40
+suite resnet50-fused 256 f16 nhwc 40
+torch resnet50-fused 256 f16 nhwc 40
+suite tiny 4 f16 nhwc 15 --graph
+bench "host" 15 --host --seconds 0.1
 check memcheck 60 --report-api-errors no
-bench "small f32" 20 --suite small --type f32 --seconds 0.1
-bench "fc f16" 20 --suite fc --type f16 --seconds 0.1
-bench "odd f16" 30 --suite odd --type f16 --seconds 0.1
+suite resnet50-fused 32 f16 nchw 30
+suite video 16 f16 nchw 30
+suite video 16 f16 nhwc 30
+torch resnet50 32 f16 nchw 40
+suite resnet50 64 bf16 nhwc 30
+suite resnet50 32 f32 nchw 30
+suite tiny 4 f32 nchw 15
+suite fc 256 f16 nchw 15
+suite odd 16 f16 nchw 20
+suite resnet50 32 f16 nhwc 30 --warm
+suite resnet50 32 f16 nhwc 30 --graph
+torch resnet50-fused 256 f16 nhwc 90 --variants compile
 check racecheck 60
-step "tests cuda all" 120 "gpu nvcc $build/tests/cubn-tests" \
+tests "tests cuda all" 120 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases all
-resnet50 32 f32 nchw 40
+suite huge 4 f16 nchw 40
+suite huge 4 f16 nhwc 40
+suite odd 16 f16 nhwc 20
+suite odd 16 f32 nhwc 20
+suite resnet50 64 f16 nchw 30
+suite resnet50 256 bf16 nchw 40
+suite resnet50-fused 256 f16 nchw 40
+torch resnet50-fused 256 f16 nchw 40
+torch tiny 4 f16 nhwc 40 --graph
+torch video 16 f16 nchw 40
 make_target "build demo" 90 "$build/examples/train"
-step "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
+tests "demo cuda" 60 "gpu nvcc $build/examples/train" "$build/examples/train" --device cuda
+make_target "build examples" 90 examples
+tests "resnet cuda" 40 "gpu nvcc $build/examples/resnet" "$build/examples/resnet" --device cuda \
+  --checkpoint "$parts/resnet.net"
+tests "infer cuda" 20 "gpu nvcc $build/examples/infer $parts/resnet.net" "$build/examples/infer" \
+  --device cuda --checkpoint "$parts/resnet.net" --fold
+tests "claim c cuda" 40 "gpu nvcc $build/examples/claims" "$build/examples/claims" --device cuda \
+  --claim c --seeds 2 --out "$parts/claims"
 check synccheck 40
 check initcheck 40 --report-api-errors no
-step "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu
-"$build/cubn-bench" --suite resnet50 --type f16 --layout nhwc --list >"$parts/lines.txt" 2>/dev/null
-step "torch resnet50 b32 f16" 60 "gpu torch $build/cubn-bench" bench/peers/torch_bn.py \
-  --device cuda --seconds 0.2 --csv "$out/torch.csv" "$parts/lines.txt"
-step "tests cpu" 90 "$build/tests/cubn-tests" "$build/tests/cubn-tests" --device cpu --cases all
-bench "odd f32 nhwc" 30 --suite odd --type f32 --layout nhwc --seconds 0.1
-resnet50 256 f32 nchw 60
+tests "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu
+tests "tests cpu" 90 "$build/tests/cubn-tests" "$build/tests/cubn-tests" --device cpu --cases all
 find_cudnn_client
-step "build drop-in's client" 60 "nvcc client-cudnn" make -j"$jobs" BUILD="$build" "$build/dropin/client-cudnn"
-step "client with cuDNN" 30 "gpu nvcc client-cudnn" "$build/dropin/client-cudnn" may-refuse
-step "client with the drop-in" 30 "gpu nvcc client-cudnn $build/libcubn_cudnn.so" env CUBN_LOG=1 \
+tests "build drop-in's client" 60 "nvcc client-cudnn" make -j"$jobs" BUILD="$build" "$build/dropin/client-cudnn"
+tests "client with cuDNN" 30 "gpu nvcc client-cudnn" "$build/dropin/client-cudnn" may-refuse
+tests "client with the drop-in" 30 "gpu nvcc client-cudnn $build/libcubn_cudnn.so" env CUBN_LOG=1 \
   LD_PRELOAD="$build/libcubn_cudnn.so" "$build/dropin/client-cudnn"
-step "torch ResNet-18, drop-in" 200 "gpu torch $build/libcubn_cudnn.so" scripts/torch_resnet.py \
+tests "torch ResNet-18, drop-in" 200 "gpu torch $build/libcubn_cudnn.so" scripts/torch_resnet.py \
   --dropin "$build/libcubn_cudnn.so" --type amp
+suite resnet50 256 f32 nchw 50
+suite resnet50 256 f32 nhwc 50
+suite huge 4 f32 nchw 60
 
-merge_csv >"$out/bench.csv"
 describe_clocks "after" >>"$environment" 2>&1
+if [ -d "$results" ]; then cp "$environment" "$results/environment.txt"; fi
 if [ "$failures" -eq 0 ]; then
   echo "no step failed ($SECONDS s)" | tee -a "$summary"
 else

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Installs what building, testing and the demo need on Debian and Ubuntu: compilers, make, OpenBLAS and
 # CUnit from the distribution, and the CUDA headers, which let the kernels run on the emulator, from
-# PyPI where no CUDA toolkit is found. Does nothing that is done already.
-#   scripts/setup.sh demo|test|check
+# PyPI where no CUDA toolkit is found; and for the pictures of the claims matplotlib, in a virtual
+# environment. Does nothing that is done already.
+#   scripts/setup.sh demo|claims|test|check|bench
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,16 +12,24 @@ commands=(gcc make pkg-config)
 packages=(gcc make pkg-config libc6-dev libopenblas-dev)
 case $purpose in
   demo) ;;
+  claims)
+    commands+=(python3)
+    packages+=(python3 python3-venv)
+    ;;
   test)
     commands+=(g++ git python3)
     packages+=(g++ git libcunit1-dev python3 python3-pip)
     ;;
   check)
-    commands+=(clang clang-format cppcheck git)
-    packages+=(clang libomp-dev clang-format cppcheck git)
+    commands+=(clang clang-format cppcheck git python3)
+    packages+=(clang libomp-dev clang-format cppcheck git python3)
+    ;;
+  bench) # the pictures of results
+    commands+=(python3)
+    packages+=(python3 python3-matplotlib)
     ;;
   *)
-    echo "usage: scripts/setup.sh demo|test|check" >&2
+    echo "usage: scripts/setup.sh demo|claims|test|check|bench" >&2
     exit 2
     ;;
 esac
@@ -37,7 +46,9 @@ done
 if [ "$missing" = 0 ]; then
   read -ra flags < <(pkg-config --cflags openblas 2>/dev/null || true) || true
   compiles cblas.h "${flags[@]}" || missing=1
+  if [ "$purpose" = claims ]; then python3 -c 'import ensurepip' 2>/dev/null || missing=1; fi
   if [ "$purpose" = test ] && [ -z "${CUNIT_PREFIX:-}" ]; then compiles CUnit/CUnit.h || missing=1; fi
+  if [ "$purpose" = bench ]; then python3 -c 'import matplotlib' 2>/dev/null || missing=1; fi
   if [ "$purpose" = check ]; then
     printf 'int main(void) { return 0; }\n' | clang -fopenmp -x c - -o /dev/null >/dev/null 2>&1 || missing=1
   fi
@@ -51,6 +62,17 @@ if [ "$missing" = 1 ]; then
   [ "$(id -u)" = 0 ] || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
   DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}"
+fi
+
+# matplotlib for the pictures of the claims, if Python does not have it.
+if [ "$purpose" = claims ] && [ ! -x .deps/plots/bin/python ] &&
+  ! python3 -c 'import matplotlib as m; assert m.__version_info__ >= (3, 7)' 2>/dev/null; then
+  mkdir -p .deps
+  python3 -m venv .deps/plots
+  if ! .deps/plots/bin/python -m pip install --quiet --disable-pip-version-check 'matplotlib>=3.7'; then
+    rm -rf .deps/plots
+    echo "matplotlib: not fetched, so the claims will have verdicts but no pictures" >&2
+  fi
 fi
 
 # CUDA headers for the emulator: the toolkit's, else those of the wheels, unpacked into .deps.

@@ -25,12 +25,19 @@ void test_api_errors_descriptor_suites(void);
 void test_api_errors_setup_suites(void);
 void test_api_errors_suites(void);
 void test_api_errors_tensors_suites(void);
+void test_api_errors_activation_suites(void);
+void test_api_errors_extended_suites(void);
+void test_api_errors_fused_suites(void);
+void test_api_errors_sizes_suites(void);
 void test_buffer_suites(void);
 void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
 void test_example_suites(void);
+void test_extended_suites(void);
+void test_fused_suites(void);
 void test_graph_suites(void);
+void test_host_path_suites(void);
 void test_handle_suites(void);
 void test_log_suites(void);
 void test_callback_suites(void);
@@ -38,15 +45,19 @@ void test_normalization_suites(void);
 void test_fold_suites(void);
 void test_parameters_suites(void);
 void test_random_suites(void);
+void test_reserve_suites(void);
 void test_rounding_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
 void test_streamed_suites(void);
+void test_synchronized_suites(void);
 void test_traffic_suites(void);
 void test_threads_suites(void);
 void test_idx_suites(void);
 void test_nn_suites(void);
+void test_nn_checkpoint_suites(void);
 void test_nn_network_suites(void);
+void test_nn_reference_suites(void);
 void test_nn_training_suites(void);
 void test_large_suites(void); /* only with --large */
 
@@ -66,12 +77,19 @@ static void (*const register_suites[])(void) = {
     test_api_errors_setup_suites,
     test_api_errors_suites,
     test_api_errors_tensors_suites,
+    test_api_errors_activation_suites,
+    test_api_errors_extended_suites,
+    test_api_errors_fused_suites,
+    test_api_errors_sizes_suites,
     test_buffer_suites,
     test_cuda_backend_suites,
     test_descriptor_suites,
     test_determinism_suites,
     test_example_suites,
+    test_extended_suites,
+    test_fused_suites,
     test_graph_suites,
+    test_host_path_suites,
     test_handle_suites,
     test_log_suites,
     test_callback_suites,
@@ -79,15 +97,19 @@ static void (*const register_suites[])(void) = {
     test_fold_suites,
     test_parameters_suites,
     test_random_suites,
+    test_reserve_suites,
     test_rounding_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
     test_streamed_suites,
+    test_synchronized_suites,
     test_traffic_suites,
     test_threads_suites,
     test_idx_suites,
     test_nn_suites,
+    test_nn_checkpoint_suites,
     test_nn_network_suites,
+    test_nn_reference_suites,
     test_nn_training_suites,
 };
 

@@ -31,6 +31,11 @@ static const char *check_in_place(const line_problem *p) {
   return NULL;
 }
 
+/* Elsewhere an infinity among x makes NaN of its channel. */
+static bool is_input_infinite(const line_problem *p) {
+  return !strcmp(p->data, "infz") || (!strcmp(p->data, "inf") && line_has_given_statistics(p));
+}
+
 static const char *check_activation(const line_problem *p) {
   const line_activation *activation = line_find_activation(p->activation);
   const bool clips = p->activation == CUBN_ACTIVATION_CLIPPED_RELU;
@@ -41,6 +46,9 @@ static const char *check_activation(const line_problem *p) {
   if (clips && data_round(p->type, p->coef) != p->coef) return "the type cannot hold the ceiling";
   if (p->swish_beta != 1 && p->activation != CUBN_ACTIVATION_SWISH)
     return "swish_beta is for swish";
+  if (is_input_infinite(p) &&
+      (p->activation == CUBN_ACTIVATION_SWISH || p->activation == CUBN_ACTIVATION_GELU))
+    return "swish and gelu have no value at infinity";
   if (p->drops_nan && !is_relu) return "dropnan is for relu and clipped";
   return NULL;
 }

@@ -1,4 +1,4 @@
-/* Pointers and numbers of the three operations made wrong, one at a time: status, message, and that
+/* Pointers and numbers of the operations made wrong, one at a time: status, message, and that
  * nothing was written. */
 #include <math.h>
 #include <stddef.h>
@@ -29,6 +29,9 @@ static const pointer_case host_pointers[] = {
     {API_BACKWARD, MEMBER(beta), "beta_data"},
     {API_BACKWARD, MEMBER(param_alpha), "alpha_param"},
     {API_BACKWARD, MEMBER(param_beta), "beta_param"},
+    {API_TRAIN_EX, MEMBER(z_desc), "z_desc"},
+    {API_BACKWARD_EX, MEMBER(z_desc), "dz_desc"},
+    {API_EX, MEMBER(activation), "activation_desc"},
     {0, 0, NULL},
 };
 
@@ -49,12 +52,14 @@ static const pointer_case device_pointers[] = {
     {API_TRAIN | API_BACKWARD, MEMBER(saved_inv_std), "saved_inv_std"},
     {API_BACKWARD, MEMBER(dscale), "dscale"},
     {API_BACKWARD, MEMBER(dbias), "dbias"},
+    {API_TRAIN_EX, MEMBER(z), "z"},
+    {API_BACKWARD_EX, MEMBER(z), "dz"},
     {0, 0, NULL},
 };
 
 static void spoil_pointers(const api_fixture *f, const pointer_case *list, ptrdiff_t shift_bytes) {
   for (; list->name; ++list) {
-    if (!(list->passes & 1 << f->pass)) continue;
+    if (!(list->passes & 1 << f->call)) continue;
     api_arguments a = f->valid;
     char *pointer;
     memcpy(&pointer, (char *)&a + list->member, sizeof pointer);
@@ -67,9 +72,9 @@ static void spoil_pointers(const api_fixture *f, const pointer_case *list, ptrdi
 }
 
 static void test_pointers(void) {
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
+  for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
-    if (!api_open(&f, pass)) return;
+    if (!api_open(&f, call)) return;
     api_arguments a = f.valid;
     a.handle = NULL;
     api_refuse(&f, &a, CUBN_STATUS_NOT_INITIALIZED, "handle", "NULL");
@@ -88,16 +93,17 @@ static void test_numbers(void) {
     const char *text;
   } epsilons[] = {{-0.5, "-0.5"}, {-1e-300, "-1e-300"}, {-100.0, "-100"}, {NAN, "nan"}},
     factors[] = {{-0.25, "-0.25"}, {1.5, "1.5"}, {NAN, "nan"}, {INFINITY, "inf"}};
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
+  for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
-    if (!api_open(&f, pass)) return;
+    if (!api_open(&f, call)) return;
     for (int i = 0; i < 4; ++i) {
       api_arguments a = f.valid;
       a.epsilon = epsilons[i].value;
       api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, "epsilon", epsilons[i].text);
       a = f.valid;
       a.factor = factors[i].value;
-      if (pass == LINE_TRAIN) api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, "factor", factors[i].text);
+      if (API_TRAIN & 1 << call)
+        api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, "factor", factors[i].text);
     }
     api_arguments a = f.valid;
     a.mode = (cubnBatchNormMode_t)3;
@@ -110,10 +116,10 @@ static void test_numbers(void) {
 
 /* Else the tests above could pass for another reason than theirs. */
 static void test_valid_call(void) {
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
+  for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
-    if (!api_open(&f, pass)) return;
-    expect_success(api_call(pass, &f.valid), api_function(pass));
+    if (!api_open(&f, call)) return;
+    expect_success(api_call(call, &f.valid), api_function(call));
     api_close(&f, true);
   }
 }

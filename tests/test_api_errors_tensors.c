@@ -1,4 +1,4 @@
-/* Descriptors of the three operations made wrong, one at a time: status, message, and that nothing
+/* Descriptors of the operations made wrong, one at a time: status, message, and that nothing
  * was written. */
 #include <stddef.h>
 #include <string.h>
@@ -18,6 +18,7 @@ typedef struct tensor_case {
 #define X offsetof(api_arguments, x_desc)
 #define OUTPUT offsetof(api_arguments, output_desc)
 #define DY offsetof(api_arguments, dy_desc)
+#define Z offsetof(api_arguments, z_desc)
 #define PARAM offsetof(api_arguments, param_desc)
 #define FLOAT CUBN_DATA_FLOAT
 
@@ -40,6 +41,12 @@ static const tensor_case tensors[] = {
     {API_BACKWARD, DY, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dy_desc", "2"},
     {API_BACKWARD, DY, FLOAT, 4, {2, 3, 4, 15}, {-1}, "dy_desc", "15"},
     {API_BACKWARD, DY, FLOAT, 5, {2, 3, 4, 5, 1}, {-1}, "dy_desc", "5"},
+    {API_TRAIN_EX, Z, CUBN_DATA_DOUBLE, 4, {2, 3, 4, 5}, {-1}, "z_desc", "1"},
+    {API_TRAIN_EX, Z, FLOAT, 3, {2, 3, 20}, {-1}, "z_desc", "3"},
+    {API_TRAIN_EX, Z, FLOAT, 4, {2, 3, 4, 6}, {-1}, "z_desc", "6"},
+    {API_BACKWARD_EX, Z, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dz_desc", "2"},
+    {API_BACKWARD_EX, Z, FLOAT, 4, {2, 13, 4, 5}, {-1}, "dz_desc", "13"},
+    {API_BACKWARD_EX, Z, FLOAT, 4, {2, 3, 4, 5}, {60, 20, 5, 0}, "dz_desc", "0"},
     {0, 0, FLOAT, 0, {0}, {0}, NULL, NULL},
 };
 
@@ -78,11 +85,11 @@ static void describe(cubnTensorDescriptor_t tensor, const tensor_case *given) {
 static void refuse_all(cubnBatchNormMode_t mode, const tensor_case *list) {
   cubnTensorDescriptor_t tensor;
   if (!expect_success(cubnCreateTensorDescriptor(&tensor), "create")) return;
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
+  for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
-    if (!api_open(&f, pass)) break;
+    if (!api_open(&f, call)) break;
     for (const tensor_case *i = list; i->argument; ++i) {
-      if (!(i->passes & 1 << pass)) continue;
+      if (!(i->passes & 1 << call)) continue;
       describe(tensor, i);
       api_arguments a = f.valid;
       a.mode = mode;
@@ -114,14 +121,16 @@ static void test_never_set(void) {
               {API_FORWARD, OUTPUT, "y_desc"},
               {API_BACKWARD, OUTPUT, "dx_desc"},
               {API_BACKWARD, DY, "dy_desc"},
+              {API_TRAIN_EX, Z, "z_desc"},
+              {API_BACKWARD_EX, Z, "dz_desc"},
               {API_ALL, PARAM, "param_desc"}};
   cubnTensorDescriptor_t unset;
   if (!expect_success(cubnCreateTensorDescriptor(&unset), "create")) return;
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
+  for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
-    if (!api_open(&f, pass)) break;
+    if (!api_open(&f, call)) break;
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
-      if (!(list[i].passes & 1 << pass)) continue;
+      if (!(list[i].passes & 1 << call)) continue;
       api_arguments a = f.valid;
       memcpy((char *)&a + list[i].member, &unset, sizeof unset);
       api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, list[i].name, "never set");
@@ -136,15 +145,34 @@ static void test_int8(void) {
   if (!expect_success(cubnCreateTensorDescriptor(&bytes), "create")) return;
   expect_success(cubnSetTensor4dDescriptor(bytes, CUBN_TENSOR_NCHW, CUBN_DATA_INT8, 2, 3, 4, 5),
                  "describe");
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
+  for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
-    if (!api_open(&f, pass)) break;
+    if (!api_open(&f, call)) break;
     api_arguments a = f.valid;
-    a.x_desc = a.output_desc = a.dy_desc = bytes;
+    a.x_desc = a.output_desc = a.dy_desc = a.z_desc = bytes;
     api_refuse(&f, &a, CUBN_STATUS_NOT_SUPPORTED, "x_desc", "CUBN_DATA_INT8");
     api_close(&f, false);
   }
   cubnDestroyTensorDescriptor(bytes);
+}
+
+/* y is z, or dz is dy or x, with other strides; dz is dx. */
+static void refuse_in_place_z(const api_fixture *f, cubnTensorDescriptor_t nhwc) {
+  api_arguments a = f->valid;
+  if (f->call == API_CALL_TRAIN_EX) {
+    a.output = a.z;
+    a.output_desc = nhwc;
+    api_refuse(f, &a, CUBN_STATUS_BAD_PARAM, "y", "z");
+  } else if (f->call == API_CALL_BACKWARD_EX) {
+    a.z_desc = nhwc;
+    a.z = a.dy;
+    api_refuse(f, &a, CUBN_STATUS_BAD_PARAM, "dz", "dy");
+    a.z = a.x;
+    api_refuse(f, &a, CUBN_STATUS_BAD_PARAM, "dz", "x");
+    a.z_desc = a.output_desc;
+    a.z = a.output;
+    api_refuse(f, &a, CUBN_STATUS_BAD_PARAM, "dz", "dx");
+  }
 }
 
 /* In place with other strides, for each pair of tensors that may be the same memory. */
@@ -152,18 +180,20 @@ static void test_in_place(void) {
   cubnTensorDescriptor_t nhwc;
   if (!expect_success(cubnCreateTensorDescriptor(&nhwc), "create")) return;
   expect_success(cubnSetTensor4dDescriptor(nhwc, CUBN_TENSOR_NHWC, FLOAT, 2, 3, 4, 5), "describe");
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
+  for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
-    if (!api_open(&f, pass)) break;
-    const char *output = pass == LINE_BACKWARD ? "dx" : "y";
+    if (!api_open(&f, call)) break;
+    const bool is_backward = API_BACKWARD & 1 << call;
+    const char *output = is_backward ? "dx" : "y";
     api_arguments a = f.valid;
     a.output = a.x;
     a.output_desc = nhwc;
     api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, output, "x");
-    if (pass == LINE_BACKWARD) {
+    if (is_backward) {
       a.output = a.dy;
       api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, output, "dy");
     }
+    refuse_in_place_z(&f, nhwc);
     api_close(&f, false);
   }
   cubnDestroyTensorDescriptor(nhwc);

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/network.h"
+#include "nn/model.h"
 #include "suite.h"
 
 static bool open_device(nn_device *device) {
@@ -115,7 +115,8 @@ static void test_step(void) {
 static double loss_of(nn_network *network) {
   double loss = 0;
   int hits = 0;
-  SUITE_CHECK(nn_network_forward(network, 8, true) && nn_network_loss(network, 8, &loss, &hits),
+  SUITE_CHECK(nn_network_prepare(network, 8) && nn_network_forward(network, 8, NN_TRAINING) &&
+                  nn_network_loss(network, 8) && nn_network_score(network, 8, &loss, &hits),
               "%s", nn_message());
   return loss / 8;
 }
@@ -143,27 +144,55 @@ static void check_direction(nn_network *network, nn_array *value, const nn_array
   SUITE_CHECK(fabs(got - 1) <= 0.01, "slope over gradient: %.5f for %zu values", got, value->count);
 }
 
-static void test_chain(void) {
-  nn_device device;
+/* Gradients of all parameters of the network, for one batch of random images. */
+static void check_model(nn_device *device, const nn_model *model) {
   nn_network network;
   float images[8 * 64];
   const int32_t labels[8] = {3, 1, 4, 1, 5, 9, 2, 6};
   nn_random random = {3};
-  if (!open_device(&device)) return;
   for (int i = 0; i < 8 * 64; ++i) images[i] = nn_random_uniform(&random, 1.0f);
-  for (int batch_norm = 0; batch_norm < 2; ++batch_norm) {
-    double loss = 0;
-    int hits = 0;
-    CU_ASSERT(nn_lenet_init(&network, &device, 8, 8, 8, batch_norm == 1, 1));
-    CU_ASSERT(nn_network_load(&network, 8, images, labels) &&
-              nn_network_forward(&network, 8, true) && nn_network_loss(&network, 8, &loss, &hits) &&
-              nn_network_backward(&network, 8));
-    for (int i = 0; i < network.layer_count; ++i)
-      for (int j = 0; j < network.layers[i]->parameter_count; ++j)
-        check_direction(&network, &network.layers[i]->parameters[j].value,
-                        &network.layers[i]->parameters[j].gradient);
+  if (SUITE_CHECK(nn_model_init(&network, device, model, 8), "%s", nn_message())) {
+    CU_ASSERT(nn_network_load(&network, 8, images, labels));
+    loss_of(&network);
+    CU_ASSERT(nn_network_backward(&network, 8));
+    for (int i = 0; i < network.layer_count; ++i) {
+      nn_layer *layer = network.layers[i];
+      const bool idle = layer->parameter_count == 2 && !model->batch_norm &&
+                        strcmp(layer->type->name, "batch norm") == 0;
+      for (int j = 0; j < (idle ? 0 : layer->parameter_count); ++j)
+        check_direction(&network, &layer->parameters[j].value, &layer->parameters[j].gradient);
+    }
     CU_ASSERT(!nn_network_load(&network, 9, images, labels));
-    nn_network_destroy(&network);
+  }
+  nn_network_destroy(&network);
+}
+
+static void test_models(void) {
+  nn_device device;
+  if (!open_device(&device)) return;
+  for (uint32_t batch_norm = 0; batch_norm < 2; ++batch_norm) {
+    const nn_model common = {.batch_norm = batch_norm, .h = 8, .w = 8, .seed = 1};
+    nn_model lenet = common, mlp = common, resnet = common;
+    lenet.activation = NN_SIGMOID;
+    lenet.gain = 4.0f;
+    check_model(&device, &lenet);
+    lenet.per_activation = 1;
+    if (batch_norm) check_model(&device, &lenet);
+    mlp.kind = NN_MLP;
+    mlp.activation = NN_TANH;
+    mlp.depth = 3;
+    mlp.width = 20;
+    mlp.gain = 1.0f;
+    check_model(&device, &mlp);
+    mlp.noise = 1;
+    mlp.dropout = 0.25f;
+    check_model(&device, &mlp);
+    resnet.kind = NN_RESNET;
+    resnet.activation = NN_TANH; /* ReLU has kinks, where a step is no derivative */
+    resnet.depth = 1;
+    resnet.width = 4;
+    resnet.gain = 1.0f;
+    check_model(&device, &resnet);
   }
   nn_device_close(&device);
 }
@@ -172,7 +201,7 @@ void test_nn_network_suites(void) {
   static const suite_test tests[] = {{"products", test_products},
                                      {"loss", test_loss},
                                      {"step", test_step},
-                                     {"chain", test_chain},
+                                     {"models", test_models},
                                      {NULL, NULL}};
   suite_add("nn network", SUITE_DEVICES, tests);
 }

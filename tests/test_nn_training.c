@@ -6,6 +6,9 @@
 #include "nn/trainer.h"
 #include "suite.h"
 
+#define LENET(normalized) \
+  { .kind = NN_LENET, .activation = NN_SIGMOID, .batch_norm = (normalized), .gain = 4.0f }
+
 enum { IMAGES = 72, SIDE = 28, IMAGES_TEST = 40 };
 
 static uint8_t pixels[IMAGES * SIDE * SIDE], labels_of_images[IMAGES];
@@ -48,7 +51,7 @@ static bool train(const char *device_name, int count, int side, const nn_plan *p
 
 /* 72 images in batches of 32: the last has 8. */
 static void test_threads(void) {
-  const nn_plan plan = {.batch_norm = true, .rate = 0.3f, .epochs = 2, .batch = 32, .seed = 4};
+  const nn_plan plan = {.model = LENET(1), .rate = 0.3f, .epochs = 2, .batch = 32, .seed = 4};
   nn_epoch results[3][2];
   const int kept = omp_get_max_threads();
   for (int i = 0; i < 3; ++i) {
@@ -65,7 +68,7 @@ static void test_threads(void) {
 
 static void test_learning(void) {
   const nn_plan plan = {
-      .batch_norm = true, .rate = 0.3f, .momentum = 0.5f, .epochs = 30, .batch = 13, .seed = 2};
+      .model = LENET(1), .rate = 0.3f, .momentum = 0.5f, .epochs = 30, .batch = 13, .seed = 2};
   nn_epoch results[30];
   if (!train("cpu", IMAGES_TEST, 8, &plan, results)) return;
   CU_ASSERT_EQUAL(images_seen, 39); /* 3 * 13: a batch of one image is left out */
@@ -77,9 +80,9 @@ static void test_learning(void) {
 /* Both sum in other orders. A sum of up to 400 terms differs by 400 * 2^-24 = 2.4e-5 at the very
  * most, and six steps let that grow; a wrong kernel changes the losses' first digits. */
 static void test_devices_agree(void) {
-  for (int batch_norm = 0; batch_norm < 2; ++batch_norm) {
+  for (uint32_t batch_norm = 0; batch_norm < 2; ++batch_norm) {
     const nn_plan plan = {
-        .batch_norm = batch_norm == 1, .rate = 0.3f, .epochs = 3, .batch = 24, .seed = 4};
+        .model = LENET(batch_norm), .rate = 0.3f, .epochs = 3, .batch = 24, .seed = 4};
     nn_epoch cpu[3], cuda[3];
     if (!train("cpu", IMAGES_TEST, 8, &plan, cpu) || !train("cuda", IMAGES_TEST, 8, &plan, cuda))
       return;

@@ -180,6 +180,8 @@ static void test_wrong_lines(void) {
       {"train nc f16 n1c1 clipped coef=0.1", "ceiling"},
       {"train nc f32 n1c1 gelu swish_beta=2", "swish"},
       {"train nc f32 n1c1 leaky dropnan", "dropnan"},
+      {"train nc f32 n1c1 add_gelu data=infz", "infinity"},
+      {"backward nc f32 n1c1 frozen swish data=inf", "infinity"},
       {"train nc f32 n1c1 inplace_z", "add"},
       {"train nc f32 n1c1 add inplace_zx", "backward"},
       {"train nc f32 n1c1 add inplace inplace_z", "both"},

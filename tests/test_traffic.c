@@ -30,30 +30,42 @@ static bool measure(const char *algorithm, const char *line, line_problem *probl
   return measured;
 }
 
-enum { CLUSTER_BLOCKS_MAX = 16 };
+enum { CLUSTER_BLOCKS_MAX = 16, CHANNELS_PER_THREAD = 4 };
+
+/* Of held groups nothing is asked for twice, except that every block may ask for the first value of a
+ * channel, and in backward every thread for the statistics of its channels, with something fused for
+ * scale, and where it computes the activation's input again for bias and the rest of the mean; and for
+ * the byte of the mask that an element's bit is in. */
+static int64_t asked_again(const line_problem *p, const traffic *t) {
+  const int64_t param_bytes = (int64_t)data_type_bytes(line_param_type(p));
+  const int64_t pivots = CLUSTER_BLOCKS_MAX * line_channels(p) * (int64_t)data_type_bytes(p->type);
+  if (p->pass != LINE_BACKWARD) return pivots;
+  const bool has_mask = line_reserve_kind(p) == LINE_RESERVE_MASK;
+  const bool recomputes = line_reserve_kind(p) == LINE_RESERVE_MEANS;
+  const int64_t values = (p->no_saved ? 0 : 2) + line_is_fused(p) + (recomputes ? 2 : 0);
+  return pivots + CHANNELS_PER_THREAD * t->threads * values * param_bytes +
+         (has_mask ? line_elements(p) : 0);
+}
 
 /* One launch, in which every input is read once, byte by byte, also where nothing is aligned. */
 static void expect_held(const char *algorithm, const char *line) {
   line_problem p;
   traffic t;
   if (!measure(algorithm, line, &p, &t)) return;
-  const int64_t inputs = p.pass == LINE_BACKWARD ? 2 : 1;
-  const int64_t read = inputs * t.tensor_bytes + t.param_read_bytes;
-  const int64_t written = t.tensor_bytes + t.param_written_bytes;
+  const bool backward = p.pass == LINE_BACKWARD;
+  const int64_t inputs = backward || p.adds ? 2 : 1, outputs = 1 + line_has_dz(&p);
+  const int64_t read =
+      inputs * t.tensor_bytes + t.param_read_bytes + (backward ? t.reserve_bytes : 0);
+  const int64_t written =
+      outputs * t.tensor_bytes + t.param_written_bytes + (backward ? 0 : t.reserve_bytes);
   SUITE_CHECK(t.launches == 1, "%s: %s: %u launches", algorithm, line, t.launches);
   SUITE_CHECK(t.distinct_read == read && t.distinct_written == written,
               "%s: %s: reads %lld bytes, wants %lld; writes %lld, wants %lld", algorithm, line,
               (long long)t.distinct_read, (long long)read, (long long)t.distinct_written,
               (long long)written);
-  /* Nothing is asked for twice, except that every thread may ask for the saved statistics of its
-   * channels, of which it has 4 or fewer, and every block for the first value of a channel. */
-  const bool has_saved = p.pass == LINE_BACKWARD && !p.no_saved;
-  const int64_t saved_bytes = 4 * 2 * (int64_t)data_type_bytes(line_param_type(&p));
-  const int64_t again = (has_saved ? t.threads * saved_bytes : 0) +
-                        CLUSTER_BLOCKS_MAX * line_channels(&p) * (int64_t)data_type_bytes(p.type);
-  SUITE_CHECK(t.requested_read <= read + again && t.requested_written == written,
+  SUITE_CHECK(t.requested_read <= read + asked_again(&p, &t) && t.requested_written == written,
               "%s: %s: asks for %lld bytes, may for %lld; writes %lld", algorithm, line,
-              (long long)t.requested_read, (long long)(read + again),
+              (long long)t.requested_read, (long long)(read + asked_again(&p, &t)),
               (long long)t.requested_written);
 }
 
@@ -70,6 +82,18 @@ static const char *const held_lines[] = {
     "backward nhwc f16 n2c128h7w7",
     "backward nhwc bf16 n2c35h7w7 inplace",
     "backward nc f64 n300c27",
+    "train nchw f32 n8c4h31w33 relu",
+    "train nhwc f16 n4c128h7w7 add_relu",
+    "train nchw f16 n9c8h15w15 add_relu",
+    "train nchw f16 n9c8h15w15 relu offset=1",
+    "train nhwc bf16 n5c32h7w7 add_gelu inplace_z",
+    "train nchw f16 n16c8h7w7 add_leaky noreserve",
+    "backward nchw f32 n8c4h31w33 relu",
+    "backward nhwc f16 n2c128h7w7 add_relu",
+    "backward nchw f16 n9c8h15w15 add_relu",
+    "backward nchw f16 n16c8h7w7 add_clipped inplace_z",
+    "backward nhwc bf16 n2c32h7w7 add_gelu nodz",
+    "backward nc f64 n300c27 leaky",
 };
 
 static void test_resident(void) {
@@ -80,9 +104,13 @@ static void test_resident(void) {
 /* Also groups that exceed a block: of images, and of the positions of few rows. */
 static void test_cluster(void) {
   static const char *const lines[] = {
-      "train nchw f32 n16c2h70w71",     "train nchw f16 n2c3h300w301 offset=3",
-      "train nhwc f16 n32c32h14w14",    "backward nchw bf16 n1c2h257w311 nosaved",
+      "train nchw f32 n16c2h70w71",
+      "train nchw f16 n2c3h300w301 offset=3",
+      "train nhwc f16 n32c32h14w14",
+      "train nchw f32 n16c2h70w71 add_relu",
+      "backward nchw bf16 n1c2h257w311 nosaved",
       "backward nhwc f32 n16c16h17w19",
+      "backward nchw f16 n4c2h131w133 add_relu",
   };
   for (size_t i = 0; i < sizeof held_lines / sizeof held_lines[0]; ++i)
     expect_held("cluster", held_lines[i]);
@@ -95,18 +123,20 @@ static int64_t partial_bytes(const line_problem *p, const traffic *t) {
   return 64 * line_channels(p) * (1 + t->tensor_bytes / (32 << 10));
 }
 
-static void expect_passes(const char *algorithm, const char *line, int reads, int launches) {
+static void expect_passes(const char *algorithm, const char *line, int reads, int writes,
+                          int reserve_reads, int launches) {
   line_problem p;
   traffic t;
   if (!measure(algorithm, line, &p, &t)) return;
-  const int64_t partials = launches > 1 ? partial_bytes(&p, &t) : 0;
-  const int64_t read = t.distinct_read - reads * t.tensor_bytes;
-  const int64_t written = t.distinct_written - t.tensor_bytes;
+  const int64_t partials = p.pass != LINE_INFER ? partial_bytes(&p, &t) : 0;
+  const int64_t reserve_written = p.pass == LINE_BACKWARD ? 0 : t.reserve_bytes;
+  const int64_t read = t.distinct_read - reads * t.tensor_bytes - reserve_reads * t.reserve_bytes;
+  const int64_t written = t.distinct_written - writes * t.tensor_bytes - reserve_written;
   SUITE_CHECK(t.launches == (unsigned)launches, "%s: %s: %u launches", algorithm, line, t.launches);
   SUITE_CHECK(read >= 0 && read <= launches * (t.param_read_bytes + partials),
               "%s: %s: reads %lld bytes beside %d E", algorithm, line, (long long)read, reads);
   SUITE_CHECK(written >= t.param_written_bytes && written <= t.param_written_bytes + partials,
-              "%s: %s: writes %lld bytes beside E", algorithm, line, (long long)written);
+              "%s: %s: writes %lld bytes beside %d E", algorithm, line, (long long)written, writes);
 }
 
 /* Streamed: one launch. Where an L2 cache is much smaller than the tensors, memory sees every input
@@ -157,31 +187,48 @@ static void test_cache(void) {
 }
 
 static void test_two_pass(void) {
-  expect_passes("two_pass", "train nchw f32 n8c4h56w56", 2, 2);
-  expect_passes("two_pass", "train nchw f16 n8c4h57w57 offset=1", 2, 2);
-  expect_passes("two_pass", "train nhwc f16 n8c64h14w14", 2, 2);
-  expect_passes("two_pass", "train nhwc f32 n6c35h15w15", 2, 2);
-  expect_passes("two_pass", "backward nchw f32 n8c4h56w56", 4, 2);
-  expect_passes("two_pass", "backward nhwc f16 n8c64h14w14", 4, 2);
-  expect_passes("two_pass", "backward nchw f32 n8c4h56w56 nosaved", 5, 3);
+  expect_passes("two_pass", "train nchw f32 n8c4h56w56", 2, 1, 0, 2);
+  expect_passes("two_pass", "train nchw f16 n8c4h57w57 offset=1", 2, 1, 0, 2);
+  expect_passes("two_pass", "train nhwc f16 n8c64h14w14", 2, 1, 0, 2);
+  expect_passes("two_pass", "train nhwc f32 n6c35h15w15", 2, 1, 0, 2);
+  expect_passes("two_pass", "backward nchw f32 n8c4h56w56", 4, 1, 0, 2);
+  expect_passes("two_pass", "backward nhwc f16 n8c64h14w14", 4, 1, 0, 2);
+  expect_passes("two_pass", "backward nchw f32 n8c4h56w56 nosaved", 5, 1, 0, 3);
+}
+
+/* z is needed in the second pass only, dz written there; a mask, and stored inputs of the activation,
+ * are read with dy, in both. */
+static void test_two_pass_fused(void) {
+  expect_passes("two_pass", "train nchw f32 n8c4h56w56 relu", 2, 1, 0, 2);
+  expect_passes("two_pass", "train nchw f32 n8c4h56w56 add_relu", 3, 1, 0, 2);
+  expect_passes("two_pass", "train nhwc f16 n8c64h14w14 add_relu", 3, 1, 0, 2);
+  expect_passes("two_pass", "train nhwc f16 n8c64h14w14 add_gelu", 3, 1, 0, 2);
+  expect_passes("two_pass", "train nchw f32 n8c4h56w56 statistics", 1, 0, 0, 1);
+  expect_passes("two_pass", "backward nchw f32 n8c4h56w56 relu", 4, 1, 0, 2);
+  expect_passes("two_pass", "backward nchw f16 n8c4h56w56 add_relu", 4, 2, 2, 2);
+  expect_passes("two_pass", "backward nhwc f16 n8c64h14w14 add_relu", 4, 2, 2, 2);
+  expect_passes("two_pass", "backward nhwc f16 n8c64h14w14 add_gelu", 4, 2, 2, 2);
+  expect_passes("two_pass", "backward nchw f32 n8c4h56w56 nodx", 2, 0, 0, 1);
+  expect_passes("two_pass", "backward nchw f32 n8c4h56w56 add_relu sums", 2, 2, 1, 1);
+  expect_passes("two_pass", "backward nchw f32 n8c4h56w56 frozen nodscale nodbias", 1, 1, 0, 1);
 }
 
 static void test_inference(void) {
-  expect_passes("inference", "infer nchw f32 n8c4h56w56", 1, 1);
-  expect_passes("inference", "infer nchw f16 n16c8h7w7 offset=1", 1, 1);
-  expect_passes("inference", "infer nhwc f16 n8c64h14w14", 1, 1);
-  expect_passes("inference", "infer nhwc f16 n16c35h7w7 inplace", 1, 1);
-  expect_passes("inference", "infer nc f64 n512c64 beta=1", 2, 1);
+  expect_passes("inference", "infer nchw f32 n8c4h56w56", 1, 1, 0, 1);
+  expect_passes("inference", "infer nchw f16 n16c8h7w7 offset=1", 1, 1, 0, 1);
+  expect_passes("inference", "infer nhwc f16 n8c64h14w14", 1, 1, 0, 1);
+  expect_passes("inference", "infer nhwc f16 n16c35h7w7 inplace", 1, 1, 0, 1);
+  expect_passes("inference", "infer nc f64 n512c64 beta=1", 2, 1, 0, 1);
+  expect_passes("inference", "infer nchw f32 n8c4h56w56 relu", 1, 1, 0, 1);
+  expect_passes("inference", "infer nhwc f16 n8c64h14w14 add_relu", 2, 1, 0, 1);
 }
 
 void test_traffic_suites(void) {
-  static const suite_test tests[] = {{"resident reads once", test_resident},
-                                     {"cluster reads once", test_cluster},
-                                     {"streamed reads memory once", test_streamed},
-                                     {"two_pass reads twice", test_two_pass},
-                                     {"the cache forgets", test_cache},
-                                     {"inference reads once", test_inference},
-                                     {0}};
+  static const suite_test tests[] = {
+      {"resident reads once", test_resident},        {"cluster reads once", test_cluster},
+      {"streamed reads memory once", test_streamed}, {"two_pass reads twice", test_two_pass},
+      {"two_pass, fused", test_two_pass_fused},      {"the cache forgets", test_cache},
+      {"inference reads once", test_inference},      {0}};
   if (emu_is_trace()) suite_add("traffic", SUITE_CUDA, tests);
 }
 #else

@@ -4,6 +4,10 @@
 TEST_C := $(filter-out tests/traffic.c tests/emu_%.c,$(wildcard tests/*.c))
 TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
+# Functions that must not be called on the path of an operation are counted; see test_host_path.c.
+comma := ,
+TEST_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free getenv fopen _Znwm)
+
 # ---- on this machine
 TEST_OBJECTS := $(TEST_C:%.c=$(BUILD)/obj/%.o)
 $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/settings
@@ -13,7 +17,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/settings
 
 $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -fopenmp $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	$(CC) -fopenmp $(TEST_WRAP) $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
 
 TEST_PROGRAMS := $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
 
@@ -31,9 +35,8 @@ include tests/emu/emu.mk
 # The GPU side of the examples' layers, with a stand-in for cuBLAS; needs its header.
 EMU_CUBLAS := $(wildcard $(CUDA_INCLUDE)/cublas_v2.h)
 EMU_NN_CU := $(if $(EMU_CUBLAS),$(wildcard examples/nn/*.cu))
-EMU_C := $(LIB_C) $(TEST_C) $(NN_C) \
-  $(filter-out $(if $(EMU_CUBLAS),,tests/emu_cublas.c),$(wildcard tests/emu_*.c))
-EMU_CU := $(LIB_CU) $(EMU_NN_CU)
+EMU_C := $(LIB_C) $(TEST_C) $(NN_C) $(wildcard tests/emu_*.c)
+EMU_CU := $(LIB_CU) $(EMU_NN_CU) $(if $(EMU_CUBLAS),tests/emu_cublas.cu)
 EMU_NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0)
 # CPU threads must stay out of the trace build's single-threaded checks.
 EMU_UNTRACED_trace := -fno-sanitize=thread
@@ -59,7 +62,7 @@ $(BUILD)/emu-$(1)/%.cu.o: %.cu
 	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -Iinclude -Isrc -MMD -MP -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
-	$$(CXX) -fopenmp $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $$(EMU_LINK_$(1)) -o $$@
+	$$(CXX) -fopenmp $(TEST_WRAP) $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $$(EMU_LINK_$(1)) -o $$@
 
 -include $$(EMU_TEST_OBJECTS_$(1):.o=.d)
 endef

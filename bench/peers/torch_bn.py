@@ -1,52 +1,37 @@
 #!/usr/bin/env python3
-"""Times PyTorch's eager batch normalization on problem lines, as bench/cubn-bench times cubn.
+"""Times PyTorch's batch normalization on problem lines, as bench/cubn-bench times cubn.
 
-    build/cubn-bench --suite resnet50 --list | bench/peers/torch_bn.py --csv torch.csv -
+    build/cubn-bench --suite resnet50-fused --list | bench/peers/torch_bn.py --csv torch.csv -
 
-Reads lines from files ("-" is standard input) or arguments, writes a table and CSV with the fields
-of cubn-bench, in which the implementation is "torch" and the algorithm "cudnn" or "native": with
-and without torch.backends.cudnn; on a CPU it is "eager". Caches are flushed between repeats; on a
-GPU times are those of CUDA events around the call. Needs PyTorch only.
+Reads lines from files ("-" is standard input) or arguments, writes a table, CSV with the fields of
+cubn-bench, and JSON. The implementation is "torch"; the algorithms are, on a GPU, "cudnn" and
+"native": eager calls with and without torch.backends.cudnn; on a CPU "eager"; and on both "compile":
+torch.compile of the layer with what follows it. Fused lines (relu, add, add_relu) run the code of a
+network, in place where networks are. All variants of a problem take turns. Caches are flushed
+between repeats (--warm keeps them); on a GPU times are those of CUDA events around the call, or with
+--graph of replayed graphs of 20 calls. Needs PyTorch only.
 """
 
 import argparse
 import csv
+import datetime
+import json
+import math
 import pathlib
-import re
 import statistics
 import sys
 import time
 
-FIELDS = ("device implementation algorithm problem count warm median_us min_us iqr_us repeats "
+from torch_problem import (CHECKED_CHANNELS, Refused, floor_bytes, largest_error, make_call,
+                           make_tensors, parse_line)
+
+FIELDS = ("device implementation algorithm problem count warm graph median_us min_us iqr_us repeats "
           "floor_bytes gb_per_s over_floor copy_share host_us max_error checked note").split()
-LAYOUTS = {"nc", "ncw", "nchw", "ncdhw", "nhwc", "ndhwc"}
+NUMBERS = set(FIELDS) - {"device", "implementation", "algorithm", "problem", "checked", "note"}
 CPU_FLUSH_BYTES = 256 << 20
 REPEATS_MIN, REPEATS_MAX = 5, 1000
-CHECKED_CHANNELS = 2
-
-
-class Refused(Exception):
-    """A line that is right but that this peer does not run."""
-
-
-def parse_line(text):
-    """The problem of a line, as a dictionary."""
-    counted = re.match(r"(\d+)x\s+(.*)", text)
-    count, line = (int(counted.group(1)), counted.group(2)) if counted else (1, text)
-    words = line.split()
-    if len(words) < 4 or words[0] not in ("train", "infer", "backward"):
-        raise ValueError("not a problem line: %r" % text)
-    dims = [int(size) for size in re.findall(r"[a-z](\d+)", words[3])]
-    problem = {"line": line, "count": count, "pass": words[0], "layout": words[1], "type": words[2],
-               "dims": dims, "eps": 1e-5, "factor": 0.1, "mean": 0.5, "std": 1.0}
-    for option in words[4:]:
-        name, _, value = option.partition("=")
-        if name not in ("eps", "factor", "mean", "std"):
-            raise Refused("option %s" % option)
-        problem[name] = float(value)
-    if problem["layout"] not in LAYOUTS or len(dims) != len(problem["layout"]):
-        raise Refused("layout %s" % problem["layout"])
-    return problem
+GRAPH_CALLS = 20
+HOST_BATCH_SECONDS = 0.01  # what calls back to back may take, and fit into the launch queue
 
 
 def quartile_range(samples):
@@ -57,18 +42,43 @@ def quartile_range(samples):
 class Timer:
     """Times calls on a device, with caches flushed before each."""
 
-    def __init__(self, torch, device):
+    def __init__(self, torch, device, warm):
         self.torch = torch
         self.cuda = device.type == "cuda"
         self.device = device
+        self.warm = warm
         flush_bytes = CPU_FLUSH_BYTES
         if self.cuda:
             properties = torch.cuda.get_device_properties(device)
             flush_bytes = max(64 << 20, 2 * getattr(properties, "L2_cache_size", 64 << 20))
+        if warm:
+            flush_bytes = 1 << 20
         self.flush_memory = torch.empty(flush_bytes, dtype=torch.uint8, device=device)
+        self.flush_repeats = 1
+
+    def flush(self):
+        """On a GPU it also lasts until the host has enqueued the call, whose part is not timed."""
+        if self.warm and not self.cuda:
+            return
+        for _ in range(self.flush_repeats):
+            self.flush_memory.zero_()
+
+    def set_flush_repeats(self, calls):
+        """As many as take twice the host's time of the slowest call."""
+        if not self.cuda:
+            return
+        host = max(self.host_seconds(call, 3, HOST_BATCH_SECONDS / 10) for call in calls)
+        begin, end = (self.torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        for _ in range(16):
+            self.flush_memory.zero_()
+        end.record()
+        self.torch.cuda.synchronize()
+        once = 1e-3 * begin.elapsed_time(end) / 16
+        self.flush_repeats = max(1, math.ceil(2 * host / once))
 
     def once(self, call):
-        self.flush_memory.zero_()
+        self.flush()
         if not self.cuda:
             begin = time.perf_counter()
             call()
@@ -83,6 +93,7 @@ class Timer:
         """Sorted times of each call; the calls take turns."""
         for call in calls:
             call()
+        self.set_flush_repeats(calls)
         samples = [[] for _ in calls]
         begin = time.perf_counter()
         for repeat in range(REPEATS_MAX):
@@ -99,117 +110,108 @@ class Timer:
             samples = [[1e-3 * a.elapsed_time(b) for a, b in pairs] for pairs in samples]
         return [sorted(part) for part in samples]
 
-    def host_seconds(self, call):
-        """Until a call returns, without waiting."""
+    def host_seconds(self, call, repeats=5, seconds=1e-4):
+        """Until a call returns, without waiting; its work takes about so many seconds."""
+        calls = max(10, min(100, int(HOST_BATCH_SECONDS / seconds)))
         times = []
-        for _ in range(7):
+        for _ in range(repeats):
             begin = time.perf_counter()
-            for _ in range(100):
+            for _ in range(calls):
                 call()
-            times.append((time.perf_counter() - begin) / 100)
+            times.append((time.perf_counter() - begin) / calls)
             if self.cuda:
                 self.torch.cuda.synchronize()
         return statistics.median(times)
 
-    def variants(self):
-        return ("cudnn", "native") if self.cuda else ("eager",)
+    def capture(self, call):
+        """A replay of GRAPH_CALLS calls, which have been made before."""
+        graph = self.torch.cuda.CUDAGraph()
+        side = self.torch.cuda.Stream()
+        side.wait_stream(self.torch.cuda.current_stream())
+        with self.torch.cuda.stream(side):
+            call()
+        self.torch.cuda.current_stream().wait_stream(side)
+        with self.torch.cuda.graph(graph):
+            for _ in range(GRAPH_CALLS):
+                call()
+        return graph.replay
+
+    def variants(self, wanted):
+        known = ("cudnn", "native", "compile") if self.cuda else ("eager", "compile")
+        can_compile = hasattr(self.torch, "compile")
+        return [name for name in known
+                if (not wanted or name in wanted) and (name != "compile" or can_compile)]
 
 
-def make_tensors(torch, problem, device):
-    dtype = {"f16": torch.float16, "bf16": torch.bfloat16, "f32": torch.float32,
-             "f64": torch.float64}[problem["type"]]
-    formats = {"nhwc": torch.channels_last, "ndhwc": torch.channels_last_3d}
-    layout = formats.get(problem["layout"], torch.contiguous_format)
-    generator = torch.Generator().manual_seed(1)
+def prepare(torch, timer, problem, tensors, variant, graph):
+    """The call of a variant with its error, or the note that says why there is none."""
+    enabled = variant == "cudnn"
+    torch.backends.cudnn.enabled = enabled
+    try:
+        call, y = make_call(torch, problem, tensors, variant)
+        error = largest_error(torch, problem, tensors, y, call())
+        if graph:
+            call = timer.capture(call)
+    except Exception as wrong:  # whatever a compiler may raise: the other variants go on
+        return None, None, (str(wrong).strip() or repr(wrong)).splitlines()[0][:200]
 
-    def tensor(mean, std):
-        values = torch.randn(problem["dims"], generator=generator) * std + mean
-        return values.to(dtype=dtype, device=device).to(memory_format=layout)
+    def with_backend():
+        torch.backends.cudnn.enabled = enabled
+        return call()
 
-    x, dy = tensor(problem["mean"], problem["std"]), tensor(0.25, 1.0)
-    channels = problem["dims"][1]
-    params = torch.float64 if dtype == torch.float64 else torch.float32
-    scale = torch.linspace(0.5, 1.5, channels, dtype=params, device=device)
-    bias = torch.linspace(-1, 1, channels, dtype=params, device=device)
-    mean = torch.full((channels,), problem["mean"], dtype=params, device=device)
-    var = torch.full((channels,), problem["std"] ** 2, dtype=params, device=device)
-    return x, dy, scale, bias, mean, var
+    return with_backend, error, ""
 
 
-def make_call(torch, problem, tensors):
-    """The call to be timed; it returns y or dx."""
-    x, dy, scale, bias, mean, var = tensors
-    training = problem["pass"] != "infer"
-
-    def forward():
-        return torch.nn.functional.batch_norm(x, mean, var, scale, bias, training,
-                                              problem["factor"], problem["eps"])
-
-    if problem["pass"] != "backward":
-        def call():
-            with torch.no_grad():
-                return forward()
-        return call
-    for leaf in (x, scale, bias):
-        leaf.requires_grad_(True)
-    y = forward()
-    return lambda: torch.autograd.grad(y, (x, scale, bias), dy, retain_graph=True)[0]
+def make_record(timer, problem, options, name, implementation, algorithm):
+    record = dict.fromkeys(FIELDS, "")
+    record.update(device=name, implementation=implementation, algorithm=algorithm,
+                  problem=problem["line"], count=problem["count"], warm=int(timer.warm),
+                  graph=GRAPH_CALLS if options.graph else 0, repeats=0)
+    return record
 
 
-def largest_error(torch, problem, tensors, result):
-    """Against the formulas in double, in the first channels."""
-    x, dy, scale, bias, mean, var = (t.detach() for t in tensors)
-    used = min(CHECKED_CHANNELS, problem["dims"][1])
-    axes = [axis for axis in range(x.dim()) if axis != 1]
-    shape = [-1 if axis == 1 else 1 for axis in range(x.dim())]
-    x, dy, got = (t[:, :used].double() for t in (x, dy, result.detach()))
-    scale, bias, mean, var = (t[:used].double().reshape(shape) for t in (scale, bias, mean, var))
-    if problem["pass"] != "infer":
-        mean, var = x.mean(axes, keepdim=True), x.var(axes, keepdim=True, unbiased=False)
-    inv_std = (var + problem["eps"]).rsqrt()
-    x_hat = (x - mean) * inv_std
-    if problem["pass"] == "backward":
-        dbias, dscale = dy.mean(axes, keepdim=True), (dy * x_hat).mean(axes, keepdim=True)
-        wanted = scale * inv_std * (dy - dbias - x_hat * dscale)
-    else:
-        wanted = scale * x_hat + bias
-    return (got - wanted).abs().max().item()
+def fill_times(record, samples, parts, copy_median):
+    median = statistics.median(samples) / parts
+    record.update(median_us="%.6g" % (1e6 * median), min_us="%.6g" % (1e6 * samples[0] / parts),
+                  iqr_us="%.4g" % (1e6 * quartile_range(samples) / parts), repeats=len(samples),
+                  gb_per_s="%.5g" % (1e-9 * record["floor_bytes"] / median),
+                  copy_share="%.4g" % (copy_median / parts / median))
 
 
 def time_problem(torch, timer, problem, options, name):
     """One record per variant, and one of the copy of as many bytes."""
+    if hasattr(torch, "_dynamo"):
+        torch._dynamo.reset()
     tensors = make_tensors(torch, problem, timer.device)
-    tensor_count = 3 if problem["pass"] == "backward" else 2
-    floor_bytes = tensor_count * tensors[0].numel() * tensors[0].element_size()
-    variants, calls, errors = timer.variants(), [], []
-    for variant in variants:
-        torch.backends.cudnn.enabled = variant == "cudnn"
-        call = make_call(torch, problem, tensors)
-        errors.append(largest_error(torch, problem, tensors, call()))
-
-        def with_backend(call=call, enabled=variant == "cudnn"):
-            torch.backends.cudnn.enabled = enabled
-            return call()
-        calls.append(with_backend)
-    source = torch.ones(floor_bytes // 2, dtype=torch.uint8, device=timer.device)
+    bytes_moved = floor_bytes(problem, tensors["x"].numel(), tensors["x"].element_size())
+    source = torch.ones(bytes_moved // 2, dtype=torch.uint8, device=timer.device)
     target = torch.empty_like(source)
-    calls.append(lambda: target.copy_(source))
-    samples = timer.seconds(calls, options.seconds)
+    records, calls = [], []
+    for variant in timer.variants(options.variants) + ["copy"]:
+        is_copy = variant == "copy"
+        record = make_record(timer, problem, options, name, "copy" if is_copy else "torch",
+                             "" if is_copy else variant)
+        record["floor_bytes"] = bytes_moved
+        if is_copy:
+            call = lambda: target.copy_(source)
+            call = timer.capture(call) if options.graph else call
+        else:
+            call, error, record["note"] = prepare(torch, timer, problem, tensors, variant,
+                                                  options.graph)
+            record["checked"] = "%d channels" % min(CHECKED_CHANNELS, problem["dims"][1])
+            record["max_error"] = "%.4g" % error if error is not None else ""
+        records.append(record)
+        calls.append(call)
+    timed = [index for index, call in enumerate(calls) if call]
+    samples = timer.seconds([calls[index] for index in timed], options.seconds)
     copy_median = statistics.median(samples[-1])
-    for index, call in enumerate(calls):
-        is_copy = index == len(variants)
-        median = statistics.median(samples[index])
-        yield {"device": name, "implementation": "copy" if is_copy else "torch",
-               "algorithm": "" if is_copy else variants[index], "problem": problem["line"],
-               "count": problem["count"], "warm": 0, "median_us": "%.6g" % (1e6 * median),
-               "min_us": "%.6g" % (1e6 * samples[index][0]),
-               "iqr_us": "%.4g" % (1e6 * quartile_range(samples[index])),
-               "repeats": len(samples[index]), "floor_bytes": floor_bytes,
-               "gb_per_s": "%.5g" % (1e-9 * floor_bytes / median), "over_floor": "",
-               "copy_share": "%.4g" % (copy_median / median),
-               "host_us": "%.4g" % (1e6 * timer.host_seconds(call)) if timer.cuda else "",
-               "max_error": "" if is_copy else "%.4g" % errors[index],
-               "checked": "%d channels" % min(CHECKED_CHANNELS, problem["dims"][1]), "note": ""}
+    parts = GRAPH_CALLS if options.graph else 1
+    for index, part in zip(timed, samples):
+        fill_times(records[index], part, parts, copy_median)
+        if timer.cuda:
+            records[index]["host_us"] = "%.4g" % (
+                1e6 * timer.host_seconds(calls[index], seconds=statistics.median(part)) / parts)
+    return records
 
 
 def read_lines(arguments):
@@ -226,13 +228,81 @@ def read_lines(arguments):
                 yield line
 
 
-def main():
+def environment(torch, timer, name):
+    """What the JSON says beside the records; versions as cubn-bench names them."""
+    versions = ["PyTorch " + torch.__version__]
+    if timer.cuda:
+        versions += ["CUDA " + str(torch.version.cuda),
+                     "cuDNN %s" % torch.backends.cudnn.version()]
+    return {"device": name, "versions": ", ".join(versions),
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+
+def write_json(path, head, records):
+    def value(record, field):
+        text = record[field]
+        if field not in NUMBERS:
+            return text
+        return None if text == "" else float(text)
+
+    head["results"] = [{field: value(record, field) for field in FIELDS} for record in records]
+    pathlib.Path(path).write_text(json.dumps(head, indent=1) + "\n")
+
+
+def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("lines", nargs="+", help="problem lines, files of them, or -")
     parser.add_argument("--device", help="cpu or cuda (default: cuda if there is one)")
     parser.add_argument("--seconds", type=float, default=0.5, help="time budget per problem")
+    parser.add_argument("--variants", type=lambda text: text.split(","), default=[],
+                        help="of cudnn, native, eager, compile, with commas between (default: all)")
+    parser.add_argument("--warm", action="store_true", help="keep the caches between repeats")
+    parser.add_argument("--graph", action="store_true",
+                        help="time replays of CUDA graphs of %d calls, caches kept" % GRAPH_CALLS)
     parser.add_argument("--csv", help="file to write")
-    options = parser.parse_args()
+    parser.add_argument("--json", help="file to write")
+    return parser.parse_args()
+
+
+def show(record):
+    if record["note"]:
+        print("%-48s %-8s %s" % (record["problem"], record["algorithm"], record["note"]))
+    elif record["implementation"] == "torch":
+        shown = ("problem", "algorithm", "median_us", "gb_per_s", "max_error")
+        print("%-48s %-8s %10s us %8s GB/s, error %s" % tuple(record[f] for f in shown))
+
+
+def run(torch, timer, options, name):
+    """Times all lines. Returns the exit status."""
+    file = open(options.csv, "w", newline="") if options.csv else None
+    writer = csv.DictWriter(file, FIELDS) if file else None
+    everything = []
+    if writer:
+        writer.writeheader()
+    for line in read_lines(options.lines):
+        try:
+            records = time_problem(torch, timer, parse_line(line), options, name)
+        except ValueError as wrong:
+            print("torch_bn.py: %s" % wrong, file=sys.stderr)
+            return 2
+        except Refused as reason:
+            print("%-48s not timed: %s" % (line, reason))
+            continue
+        everything += records
+        for record in records:
+            show(record)
+            if writer:
+                writer.writerow(record)
+        if file:
+            file.flush()
+        if options.json:  # a run that is cut short leaves what it has measured
+            write_json(options.json, environment(torch, timer, name), everything)
+        sys.stdout.flush()
+    return 0
+
+
+def main():
+    options = parse_arguments()
     try:
         import torch
     except ImportError:
@@ -242,34 +312,17 @@ def main():
     if wanted.startswith("cuda") and not torch.cuda.is_available():
         print("torch_bn.py: nothing to time: PyTorch finds no GPU")
         return 0
-    timer = Timer(torch, torch.device(wanted))
+    if options.graph and not wanted.startswith("cuda"):
+        print("torch_bn.py: nothing to time: --graph needs a GPU")
+        return 0
+    options.warm = options.warm or options.graph
+    timer = Timer(torch, torch.device(wanted), options.warm)
     name = "CPU, %d threads" % torch.get_num_threads()
     if timer.cuda:
         name = torch.cuda.get_device_name(timer.device)
     name += ", PyTorch " + torch.__version__
     print(name)
-    file = open(options.csv, "w", newline="") if options.csv else None
-    writer = csv.DictWriter(file, FIELDS) if file else None
-    if writer:
-        writer.writeheader()
-    for line in read_lines(options.lines):
-        try:
-            records = list(time_problem(torch, timer, parse_line(line), options, name))
-        except ValueError as wrong:
-            print("torch_bn.py: %s" % wrong, file=sys.stderr)
-            return 2
-        except Refused as reason:
-            print("%-44s not timed: %s" % (line, reason))
-            continue
-        for record in records:
-            if record["implementation"] == "torch":
-                shown = ("problem", "algorithm", "median_us", "gb_per_s", "max_error")
-                print("%-44s %-8s %10s us %8s GB/s, error %s" % tuple(record[f] for f in shown))
-            if writer:
-                writer.writerow(record)
-        if file:
-            file.flush()
-    return 0
+    return run(torch, timer, options, name)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-/* What the layers need from a device: memory, errors, and ten operations on float arrays.
+/* What the layers need from a device: memory, errors, and a dozen operations on float arrays.
  *
  * There are two tables of operations, one for the CPU (device_cpu.c: CBLAS and plain loops) and one
  * for CUDA (device_cuda.cu: cuBLAS and one small kernel per operation). Batch normalization is not
@@ -59,8 +59,7 @@ bool nn_array_upload(nn_array *array, const void *from, size_t count);
 bool nn_array_download(const nn_array *array, void *to, size_t count);
 bool nn_array_set(nn_array *array, float value);
 
-/* ---- Operations --------------------------------------------------------------------------------
- */
+/* ---- Operations ------------------------------------------------------------------------------ */
 
 /* A square window that slides over n images of h x w pixels and c channels, in steps of `stride`,
  * over a border of `pad` zeros. */
@@ -70,9 +69,13 @@ typedef struct nn_window {
   int out_h, out_w; /* positions */
 } nn_window;
 
-typedef enum { NN_SIGMOID, NN_RELU } nn_activation;
+typedef enum { NN_IDENTITY, NN_SIGMOID, NN_TANH, NN_RELU } nn_activation;
 
-/* All enqueue on the handle's stream; arrays do not overlap. */
+/* A recorded sequence of operations. */
+typedef struct nn_graph nn_graph;
+
+/* All enqueue on the handle's stream. Arrays do not overlap, but where output and input of an
+ * element-wise operation have the same number of elements, they may be the same array. */
 struct nn_operations {
   bool (*open)(nn_device *device);
   void (*close)(nn_device *device);
@@ -103,9 +106,23 @@ struct nn_operations {
   bool (*softmax_loss)(nn_device *device, int rows, int classes, const float *logits,
                        const int32_t *labels, float *losses, float *hits, float *dlogits);
 
+  /* sum[i] += x[i] */
+  bool (*add)(nn_device *device, size_t count, const float *x, float *sum);
+  /* y[i] = factor[i] * x[i] + shift[i]; without shift, if that is NULL. */
+  bool (*multiply_add)(nn_device *device, size_t count, const float *factor, const float *shift,
+                       const float *x, float *y);
+
   /* velocity = momentum * velocity + gradient;  value -= rate * velocity */
   bool (*sgd)(nn_device *device, size_t count, float rate, float momentum, const float *gradient,
               float *velocity, float *value);
+
+  /* Recording: what is enqueued from begin to end is not executed but becomes a graph, which can be
+   * replayed as one piece of work. All four are NULL on devices where that gains nothing. end must
+   * follow begin after a failure, too. */
+  bool (*begin_graph)(nn_device *device);
+  bool (*end_graph)(nn_device *device, nn_graph **graph);
+  bool (*replay_graph)(nn_device *device, nn_graph *graph);
+  void (*free_graph)(nn_graph *graph);
 };
 
 extern const nn_operations nn_cpu_operations;

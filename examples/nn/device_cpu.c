@@ -147,12 +147,37 @@ static bool cpu_pool_backward(nn_device *device, const nn_window *w, const float
   return true;
 }
 
+static float activate(nn_activation kind, float x) {
+  switch (kind) {
+    case NN_SIGMOID:
+      return 1.0f / (1.0f + expf(-x));
+    case NN_TANH:
+      return tanhf(x);
+    case NN_RELU:
+      return x < 0.0f ? 0.0f : x;
+    default:
+      return x;
+  }
+}
+
+static float slope(nn_activation kind, float y) {
+  switch (kind) {
+    case NN_SIGMOID:
+      return y * (1.0f - y);
+    case NN_TANH:
+      return 1.0f - y * y;
+    case NN_RELU:
+      return y > 0.0f ? 1.0f : 0.0f;
+    default:
+      return 1.0f;
+  }
+}
+
 static bool cpu_activate(nn_device *device, nn_activation kind, size_t count, const float *x,
                          float *y) {
   (void)device;
 #pragma omp parallel for schedule(static) if (count > PARALLEL_ELEMENTS)
-  for (size_t i = 0; i < count; i++)
-    y[i] = kind == NN_SIGMOID ? 1.0f / (1.0f + expf(-x[i])) : (x[i] < 0.0f ? 0.0f : x[i]);
+  for (size_t i = 0; i < count; i++) y[i] = activate(kind, x[i]);
   return true;
 }
 
@@ -160,8 +185,7 @@ static bool cpu_activate_backward(nn_device *device, nn_activation kind, size_t 
                                   const float *y, const float *dy, float *dx) {
   (void)device;
 #pragma omp parallel for schedule(static) if (count > PARALLEL_ELEMENTS)
-  for (size_t i = 0; i < count; i++)
-    dx[i] = kind == NN_SIGMOID ? dy[i] * y[i] * (1.0f - y[i]) : (y[i] > 0.0f ? dy[i] : 0.0f);
+  for (size_t i = 0; i < count; i++) dx[i] = dy[i] * slope(kind, y[i]);
   return true;
 }
 
@@ -188,6 +212,21 @@ static bool cpu_softmax_loss(nn_device *device, int rows, int classes, const flo
   return true;
 }
 
+static bool cpu_add(nn_device *device, size_t count, const float *x, float *sum) {
+  (void)device;
+#pragma omp parallel for schedule(static) if (count > PARALLEL_ELEMENTS)
+  for (size_t i = 0; i < count; i++) sum[i] += x[i];
+  return true;
+}
+
+static bool cpu_multiply_add(nn_device *device, size_t count, const float *factor,
+                             const float *shift, const float *x, float *y) {
+  (void)device;
+#pragma omp parallel for schedule(static) if (count > PARALLEL_ELEMENTS)
+  for (size_t i = 0; i < count; i++) y[i] = factor[i] * x[i] + (shift != NULL ? shift[i] : 0.0f);
+  return true;
+}
+
 static bool cpu_sgd(nn_device *device, size_t count, float rate, float momentum,
                     const float *gradient, float *velocity, float *value) {
   (void)device;
@@ -210,5 +249,7 @@ const nn_operations nn_cpu_operations = {
     .activate = cpu_activate,
     .activate_backward = cpu_activate_backward,
     .softmax_loss = cpu_softmax_loss,
+    .add = cpu_add,
+    .multiply_add = cpu_multiply_add,
     .sgd = cpu_sgd,
 };

@@ -1,7 +1,7 @@
 // The operations on a GPU: cuBLAS for matrix products, one small kernel for each of the others.
 //
-// Everything is enqueued on the handle's stream, where cubn works too, so that it needs no
-// synchronization.
+// Everything is enqueued on one stream, where cubn works too, so that it needs no synchronization.
+// The default stream cannot be recorded into a graph, so the handle gets a stream of its own.
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 
@@ -18,6 +18,10 @@ struct State {
 
 State *state_of(nn_device *device) {
   return static_cast<State *>(device->state);
+}
+
+cudaGraphExec_t executable(nn_graph *graph) {
+  return reinterpret_cast<cudaGraphExec_t>(graph);
 }
 
 bool check_cuda(cudaError_t error, const char *what) {
@@ -54,23 +58,26 @@ size_t product(int a, int b) {
 void cuda_close(nn_device *device) {
   State *state = state_of(device);
   if (state->blas != nullptr) cublasDestroy(state->blas);
+  if (state->stream != nullptr) {
+    cubnSetStream(device->handle, nullptr);
+    cudaStreamDestroy(state->stream);
+  }
   std::free(state);
   device->state = nullptr;
 }
 
 bool cuda_open(nn_device *device) {
   int ordinal;
-  cubnStream_t stream;
-  if (!nn_check(cubnGetDevice(device->handle, nullptr, &ordinal)) ||
-      !nn_check(cubnGetStream(device->handle, &stream)))
-    return false;
+  if (!nn_check(cubnGetDevice(device->handle, nullptr, &ordinal))) return false;
   device->state = std::calloc(1, sizeof(State));
   if (device->state == nullptr) return nn_fail("no memory for the state of a device");
   State *state = state_of(device);
-  state->stream = stream;
   if (check_cuda(cudaSetDevice(ordinal), "cudaSetDevice") &&
+      check_cuda(cudaStreamCreateWithFlags(&state->stream, cudaStreamNonBlocking),
+                 "cudaStreamCreateWithFlags") &&
+      nn_check(cubnSetStream(device->handle, state->stream)) &&
       check_blas(cublasCreate(&state->blas), "cublasCreate") &&
-      check_blas(cublasSetStream(state->blas, stream), "cublasSetStream"))
+      check_blas(cublasSetStream(state->blas, state->stream), "cublasSetStream"))
     return true;
   cuda_close(device);
   return false;
@@ -125,16 +132,57 @@ bool cuda_softmax_loss(nn_device *device, int rows, int classes, const float *lo
                 hits, dlogits);
 }
 
+bool cuda_add(nn_device *device, size_t count, const float *x, float *sum) {
+  return launch(device, nn::add_kernel, count, x, sum);
+}
+
+bool cuda_multiply_add(nn_device *device, size_t count, const float *factor, const float *shift,
+                       const float *x, float *y) {
+  return launch(device, nn::multiply_add_kernel, count, factor, shift, x, y);
+}
+
 bool cuda_sgd(nn_device *device, size_t count, float rate, float momentum, const float *gradient,
               float *velocity, float *value) {
   return launch(device, nn::sgd_kernel, count, rate, momentum, gradient, velocity, value);
+}
+
+// ---- Graphs
+
+bool cuda_begin_graph(nn_device *device) {
+  return check_cuda(
+      cudaStreamBeginCapture(state_of(device)->stream, cudaStreamCaptureModeThreadLocal),
+      "cudaStreamBeginCapture");
+}
+
+bool cuda_end_graph(nn_device *device, nn_graph **graph) {
+  cudaGraph_t captured = nullptr;
+  cudaGraphExec_t runnable = nullptr;
+  *graph = nullptr;
+  if (!check_cuda(cudaStreamEndCapture(state_of(device)->stream, &captured),
+                  "cudaStreamEndCapture"))
+    return false;
+  const bool done =
+      check_cuda(cudaGraphInstantiate(&runnable, captured, 0), "cudaGraphInstantiate");
+  cudaGraphDestroy(captured);
+  *graph = reinterpret_cast<nn_graph *>(runnable);
+  return done;
+}
+
+bool cuda_replay_graph(nn_device *device, nn_graph *graph) {
+  return check_cuda(cudaGraphLaunch(executable(graph), state_of(device)->stream),
+                    "cudaGraphLaunch");
+}
+
+void cuda_free_graph(nn_graph *graph) {
+  cudaGraphExecDestroy(executable(graph));
 }
 
 }  // namespace
 
 // In the order of nn_operations.
 const nn_operations nn_cuda_operations = {
-    cuda_open,         cuda_close, cuda_gemm,          cuda_add_bias, cuda_im2col,
-    cuda_col2im,       cuda_pool,  cuda_pool_backward, cuda_activate, cuda_activate_backward,
-    cuda_softmax_loss, cuda_sgd,
+    cuda_open,         cuda_close,        cuda_gemm,          cuda_add_bias, cuda_im2col,
+    cuda_col2im,       cuda_pool,         cuda_pool_backward, cuda_activate, cuda_activate_backward,
+    cuda_softmax_loss, cuda_add,          cuda_multiply_add,  cuda_sgd,      cuda_begin_graph,
+    cuda_end_graph,    cuda_replay_graph, cuda_free_graph,
 };

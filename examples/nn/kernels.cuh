@@ -97,15 +97,49 @@ __global__ void pool_backward_kernel(size_t count, nn_window w, float share, con
   }
 }
 
+__device__ inline float activate(nn_activation kind, float x) {
+  switch (kind) {
+    case NN_SIGMOID:
+      return 1.0f / (1.0f + expf(-x));
+    case NN_TANH:
+      return tanhf(x);
+    case NN_RELU:
+      return x < 0.0f ? 0.0f : x;
+    default:
+      return x;
+  }
+}
+
+__device__ inline float slope(nn_activation kind, float y) {
+  switch (kind) {
+    case NN_SIGMOID:
+      return y * (1.0f - y);
+    case NN_TANH:
+      return 1.0f - y * y;
+    case NN_RELU:
+      return y > 0.0f ? 1.0f : 0.0f;
+    default:
+      return 1.0f;
+  }
+}
+
 __global__ void activate_kernel(size_t count, nn_activation kind, const float *x, float *y) {
-  for (size_t i = first_element(); i < count; i += all_threads())
-    y[i] = kind == NN_SIGMOID ? 1.0f / (1.0f + expf(-x[i])) : (x[i] < 0.0f ? 0.0f : x[i]);
+  for (size_t i = first_element(); i < count; i += all_threads()) y[i] = activate(kind, x[i]);
 }
 
 __global__ void activate_backward_kernel(size_t count, nn_activation kind, const float *y,
                                          const float *dy, float *dx) {
+  for (size_t i = first_element(); i < count; i += all_threads()) dx[i] = dy[i] * slope(kind, y[i]);
+}
+
+__global__ void add_kernel(size_t count, const float *x, float *sum) {
+  for (size_t i = first_element(); i < count; i += all_threads()) sum[i] += x[i];
+}
+
+__global__ void multiply_add_kernel(size_t count, const float *factor, const float *shift,
+                                    const float *x, float *y) {
   for (size_t i = first_element(); i < count; i += all_threads())
-    dx[i] = kind == NN_SIGMOID ? dy[i] * y[i] * (1.0f - y[i]) : (y[i] > 0.0f ? dy[i] : 0.0f);
+    y[i] = factor[i] * x[i] + (shift != nullptr ? shift[i] : 0.0f);
 }
 
 // A thread takes a whole row: there are few classes.

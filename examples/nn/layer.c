@@ -36,6 +36,8 @@ void nn_destroy_layer(nn_layer *layer) {
     nn_array_destroy(&layer->parameters[i].gradient);
     nn_array_destroy(&layer->parameters[i].velocity);
   }
+  for (int i = 0; i < layer->statistic_count; i++) nn_array_destroy(&layer->statistics[i]);
+  nn_array_destroy(&layer->summand);
   nn_array_destroy(&layer->output);
   nn_array_destroy(&layer->output_gradient);
   free(layer);
@@ -46,6 +48,11 @@ bool nn_add_parameter(nn_layer *layer, size_t count) {
   return nn_array_create(layer->device, &parameter->value, count) &&
          nn_array_create(layer->device, &parameter->gradient, count) &&
          nn_array_create(layer->device, &parameter->velocity, count);
+}
+
+bool nn_add_statistic(nn_layer *layer, size_t count, float value) {
+  nn_array *statistic = &layer->statistics[layer->statistic_count++];
+  return nn_array_create(layer->device, statistic, count) && nn_array_set(statistic, value);
 }
 
 bool nn_draw_weights(nn_layer *layer, float limit, nn_random *random) {
@@ -65,9 +72,9 @@ typedef struct activation_layer {
   nn_activation kind;
 } activation_layer;
 
-static bool activation_forward(nn_layer *layer, int n, bool training) {
+static bool activation_forward(nn_layer *layer, int n, nn_mode mode) {
   const activation_layer *self = (const activation_layer *)layer;
-  (void)training;
+  (void)mode;
   return layer->device->ops->activate(layer->device, self->kind,
                                       (size_t)n * nn_shape_count(layer->out), layer->input,
                                       layer->output.data);
@@ -82,7 +89,8 @@ static bool activation_backward(nn_layer *layer, int n) {
 }
 
 nn_layer *nn_create_activation(nn_device *device, nn_shape in, int max_batch, nn_activation kind) {
-  static const nn_layer_type type = {"activation", activation_forward, activation_backward, NULL};
+  static const nn_layer_type type = {"activation", activation_forward, activation_backward, NULL,
+                                     NULL};
   activation_layer *self = nn_create_layer(&type, sizeof *self, device, in, in, max_batch);
   if (self == NULL) return NULL;
   self->kind = kind;
@@ -96,9 +104,9 @@ typedef struct pool_layer {
   nn_window window;
 } pool_layer;
 
-static bool pool_forward(nn_layer *layer, int n, bool training) {
+static bool pool_forward(nn_layer *layer, int n, nn_mode mode) {
   pool_layer *self = (pool_layer *)layer;
-  (void)training;
+  (void)mode;
   self->window.n = n;
   return layer->device->ops->pool(layer->device, &self->window, layer->input, layer->output.data);
 }
@@ -112,7 +120,7 @@ static bool pool_backward(nn_layer *layer, int n) {
 }
 
 nn_layer *nn_create_pool(nn_device *device, nn_shape in, int max_batch, int size) {
-  static const nn_layer_type type = {"pool", pool_forward, pool_backward, NULL};
+  static const nn_layer_type type = {"pool", pool_forward, pool_backward, NULL, NULL};
   const nn_shape out = {in.h / size, in.w / size, in.c};
   if (out.h < 1 || out.w < 1) {
     nn_fail("pooling by %d needs images of %d x %d at least, got %d x %d", size, size, size, in.h,

@@ -1,4 +1,4 @@
-/* A chain of layers, and the LeNet that the example trains. */
+/* Layers in a row, with branches: how they are wired, and what a step of training is. */
 #include "nn/network.h"
 
 #include <stdlib.h>
@@ -17,6 +17,7 @@ bool nn_network_init(nn_network *network, nn_device *device, nn_shape in, int ma
 }
 
 void nn_network_destroy(nn_network *network) {
+  if (network->graph != NULL) network->device->ops->free_graph(network->graph);
   for (int i = 0; i < network->layer_count; i++) nn_destroy_layer(network->layers[i]);
   nn_array_destroy(&network->input);
   nn_array_destroy(&network->labels);
@@ -25,25 +26,49 @@ void nn_network_destroy(nn_network *network) {
   memset(network, 0, sizeof *network);
 }
 
-nn_shape nn_network_out(const nn_network *network) {
-  return network->layer_count > 0 ? network->layers[network->layer_count - 1]->out : network->in;
+/* ---- Wiring ---- */
+
+nn_layer *nn_network_last(const nn_network *network) {
+  return network->layer_count > 0 ? network->layers[network->layer_count - 1] : NULL;
 }
 
-bool nn_network_add(nn_network *network, nn_layer *layer) {
+nn_shape nn_network_out(const nn_network *network) {
+  const nn_layer *last = nn_network_last(network);
+  return last != NULL ? last->out : network->in;
+}
+
+/* `layer` is now the first in the backward pass to write the gradient of source's output: who read
+ * that output before adds to it. */
+static bool take_over(nn_network *network, nn_layer *source, nn_layer *layer) {
+  nn_layer *earlier = source->reader;
+  source->reader = layer;
+  if (earlier == NULL) return true;
+  earlier->sum = earlier->input_gradient;
+  if (!nn_array_create(network->device, &earlier->summand,
+                       (size_t)network->max_batch * nn_shape_count(source->out)))
+    return false;
+  earlier->input_gradient = earlier->summand.data;
+  return true;
+}
+
+bool nn_network_add_behind(nn_network *network, nn_layer *source, nn_layer *layer) {
   if (layer == NULL) return false;
   if (network->layer_count == NN_LAYER_MAX) {
     nn_destroy_layer(layer);
     return nn_fail("a network has at most %d layers", NN_LAYER_MAX);
   }
-  layer->input = network->input.data;
-  if (network->layer_count > 0) {
-    nn_layer *before = network->layers[network->layer_count - 1];
-    layer->input = before->output.data;
-    layer->input_gradient = before->output_gradient.data;
-  }
   network->layers[network->layer_count++] = layer;
-  return true;
+  layer->input = source != NULL ? source->output.data : network->input.data;
+  layer->input_gradient = source != NULL ? source->output_gradient.data : NULL;
+  return (source == NULL || take_over(network, source, layer)) &&
+         (layer->second == NULL || take_over(network, layer->second, layer));
 }
+
+bool nn_network_add(nn_network *network, nn_layer *layer) {
+  return nn_network_add_behind(network, nn_network_last(network), layer);
+}
+
+/* ---- The parts of a step ---- */
 
 bool nn_network_load(nn_network *network, int n, const float *images, const int32_t *labels) {
   if (n < 1 || n > network->max_batch)
@@ -52,21 +77,33 @@ bool nn_network_load(nn_network *network, int n, const float *images, const int3
          nn_array_upload(&network->labels, labels, (size_t)n);
 }
 
-bool nn_network_forward(nn_network *network, int n, bool training) {
-  for (int i = 0; i < network->layer_count; i++)
-    if (!network->layers[i]->type->forward(network->layers[i], n, training)) return false;
+bool nn_network_prepare(nn_network *network, int n) {
+  for (int i = 0; i < network->layer_count; i++) {
+    nn_layer *layer = network->layers[i];
+    if (layer->type->prepare != NULL && !layer->type->prepare(layer, n, network->step))
+      return false;
+  }
   return true;
 }
 
-bool nn_network_loss(nn_network *network, int n, double *loss_sum, int *hits) {
-  nn_layer *last = network->layers[network->layer_count - 1];
+bool nn_network_forward(nn_network *network, int n, nn_mode mode) {
+  for (int i = 0; i < network->layer_count; i++)
+    if (!network->layers[i]->type->forward(network->layers[i], n, mode)) return false;
+  return true;
+}
+
+bool nn_network_loss(nn_network *network, int n) {
+  nn_layer *last = nn_network_last(network);
+  return network->device->ops->softmax_loss(network->device, n, last->out.c, last->output.data,
+                                            (const int32_t *)(const void *)network->labels.data,
+                                            network->losses.data, network->hits.data,
+                                            last->output_gradient.data);
+}
+
+bool nn_network_score(nn_network *network, int n, double *loss_sum, int *hits) {
   float *host = malloc(2 * (size_t)n * sizeof(float));
   if (host == NULL) return nn_fail("no memory for the losses of %d images", n);
-  const bool done = network->device->ops->softmax_loss(
-                        network->device, n, last->out.c, last->output.data,
-                        (const int32_t *)(const void *)network->labels.data, network->losses.data,
-                        network->hits.data, last->output_gradient.data) &&
-                    nn_array_download(&network->losses, host, (size_t)n) &&
+  const bool done = nn_array_download(&network->losses, host, (size_t)n) &&
                     nn_array_download(&network->hits, host + n, (size_t)n);
   for (int i = 0; done && i < n; i++) {
     *loss_sum += (double)host[i];
@@ -77,8 +114,14 @@ bool nn_network_loss(nn_network *network, int n, double *loss_sum, int *hits) {
 }
 
 bool nn_network_backward(nn_network *network, int n) {
-  for (int i = network->layer_count - 1; i >= 0; i--)
-    if (!network->layers[i]->type->backward(network->layers[i], n)) return false;
+  for (int i = network->layer_count - 1; i >= 0; i--) {
+    nn_layer *layer = network->layers[i];
+    if (!layer->type->backward(layer, n)) return false;
+    if (layer->sum != NULL &&
+        !network->device->ops->add(network->device, (size_t)n * nn_shape_count(layer->in),
+                                   layer->summand.data, layer->sum))
+      return false;
+  }
   return true;
 }
 
@@ -96,49 +139,51 @@ bool nn_network_update(nn_network *network, float rate, float momentum) {
   return true;
 }
 
-/* ---- LeNet ---- */
+/* ---- The step ---- */
 
-/* Of the weights in front of sigmoids, with and without batch norm between; see layer.h. */
-static const float SIGMOID_GAIN = 4.0f;
-
-/* (batch norm,) sigmoid */
-static bool add_activation(nn_network *network, bool batch_norm) {
-  nn_device *device = network->device;
-  const nn_shape in = nn_network_out(network);
-  return (!batch_norm ||
-          nn_network_add(network, nn_create_batch_norm(device, in, network->max_batch))) &&
-         nn_network_add(network, nn_create_activation(device, in, network->max_batch, NN_SIGMOID));
+static bool enqueue_step(nn_network *network, int n, float rate, float momentum) {
+  return nn_network_forward(network, n, NN_TRAINING) && nn_network_loss(network, n) &&
+         nn_network_backward(network, n) && nn_network_update(network, rate, momentum);
 }
 
-/* convolution, (batch norm,) sigmoid, pooling by 2 */
-static bool add_convolution(nn_network *network, int channels, int kernel, int pad, bool batch_norm,
-                            nn_random *random) {
-  nn_device *device = network->device;
-  const int batch = network->max_batch;
-  return nn_network_add(network,
-                        nn_create_convolution(device, nn_network_out(network), batch, channels,
-                                              kernel, pad, !batch_norm, SIGMOID_GAIN, random)) &&
-         add_activation(network, batch_norm) &&
-         nn_network_add(network, nn_create_pool(device, nn_network_out(network), batch, 2));
+/* A graph holds rate and momentum, too: with others, a new one is recorded. */
+static bool record_step(nn_network *network, float rate, float momentum) {
+  const nn_operations *ops = network->device->ops;
+  if (network->graph != NULL) ops->free_graph(network->graph);
+  network->graph = NULL;
+  if (!ops->begin_graph(network->device)) return false;
+  const bool enqueued = enqueue_step(network, network->max_batch, rate, momentum);
+  network->graph_rate = rate;
+  network->graph_momentum = momentum;
+  return ops->end_graph(network->device, &network->graph) && enqueued;
 }
 
-/* fully connected, (batch norm,) sigmoid */
-static bool add_linear(nn_network *network, int features, bool batch_norm, nn_random *random) {
-  return nn_network_add(
-             network, nn_create_linear(network->device, nn_network_out(network), network->max_batch,
-                                       features, !batch_norm, SIGMOID_GAIN, random)) &&
-         add_activation(network, batch_norm);
+bool nn_network_step(nn_network *network, int n, float rate, float momentum) {
+  const nn_operations *ops = network->device->ops;
+  if (!nn_network_prepare(network, n)) return false;
+  network->step++;
+  const bool full = n == network->max_batch;
+  if (ops->begin_graph == NULL || !full || !network->warm) {
+    network->warm = network->warm || full;
+    return enqueue_step(network, n, rate, momentum);
+  }
+  const bool recorded =
+      network->graph != NULL && network->graph_rate == rate && network->graph_momentum == momentum;
+  return (recorded || record_step(network, rate, momentum)) &&
+         ops->replay_graph(network->device, network->graph);
 }
 
-bool nn_lenet_init(nn_network *network, nn_device *device, int h, int w, int max_batch,
-                   bool batch_norm, uint64_t seed) {
-  nn_random random = {seed};
-  const bool small = h < 16 || w < 16;
-  return nn_network_init(network, device, (nn_shape){h, w, 1}, max_batch) &&
-         add_convolution(network, 6, small ? 3 : 5, small ? 1 : 2, batch_norm, &random) &&
-         add_convolution(network, 16, small ? 3 : 5, small ? 1 : 0, batch_norm, &random) &&
-         add_linear(network, 120, batch_norm, &random) &&
-         add_linear(network, 84, batch_norm, &random) &&
-         nn_network_add(network, nn_create_linear(device, nn_network_out(network), max_batch, 10,
-                                                  true, 1.0f, &random));
+/* ---- Folding ---- */
+
+bool nn_network_fold(nn_network *network, int *folded) {
+  *folded = 0;
+  for (int i = 0; i < network->layer_count; i++) {
+    nn_layer *product = network->layers[i], *next = product->reader;
+    if (!nn_is_product(product) || next == NULL || !nn_is_batch_norm(next) ||
+        next->input != product->output.data)
+      continue;
+    if (!nn_fold_batch_norm(product, next)) return false;
+    ++*folded;
+  }
+  return true;
 }

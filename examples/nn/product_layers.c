@@ -49,6 +49,11 @@ static bool product_backward(product_layer *self, int rows, int inner, const flo
                     layer->parameters[0].value.data, input_gradient));
 }
 
+bool nn_add_bias(nn_layer *product) {
+  ((product_layer *)product)->bias = true;
+  return nn_add_parameter(product, (size_t)product->out.c);
+}
+
 static nn_layer *product_create(const nn_layer_type *type, nn_device *device, nn_shape in,
                                 nn_shape out, int max_batch, int inner, bool bias, float gain,
                                 nn_random *random) {
@@ -56,12 +61,10 @@ static nn_layer *product_create(const nn_layer_type *type, nn_device *device, nn
   if (self == NULL) return NULL;
   nn_layer *layer = &self->base;
   const int positions = out.h * out.w, outputs = inner / in.c * out.c;
-  self->bias = bias;
   if (nn_add_parameter(layer, (size_t)out.c * (size_t)inner) &&
       nn_draw_weights(layer, gain * sqrtf(6.0f / (float)(inner + outputs)), random) &&
-      (!bias || (nn_add_parameter(layer, (size_t)out.c) &&
-                 nn_array_create(device, &self->ones, (size_t)max_batch * (size_t)positions) &&
-                 nn_array_set(&self->ones, 1.0f))))
+      nn_array_create(device, &self->ones, (size_t)max_batch * (size_t)positions) &&
+      nn_array_set(&self->ones, 1.0f) && (!bias || nn_add_bias(layer)))
     return layer;
   nn_destroy_layer(layer);
   return NULL;
@@ -69,8 +72,8 @@ static nn_layer *product_create(const nn_layer_type *type, nn_device *device, nn
 
 /* ---- Fully connected: each image is one row ---- */
 
-static bool linear_forward(nn_layer *layer, int n, bool training) {
-  (void)training;
+static bool linear_forward(nn_layer *layer, int n, nn_mode mode) {
+  (void)mode;
   return product_forward((product_layer *)layer, n, (int)nn_shape_count(layer->in), layer->input);
 }
 
@@ -79,20 +82,21 @@ static bool linear_backward(nn_layer *layer, int n) {
                           layer->input_gradient);
 }
 
+static const nn_layer_type linear_type = {"fully connected", linear_forward, linear_backward,
+                                          product_release, NULL};
+
 nn_layer *nn_create_linear(nn_device *device, nn_shape in, int max_batch, int features, bool bias,
                            float gain, nn_random *random) {
-  static const nn_layer_type type = {"fully connected", linear_forward, linear_backward,
-                                     product_release};
   const nn_shape flat = {1, 1, (int)nn_shape_count(in)}, out = {1, 1, features};
-  return product_create(&type, device, flat, out, max_batch, flat.c, bias, gain, random);
+  return product_create(&linear_type, device, flat, out, max_batch, flat.c, bias, gain, random);
 }
 
-/* ---- Convolution (cross-correlation, as everywhere in deep learning) with stride 1 ---- */
+/* ---- Convolution (cross-correlation, as everywhere in deep learning) ---- */
 
-static bool convolution_forward(nn_layer *layer, int n, bool training) {
+static bool convolution_forward(nn_layer *layer, int n, nn_mode mode) {
   product_layer *self = (product_layer *)layer;
   const nn_window *window = &self->window;
-  (void)training;
+  (void)mode;
   self->window.n = n;
   return layer->device->ops->im2col(layer->device, window, layer->input, self->patches.data) &&
          product_forward(self, n * window->out_h * window->out_w,
@@ -112,25 +116,29 @@ static bool convolution_backward(nn_layer *layer, int n) {
                                                 layer->input_gradient));
 }
 
+static const nn_layer_type convolution_type = {"convolution", convolution_forward,
+                                               convolution_backward, product_release, NULL};
+
 nn_layer *nn_create_convolution(nn_device *device, nn_shape in, int max_batch, int channels,
-                                int kernel, int pad, bool bias, float gain, nn_random *random) {
-  static const nn_layer_type type = {"convolution", convolution_forward, convolution_backward,
-                                     product_release};
-  const nn_shape out = {in.h + 2 * pad - kernel + 1, in.w + 2 * pad - kernel + 1, channels};
-  if (out.h < 1 || out.w < 1) {
+                                int kernel, int stride, int pad, bool bias, float gain,
+                                nn_random *random) {
+  const nn_shape out = {(in.h + 2 * pad - kernel) / stride + 1,
+                        (in.w + 2 * pad - kernel) / stride + 1, channels};
+  if (in.h + 2 * pad < kernel || in.w + 2 * pad < kernel) {
     nn_fail("a convolution by %d with border %d does not fit images of %d x %d", kernel, pad, in.h,
             in.w);
     return NULL;
   }
   const int inner = kernel * kernel * in.c;
-  nn_layer *layer = product_create(&type, device, in, out, max_batch, inner, bias, gain, random);
+  nn_layer *layer =
+      product_create(&convolution_type, device, in, out, max_batch, inner, bias, gain, random);
   if (layer == NULL) return NULL;
   product_layer *self = (product_layer *)layer;
   self->window = (nn_window){.h = in.h,
                              .w = in.w,
                              .c = in.c,
                              .size = kernel,
-                             .stride = 1,
+                             .stride = stride,
                              .pad = pad,
                              .out_h = out.h,
                              .out_w = out.w};
@@ -138,4 +146,8 @@ nn_layer *nn_create_convolution(nn_device *device, nn_shape in, int max_batch, i
   if (nn_array_create(device, &self->patches, rows * (size_t)inner)) return layer;
   nn_destroy_layer(layer);
   return NULL;
+}
+
+bool nn_is_product(const nn_layer *layer) {
+  return layer->type == &linear_type || layer->type == &convolution_type;
 }

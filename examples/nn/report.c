@@ -1,4 +1,4 @@
-/* What examples/train shows. */
+/* What the training programs show. */
 #include "nn/report.h"
 
 #include <errno.h>
@@ -28,6 +28,20 @@ bool nn_report_close(nn_report *report) {
   return (written && closed) || nn_fail("the CSV file could not be written completely");
 }
 
+bool nn_report_head(const char *network, const nn_device *device, const nn_images *train,
+                    const nn_images *test, int batch, uint64_t seed) {
+  cubnDeviceType_t type;
+  int ordinal;
+  if (!nn_check(cubnGetDevice(device->handle, &type, &ordinal))) return false;
+  printf("%s, %d training and %d test images of %d x %d pixels, batches of %d, seed %llu, ",
+         network, train->count, test->count, train->h, train->w, batch, (unsigned long long)seed);
+  if (type == CUBN_DEVICE_CPU)
+    printf("on the CPU\n");
+  else
+    printf("on GPU %d\n", ordinal);
+  return true;
+}
+
 static void show_progress(void *context, int epoch, int images, int all_images) {
   nn_report *report = context;
   const int filled = (int)((long long)BAR_WIDTH * images / all_images);
@@ -49,7 +63,7 @@ static void show_epoch(void *context, int epoch, const nn_epoch *result) {
          100 * result->train_accuracy, 100 * result->test_accuracy, result->images_per_second);
   fflush(stdout);
   if (report->csv != NULL)
-    fprintf(report->csv, "%d,%g,%d,%.9g,%.9g,%.9g,%.0f\n", plan->batch_norm ? 1 : 0,
+    fprintf(report->csv, "%d,%g,%d,%.9g,%.9g,%.9g,%.0f\n", plan->model.batch_norm ? 1 : 0,
             (double)plan->rate, epoch + 1, result->loss, result->train_accuracy,
             result->test_accuracy, result->images_per_second);
 }
@@ -57,7 +71,7 @@ static void show_epoch(void *context, int epoch, const nn_epoch *result) {
 nn_observer nn_report_run(nn_report *report, const nn_run *run) {
   report->run = run;
   printf("\nLearning rate %g, %s batch norm\n", (double)run->plan.rate,
-         run->plan.batch_norm ? "with" : "without");
+         run->plan.model.batch_norm ? "with" : "without");
   printf("epoch      loss     train      test   images/s\n");
   return (nn_observer){.context = report, .progress = show_progress, .epoch_done = show_epoch};
 }
@@ -85,8 +99,8 @@ void nn_report_table(const nn_run *runs, int count, int test_images) {
     if (epochs > 0) snprintf(reached, sizeof reached, "%d", epochs);
     for (int j = 0; j < runs[i].plan.epochs; j++) seconds += runs[i].epochs[j].seconds;
     printf("%13g  %-10s  %8.4f  %6.1f %%  %6.1f %%  %14s  %7.1f\n", (double)runs[i].plan.rate,
-           runs[i].plan.batch_norm ? "with" : "without", last->loss, 100 * last->train_accuracy,
-           100 * last->test_accuracy, reached, seconds);
+           runs[i].plan.model.batch_norm ? "with" : "without", last->loss,
+           100 * last->train_accuracy, 100 * last->test_accuracy, reached, seconds);
   }
 }
 

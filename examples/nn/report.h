@@ -1,4 +1,4 @@
-/* What examples/train shows: progress, a line per epoch, the closing table and the verdict. */
+/* What the training programs show: progress, a line per epoch; a closing table and verdict. */
 #ifndef NN_REPORT_H
 #define NN_REPORT_H
 
@@ -23,6 +23,10 @@ typedef struct nn_report {
 bool nn_report_open(nn_report *report, const char *csv);
 /* False, with a message, if the file could not be written. */
 bool nn_report_close(nn_report *report);
+
+/* Prints what is trained on what. */
+bool nn_report_head(const char *network, const nn_device *device, const nn_images *train,
+                    const nn_images *test, int batch, uint64_t seed);
 
 /* Prints the head of a training and returns who watches it. */
 nn_observer nn_report_run(nn_report *report, const nn_run *run);

@@ -5,21 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-typedef struct trainer {
-  nn_network network;
-  const nn_images *train, *test;
-  const nn_plan *plan;
-  nn_random random;
-  uint32_t *order; /* of the training images */
-  float *images;   /* one batch, on the host */
-  int32_t *labels;
-  float pixel_scale; /* makes the brightest training pixel 1 */
-} trainer;
-
-typedef struct sums {
-  double loss;
-  int hits, images;
-} sums;
+#include "nn/checkpoint.h"
 
 static double now_seconds(void) {
   struct timespec time;
@@ -35,7 +21,7 @@ static float scale_of(const nn_images *images) {
   return 1.0f / (float)brightest;
 }
 
-static void shuffle(trainer *self) {
+static void shuffle(nn_trainer *self) {
   for (uint32_t i = (uint32_t)self->train->count - 1; i > 0; i--) {
     const uint32_t j = nn_random_below(&self->random, i + 1);
     const uint32_t kept = self->order[i];
@@ -45,7 +31,7 @@ static void shuffle(trainer *self) {
 }
 
 /* Loads images first .. first + n - 1, in the given order or (NULL) as they are. */
-static bool load_batch(trainer *self, const nn_images *from, const uint32_t *order, int first,
+static bool load_batch(nn_trainer *self, const nn_images *from, const uint32_t *order, int first,
                        int n) {
   const size_t pixels = (size_t)from->h * (size_t)from->w;
   for (int i = 0; i < n; i++) {
@@ -58,45 +44,46 @@ static bool load_batch(trainer *self, const nn_images *from, const uint32_t *ord
   return nn_network_load(&self->network, n, self->images, self->labels);
 }
 
-static bool train_batch(trainer *self, int first, int n, sums *sums) {
-  nn_network *network = &self->network;
-  sums->images += n;
-  return load_batch(self, self->train, self->order, first, n) &&
-         nn_network_forward(network, n, true) &&
-         nn_network_loss(network, n, &sums->loss, &sums->hits) && nn_network_backward(network, n) &&
-         nn_network_update(network, self->plan->rate, self->plan->momentum);
+/* Images in the batch that begins with `first`. */
+static int batch_size(const nn_trainer *self, int count, int first) {
+  return count - first < self->plan.batch ? count - first : self->plan.batch;
 }
 
-static bool train_epoch(trainer *self, int epoch, const nn_observer *observer, nn_epoch *result) {
-  const int count = self->train->count;
-  sums sums = {0};
-  shuffle(self);
-  const double begin = now_seconds();
-  for (int first = 0; first < count; first += self->plan->batch) {
-    const int n = count - first < self->plan->batch ? count - first : self->plan->batch;
-    if (n == 1) break;
-    if (!train_batch(self, first, n, &sums)) return false;
-    if (observer->progress != NULL) observer->progress(observer->context, epoch, first + n, count);
+bool nn_trainer_load(nn_trainer *self, const nn_images *images, int first, int n) {
+  return load_batch(self, images, NULL, first, n);
+}
+
+int nn_trainer_steps_per_epoch(const nn_trainer *self) {
+  const int count = self->train->count, batch = self->plan.batch;
+  return count / batch + (count % batch > 1);
+}
+
+bool nn_trainer_step(nn_trainer *self, nn_score *score) {
+  const int count = self->train->count, n = batch_size(self, count, self->first);
+  nn_network *network = &self->network;
+  if (self->first == 0) shuffle(self);
+  if (!load_batch(self, self->train, self->order, self->first, n) ||
+      !nn_network_step(network, n, self->plan.rate, self->plan.momentum) ||
+      !nn_network_score(network, n, &score->loss, &score->hits))
+    return false;
+  score->images += n;
+  self->first += n;
+  if (count - self->first < 2) {
+    self->first = 0;
+    self->epoch++;
   }
-  if (!nn_check(cubnSynchronize(self->network.device->handle))) return false;
-  result->seconds = now_seconds() - begin;
-  result->images_per_second = sums.images / result->seconds;
-  result->loss = sums.loss / sums.images;
-  result->train_accuracy = (double)sums.hits / sums.images;
   return true;
 }
 
-static bool test_network(trainer *self, nn_epoch *result) {
-  const int count = self->test->count;
-  sums sums = {0};
-  for (int first = 0; first < count; first += self->plan->batch) {
-    const int n = count - first < self->plan->batch ? count - first : self->plan->batch;
-    if (!load_batch(self, self->test, NULL, first, n) ||
-        !nn_network_forward(&self->network, n, false) ||
-        !nn_network_loss(&self->network, n, &sums.loss, &sums.hits))
+bool nn_trainer_test(nn_trainer *self, const nn_images *images, nn_mode mode, nn_score *score) {
+  for (int first = 0; first < images->count; first += self->plan.batch) {
+    const int n = batch_size(self, images->count, first);
+    if (!load_batch(self, images, NULL, first, n) || !nn_network_forward(&self->network, n, mode) ||
+        !nn_network_loss(&self->network, n) ||
+        !nn_network_score(&self->network, n, &score->loss, &score->hits))
       return false;
+    score->images += n;
   }
-  result->test_accuracy = (double)sums.hits / count;
   return true;
 }
 
@@ -111,36 +98,92 @@ bool nn_check_images(const nn_images *train, const nn_images *test) {
   return true;
 }
 
-static bool prepare(trainer *self, nn_device *device) {
-  const nn_images *train = self->train;
-  const size_t batch = (size_t)self->plan->batch, pixels = (size_t)train->h * (size_t)train->w;
-  self->random.state = ~self->plan->seed; /* other numbers than the weights' */
+/* Network and place in the order of images, as they were when the checkpoint was written. */
+static bool resume(nn_trainer *self) {
+  nn_checkpoint found;
+  if (!nn_load_checkpoint(self->plan.checkpoint, &self->network, &self->plan.model, &found))
+    return false;
+  if (found.seed != self->plan.seed || found.batch != self->plan.batch)
+    return nn_fail("%s: was trained with seed %llu and batches of %d; expected seed %llu and %d",
+                   self->plan.checkpoint, (unsigned long long)found.seed, found.batch,
+                   (unsigned long long)self->plan.seed, self->plan.batch);
+  for (; self->epoch < found.epochs; self->epoch++) shuffle(self);
+  return true;
+}
+
+bool nn_trainer_open(nn_trainer *self, nn_device *device, const nn_images *train,
+                     const nn_images *test, const nn_plan *plan) {
+  memset(self, 0, sizeof *self);
+  self->train = train;
+  self->test = test;
+  self->plan = *plan;
+  self->plan.model.h = train->h;
+  self->plan.model.w = train->w;
+  self->plan.model.seed = (uint32_t)plan->seed;
+  if (!nn_check_images(train, test)) return false;
+  if (plan->batch < 2) return nn_fail("batch: expected 2 images at least, found %d", plan->batch);
+  const size_t batch = (size_t)plan->batch, pixels = (size_t)train->h * (size_t)train->w;
+  self->random.state = ~plan->seed; /* other numbers than the weights' */
   self->pixel_scale = scale_of(train);
   self->order = malloc((size_t)train->count * sizeof *self->order);
   self->images = malloc(batch * pixels * sizeof *self->images);
   self->labels = malloc(batch * sizeof *self->labels);
   if (self->order == NULL || self->images == NULL || self->labels == NULL)
-    return nn_fail("no memory for batches of %d images", self->plan->batch);
+    return nn_fail("no memory for batches of %d images", plan->batch);
   for (int i = 0; i < train->count; i++) self->order[i] = (uint32_t)i;
-  return nn_lenet_init(&self->network, device, train->h, train->w, self->plan->batch,
-                       self->plan->batch_norm, self->plan->seed);
+  return nn_model_init(&self->network, device, &self->plan.model, plan->batch) &&
+         (!plan->resume || resume(self));
+}
+
+void nn_trainer_close(nn_trainer *self) {
+  if (self->network.device != NULL) nn_network_destroy(&self->network);
+  free(self->order);
+  free(self->images);
+  free(self->labels);
+  memset(self, 0, sizeof *self);
+}
+
+static bool train_epoch(nn_trainer *self, const nn_observer *observer, nn_epoch *result) {
+  const int epoch = self->epoch;
+  nn_score score = {0};
+  const double begin = now_seconds();
+  while (self->epoch == epoch) {
+    if (!nn_trainer_step(self, &score)) return false;
+    if (observer->progress != NULL)
+      observer->progress(observer->context, epoch, score.images, self->train->count);
+  }
+  if (!nn_check(cubnSynchronize(self->network.device->handle))) return false;
+  result->seconds = now_seconds() - begin;
+  result->images_per_second = score.images / result->seconds;
+  result->loss = score.loss / score.images;
+  result->train_accuracy = (double)score.hits / score.images;
+  return true;
+}
+
+static bool save(nn_trainer *self) {
+  if (self->plan.checkpoint == NULL) return true;
+  const nn_checkpoint head = {.model = self->plan.model,
+                              .epochs = self->epoch,
+                              .batch = self->plan.batch,
+                              .seed = self->plan.seed,
+                              .pixel_scale = self->pixel_scale};
+  return nn_save_checkpoint(self->plan.checkpoint, &self->network, &head);
 }
 
 bool nn_train(nn_device *device, const nn_images *train, const nn_images *test, const nn_plan *plan,
               const nn_observer *observer, nn_epoch *results) {
-  if (!nn_check_images(train, test)) return false;
-  if (plan->batch < 2) return nn_fail("batch: expected 2 images at least, found %d", plan->batch);
-  trainer self = {.train = train, .test = test, .plan = plan};
-  bool done = prepare(&self, device);
-  for (int epoch = 0; done && epoch < plan->epochs; epoch++) {
-    done = train_epoch(&self, epoch, observer, &results[epoch]) &&
-           test_network(&self, &results[epoch]);
-    if (done && observer->epoch_done != NULL)
+  nn_trainer self;
+  bool done = nn_trainer_open(&self, device, train, test, plan);
+  while (done && self.epoch < plan->epochs) {
+    const int epoch = self.epoch;
+    nn_score score = {0};
+    done = train_epoch(&self, observer, &results[epoch]) &&
+           nn_trainer_test(&self, test, NN_INFERENCE, &score) && save(&self);
+    if (!done) break;
+    results[epoch].test_accuracy = (double)score.hits / score.images;
+    if (observer->epoch_done != NULL)
       observer->epoch_done(observer->context, epoch, &results[epoch]);
   }
-  nn_network_destroy(&self.network);
-  free(self.order);
-  free(self.images);
-  free(self.labels);
+  nn_trainer_close(&self);
   return done;
 }

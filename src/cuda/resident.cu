@@ -11,7 +11,7 @@ namespace cubn {
 namespace {
 
 template <int V, class Op>
-__global__ void __launch_bounds__(RESIDENT_THREADS, RESIDENT_BLOCKS_PER_SM)
+__global__ void __launch_bounds__(RESIDENT_THREADS, HOLD_BLOCKS<Op>)
     resident_kernel(const Hold hold, Op op) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
   hold_group<false, V>(hold, op, shared);

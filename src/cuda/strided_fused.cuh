@@ -7,8 +7,10 @@ namespace cubn {
 
 // ---- The mask -----------------------------------------------------------------------------------
 
+// cubn_mask_bit() for the device.
 __device__ inline int64_t mask_bit(const MaskTarget &mask, int64_t place) {
-  return cubn_mask_bit(&mask.layout, divide(place, mask.by_row), place);
+  const int64_t at = divide(place, mask.by_row), begin = at * mask.layout.row;
+  return at * mask.layout.row_bytes * 8 + (place - begin) + (mask.layout.is_phased ? begin & 7 : 0);
 }
 
 __device__ inline bool get_mask(const MaskTarget &mask, int64_t place) {
@@ -27,19 +29,6 @@ __device__ inline void set_mask(const MaskTarget &mask, int64_t place) {
                            : word + 4 > mask.end ? mask.edges + 1
                                                  : reinterpret_cast<unsigned *>(word);
   atomicOr(target, 1u << (in_word * 8 + (bit & 7)));
-}
-
-// Bytes that share a word with foreign memory come from the edges: at the begin by threads 0 to 3, at
-// the end by threads 4 to 7.
-__global__ void __launch_bounds__(32) mask_edges_kernel(const MaskTarget mask) {
-  const int i = static_cast<int>(threadIdx.x);
-  unsigned char *const byte = i < 4 ? mask.begin + i : mask.end - (i - 3);
-  if (i >= 8 || byte < mask.begin || byte >= mask.end) return;
-  const unsigned in_word = static_cast<unsigned>(reinterpret_cast<uintptr_t>(byte) % 4);
-  const unsigned char *const word = byte - in_word;
-  const bool first = word < mask.begin;
-  if (i < 4 ? first : !first && word + 4 > mask.end)
-    *byte = static_cast<unsigned char>(mask.edges[i < 4 ? 0 : 1] >> (in_word * 8));
 }
 
 // ---- Forward ------------------------------------------------------------------------------------
@@ -61,10 +50,9 @@ class FusedForwardElement {
       set_mask(job_.mask, place);
     if (job_.reserve == CUBN_RESERVE_INPUT)
       static_cast<T *>(args.reserve)[place] = from_compute<T>(p);
-    P result = p;
-    visit_curve(activation.curve,
-                [&](auto tag) { result = activate<decltype(tag)::VALUE, T>(activation, p); });
-    return args.alpha * static_cast<double>(result);
+    P result[1] = {p};
+    activate<T>(activation, result);
+    return args.alpha * static_cast<double>(result[0]);
   }
 
  private:
@@ -95,18 +83,17 @@ class Gradient {
     const Activation<P> &activation = activation_of<P>(job_);
     const P dy = value(job_.args.dy, CUBN_ARRAY_DY, sample);
     if (activation.is_identity) return static_cast<double>(dy);
-    P dp = dy;
+    P dp[1] = {dy};
     if (job_.reserve == CUBN_RESERVE_MASK) {
       const int64_t place = origin_.of[CUBN_ARRAY_PLACE] + sample.of[CUBN_ARRAY_PLACE];
-      if (!get_mask(job_.mask, place)) dp = blocked(activation, dy);
+      if (!get_mask(job_.mask, place)) dp[0] = blocked(activation, dy);
     } else {
-      const P p = job_.reserve == CUBN_RESERVE_INPUT
-                      ? value(job_.args.reserve, CUBN_ARRAY_PLACE, sample)
-                      : pre_activation(line_, value(job_.args.x, CUBN_ARRAY_X, sample));
-      visit_curve(activation.curve,
-                  [&](auto tag) { dp = gradient<decltype(tag)::VALUE, T>(activation, p, dy); });
+      const P p[1] = {job_.reserve == CUBN_RESERVE_INPUT
+                          ? value(job_.args.reserve, CUBN_ARRAY_PLACE, sample)
+                          : pre_activation(line_, value(job_.args.x, CUBN_ARRAY_X, sample))};
+      differentiate<T>(activation, p, dp);
     }
-    return static_cast<double>(rounded<T>(dp));
+    return static_cast<double>(rounded<T>(dp[0]));
   }
 
  private:

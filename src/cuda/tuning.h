@@ -12,16 +12,19 @@ constexpr int PASS_THREADS = 256;
 
 /* Blocks of them that shall fit on a multiprocessor, for threads that own so many channels. Two
  * blocks may use 128 registers per thread. Sums and coefficients of 8 channels take more than that,
- * so such kernels get all registers for one block. */
-template <int CHANNELS>
-constexpr int PASS_BLOCKS = CHANNELS == 8 ? 1 : 2;
+ * so such kernels get all registers for one block. So do fused sums over columns of backward, that
+ * have a pre-activation for each channel besides. */
+template <int CHANNELS, bool FUSED = false>
+constexpr int PASS_BLOCKS = CHANNELS == 8 || (FUSED && CHANNELS > 1) ? 1 : 2;
 
 /* Vectors of 16 bytes of each tensor that a thread has in flight. In all cases a multiprocessor has
  * 32 KB in flight or more, above its share of latency times bandwidth (about 18 KB on an H100, from
  * 3.35 TB/s, 700 ns and 132 multiprocessors), without spilled registers. More vectors in a batch
  * mean fewer additions in double. */
-template <int INPUTS, int VECTOR, int CHANNELS>
-constexpr int REDUCE_VECTORS = INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8 : 4;
+template <int INPUTS, int VECTOR, int CHANNELS, bool FUSED = false>
+constexpr int REDUCE_VECTORS = FUSED &&VECTOR == 8 && CHANNELS == 1           ? 2
+                               : INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8
+                                                                              : 4;
 constexpr int APPLY_VECTORS = 4;
 /* Fused operations move up to three tensors and need registers for each, and code for each vector;
  * two inputs of 8 values per vector need as many, and have 32 KB in flight with half as many. */

@@ -34,7 +34,7 @@ struct Slice {
 };
 
 template <class Walk, class Op>
-__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
+__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS, Op::FUSED>)
     reduce_kernel(const Walk walk, const Op op, const Slice<typename Op::Coefficients> slice) {
   CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Walk>]);
   const int64_t local = blockIdx.x % static_cast<unsigned>(slice.units);

@@ -13,10 +13,10 @@ static cubnStatus_t check_reserve(cubn_problem *problem, cubn_reserve_space rese
                                   const char *function) {
   if (problem->reserve == CUBN_RESERVE_NONE) return CUBN_STATUS_SUCCESS;
   const size_t needed_bytes = cubn_reserve_bytes(problem);
-  CUBN_REQUIRE(needed_bytes == 0 || reserve.memory, function,
-               "reserve_space is NULL, must have %zu bytes", needed_bytes);
-  CUBN_REQUIRE(reserve.bytes >= needed_bytes, function,
-               "reserve_space has %zu bytes, must have at least %zu", reserve.bytes, needed_bytes);
+  CUBN_REQUIRE(needed_bytes == 0 || reserve.memory, function, "%s is NULL, must have %zu bytes",
+               cubn_reserve_name(problem), needed_bytes);
+  CUBN_REQUIRE(reserve.bytes >= needed_bytes, function, "%s has %zu bytes, must have at least %zu",
+               cubn_reserve_name(problem), reserve.bytes, needed_bytes);
   return CUBN_STATUS_SUCCESS;
 }
 

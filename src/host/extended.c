@@ -101,7 +101,7 @@ cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescr
   CUBN_REQUIRE(problem.has_output || has_sums || problem.has_dz, __func__,
                "dx, dz, dscale and dbias are NULL or given: nothing to compute");
   if (!problem.has_output) problem.blends = false;
-  args.count = descriptor->values[CUBN_BATCHNORM_COUNT];
+  if (problem.sums_are_given) args.count = descriptor->values[CUBN_BATCHNORM_COUNT];
   args.dy = tensors->dy;
   args.output = tensors->dx;
   args.dz = problem.has_dz ? tensors->dz : NULL;

@@ -81,6 +81,8 @@ cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descriptor,
                                         const cubnActivationDescriptor_t activation) {
   CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
   cubn_problem problem = {0};
+  CUBN_REQUIRE(activation || ops == CUBN_BATCHNORM_OPS_BN, __func__,
+               "activation is NULL, but ops is %d", (int)ops);
   CUBN_TRY(cubn_set_ops(&problem, ops, activation, __func__));
   descriptor->adds = problem.adds;
   descriptor->activation = problem.activation;

@@ -4,6 +4,7 @@
 #include "host/check.h"
 #include "host/descriptor.h"
 #include "host/problem.h"
+#include "host/reserve.h"
 
 /* A pointer argument, as checked. */
 typedef struct pointer_argument {
@@ -69,7 +70,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
       {"dscale", args->dscale, has_params && needs_gradients, parameter},
       {"dbias", args->dbias, has_params && needs_gradients, parameter},
       {"factor", args->factor_pointer, false, parameter},
-      {"reserve", args->reserve, filled && problem->reserve != CUBN_RESERVE_NONE,
+      {cubn_reserve_name(problem), args->reserve, filled && problem->reserve != CUBN_RESERVE_NONE,
        reserve_alignment(problem)},
       {"running_mean", args->running_mean, false, parameter},
       {"running_var", args->running_var, false, parameter},

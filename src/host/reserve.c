@@ -22,6 +22,10 @@ cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {
   return has_given_statistics ? CUBN_RESERVE_NONE : CUBN_RESERVE_MEANS;
 }
 
+const char *cubn_reserve_name(const cubn_problem *problem) {
+  return problem->is_classic ? "reserve_space" : "reserve";
+}
+
 size_t cubn_reserve_bytes(cubn_problem *problem) {
   const int64_t count = problem->c * cubn_count(problem);
   if (count == 0) return 0;

@@ -7,6 +7,10 @@
 /* What a problem keeps there, from activation, adds, pass and is_frozen. */
 cubn_reserve cubn_reserve_kind(const cubn_problem *problem);
 
+/* How the caller knows it: as an argument of cuDNN's functions, or as a member of
+ * cubnBatchNormTensors_t. */
+const char *cubn_reserve_name(const cubn_problem *problem);
+
 /* Its bytes, of a collapsed problem. */
 size_t cubn_reserve_bytes(cubn_problem *problem);
 

@@ -16,6 +16,7 @@ struct Injection {
 
 std::vector<Injection> injections;
 std::map<std::string, unsigned long long> call_counts;
+unsigned long long all_calls;
 thread_local cudaError_t last_error = cudaSuccess;
 
 struct ErrorText {
@@ -81,8 +82,11 @@ std::recursive_mutex &runtime_mutex() {
   return mutex;
 }
 
+bool null_device = false;
+
 cudaError_t begin_api_call(const char *name) {
   ++call_counts[name];
+  ++all_calls;
   for (auto injection = injections.begin(); injection != injections.end(); ++injection) {
     if (injection->api != name || --injection->remaining_calls != 0) continue;
     const cudaError_t error = injection->error;
@@ -103,6 +107,10 @@ using namespace emu;
 
 extern "C" {
 
+void emu_set_null_device(int null) {
+  null_device = null != 0;
+}
+
 void emu_fail_next(const char *api, int nth, int error) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
   injections.push_back({api, nth, static_cast<cudaError_t>(error)});
@@ -110,6 +118,7 @@ void emu_fail_next(const char *api, int nth, int error) {
 
 unsigned long long emu_api_calls(const char *api) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  if (api == nullptr) return all_calls;
   auto found = call_counts.find(api);
   return found != call_counts.end() ? found->second : 0;
 }

@@ -160,6 +160,7 @@ class PackedArguments {
 
 cudaError_t launch(const void *function, dim3 grid, dim3 block, void **arguments,
                    size_t shared_bytes, cudaStream_t stream, const LaunchOptions &options) {
+  if (null_device) return cudaSuccess;
   const KernelRecord *kernel = find_kernel(function);
   if (kernel == nullptr) {
     fail("emulator", "a kernel was launched by an untyped pointer; pass the function itself");

@@ -314,6 +314,24 @@ static void function_attributes(int unused) {
   REQUIRE(query_batchnorm_kernel(&attributes, &blocks, 100 << 10) == cudaErrorInvalidValue);
 }
 
+static void null_device(int unused) {
+  float out = -1;
+  summation *sum = new_summation(1);
+  (void)unused;
+  const unsigned long long calls = emu_api_calls(NULL);
+  REQUIRE_CUDA(cudaMemset(sum->out, 0, 4));
+  REQUIRE(emu_api_calls(NULL) == calls + 1);
+  emu_set_null_device(1);
+  REQUIRE_CUDA(start_summation(sum, NULL));
+  emu_set_null_device(0);
+  REQUIRE(emu_api_calls(NULL) == calls + 1);
+  REQUIRE_CUDA(cudaMemcpy(&out, sum->out, 4, cudaMemcpyDeviceToHost));
+  REQUIRE(out == 0);
+  REQUIRE_CUDA(start_summation(sum, NULL));
+  REQUIRE_CUDA(cudaMemcpy(&out, sum->out, 4, cudaMemcpyDeviceToHost));
+  REQUIRE(out == N);
+}
+
 static void *sum_in_thread(void *argument) {
   float out = 0;
   cudaStream_t stream;
@@ -359,6 +377,7 @@ static const selftest_case cases[] = {
     {"limits of a launch", limits, 0, CORRECT, 1, 0},
     {"injected failures", injected_failures, 0, CORRECT, 1, 0},
     {"counts of calls", call_counts, 0, CORRECT, 1, 0},
+    {"null device", null_device, 0, CORRECT, 1, 0},
     {"no device", no_device, 0, CORRECT, 1, 0},
     {"two devices", two_devices, 0, CORRECT, 1, 0},
     {"device models", device_models, 0, CORRECT, 1, 0},

@@ -85,28 +85,32 @@ struct FusedBackward : Backward<T> {
     return in == 1 || recomputes || (this->output && !is_frozen);
   }
 
-  // Turns dy into dp. line(i) is that of element i of a vector.
+  // Turns dy into dp. line(i) is that of element i of a vector. Elements that are not valid keep
+  // dp = 0.
   template <int V, int U, class LineAt>
   __device__ void to_gradients(const Items<U> &items, Pack<T, V> (&in)[2][U],
                                const LineAt &line) const {
     if (activation.is_identity) return;
     if (mask.bytes) {
-      unsigned bits[U];
-      read_masks<V>(mask, items, bits);
-      each_element<V>(items, in, [&](int u, int i, Real dy) {
-        return bits[u] >> i & 1 ? dy : blocked(activation, dy);
-      });
+      mask_gradients(items, in[1]);
       return;
     }
-    Pack<T, V> p[U];
-    if (input) load_items<Cache::KEEP>(p, input, items);
-    visit_curve(activation.curve, [&](auto tag) {
-      each_element<V>(items, in, [&](int u, int i, Real dy) {
-        const Real q =
-            input ? to_compute(p[u].v[i]) : pre_activation(line(i), to_compute(in[0][u].v[i]));
-        return gradient<decltype(tag)::VALUE, T>(activation, q, dy);
-      });
-    });
+    Pack<T, V> stored[U];
+    if (input) load_items<Cache::KEEP>(stored, input, items);
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      Real p[V], dp[V];
+#pragma unroll
+      for (int i = 0; i < V; ++i) {
+        p[i] =
+            input ? to_compute(stored[u].v[i]) : pre_activation(line(i), to_compute(in[0][u].v[i]));
+        dp[i] = to_compute(in[1][u].v[i]);
+      }
+      differentiate<T>(activation, p, dp);
+#pragma unroll
+      for (int i = 0; i < V; ++i)
+        if (items.whole || (items.valid[u] >> i & 1)) in[1][u].v[i] = from_compute<T>(dp[i]);
+    }
   }
 
   // Writes dz and dx of a batch of x and dp; element i of a vector has coefficients k[i % W].
@@ -155,16 +159,16 @@ struct FusedBackward : Backward<T> {
     return result;
   }
 
-  // dp = function(vector, element, dy). Elements that are not valid keep dp = 0.
-  template <int V, int U, class Function>
-  __device__ static void each_element(const Items<U> &items, Pack<T, V> (&in)[2][U],
-                                      const Function &function) {
+  template <int V, int U>
+  __device__ void mask_gradients(const Items<U> &items, Pack<T, V> (&dy)[U]) const {
+    unsigned bits[U];
+    read_masks<V>(mask, items, bits);
 #pragma unroll
     for (int u = 0; u < U; ++u)
 #pragma unroll
       for (int i = 0; i < V; ++i)
-        if (items.whole || (items.valid[u] >> i & 1))
-          in[1][u].v[i] = from_compute<T>(function(u, i, to_compute(in[1][u].v[i])));
+        if (!(bits[u] >> i & 1))
+          dy[u].v[i] = from_compute<T>(blocked(activation, to_compute(dy[u].v[i])));
   }
 };
 

@@ -39,7 +39,7 @@ struct FusedForward : Forward<T> {
       }
       if (mask.bytes) write_mask<V>(mask, items.item(u), passing<V>(p));
       if (input) addend[u] = pack_of<V>(p);
-      activate_all<V>(p);
+      activate<T>(activation, p);
 #pragma unroll
       for (int i = 0; i < V; ++i) {
         Real result = factor_of_y * p[i];
@@ -66,13 +66,6 @@ struct FusedForward : Forward<T> {
     for (int i = 0; i < V; ++i)
       bits |= static_cast<unsigned>(passes(activation, rounded<T>(p[i]))) << i;
     return bits;
-  }
-  template <int V>
-  __device__ void activate_all(Real (&p)[V]) const {
-    visit_curve(activation.curve, [&](auto tag) {
-#pragma unroll
-      for (int i = 0; i < V; ++i) p[i] = activate<decltype(tag)::VALUE, T>(activation, p[i]);
-    });
   }
 };
 

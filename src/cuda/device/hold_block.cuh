@@ -15,6 +15,12 @@ namespace cubn {
 template <int V, class Op>
 constexpr int HOLD_ALIGN = Op::FUSED ? GRANULE : V;
 
+// Blocks that shall fit on a multiprocessor. Fused backward in double takes the registers of both.
+template <class Op>
+constexpr int HOLD_BLOCKS = Op::FUSED &&Op::INPUTS == 2 && sizeof(typename Op::Element) == 8
+                                ? 1
+                                : RESIDENT_BLOCKS_PER_SM;
+
 // How the dynamic shared memory is used; hold_bytes() knows its size.
 template <class T, int V, class Coefficients>
 struct HoldMemory {

@@ -1,0 +1,10 @@
+/* The name of the processor. */
+#ifndef CUBN_BENCH_CPU_NAME_H
+#define CUBN_BENCH_CPU_NAME_H
+
+#include <stddef.h>
+
+/* As the system tells it, or "CPU". */
+void bench_cpu_name(char *name, size_t name_bytes);
+
+#endif /* CUBN_BENCH_CPU_NAME_H */

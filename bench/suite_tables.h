@@ -1,0 +1,23 @@
+/* The problems of the suites, as tables. */
+#ifndef CUBN_BENCH_SUITE_TABLES_H
+#define CUBN_BENCH_SUITE_TABLES_H
+
+#include <stdint.h>
+
+typedef struct suite_layer {
+  const char *sizes; /* without the batch */
+  int count;         /* how often the network has it */
+  const char *words; /* options of the problem line, or NULL */
+} suite_layer;
+
+typedef struct suite_table {
+  const char *name;
+  int64_t batch; /* unless --batch says otherwise */
+  const char *passes;
+  const suite_layer *layers; /* the last one has NULL sizes */
+} suite_table;
+
+/* The last one has no name. */
+extern const suite_table bench_suite_tables[];
+
+#endif /* CUBN_BENCH_SUITE_TABLES_H */

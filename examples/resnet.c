@@ -1,0 +1,22 @@
+/* A small residual network on digits: blocks of two convolutions, each followed by batch norm and
+ * ReLU, the second with the block's input added in between.
+ *
+ * The network is nn/model_resnet.c, and batch norm + addition + ReLU one layer of nn/batch_norm.c.
+ *
+ *     build/examples/resnet --checkpoint digits.net
+ *     build/examples/infer --checkpoint digits.net --fold --show 5
+ */
+#include "nn/program.h"
+
+int main(int argc, char **argv) {
+  /* ReLU passes half of its input: He et al. 2015 draw weights sqrt(2) times as wide. */
+  const nn_plan defaults = {
+      .model = {.kind = NN_RESNET, .activation = NN_RELU, .depth = 1, .width = 8, .gain = 1.41f},
+      .rate = 0.05f,
+      .momentum = 0.9f,
+      .epochs = 10,
+      .batch = 32,
+      .seed = 1};
+  return nn_run_program(argc, argv, "resnet",
+                        "Trains a small residual network with batch normalization.", &defaults);
+}

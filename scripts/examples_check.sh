@@ -1,0 +1,94 @@
+#!/usr/bin/env bash
+# Checks the training programs as their user meets them: that they learn, that checkpoints resume and
+# fold, what they say about wrong options and damaged files, and that the claims end in verdicts.
+#
+#   scripts/examples_check.sh [build/examples]
+set -u
+cd "$(dirname "$0")/.." || exit 1
+programs=${1:-build/examples}
+folder=$(mktemp -d) || exit 1
+trap 'rm -rf "$folder"' EXIT
+failures=0
+
+fail() {
+  echo "examples_check: $*"
+  failures=$((failures + 1))
+}
+
+# Exit code, text of the message, program, arguments.
+expect_error() {
+  local wanted=$1 text=$2 program=$3 code=0
+  shift 3
+  "$programs/$program" "$@" >"$folder/out" 2>"$folder/err" || code=$?
+  [ "$code" -eq "$wanted" ] || fail "$program $*: exit code $code, wanted $wanted"
+  grep -qF -- "$text" "$folder/err" || fail "$program $*: no '$text' in: $(cat "$folder/err")"
+}
+
+# Test accuracy of the last epoch, in percent without fraction.
+accuracy() {
+  tail -n 1 "$1" | awk '{print int($5)}'
+}
+
+check_learning() {
+  local program
+  for program in lenet mlp resnet; do
+    "$programs/$program" --device cpu --epochs 5 --checkpoint "$folder/$program.net" \
+      --csv "$folder/$program.csv" >"$folder/$program.txt" || fail "$program"
+    [ "$(accuracy "$folder/$program.txt")" -ge 90 ] || fail "$program: $(tail -n 1 "$folder/$program.txt")"
+    [ "$(wc -l <"$folder/$program.csv")" -eq 6 ] || fail "$program: not 5 epochs in the CSV file"
+    "$programs/infer" --device cpu --checkpoint "$folder/$program.net" --fold >"$folder/infer.txt" ||
+      fail "infer: $program"
+    grep -q ' 0 answers differ' "$folder/infer.txt" || fail "infer: $program: $(cat "$folder/infer.txt")"
+  done
+}
+
+check_resuming() {
+  local options=(--device cpu --dropout 0.1 --momentum 0.5 --checkpoint)
+  "$programs/mlp" --epochs 4 "${options[@]}" "$folder/whole.net" >/dev/null || fail "mlp"
+  "$programs/mlp" --epochs 1 "${options[@]}" "$folder/parts.net" >/dev/null || fail "mlp, 1 epoch"
+  "$programs/mlp" --epochs 4 "${options[@]}" "$folder/parts.net" --resume >/dev/null ||
+    fail "mlp --resume"
+  cmp "$folder/whole.net" "$folder/parts.net" || fail "a resumed training ends elsewhere"
+}
+
+check_errors() {
+  expect_error 2 "unknown option '--bogus'" lenet --bogus
+  expect_error 2 "expected sigmoid, tanh or relu, found 'step'" mlp --activation step
+  expect_error 2 "--resume: expected a --checkpoint" mlp --resume
+  expect_error 2 "expected --checkpoint FILE, found none" infer
+  expect_error 2 "$folder/none.net: cannot open" infer --checkpoint "$folder/none.net"
+  head -c 3000 "$folder/mlp.net" >"$folder/short.net"
+  expect_error 2 "$folder/short.net: expected the bytes of" infer --checkpoint "$folder/short.net"
+  expect_error 1 "holds another network" mlp --device cpu --width 50 --resume \
+    --checkpoint "$folder/mlp.net"
+  expect_error 1 "was trained with seed 1 and batches of 60" mlp --device cpu --batch 30 --resume \
+    --checkpoint "$folder/mlp.net"
+  expect_error 1 "$folder/missing/a.net.new: cannot write" mlp --device cpu --epochs 1 \
+    --checkpoint "$folder/missing/a.net"
+  expect_error 2 "--claim: expected a to h, found 'z'" claims --claim z --out "$folder"
+}
+
+check_claims() {
+  local claim
+  for claim in c d; do
+    "$programs/claims" --device cpu --claim "$claim" --seeds 2 --out "$folder/claims" ||
+      fail "claim $claim"
+  done
+  python3 examples/claims/report.py "$folder/claims" c d >"$folder/verdicts" || fail "report.py"
+  grep -q '^claim c.sigmoid: holds (' "$folder/verdicts" || fail "verdicts: $(cat "$folder/verdicts")"
+  grep -q '^claim d: holds (' "$folder/verdicts" || fail "verdicts: $(cat "$folder/verdicts")"
+  # With and without batch norm exchanged, the same statements must not hold.
+  mkdir "$folder/exchanged"
+  awk -F, -v OFS=, 'NR > 1 {$2 = 1 - $2} 1' "$folder/claims/c.csv" >"$folder/exchanged/c.csv"
+  awk -F, -v OFS=, 'NR > 1 {$1 = 1 - $1} 1' "$folder/claims/d.csv" >"$folder/exchanged/d.csv"
+  python3 examples/claims/report.py "$folder/exchanged" c d >"$folder/verdicts" || fail "report.py"
+  [ "$(grep -c ': does not hold (' "$folder/verdicts")" -eq 3 ] ||
+    fail "exchanged: $(cat "$folder/verdicts")"
+}
+
+check_learning
+check_resuming
+check_errors
+check_claims
+[ "$failures" -eq 0 ] && echo "examples_check: passed"
+exit $((failures > 0))
