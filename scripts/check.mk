@@ -30,3 +30,12 @@ endif
 
 check-scripts:
 	for script in $$(git ls-files '*.sh' .ci/run); do bash -n $$script || exit 1; done
+
+# Registers, spills and widths of access of every kernel; fails at what must not be.
+.PHONY: sass profile
+sass: lib
+	scripts/setup.sh sass
+	scripts/sass.py $(STATIC)
+
+profile: $(BUILD)/cubn-bench
+	scripts/profile.sh $(BUILD)/profile
