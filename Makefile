@@ -133,6 +133,7 @@ help:
 	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
 	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make predictions  writes what is expected of an H100 into docs/PERFORMANCE.md'
 	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make sass         registers, spills and widths of access of every kernel; needs nvcc, cuobjdump'
 	@echo 'make profile      a layer and a loop under Nsight; see docs/PROFILING.md'
