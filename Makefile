@@ -134,6 +134,7 @@ help:
 	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
 	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make accuracy     errors far from zero, beside those of other libraries'
 	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
 	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'

@@ -21,8 +21,13 @@ case $purpose in
     packages+=(g++ git libcunit1-dev python3 python3-pip)
     ;;
   check)
-    commands+=(clang clang-format cppcheck git python3)
-    packages+=(clang libomp-dev clang-format cppcheck git python3)
+    commands+=(clang clang-format cppcheck git python3 valgrind)
+    packages+=(clang libomp-dev clang-format cppcheck git python3 valgrind)
+    # NEON kernels, cross-compiled and emulated.
+    if [ "$(uname -m)" = x86_64 ]; then
+      commands+=(aarch64-linux-gnu-gcc qemu-aarch64)
+      packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+    fi
     ;;
   bench) # the pictures of results; below, the peer on a CPU
     commands+=(python3)

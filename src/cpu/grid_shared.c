@@ -10,7 +10,7 @@ enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 64 };
 /* Folded rows have at least so many columns; wider matrices are not folded. */
 enum { FOLDED_COLUMNS = 64, FOLD_COLUMNS_BELOW = 512 };
 /* Bytes of rows that are visited in order when rows are visited in reverse. */
-enum { REVERSE_BYTES = 65536 };
+enum { REVERSE_BYTES = 1 << 18 };
 
 /* The matrix, a slice of channels wide. */
 typedef struct shape {

@@ -10,7 +10,10 @@
 
 enum {
   GROUP_ROWS = 32,
-  SIDE_ROWS = 4, /* rows at a time */
+  SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
+  /* Rows without gaps, up to this width, are taken one after the other: memory is read fastest in
+   * its order, and the sums stay in the first cache. */
+  ORDERED_COLUMNS = 512,
   /* Columns whose sums of reals are kept: in the first two caches. */
   STRIPE_COLUMNS = CUBN_GRID_STRIPE
 };
@@ -136,12 +139,13 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
                          task of, double *to, int64_t sum_stride) {
   real_sums sums;
   const int count = of.backward ? 3 : 2;
+  const bool in_order = from->stride == width && width <= ORDERED_COLUMNS;
   for (int i = 0; i < (of.sums ? count : 0); ++i)
     memset(&sums.of[i][0], 0, (size_t)(width + LANES) * sizeof(real));
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
-    for (; r + SIDE_ROWS <= end; r += SIDE_ROWS) {
+    for (; !in_order && r + SIDE_ROWS <= end; r += SIDE_ROWS) {
       const grid_place at = place_at(from, r * from->stride, of);
       step_rows(&at, SIDE_ROWS, width, in, out, of, &sums);
     }
