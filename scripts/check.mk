@@ -33,3 +33,12 @@ check-scripts:
 
 # The CPU backend under tools and on another architecture; see tests/cpu.mk.
 check-cpu: test-instructions test-aarch64 test-cpu-asan test-cpu-races
+
+# Registers, spills and widths of access of every kernel; fails at what must not be.
+.PHONY: sass profile
+sass: lib
+	scripts/setup.sh sass
+	scripts/sass.py $(STATIC)
+
+profile: $(BUILD)/cubn-bench
+	scripts/profile.sh $(BUILD)/profile

@@ -32,7 +32,8 @@ bool claim_channels(claims *c);      /* h, two files */
 bool claim_noisy(claims *c);
 bool claim_shift(claims *c);
 
-/* A new file of the output folder, with its first line. Closing it says if it was written. */
+/* A new file of the output folder, with its first line. It gets its name when it is closed, and so
+ * complete; closing says if it was written. */
 bool claims_open_csv(claims *c, const char *name, const char *header);
 bool claims_close_csv(claims *c);
 

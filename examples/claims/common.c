@@ -1,5 +1,6 @@
 /* What the experiments share. */
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,16 @@
 
 /* ---- Files ---- */
 
+/* The path of the open file, or of what it becomes when it is complete. */
+static bool csv_path(const claims *c, const char *ending, char path[PATH_MAX]) {
+  return snprintf(path, PATH_MAX, "%s/%s%s", c->out, c->csv_name, ending) < PATH_MAX ||
+         nn_fail("the path of the output folder is too long: %zu characters", strlen(c->out));
+}
+
 bool claims_open_csv(claims *c, const char *name, const char *header) {
-  char path[1024];
-  if (snprintf(path, sizeof path, "%s/%s", c->out, name) >= (int)sizeof path)
-    return nn_fail("the path of the output folder is too long: %zu characters", strlen(c->out));
+  char path[PATH_MAX];
   c->csv_name = name;
+  if (!csv_path(c, ".new", path)) return false;
   c->csv = fopen(path, "w");
   if (c->csv == NULL) return nn_fail("%s: cannot write: %s", path, strerror(errno));
   fprintf(c->csv, "%s\n", header);
@@ -22,10 +28,13 @@ bool claims_open_csv(claims *c, const char *name, const char *header) {
 }
 
 bool claims_close_csv(claims *c) {
+  char from[PATH_MAX], to[PATH_MAX];
   const bool written = ferror(c->csv) == 0;
   const bool closed = fclose(c->csv) == 0;
   c->csv = NULL;
-  return (written && closed) || nn_fail("%s/%s: could not be written", c->out, c->csv_name);
+  if (!csv_path(c, ".new", from) || !csv_path(c, "", to)) return false;
+  return (written && closed && rename(from, to) == 0) ||
+         nn_fail("%s: could not be written: %s", to, strerror(errno));
 }
 
 /* ---- Networks and training ---- */
@@ -141,13 +150,12 @@ bool claims_set_parameters(nn_network *network, const float *host) {
 }
 
 bool claims_reopen(claims *c, const nn_trainer *trained, int batch, nn_trainer *trainer) {
-  char path[1024];
+  char path[PATH_MAX];
   nn_plan plan = trained->plan;
   nn_checkpoint head = {.model = plan.model};
-  if (snprintf(path, sizeof path, "%s/%s.net", c->out, c->csv_name) >= (int)sizeof path)
-    return nn_fail("the path of the output folder is too long: %zu characters", strlen(c->out));
   plan.batch = batch;
-  return nn_save_checkpoint(path, &trained->network, &head) && claims_open(c, trainer, &plan) &&
+  return csv_path(c, ".net", path) && nn_save_checkpoint(path, &trained->network, &head) &&
+         claims_open(c, trainer, &plan) &&
          nn_load_checkpoint(path, &trainer->network, &plan.model, &head) &&
          (unlink(path) == 0 || nn_fail("%s: cannot remove: %s", path, strerror(errno)));
 }

@@ -7,11 +7,19 @@ import pathlib
 
 def read(folder, name):
     """The rows of a CSV file; numbers as float, other fields as text."""
-    with open(pathlib.Path(folder) / name, newline="") as file:
-        rows = [{k: number_or_text(v) for k, v in row.items()} for row in csv.DictReader(file)]
-    if not rows:
-        raise SystemExit("%s: no rows" % name)
-    return rows
+    path = pathlib.Path(folder) / name
+    try:
+        with open(path, newline="") as file:
+            head, *lines = list(csv.reader(file)) or [[]]
+    except OSError as error:
+        raise SystemExit("report.py: %s: %s" % (path, error.strerror))
+    for i, line in enumerate(lines):
+        if len(line) != len(head):
+            raise SystemExit("report.py: %s: expected %d fields in line %d, found %d" % (
+                path, len(head), i + 2, len(line)))
+    if not lines:
+        raise SystemExit("report.py: %s: no rows" % path)
+    return [dict(zip(head, map(number_or_text, line))) for line in lines]
 
 
 def number_or_text(text):

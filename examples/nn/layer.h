@@ -93,17 +93,13 @@ nn_layer *nn_create_noise(nn_device *device, nn_shape in, int max_batch, uint64_
 /* NULL is allowed and does nothing. */
 void nn_destroy_layer(nn_layer *layer);
 
-/* Folding of batch norm into the convolution or fully connected layer in front of it, for inference
- * only: w * x followed by factor * x + shift is (factor * w) * x + shift. */
-bool nn_is_product(const nn_layer *layer);
-bool nn_is_batch_norm(const nn_layer *layer);
-/* Output channel c becomes factor[c] times itself plus shift[c]; the layer gets a bias. */
-bool nn_scale_product(nn_layer *layer, const float *factor, const float *shift);
-/* What inference multiplies channel c by, and adds then. The statistics must be per channel. */
-bool nn_batch_norm_factors(const nn_layer *layer, float *factor, float *shift);
-/* From now on the layer passes its input on, and the gradient back: only z and activation stay, and
- * nn_is_batch_norm says no. */
+bool nn_is_product(const nn_layer *layer);    /* convolution or fully connected */
+bool nn_is_batch_norm(const nn_layer *layer); /* and not skipped */
+/* From now on the layer passes its input on, and the gradient back: only z and activation stay. */
 void nn_skip_batch_norm(nn_layer *layer);
+/* Folds batch norm into the product in front of it, for inference only: w * x followed by
+ * factor * x + shift is (factor * w) * x + shift. Then the batch norm is skipped. */
+bool nn_fold_batch_norm(nn_layer *product, nn_layer *batch_norm);
 /* Mean and 1 / standard deviation of the last training batch, per channel. */
 bool nn_batch_statistics(const nn_layer *layer, float *mean, float *inv_std);
 
@@ -117,6 +113,8 @@ void *nn_create_layer(const nn_layer_type *type, size_t bytes, nn_device *device
 /* Appends a parameter of zeros, or a statistic, to the layer. */
 bool nn_add_parameter(nn_layer *layer, size_t count);
 bool nn_add_statistic(nn_layer *layer, size_t count, float value);
+/* Gives a bias of zeros to a product that has none. */
+bool nn_add_bias(nn_layer *product);
 /* Fills the first parameter with uniform values between -limit and limit. */
 bool nn_draw_weights(nn_layer *layer, float limit, nn_random *random);
 

@@ -175,17 +175,6 @@ bool nn_network_step(nn_network *network, int n, float rate, float momentum) {
 
 /* ---- Folding ---- */
 
-static bool fold(nn_layer *product, nn_layer *batch_norm) {
-  const size_t channels = (size_t)product->out.c;
-  float *factor = malloc(2 * channels * sizeof *factor);
-  if (factor == NULL) return nn_fail("no memory for %zu channels", channels);
-  const bool done = nn_batch_norm_factors(batch_norm, factor, factor + channels) &&
-                    nn_scale_product(product, factor, factor + channels);
-  if (done) nn_skip_batch_norm(batch_norm);
-  free(factor);
-  return done;
-}
-
 bool nn_network_fold(nn_network *network, int *folded) {
   *folded = 0;
   for (int i = 0; i < network->layer_count; i++) {
@@ -193,7 +182,7 @@ bool nn_network_fold(nn_network *network, int *folded) {
     if (!nn_is_product(product) || next == NULL || !nn_is_batch_norm(next) ||
         next->input != product->output.data)
       continue;
-    if (!fold(product, next)) return false;
+    if (!nn_fold_batch_norm(product, next)) return false;
     ++*folded;
   }
   return true;

@@ -6,7 +6,6 @@
  *     input_gradient = output_gradient * weights
  * A bias is of no use in front of batch norm, which subtracts the mean: there it is left out. */
 #include <math.h>
-#include <stdlib.h>
 
 #include "nn/layer.h"
 
@@ -50,9 +49,9 @@ static bool product_backward(product_layer *self, int rows, int inner, const flo
                     layer->parameters[0].value.data, input_gradient));
 }
 
-static bool add_bias(product_layer *self) {
-  self->bias = true;
-  return nn_add_parameter(&self->base, (size_t)self->base.out.c);
+bool nn_add_bias(nn_layer *product) {
+  ((product_layer *)product)->bias = true;
+  return nn_add_parameter(product, (size_t)product->out.c);
 }
 
 static nn_layer *product_create(const nn_layer_type *type, nn_device *device, nn_shape in,
@@ -65,7 +64,7 @@ static nn_layer *product_create(const nn_layer_type *type, nn_device *device, nn
   if (nn_add_parameter(layer, (size_t)out.c * (size_t)inner) &&
       nn_draw_weights(layer, gain * sqrtf(6.0f / (float)(inner + outputs)), random) &&
       nn_array_create(device, &self->ones, (size_t)max_batch * (size_t)positions) &&
-      nn_array_set(&self->ones, 1.0f) && (!bias || add_bias(self)))
+      nn_array_set(&self->ones, 1.0f) && (!bias || nn_add_bias(layer)))
     return layer;
   nn_destroy_layer(layer);
   return NULL;
@@ -149,28 +148,6 @@ nn_layer *nn_create_convolution(nn_device *device, nn_shape in, int max_batch, i
   return NULL;
 }
 
-/* ---- Folding ---- */
-
 bool nn_is_product(const nn_layer *layer) {
   return layer->type == &linear_type || layer->type == &convolution_type;
-}
-
-bool nn_scale_product(nn_layer *layer, const float *factor, const float *shift) {
-  product_layer *self = (product_layer *)layer;
-  if (!self->bias && !add_bias(self)) return false;
-  nn_array *weights = &layer->parameters[0].value, *bias = &layer->parameters[1].value;
-  const size_t outputs = (size_t)layer->out.c, inner = weights->count / outputs;
-  float *w = malloc(weights->count * sizeof *w), *b = malloc(outputs * sizeof *b);
-  bool done = w != NULL && b != NULL;
-  if (!done) nn_fail("no memory for %zu weights", weights->count);
-  done =
-      done && nn_array_download(weights, w, weights->count) && nn_array_download(bias, b, outputs);
-  for (size_t i = 0; done && i < outputs; i++) {
-    for (size_t j = 0; j < inner; j++) w[i * inner + j] *= factor[i];
-    b[i] = b[i] * factor[i] + shift[i];
-  }
-  done = done && nn_array_upload(weights, w, weights->count) && nn_array_upload(bias, b, outputs);
-  free(w);
-  free(b);
-  return done;
 }

@@ -7,8 +7,10 @@ namespace cubn {
 
 // ---- The mask -----------------------------------------------------------------------------------
 
+// cubn_mask_bit() for the device.
 __device__ inline int64_t mask_bit(const MaskTarget &mask, int64_t place) {
-  return cubn_mask_bit(&mask.layout, divide(place, mask.by_row), place);
+  const int64_t at = divide(place, mask.by_row), begin = at * mask.layout.row;
+  return at * mask.layout.row_bytes * 8 + (place - begin) + (mask.layout.is_phased ? begin & 7 : 0);
 }
 
 __device__ inline bool get_mask(const MaskTarget &mask, int64_t place) {
