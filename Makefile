@@ -139,6 +139,7 @@ help:
 	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
 	@echo 'make accuracy     errors far from zero, beside those of other libraries'
+	@echo 'make predictions  writes what is expected of an H100 into docs/PERFORMANCE.md'
 	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make sass         registers, spills and widths of access of every kernel; needs nvcc, cuobjdump'
 	@echo 'make profile      a layer and a loop under Nsight; see docs/PROFILING.md'

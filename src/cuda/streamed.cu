@@ -156,8 +156,9 @@ Plan plan_of(const cubn_device *device, const cubn_problem &problem) {
 }
 
 /* Tasks that run at a time. Were fewer in the window, blocks would wait for each other. */
-int64_t tasks_at_a_time(const cubn_device *device) {
-  return device->multiprocessor_count * PASS_BLOCKS<1>;
+int64_t tasks_at_a_time(const cubn_device *device, const cubn_problem &problem) {
+  const bool wide = problem.walk == CUBN_WALK_COLUMNS && cubn_element_bytes(problem.type) == 2;
+  return device->multiprocessor_count * (wide ? PASS_BLOCKS<8> : PASS_BLOCKS<1>);
 }
 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
@@ -173,7 +174,7 @@ const char *reject(const cubn_device *device, const cubn_problem *problem) {
       cubn_count(problem) * problem->c * static_cast<int64_t>(cubn_element_bytes(problem->type));
   if (tensor_bytes * inputs_of(*problem) <= window_bytes(device)) return nullptr;
   if (plan.lag < 1) return "two groups of channels exceed its part of the L2 cache";
-  if (plan.lag * plan.unit_bytes < tasks_at_a_time(device) * STREAMED_TASK_BYTES)
+  if (plan.lag * plan.unit_bytes < tasks_at_a_time(device, *problem) * STREAMED_TASK_BYTES)
     return "the L2 cache is too small for the tasks that run at a time";
   return nullptr;
 }
