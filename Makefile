@@ -47,6 +47,7 @@ VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; 
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 WARNINGS := -Wall -Wextra -Wconversion -Werror
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
+include src/cpu/kernels/kernels.mk
 CFLAGS ?= -O3 -g
 C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) -fopenmp -ffp-contract=off -MMD -MP
 NVCC_FLAGS = -std=c++17 -O3 -lineinfo --threads 0 -Xfatbin -compress-all -Werror all-warnings -Iinclude -Isrc \
@@ -62,7 +63,7 @@ all: lib
 # ---- the library
 LIB_C := $(wildcard src/host/*.c src/cpu/*.c)
 LIB_CU := $(wildcard src/cuda/*.cu)
-LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
+LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(call CPU_KERNEL_OBJECTS,$(BUILD)/obj/src/cpu,$(CPU_TARGETS)) $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
 SO := $(BUILD)/libcubn.so.$(VERSION)
 STATIC := $(BUILD)/libcubn.a
 
@@ -79,7 +80,10 @@ FORCE:
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) $(NVTX_FLAGS) -c $< -o $@
+	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) $(NVTX_FLAGS) \
+	  $(call CPU_TARGET_DEFINES,$(CPU_TARGETS)) -c $< -o $@
+
+$(call CPU_KERNEL_RULES,$(BUILD)/obj/src/cpu,$(CPU_TARGETS),-fPIC -fvisibility=hidden)
 
 $(BUILD)/obj/%.cu.o: %.cu $(BUILD)/settings
 	@mkdir -p $(@D)
@@ -116,6 +120,7 @@ endif
 include src/cudnn/cudnn.mk
 include examples/examples.mk
 include tests/tests.mk
+include tests/cpu.mk
 include bench/bench.mk
 include scripts/check.mk
 
@@ -133,6 +138,7 @@ help:
 	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
 	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make accuracy     errors far from zero, beside those of other libraries'
 	@echo 'make predictions  writes what is expected of an H100 into docs/PERFORMANCE.md'
 	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
 	@echo 'make sass         registers, spills and widths of access of every kernel; needs nvcc, cuobjdump'

@@ -9,7 +9,9 @@ BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench
 ifndef BENCH_COMMIT
 BENCH_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 endif
-BENCH_ARGS ?= --suite tiny
+# Without arguments: a quick look at a GPU, or all of scripts/cpu_bench.sh on a CPU.
+BENCH_ARGS ?=
+BENCH_OUT ?= $(BUILD)/results/cpu
 
 $(BUILD)/obj/bench-program/%.o: %.c $(BUILD)/settings
 	@mkdir -p $(@D)
@@ -29,13 +31,23 @@ $(BUILD)/cubn-bench: $(BENCH_OBJECTS) $(STATIC)
 
 .PHONY: bench
 bench: $(BUILD)/cubn-bench
+ifneq ($(BENCH_ARGS),)
 	$(BUILD)/cubn-bench $(BENCH_ARGS)
+else
+	if nvidia-smi -L >/dev/null 2>&1; then $(BUILD)/cubn-bench --suite tiny; else scripts/cpu_bench.sh $(BENCH_OUT); fi
+endif
+
+# Errors far from zero, beside the peers'.
+.PHONY: accuracy
+accuracy: $(BUILD)/cubn-bench
+	bench/accuracy.py --bench $(BUILD)/cubn-bench
 
 # The same program against the CUDA emulator: its times mean nothing, but it shows that the
 # benchmark works on a GPU.
 ifneq ($(CUDA_INCLUDE),)
 BENCH_EMULATED := $(patsubst %.c,$(BUILD)/emu-plain/bench-program/%.o,$(wildcard bench/*.c) $(BENCH_TEST_C)) \
-  $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o)
+  $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
+  $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-plain/src/cpu,generic)
 
 $(BUILD)/emu-plain/bench-program/%.o: %.c
 	@mkdir -p $(@D)
@@ -65,11 +77,14 @@ endif
 .PHONY: pictures performance check-performance
 pictures:
 	bench/report/pictures.py
+	bench/report/cpu_chapter.py --pictures
 
 performance:
 	bench/report/chapter.py
+	bench/report/cpu_chapter.py
 
 check-performance:
 	bench/report/chapter.py --check
+	bench/report/cpu_chapter.py --check
 
 -include $(BENCH_OBJECTS:.o=.d) $(BENCH_EMULATED:.o=.d)

@@ -20,6 +20,9 @@ static int list_peers(const bench_options *options) {
   char reason[320] = "";
   bench_peer_open_cudnn(NULL, options->cudnn, reason, sizeof reason);
   printf("cudnn: %s\n", reason);
+  bench_peer *onednn = bench_peer_open_onednn(options->onednn, reason, sizeof reason);
+  printf("onednn: %s\n", reason);
+  if (onednn) onednn->close(onednn);
   return EXIT_GOOD;
 }
 
@@ -32,17 +35,16 @@ static void print_list(const bench_list *list) {
 }
 
 static void open_peers(bench_session *session) {
+  const bench_options *options = session->options;
+  const bool on_gpu = session->timer->asynchronous;
   char reason[320] = "no memory";
-  if (!session->timer->asynchronous) {
-    printf("peers: none for the CPU; cuDNN needs a GPU\n");
-    return;
-  }
   bench_peer *peer =
-      bench_peer_open_cudnn(session->handle, session->options->cudnn, reason, sizeof reason);
+      on_gpu ? bench_peer_open_cudnn(session->handle, options->cudnn, reason, sizeof reason)
+             : bench_peer_open_onednn(options->onednn, reason, sizeof reason);
   if (peer)
     session->peers[session->peer_count++] = peer;
   else
-    printf("peer cudnn: %s\n", reason);
+    printf("peer %s: %s\n", on_gpu ? "cudnn" : "onednn", reason);
 }
 
 /* Opens the device. Returns false, after one line that says why, if it is not there. */

@@ -84,8 +84,11 @@ static void repeat(recorder *record, bench_case *bench, int count, double budget
   const double begin = bench_clock();
   double round_seconds = 0;
   for (int round = 0; round < REPEATS_MAX; ++round) {
-    for (int entry = 0; entry < count; ++entry)
+    for (int turn = 0; turn < count; ++turn) {
+      /* Each begins a round once in a while: what ran before may have an influence. */
+      const int entry = (turn + round) % count;
       if (!record->entries[entry].note) enqueue(record, bench, entry);
+    }
     const double now = bench_clock() - begin;
     if (round == 0) {
       collect(record);
@@ -149,13 +152,17 @@ double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
 
 static bool call_copy(void *state) {
   const bench_copy *copy = state;
-  copy->timer->copy(copy->timer, copy->bytes / 2);
+  if (copy->streaming)
+    copy->timer->copy_streaming(copy->timer, copy->bytes / 2);
+  else
+    copy->timer->copy(copy->timer, copy->bytes / 2);
   return true;
 }
 
 bench_entry bench_copy_entry(bench_copy *copy) {
   bench_entry entry = {.call = call_copy, .state = copy, .error = NAN};
   strcpy(entry.implementation, "copy");
+  if (copy->streaming) strcpy(entry.algorithm, "streaming");
   entry.note = copy->timer->reserve_copy(copy->timer, copy->bytes / 2 + 1);
   return entry;
 }
@@ -164,7 +171,7 @@ double bench_copy_bandwidth(bench_timer *timer) {
   /* Eight caches full, and enough that starting a copy costs nothing beside it. */
   const size_t bytes =
       16 * timer->cache_bytes > ((size_t)512 << 20) ? 16 * timer->cache_bytes : (size_t)512 << 20;
-  bench_copy copy = {timer, bytes};
+  bench_copy copy = {timer, bytes, false};
   bench_entry entry = bench_copy_entry(&copy);
   bench_measure(timer, NULL, &entry, 1, 0.5);
   return entry.times.median > 0 ? (double)copy.bytes / entry.times.median : 0;

@@ -40,6 +40,7 @@ double bench_host_seconds(bench_timer *timer, const bench_entry *entry);
 typedef struct bench_copy {
   bench_timer *timer;
   size_t bytes;
+  bool streaming; /* past the caches */
 } bench_copy;
 bench_entry bench_copy_entry(bench_copy *copy);
 

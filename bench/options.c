@@ -42,6 +42,8 @@ static const option option_table[] = {
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},
     {"--cudnn", TAKES_TEXT, MEMBER(cudnn), "PATH    libcudnn.so or its folder (also: CUDNN_LIB)"},
+    {"--onednn", TAKES_TEXT, MEMBER(onednn),
+     "PATH   libdnnl.so.3 or its folder (also: ONEDNN_LIB)"},
     {"--csv", TAKES_TEXT, MEMBER(csv), "FILE      write the results as CSV"},
     {"--json", TAKES_TEXT, MEMBER(json), "FILE     write the results as JSON"},
     {"--help", TAKES_NOTHING, MEMBER(help), "         this text"},
@@ -56,7 +58,7 @@ void bench_options_usage(void) {
     printf("  %s %s\n", option_table[i].name, option_table[i].help);
   printf("\nSuites: %s. Without suite, file and lines: resnet50.\n", bench_suite_names());
   printf(
-      "Environment: CUBN_THREADS, CUDNN_LIB, and what cubn.h names.\n"
+      "Environment: CUBN_THREADS, CUDNN_LIB, ONEDNN_LIB, and what cubn.h names.\n"
       "Exit status: 0, or 1 if a problem failed, or 2 for a wrong argument. Without the device "
       "that\n"
       "--device asks for, one line says so and the status is 0.\n");

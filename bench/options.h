@@ -18,6 +18,7 @@ typedef struct bench_options {
   int64_t verify_elements;
   bool warm, graph, host, peers, list_peers, list, help;
   const char *cudnn; /* file or folder, or NULL */
+  const char *onednn;
   const char *csv, *json;
   int line_count;
   char **lines; /* problem lines of the command line */

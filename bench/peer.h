@@ -24,4 +24,8 @@ struct bench_peer {
 bench_peer *bench_peer_open_cudnn(cubnHandle_t handle, const char *path, char *reason,
                                   size_t reason_bytes);
 
+/* oneDNN 3 on this CPU, loaded at run time: from `path` (a file or a folder), else ONEDNN_LIB, else as
+ * the dynamic linker finds it. NULL if it cannot be used: `reason` says why, else what was found. */
+bench_peer *bench_peer_open_onednn(const char *path, char *reason, size_t reason_bytes);
+
 #endif /* CUBN_BENCH_PEER_H */

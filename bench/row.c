@@ -70,8 +70,11 @@ static void time_entries(bench_session *session, bench_case *bench, bench_row *r
   for (int i = 0; i < session->peer_count; ++i)
     row->entry_count +=
         session->peers[i]->prepare(session->peers[i], bench, &row->entries[row->entry_count]);
-  bench_copy copy = {session->timer, (size_t)row->floor_bytes};
-  row->entries[row->entry_count++] = bench_copy_entry(&copy);
+  bench_copy copies[] = {{session->timer, (size_t)row->floor_bytes, false},
+                         {session->timer, (size_t)row->floor_bytes, true}};
+  row->entries[row->entry_count++] = bench_copy_entry(&copies[0]);
+  if (session->timer->copy_streaming)
+    row->entries[row->entry_count++] = bench_copy_entry(&copies[1]);
   bench_replay replays[BENCH_ENTRIES_MAX];
   if (session->options->graph)
     bench_graph_record(session->timer, bench, row->entries, row->entry_count, replays);

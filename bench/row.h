@@ -6,7 +6,7 @@
 #include "suites.h"
 
 #define BENCH_PEERS_MAX 2
-#define BENCH_ENTRIES_MAX (2 + BENCH_PEERS_MAX * BENCH_VARIANTS_MAX)
+#define BENCH_ENTRIES_MAX (3 + BENCH_PEERS_MAX * BENCH_VARIANTS_MAX)
 
 /* What a whole run shares. */
 typedef struct bench_session {
@@ -24,7 +24,7 @@ typedef struct bench_row {
   char checked[48]; /* "all", or which sample of channels */
   char note[256];   /* of the library's own entry, if it could not be timed */
   double floor_bytes;
-  /* First the library itself, then the peers' variants, last the copy of as many bytes. */
+  /* First the library itself, then the peers' variants, last copies of as many bytes. */
   bench_entry entries[BENCH_ENTRIES_MAX];
   int entry_count;
 } bench_row;

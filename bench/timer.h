@@ -25,6 +25,8 @@ struct bench_timer {
   /* Makes room for copies of that many bytes. NULL, or what failed. */
   const char *(*reserve_copy)(bench_timer *timer, size_t bytes);
   void (*copy)(bench_timer *timer, size_t bytes); /* between two arrays of its own */
+  /* The same past the caches; NULL where the device has no such stores. */
+  void (*copy_streaming)(bench_timer *timer, size_t bytes);
   /* Captures so many calls as a graph, and replays it. NULL where there is no such thing. record:
    * NULL, or what failed. */
   const char *(*record)(bench_timer *timer, bool (*call)(void *state), void *state, int calls,

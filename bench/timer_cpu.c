@@ -9,8 +9,16 @@
 #include "cpu_name.h"
 #include "timer.h"
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 /* A thread less pays off where it would copy less than this. */
 #define COPY_BYTES_PER_THREAD ((size_t)128 << 10)
+/* Threads that wait for work spin for a while, and would take the processors from another library
+ * with threads of its own: before a call all have gone to sleep. */
+#define SETTLE_NANOSECONDS 4000000
+#define ALIGNMENT ((size_t)256)
 /* Taken where the system does not tell the size of its caches. */
 #define CACHE_BYTES_GUESS ((size_t)64 << 20)
 
@@ -73,6 +81,8 @@ static void flush(bench_timer *base) {
 
 static void start(bench_timer *base, int slot) {
   (void)slot;
+  if (!((cpu_timer *)base)->warm)
+    nanosleep(&(struct timespec){.tv_nsec = SETTLE_NANOSECONDS}, NULL);
   ((cpu_timer *)base)->begin = bench_clock();
 }
 
@@ -92,25 +102,52 @@ static double seconds(bench_timer *base, int slot) {
   return ((cpu_timer *)base)->elapsed;
 }
 
-static void copy(bench_timer *base, size_t bytes) {
-  cpu_timer *timer = (cpu_timer *)base;
+typedef void copy_function(void *to, const void *from, size_t bytes);
+
+static void copy_in_parts(cpu_timer *timer, size_t bytes, copy_function *copy_part) {
   const size_t useful = bytes / COPY_BYTES_PER_THREAD + 1;
   const int threads = useful < (size_t)timer->threads ? (int)useful : timer->threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     size_t begin, end;
     part_of_thread(bytes, omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
-    if (begin < end) memcpy(timer->to + begin, timer->from + begin, end - begin);
+    if (begin < end) copy_part(timer->to + begin, timer->from + begin, end - begin);
   }
 }
+
+static void copy_plain(void *to, const void *from, size_t bytes) {
+  memcpy(to, from, bytes);
+}
+
+static void copy(bench_timer *base, size_t bytes) {
+  copy_in_parts((cpu_timer *)base, bytes, copy_plain);
+}
+
+#if defined(__SSE2__)
+/* Parts begin at whole lines. */
+static void copy_past_caches(void *to, const void *from, size_t bytes) {
+  const size_t whole = bytes / sizeof(__m128i);
+  __m128i *const target = to;
+  const __m128i *const source = from;
+  for (size_t i = 0; i < whole; ++i) _mm_stream_si128(target + i, _mm_load_si128(source + i));
+  memcpy(target + whole, source + whole, bytes - whole * sizeof(__m128i));
+  _mm_sfence();
+}
+
+static void copy_streaming(bench_timer *base, size_t bytes) {
+  copy_in_parts((cpu_timer *)base, bytes, copy_past_caches);
+}
+#else
+#define copy_streaming NULL
+#endif
 
 static const char *reserve_copy(bench_timer *base, size_t bytes) {
   cpu_timer *timer = (cpu_timer *)base;
   if (bytes <= timer->copy_bytes) return NULL;
   free(timer->from);
   free(timer->to);
-  timer->from = malloc(bytes);
-  timer->to = malloc(bytes);
+  timer->from = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  timer->to = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
   timer->copy_bytes = timer->from && timer->to ? bytes : 0;
   if (!timer->copy_bytes) return "no memory for the copy to compare with";
   memset(timer->from, 1, bytes);
@@ -146,6 +183,7 @@ bench_timer *bench_timer_open_cpu(bool warm, const char **error) {
                               .seconds = seconds,
                               .reserve_copy = reserve_copy,
                               .copy = copy,
+                              .copy_streaming = copy_streaming,
                               .close = close_timer,
                               .slots = 1,
                               .cache_bytes = last_level_cache_bytes()};

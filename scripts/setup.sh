@@ -21,12 +21,17 @@ case $purpose in
     packages+=(g++ git libcunit1-dev python3 python3-pip)
     ;;
   check)
-    commands+=(clang clang-format cppcheck git python3)
-    packages+=(clang libomp-dev clang-format cppcheck git python3)
+    commands+=(clang clang-format cppcheck git python3 valgrind)
+    packages+=(clang libomp-dev clang-format cppcheck git python3 valgrind)
+    # NEON kernels, cross-compiled and emulated.
+    if [ "$(uname -m)" = x86_64 ]; then
+      commands+=(aarch64-linux-gnu-gcc qemu-aarch64)
+      packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+    fi
     ;;
-  bench) # the pictures of results
+  bench) # the pictures of results; below, the peer on a CPU
     commands+=(python3)
-    packages+=(python3 python3-matplotlib)
+    packages+=(python3 python3-pip python3-matplotlib)
     ;;
   sass) # the disassembler, where the toolkit has none
     commands+=(python3)
@@ -84,6 +89,7 @@ if [ "$purpose" = sass ] && ! command -v cuobjdump >/dev/null && [ ! -x "${CUDA_
   python3 -m pip install --quiet --disable-pip-version-check --target .deps/sass \
     'nvidia-cuda-cuobjdump==13.*' 'nvidia-cuda-nvdisasm==13.*'
 fi
+[ "$purpose" != bench ] || exec scripts/onednn.sh
 
 # CUDA headers for the emulator: the toolkit's, else those of the wheels, unpacked into .deps.
 [ "$purpose" = test ] || exit 0

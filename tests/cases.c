@@ -25,6 +25,7 @@ static const char *const smoke[] = {
     "infer nchw f16 n2c12h7w7 inplace offset=1",
     "infer nchw bf16 n1c35h5w9 beta=1",
     "infer nchw f64 n1c3h5w5",
+    "infer nchw f16 n2c5h23w24 mean=100",
     /* columns: s = 1 */
     "train nhwc f32 n2c3h4w5 mean=1e4",
     "train nhwc f16 n2c64h5w5",

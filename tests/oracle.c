@@ -167,7 +167,6 @@ oracle_element oracle_load(const line_problem *problem, const data_set *before,
   if (!data_has(before, DATA_Y)) return element;
   const double y = data_get(&before->arrays[DATA_Y], walk->at[LINE_OUTPUT]);
   const bool clips = problem->activation == CUBN_ACTIVATION_CLIPPED_RELU;
-  element.has_decision = true;
   element.passes = isnan(y) || (y > 0 && (!clips || y < problem->coef));
   return element;
 }
@@ -181,10 +180,9 @@ long double oracle_exact_dp(const line_problem *problem, const oracle_channel *c
                             const oracle_element *element) {
   if (problem->activation == CUBN_ACTIVATION_IDENTITY) return element->dy;
   long double p = oracle_input(channel, element);
-  const bool passes = element->has_decision ? element->passes : oracle_passes(problem, p);
   /* With z the pre-activation was stored. */
   if (problem->adds) p = (long double)data_round(problem->type, (double)p);
-  const long double slope = oracle_slope(problem, p, passes);
+  const long double slope = oracle_slope(problem, p, element->passes);
   const bool stops = slope == 0 && line_decides(problem); /* NaN and infinity, too */
   return stops ? 0 : element->dy * slope;
 }

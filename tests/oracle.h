@@ -23,8 +23,9 @@ typedef struct oracle_channel {
 /* One element of a channel: what is stored. What the call does not read is 0. */
 typedef struct oracle_element {
   long double x, dy, z, prior;
-  bool has_decision; /* forward's y says whether the activation let the element pass ... */
-  bool passes;       /* ... which nobody else can know where the pre-activation is nearly 0 */
+  /* Backward, of an activation that decides: whether forward's y says that it let the element pass,
+   * which nobody else can know where the pre-activation is nearly 0. */
+  bool passes;
 } oracle_element;
 oracle_element oracle_load(const line_problem *problem, const data_set *before,
                            const line_walk *walk);
@@ -33,8 +34,6 @@ oracle_element oracle_load(const line_problem *problem, const data_set *before,
 long double oracle_activate(const line_problem *problem, long double p);
 /* The derivative; `passes` says whether p counts as above 0 and below the ceiling. */
 long double oracle_slope(const line_problem *problem, long double p, bool passes);
-/* Whether p, rounded to the type of the tensors, counts so. */
-bool oracle_passes(const line_problem *problem, long double p);
 
 /* `before` holds the inputs and the prior content of the outputs. */
 oracle_channel oracle_compute(const line_problem *problem, const data_set *before, int64_t channel);

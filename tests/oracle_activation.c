@@ -48,13 +48,6 @@ long double oracle_activate(const line_problem *problem, long double p) {
   }
 }
 
-bool oracle_passes(const line_problem *problem, long double p) {
-  const double rounded = data_round(problem->type, (double)p);
-  if (isnan(rounded)) return !problem->drops_nan;
-  const bool clips = problem->activation == CUBN_ACTIVATION_CLIPPED_RELU;
-  return rounded > 0 && (!clips || rounded < problem->coef);
-}
-
 long double oracle_slope(const line_problem *problem, long double p, bool passes) {
   const long double coef = (long double)problem->coef;
   long double s, t;

@@ -77,16 +77,27 @@ static void test_silent_failures(void) {
 
 /* ---- The problem ---- */
 static void test_problem_lines(void) {
-  static const char *const problems[] = {"train nchw f32 n2c3h4w5",
-                                         "train nhwc f16 n2c3h4w5 norunning nosaved",
-                                         "train ncdhw f64 n2c3d2h4w5 inplace",
-                                         "infer nc bf16 n7c3",
-                                         "infer nchw:nhwc f32 n2c3h4w5 alpha=2 beta=0.5",
-                                         "backward nchw f32 n2c3h4w5 inplace",
-                                         "backward nhwc f32 n2c3h4w5 inplace_x",
-                                         "backward nchw:nchw:nhwc f32 n2c3h4w5 nosaved",
-                                         "backward nchw f32 n2c3h4w5 peract palpha=2 pbeta=-1",
-                                         "train nchw f32 n2c3h4w5 persistent"};
+  static const char *const problems[] = {
+      "train nchw f32 n2c3h4w5",
+      "train nhwc f16 n2c3h4w5 norunning nosaved",
+      "train ncdhw f64 n2c3d2h4w5 inplace",
+      "infer nc bf16 n7c3",
+      "infer nchw:nhwc f32 n2c3h4w5 alpha=2 beta=0.5",
+      "backward nchw f32 n2c3h4w5 inplace",
+      "backward nhwc f32 n2c3h4w5 inplace_x",
+      "backward nchw:nchw:nhwc f32 n2c3h4w5 nosaved",
+      "backward nchw f32 n2c3h4w5 peract palpha=2 pbeta=-1",
+      "train nchw f32 n2c3h4w5 persistent",
+      "train nhwc f16 n2c3h4w5 add_relu",
+      "train nchw f64 n2c3h4w5 add_gelu inplace_z",
+      "train nchw f32 n2c3h4w5 statistics biased separate devfactor",
+      "infer nchw f32 n2c3h4w5 leaky coef=0.25",
+      "infer nhwc f32 n2c3h4w5 noscale nobias invstd",
+      "backward nchw f32 n2c3h4w5 peract clipped coef=0.5 dropnan",
+      "backward nchw f32 n2c3h4w5 add_swish swish_beta=2 inplace_z",
+      "backward nchw f32 n2c3h4w5 add nodx nodz nodbias",
+      "backward nhwc bf16 n2c3h4w5 elu frozen",
+      "backward nchw f32 n2c3h4w5 tanh nosaved sums count=1000"};
   for (size_t i = 0; i < sizeof problems / sizeof *problems; ++i) {
     char text[4096], wanted[256];
     log_of("1", NULL, problems[i], text, sizeof text);
@@ -153,7 +164,7 @@ static void test_forced(void) {
   const bool cpu = !strcmp(suite_device(), "cpu");
   log_of("1", "rows", "train nhwc f32 n2c3h4w5", text, sizeof text);
   if (cpu) holds(text, "cubn:   cpu/rows refused: ");
-  if (cpu) holds(text, " -> cpu/columns\n");
+  if (cpu) holds(text, " -> cpu/grid\n");
   if (!cpu) holds(text, " -> cuda/");
 }
 

@@ -84,6 +84,7 @@ static const char *const lines[] = {
     "backward nhwc f32 n9c3h4w5 peract add_relu",
     "backward nhwc f32 n9c3h4w5 peract xparams relu data=ties",
     "backward nhwc f32 n4c10h5w5 relu nosaved mean=1e4 data=ties",
+    "backward nhwc f32 n9c3h4w5 peract xparams gelu mean=1e6",
 };
 
 /* Runs the line on `last` with what a forward call on `first` left. */
@@ -158,15 +159,17 @@ static void test_algorithms(void) {
 /* A pre-activation that is computed again on another device may lie on the other side of a tie: there
  * what was stored has to decide. */
 static void test_devices(void) {
-  static const char *const carried[] = {"backward nchw f16 n3c12h7w7 add_relu data=ties",
-                                        "backward nchw f32 n2c3h4w6 add_relu",
-                                        "backward nhwc f16 n3c24h5w5 add_leaky",
-                                        "backward nchw bf16 n3c5h5w7 add_gelu",
-                                        "backward nc f64 n33c12 add_clipped data=ties",
-                                        "backward nchw f32 n4c5h7w9 relu mean=1e4",
-                                        "backward nhwc f32 n3c7h5w5 gelu mean=100",
-                                        "backward nchw f32 n3c5h9w9 frozen add_relu",
-                                        "backward nhwc f32 n9c3h4w5 peract add_relu"};
+  static const char *const carried[] = {
+      "backward nchw f16 n3c12h7w7 add_relu data=ties",
+      "backward nchw f32 n2c3h4w6 add_relu",
+      "backward nhwc f16 n3c24h5w5 add_leaky",
+      "backward nchw bf16 n3c5h5w7 add_gelu",
+      "backward nc f64 n33c12 add_clipped data=ties",
+      "backward nchw f32 n4c5h7w9 relu mean=1e4",
+      "backward nhwc f32 n3c7h5w5 gelu mean=100",
+      "backward nchw f32 n3c5h9w9 frozen add_relu",
+      "backward nhwc f32 n9c3h4w5 peract add_relu",
+      "backward nhwc f32 n9c3h4w5 peract gelu mean=1e6" /* the order of channels */};
   cubnHandle_t cpu;
   if (!expect_success(cubnCreateOnDevice(&cpu, "cpu"), "cpu")) return;
   for (size_t i = 0; i < COUNT_OF(carried); ++i) {

@@ -1,7 +1,7 @@
 # Tests: one program, built for this machine and three times against the CUDA emulator.
 # Included by the top Makefile.
 
-TEST_C := $(filter-out tests/traffic.c tests/predictions.c tests/nvtx_tool.c tests/emu_%.c,$(wildcard tests/*.c))
+TEST_C := $(filter-out tests/traffic.c tests/smoke.c tests/instructions.c tests/predictions.c tests/nvtx_tool.c tests/emu_%.c,$(wildcard tests/*.c))
 TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
@@ -60,11 +60,13 @@ EMU_NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(EMU_C
 # CPU threads must stay out of the trace build's single-threaded checks.
 EMU_UNTRACED_trace := -fno-sanitize=thread
 define EMU_TEST_RULES
-EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o)
+EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
+  $$(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-$(1)/src/cpu,generic)
 
 $(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) -c $$< -o $$@
+	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) \
+	  $$(call CPU_TARGET_DEFINES,generic) -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/examples/nn/%.o: examples/nn/%.c
 	@mkdir -p $$(@D)
@@ -86,6 +88,8 @@ $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
 -include $$(EMU_TEST_OBJECTS_$(1):.o=.d)
 endef
 $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
+$(foreach variant,$(EMU_VARIANTS),$(call CPU_KERNEL_RULES,$(BUILD)/emu-$(variant)/src/cpu,generic, \
+  $(EMU_HOST_FLAGS_$(variant)) $(EMU_UNTRACED_$(variant))))
 
 $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
     $(filter-out %/tests/main.o $(BUILD)/emu-trace/tests/test_%.o,$(EMU_TEST_OBJECTS_trace)) $(EMU_OBJECTS_trace)

@@ -1,9 +1,14 @@
-/* The algorithms of the CPU backend, in the order in which they are tried. Each does all passes. */
+/* The algorithms of the CPU backend, in the order in which they are tried. */
 #ifndef CUBN_CPU_ALGOS_H
 #define CUBN_CPU_ALGOS_H
 
 #include "host/backend.h"
 
+/* Fast: in the precision of the elements, by vector kernels. */
+extern const cubn_algo cubn_cpu_pipelined; /* packed, long runs; training and backward */
+extern const cubn_algo cubn_cpu_inference; /* packed, long runs */
+extern const cubn_algo cubn_cpu_grid;      /* packed, short runs or channels last; all passes */
+/* Plain: in double, all passes. */
 extern const cubn_algo cubn_cpu_rows;    /* packed, channels before samples (NCHW) */
 extern const cubn_algo cubn_cpu_columns; /* packed, channels last (NHWC, NC) */
 extern const cubn_algo cubn_cpu_strided; /* everything */

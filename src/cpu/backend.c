@@ -5,6 +5,7 @@
 
 #include "cpu/algos.h"
 #include "cpu/device.h"
+#include "cpu/grid.h"
 #include "host/backend.h"
 #include "host/check.h"
 
@@ -45,23 +46,30 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   if (ordinal > 0)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cpu", "there is no CPU device %d", ordinal);
   int threads;
+  cubn_machine machine;
   CUBN_TRY(read_threads(&threads));
+  CUBN_TRY(cubn_machine_read(threads, &machine));
+  /* What is not touched takes no memory. */
+  const size_t seats_bytes = (size_t)machine.threads * CUBN_SEAT_BYTES;
   cubn_device *opened = malloc(sizeof *opened);
   void *workspace = aligned_alloc(ALIGNMENT, CUBN_CPU_WORKSPACE_BYTES);
-  if (opened == NULL || workspace == NULL) {
+  char *seats = aligned_alloc(ALIGNMENT, seats_bytes);
+  if (opened == NULL || workspace == NULL || seats == NULL) {
     free(opened);
     free(workspace);
+    free(seats);
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu",
                      "no memory for the CPU device (%zu bytes)",
-                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES);
+                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + seats_bytes);
   }
-  *opened = (cubn_device){threads, workspace};
+  *opened = (cubn_device){threads, workspace, machine, seats};
   *device = opened;
   return CUBN_STATUS_SUCCESS;
 }
 
 static void cpu_close(cubn_device *device) {
   free(device->workspace);
+  free(device->seats);
   free(device);
 }
 
@@ -104,9 +112,12 @@ static cubnStatus_t cpu_fill(cubn_device *device, void *pointer, int value, size
   return CUBN_STATUS_SUCCESS;
 }
 
-/* Every algorithm does every pass. */
-static const cubn_algo *const algos[] = {&cubn_cpu_rows, &cubn_cpu_columns, &cubn_cpu_strided,
-                                         NULL};
+/* Fast ones first; the others accept more, and compute in double. */
+static const cubn_algo *const algos[] = {&cubn_cpu_pipelined, &cubn_cpu_grid,    &cubn_cpu_rows,
+                                         &cubn_cpu_columns,   &cubn_cpu_strided, NULL};
+static const cubn_algo *const infer_algos[] = {&cubn_cpu_inference, &cubn_cpu_grid,
+                                               &cubn_cpu_rows,      &cubn_cpu_columns,
+                                               &cubn_cpu_strided,   NULL};
 
 const cubn_backend cubn_cpu_backend = {
     .name = "cpu",
@@ -123,5 +134,5 @@ const cubn_backend cubn_cpu_backend = {
     .upload = cpu_copy,
     .download = cpu_copy,
     .fill = cpu_fill,
-    .algos = {algos, algos, algos},
+    .algos = {algos, infer_algos, algos},
 };

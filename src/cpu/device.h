@@ -2,6 +2,7 @@
 #ifndef CUBN_CPU_DEVICE_H
 #define CUBN_CPU_DEVICE_H
 
+#include "cpu/machine.h"
 #include "host/backend.h"
 
 /* Enough for every job, see job.c. Pages that no job touches take no memory. */
@@ -10,6 +11,8 @@
 struct cubn_device {
   int threads; /* CUBN_THREADS, or 0: what OpenMP chooses */
   void *workspace;
+  cubn_machine machine;
+  char *seats; /* scratch memory of machine.threads tasks, see grid_blocks.c */
 };
 
 /* Threads for a job of so many values: 1 if it is too small to share. */
@@ -18,5 +21,11 @@ int cubn_threads_for(const cubn_device *device, int64_t values);
 /* Calls task(context, 0 .. count - 1), each once, on up to `threads` threads. */
 void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64_t index),
                    void *context);
+
+/* Shares 0 .. count - 1 out among at most `tasks` tasks, as ranges of neighbours; they run on as
+ * many threads. */
+void cubn_for_ranges(int64_t tasks, int64_t count,
+                     void (*task)(void *context, int64_t seat, int64_t first, int64_t end),
+                     void *context);
 
 #endif /* CUBN_CPU_DEVICE_H */

@@ -30,3 +30,17 @@ void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64
 #endif
   for (int64_t i = 0; i < count; ++i) task(context, i);
 }
+
+void cubn_for_ranges(int64_t tasks, int64_t count,
+                     void (*task)(void *context, int64_t seat, int64_t first, int64_t end),
+                     void *context) {
+  const int used = (int)(count < tasks ? count : tasks);
+  if (used <= 1) {
+    if (count > 0) task(context, 0, 0, count);
+    return;
+  }
+#ifdef _OPENMP
+#pragma omp parallel for num_threads(used) schedule(static)
+#endif
+  for (int t = 0; t < used; ++t) task(context, t, count * t / used, count * (t + 1) / used);
+}

@@ -30,7 +30,7 @@ constexpr int APPLY_VECTORS = 4;
  * two inputs of 8 values per vector need as many, and have 32 KB in flight with half as many. */
 constexpr int FEW_APPLY_VECTORS = 2;
 template <bool FUSED, int INPUTS, int VECTOR>
-constexpr int APPLY_BATCH = FUSED || INPUTS * VECTOR == 16 ? FEW_APPLY_VECTORS : APPLY_VECTORS;
+constexpr int APPLY_BATCH = FUSED || INPUTS *VECTOR == 16 ? FEW_APPLY_VECTORS : APPLY_VECTORS;
 
 /* Blocks per multiprocessor that a pass is cut into: two waves or more, so that multiprocessors
  * that finish early find more to do, and few enough to have long chunks and few partial results. */

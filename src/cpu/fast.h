@@ -1,0 +1,70 @@
+/* What the fast algorithms share: one call, and the arithmetic on its channels. They differ from the
+ * plain ones (job.h) in that elements are computed in their own precision, by kernels.h. */
+#ifndef CUBN_CPU_FAST_H
+#define CUBN_CPU_FAST_H
+
+#include "cpu/convert.h"
+#include "cpu/device.h"
+#include "cpu/kernels.h"
+#include "host/backend.h"
+
+/* One call. */
+typedef struct cubn_call {
+  const cubn_device *device;
+  const cubn_problem *problem;
+  const cubn_args *args;
+  const cubn_kernels *kernels;
+  const cubn_conversion *type, *param_type;
+  int64_t element_bytes;
+  int sums;        /* per channel: 2 in training, 3 in backward, none in inference */
+  int64_t threads; /* that may work on it */
+  bool stream;     /* the output goes past the caches */
+  bool fits_core;  /* all tensors fit in one core's cache */
+} cubn_call;
+
+cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
+                          const cubn_args *args);
+
+/* Why the fast algorithms cannot do this problem, or NULL. */
+const char *cubn_fast_reject(const cubn_problem *problem);
+
+/* The element at this offset. */
+static inline const void *cubn_at(const cubn_call *call, const void *array, int64_t offset) {
+  return (const char *)array + offset * call->element_bytes;
+}
+
+static inline void *cubn_output_at(const cubn_call *call, int64_t offset) {
+  return (char *)call->args->output + offset * call->element_bytes;
+}
+
+/* Neighbouring channels. Arrays of doubles, one for each channel, in memory of the caller:
+ * cubn_channels_place needs CUBN_CHANNEL_ARRAYS times `capacity` of them. */
+#define CUBN_CHANNEL_ARRAYS 9
+typedef struct cubn_channels {
+  int64_t first, count;
+  double *pivot;                                   /* training: a value of the channel */
+  double *center, *inv_std, *gain, *slope, *shift; /* see kernels.h */
+  double *sums[CUBN_RUN_SUMS_MAX];
+  /* Float would not do for some channel: cubn_exact_... must compute the output. */
+  bool is_wide;
+} cubn_channels;
+
+void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity);
+
+/* The channels first .. first + count - 1: loads pivots or given statistics, and in inference
+ * completes the coefficients. */
+void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels);
+
+/* The sums are known: writes what goes with them (saved and running statistics; dscale and dbias)
+ * and completes the coefficients. */
+void cubn_fast_finish(const cubn_call *call, cubn_channels *channels);
+
+cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t index);
+
+/* All values of a channel. */
+cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel);
+
+/* Computes the output of these channels in double. */
+void cubn_fast_output_exact(const cubn_call *call, const cubn_channels *channels);
+
+#endif /* CUBN_CPU_FAST_H */

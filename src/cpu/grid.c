@@ -1,0 +1,118 @@
+/* grid: packed problems with short runs or with channels last, as matrices. */
+#include "cpu/grid.h"
+
+#include "cpu/algos.h"
+#include "cpu/runs.h"
+#include "host/check.h"
+
+/* Blocks of short runs must fit in half of a core's cache, at this width at least: what is narrower
+ * is read slowly. */
+enum { BLOCK_COLUMNS_MIN = 64 };
+/* Channels that lie last are visited by blocks if they have few values, and there are many. */
+enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
+
+static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  if (problem->walk == CUBN_WALK_STRIDED) return "tensors are not packed alike";
+  if (problem->s >= CUBN_RUN_MIN) return "runs are long";
+  return cubn_fast_reject(problem);
+}
+
+/* A function of the problem and the machine, not of the number of threads, which must not show in
+ * the results. */
+static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
+  if (problem->c * problem->s < MANY_COLUMNS) return false;
+  if (problem->pass == CUBN_PASS_INFER) return problem->s > 1;
+  if (problem->s == 1) return problem->n <= FEW_ROWS;
+  const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
+  const int64_t columns = problem->s > BLOCK_COLUMNS_MIN ? problem->s : BLOCK_COLUMNS_MIN;
+  const int64_t row_bytes = tensors * columns * (int64_t)cubn_element_bytes(problem->type);
+  return problem->n <= device->machine.core_cache_bytes / 2 / row_bytes;
+}
+
+void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded) {
+  void **const arrays[] = {&coefficients->center, &coefficients->inv_std, &coefficients->gain,
+                           &coefficients->slope, &coefficients->shift};
+  for (int64_t i = 0; i < 5; ++i) *arrays[i] = (double *)memory + i * padded;
+}
+
+static void spread(const cubn_call *call, const cubn_channels *channels, cubn_pattern pattern,
+                   const double *values, void *to) {
+  call->kernels->spread(values, channels->count, pattern.each, pattern.times, to);
+}
+
+void cubn_grid_spread_begin(const cubn_call *call, const cubn_channels *channels,
+                            cubn_pattern pattern, cubn_grid_coefficients *to) {
+  const bool training = call->problem->pass == CUBN_PASS_TRAIN;
+  spread(call, channels, pattern, training ? channels->pivot : channels->center, to->center);
+  if (!training) spread(call, channels, pattern, channels->inv_std, to->inv_std);
+}
+
+void cubn_grid_spread_output(const cubn_call *call, const cubn_channels *channels,
+                             cubn_pattern pattern, cubn_grid_coefficients *to) {
+  spread(call, channels, pattern, channels->center, to->center);
+  spread(call, channels, pattern, channels->gain, to->gain);
+  spread(call, channels, pattern, channels->shift, to->shift);
+  if (call->problem->pass == CUBN_PASS_BACKWARD)
+    spread(call, channels, pattern, channels->slope, to->slope);
+}
+
+/* Neighbouring columns of one channel, in eight sums. */
+static double add_neighbours(const double *columns, int64_t count) {
+  double sums[8] = {0};
+  int64_t i = 0;
+  for (; i + 8 <= count; i += 8)
+    for (int k = 0; k < 8; ++k) sums[k] += columns[i + k];
+  for (; i < count; ++i) sums[i % 8] += columns[i];
+  for (int half = 4; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
+  return sums[0];
+}
+
+void cubn_grid_fold(const double *columns, int64_t channels, cubn_pattern pattern, int64_t first,
+                    int64_t end, double *sums) {
+  for (int64_t c = first; c < end; ++c) sums[c] = 0;
+  for (int64_t t = 0; t < pattern.times; ++t, columns += channels * pattern.each) {
+    if (pattern.each == 1)
+      for (int64_t c = first; c < end; ++c) sums[c] += columns[c];
+    else
+      for (int64_t c = first; c < end; ++c)
+        sums[c] += add_neighbours(columns + c * pattern.each, pattern.each);
+  }
+}
+
+static const void *dy_at(const cubn_call *call, int64_t offset) {
+  return call->problem->pass == CUBN_PASS_BACKWARD ? cubn_at(call, call->args->dy, offset) : NULL;
+}
+
+cubn_grid_input cubn_grid_input_at(const cubn_call *call, int64_t offset,
+                                   const cubn_grid_coefficients *with, double *sums,
+                                   int64_t sum_stride) {
+  return (cubn_grid_input){cubn_at(call, call->args->x, offset), dy_at(call, offset), with, sums,
+                           sum_stride};
+}
+
+cubn_grid_output cubn_grid_output_at(const cubn_call *call, int64_t offset,
+                                     const cubn_grid_coefficients *with, bool stream) {
+  return (cubn_grid_output){cubn_at(call, call->args->x, offset), dy_at(call, offset),
+                            cubn_output_at(call, offset), with, stream};
+}
+
+static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
+  return has_blocks(device, problem) ? 0 : cubn_grid_shared_workspace_bytes(problem);
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  const cubn_call call = cubn_call_begin(device, problem, args);
+  const size_t needed = workspace_bytes(device, problem);
+  if (args->workspace_bytes < needed)
+    return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, __func__, "workspace has %zu bytes, needs %zu",
+                     args->workspace_bytes, needed);
+  if (has_blocks(device, problem))
+    cubn_grid_run_blocks(&call);
+  else
+    cubn_grid_run_shared(&call);
+  return CUBN_STATUS_SUCCESS;
+}
+
+const cubn_algo cubn_cpu_grid = {"grid", reject, workspace_bytes, run};

@@ -1,0 +1,71 @@
+/* inference: packed [n][c][s] with long runs, y from given statistics. One pass in the order of
+ * memory; the coefficients of all channels, or of as many as fit, come first. */
+#include "cpu/algos.h"
+#include "cpu/runs.h"
+
+/* Pieces in which one thread takes its runs. */
+enum { PIECE_VALUES = 1 << 16 };
+
+typedef struct inference {
+  cubn_call call;
+  cubn_channels channels; /* of the slice, in the workspace */
+  int64_t pieces;         /* of a run */
+} inference;
+
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  if (problem->walk != CUBN_WALK_ROWS) return "not packed rows";
+  if (problem->s < CUBN_RUN_MIN) return "runs are short";
+  return cubn_fast_reject(problem);
+}
+
+static int64_t slice_channels(const cubn_problem *problem) {
+  const int64_t room = (int64_t)(CUBN_CPU_WORKSPACE_BYTES / sizeof(double) / CUBN_CHANNEL_ARRAYS);
+  return smaller(problem->c, room);
+}
+
+static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  return (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
+}
+
+/* Pieces of the slice's runs, in the order of memory. */
+static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end) {
+  const inference *work = context;
+  const cubn_call *call = &work->call;
+  const int64_t s = call->problem->s, channels = work->channels.count;
+  (void)seat;
+  for (int64_t index = first; index < end; ++index) {
+    const int64_t run = index / work->pieces, begin = index % work->pieces * PIECE_VALUES;
+    const int64_t image = run / channels, channel = run % channels;
+    const int64_t at = image * call->problem->c + work->channels.first + channel;
+    const int64_t offset = at * s + begin;
+    const cubn_coefficients with = cubn_fast_coefficients(&work->channels, channel);
+    const cubn_run_output out =
+        cubn_call_output(call, offset, smaller(PIECE_VALUES, s - begin), &with);
+    call->kernels->run_output(&out);
+  }
+  if (call->stream) call->kernels->fence();
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  inference work = {.call = cubn_call_begin(device, problem, args),
+                    .pieces = (problem->s + PIECE_VALUES - 1) / PIECE_VALUES};
+  const int64_t slice = slice_channels(problem);
+  cubn_channels_place(&work.channels, args->workspace, slice);
+  for (int64_t first = 0; first < problem->c; first += slice) {
+    const int64_t count = smaller(slice, problem->c - first);
+    cubn_fast_begin(&work.call, first, count, &work.channels);
+    if (work.channels.is_wide)
+      cubn_fast_output_exact(&work.call, &work.channels);
+    else
+      cubn_for_ranges(work.call.threads, problem->n * count * work.pieces, pieces_task, &work);
+  }
+  return CUBN_STATUS_SUCCESS;
+}
+
+const cubn_algo cubn_cpu_inference = {"inference", reject, workspace_bytes, run};

@@ -1,0 +1,265 @@
+/* Kernels on grids. Rows are taken in groups, whose sums are formed in reals and then go into
+ * doubles. A grid of few columns keeps sums and coefficients in registers; a wider one is walked in
+ * the order of memory, some rows at a time. The order of additions is the same. */
+#ifndef CUBN_CPU_KERNELS_GRIDS_H
+#define CUBN_CPU_KERNELS_GRIDS_H
+
+#include "cpu/kernels.h"
+#include "cpu/kernels/runs.h"
+#include "cpu/kernels/simd.h"
+
+enum {
+  GROUP_ROWS = 32,
+  SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
+  /* Up to this width the sums of rows that are taken in order stay in the first cache. */
+  ORDERED_COLUMNS = 512,
+  /* Columns whose sums of reals are kept: in the first two caches. */
+  STRIPE_COLUMNS = CUBN_GRID_STRIPE
+};
+
+typedef struct real_sums {
+  real of[CUBN_RUN_SUMS_MAX][STRIPE_COLUMNS + CUBN_GRID_PADDING];
+} real_sums;
+
+/* What an instance of a kernel does; constants when it is compiled. */
+typedef struct task {
+  bool sums, output, backward, stream;
+} task;
+
+/* Inputs and outputs of a kernel, from some column and row on. */
+typedef struct grid_place {
+  const element *in_x, *in_dy; /* to be summed */
+  const element *x, *dy;       /* of the output */
+  element *output;
+  int64_t stride;
+  bool in_order;
+} grid_place;
+
+INLINED grid_place place_at(const grid_place *from, int64_t offset, task of) {
+  grid_place it = *from;
+  if (of.sums) it.in_x += offset;
+  if (of.sums && of.backward) it.in_dy += offset;
+  if (of.output) it.x += offset;
+  if (of.output && of.backward) it.dy += offset;
+  if (of.output) it.output += offset;
+  return it;
+}
+
+INLINED vec reals_at(const void *reals, int64_t column) {
+  return vec_load_reals((const real *)reals + column);
+}
+
+INLINED coefficients columns_at(const cubn_grid_coefficients *with, int64_t j, bool backward) {
+  coefficients it = {.center = reals_at(with->center, j),
+                     .gain = reals_at(with->gain, j),
+                     .shift = reals_at(with->shift, j)};
+  if (backward) {
+    it.inv_std = reals_at(with->inv_std, j);
+    it.slope = reals_at(with->slope, j);
+  }
+  return it;
+}
+
+/* `part` is 0, or the number of lanes that are used. */
+INLINED vec load_lanes(const element *from, int64_t part) {
+  return part ? vec_load_part(from, part) : vec_load(from);
+}
+
+INLINED void put_lanes(element *to, vec v, int64_t part, bool stream) {
+  if (part)
+    vec_store_part(to, v, part);
+  else
+    put(to, v, stream);
+}
+
+/* Adds one vector to the sums. Lanes that are not used must not reach the sums of other columns. */
+INLINED void add_lanes(const grid_place *at, int64_t offset, int64_t part, vec center, vec inv_std,
+                       bool backward, vec sums[CUBN_RUN_SUMS_MAX]) {
+  vec centered = load_lanes(at->in_x + offset, part) - center;
+  if (part) centered = vec_first(centered, part);
+  if (backward) {
+    const vec dy = load_lanes(at->in_dy + offset, part);
+    sums[0] += dy;
+    sums[1] += dy * (centered * inv_std);
+    sums[2] += centered;
+  } else {
+    sums[0] += centered;
+    sums[1] += centered * centered;
+  }
+}
+
+INLINED void put_output(const grid_place *at, int64_t offset, int64_t part,
+                        const coefficients *with, task of) {
+  const vec x = load_lanes(at->x + offset, part);
+  const vec v =
+      of.backward ? gradient_of(x, load_lanes(at->dy + offset, part), with) : normalized(x, with);
+  put_lanes(at->output + offset, v, part, of.stream);
+}
+
+/* One vector of columns, `rows` rows: sums go on from where they are. */
+INLINED void step_columns(const grid_place *at, int rows, int64_t j, int64_t part,
+                          const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
+                          task of, real_sums *sums) {
+  const int count = of.backward ? 3 : 2;
+  if (of.sums) {
+    const vec center = reals_at(in->center, j);
+    const vec inv_std = of.backward ? reals_at(in->inv_std, j) : (vec){0};
+    vec sum[CUBN_RUN_SUMS_MAX];
+    for (int i = 0; i < count; ++i) sum[i] = vec_load_reals(&sums->of[i][j]);
+    for (int r = 0; r < rows; ++r)
+      add_lanes(at, r * at->stride + j, part, center, inv_std, of.backward, sum);
+    for (int i = 0; i < count; ++i) memcpy(&sums->of[i][j], &sum[i], sizeof sum[i]);
+  }
+  if (of.output) {
+    const coefficients with = columns_at(out, j, of.backward);
+    for (int r = 0; r < rows; ++r) put_output(at, r * at->stride + j, part, &with, of);
+  }
+}
+
+INLINED void step_rows(const grid_place *at, int rows, int64_t width,
+                       const cubn_grid_coefficients *in, const cubn_grid_coefficients *out, task of,
+                       real_sums *sums) {
+  int64_t j = 0;
+  for (; j + LANES <= width; j += LANES) step_columns(at, rows, j, 0, in, out, of, sums);
+  if (j < width) step_columns(at, rows, j, width - j, in, out, of, sums);
+}
+
+/* Sums of reals of a group go into doubles. */
+INLINED void flush_columns(real_sums *sums, int count, int64_t width, double *to,
+                           int64_t sum_stride) {
+  for (int i = 0; i < count; ++i)
+    for (int64_t j = 0; j < width; ++j) {
+      to[i * sum_stride + j] += (double)sums->of[i][j];
+      sums->of[i][j] = 0;
+    }
+}
+
+INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
+                         const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
+                         task of, double *to, int64_t sum_stride) {
+  real_sums sums;
+  const int count = of.backward ? 3 : 2;
+  const bool in_order = from->in_order && width <= ORDERED_COLUMNS;
+  for (int i = 0; i < (of.sums ? count : 0); ++i)
+    memset(&sums.of[i][0], 0, (size_t)(width + LANES) * sizeof(real));
+  for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
+    const int64_t end = group + least(rows - group, GROUP_ROWS);
+    int64_t r = group;
+    for (; !in_order && r + SIDE_ROWS <= end; r += SIDE_ROWS) {
+      const grid_place at = place_at(from, r * from->stride, of);
+      step_rows(&at, SIDE_ROWS, width, in, out, of, &sums);
+    }
+    for (; r < end; ++r) {
+      const grid_place at = place_at(from, r * from->stride, of);
+      step_rows(&at, 1, width, in, out, of, &sums);
+    }
+    if (of.sums) flush_columns(&sums, count, width, to, sum_stride);
+  }
+}
+
+INLINED cubn_grid_coefficients coefficients_from(const cubn_grid_coefficients *all, int64_t j) {
+  if (!all) return (cubn_grid_coefficients){0};
+  return (cubn_grid_coefficients){(real *)all->center + j, (real *)all->inv_std + j,
+                                  (real *)all->gain + j, (real *)all->slope + j,
+                                  (real *)all->shift + j};
+}
+
+INLINED void wide_grid(const grid_place *from, int64_t rows, int64_t width,
+                       const cubn_grid_coefficients *in, const cubn_grid_coefficients *out, task of,
+                       double *to, int64_t sum_stride) {
+  for (int64_t j = 0; j < width; j += STRIPE_COLUMNS) {
+    const grid_place at = place_at(from, j, of);
+    const cubn_grid_coefficients in_at = coefficients_from(in, j);
+    const cubn_grid_coefficients out_at = coefficients_from(out, j);
+    wide_stripe(&at, rows, least(width - j, STRIPE_COLUMNS), &in_at, &out_at, of, to, sum_stride);
+    if (to) to += STRIPE_COLUMNS;
+  }
+}
+
+/* Few columns: `vectors` whole vectors. */
+INLINED void narrow_sums(const grid_place *from, int64_t rows, int vectors,
+                         const cubn_grid_coefficients *in, bool backward, double *to,
+                         int64_t sum_stride) {
+  const int count = backward ? 3 : 2;
+  const element *x = from->in_x, *dy = from->in_dy;
+  vec center[SIDE], inv_std[SIDE];
+  for (int k = 0; k < vectors; ++k) {
+    center[k] = reals_at(in->center, k * LANES);
+    inv_std[k] = backward ? reals_at(in->inv_std, k * LANES) : (vec){0};
+  }
+  for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
+    vec sums[SIDE][CUBN_RUN_SUMS_MAX] = {{{0}}};
+    for (int64_t r = group; r < group + least(rows - group, GROUP_ROWS); ++r) {
+      const grid_place at = {.in_x = x, .in_dy = dy};
+      for (int k = 0; k < vectors; ++k)
+        add_lanes(&at, k * LANES, 0, center[k], inv_std[k], backward, sums[k]);
+      x += from->stride;
+      if (backward) dy += from->stride;
+    }
+    for (int k = 0; k < vectors; ++k)
+      for (int i = 0; i < count; ++i) vec_add_to(to + i * sum_stride + k * LANES, sums[k][i]);
+  }
+}
+
+INLINED void narrow_output(const grid_place *from, int64_t rows, int vectors,
+                           const cubn_grid_coefficients *out, task of) {
+  coefficients with[SIDE];
+  for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, k * LANES, of.backward);
+  grid_place at = *from;
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int k = 0; k < vectors; ++k) put_output(&at, k * LANES, 0, &with[k], of);
+    at = place_at(&at, from->stride, of);
+  }
+}
+
+INLINED grid_place place_of(const cubn_grid_input *in, const cubn_grid_output *out,
+                            cubn_grid grid) {
+  grid_place it = {.stride = grid.stride, .in_order = grid.in_order};
+  if (in) it.in_x = in->x, it.in_dy = in->dy;
+  if (out) it.x = out->x, it.dy = out->dy, it.output = out->output;
+  return it;
+}
+
+INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out,
+                      bool backward) {
+  const grid_place at = place_of(in, out, grid);
+  if (!out && grid.width == STEP)
+    narrow_sums(&at, grid.rows, SIDE, in->with, backward, in->sums, in->sum_stride);
+  else if (!out)
+    wide_grid(&at, grid.rows, grid.width, in->with, NULL, (task){true, false, backward, false},
+              in->sums, in->sum_stride);
+  else if (out->stream)
+    wide_grid(&at, grid.rows, grid.width, in->with, out->with, (task){true, true, backward, true},
+              in->sums, in->sum_stride);
+  else
+    wide_grid(&at, grid.rows, grid.width, in->with, out->with, (task){true, true, backward, false},
+              in->sums, in->sum_stride);
+}
+
+static void grid_sums(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out) {
+  if (in->dy)
+    sum_grid(grid, in, out, true);
+  else
+    sum_grid(grid, in, out, false);
+}
+
+INLINED void output_grid(cubn_grid grid, const cubn_grid_output *out, task of) {
+  const grid_place at = place_of(NULL, out, grid);
+  if (grid.width == STEP)
+    narrow_output(&at, grid.rows, SIDE, out->with, of);
+  else
+    wide_grid(&at, grid.rows, grid.width, NULL, out->with, of, NULL, 0);
+}
+
+static void grid_output(cubn_grid grid, const cubn_grid_output *out) {
+  if (out->dy && out->stream)
+    output_grid(grid, out, (task){false, true, true, true});
+  else if (out->dy)
+    output_grid(grid, out, (task){false, true, true, false});
+  else if (out->stream)
+    output_grid(grid, out, (task){false, true, false, true});
+  else
+    output_grid(grid, out, (task){false, true, false, false});
+}
+
+#endif /* CUBN_CPU_KERNELS_GRIDS_H */

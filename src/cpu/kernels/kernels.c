@@ -1,0 +1,36 @@
+/* The table of kernels of one target and one element type. The Makefile gives its name, as
+ * CUBN_KERNELS, and the target's, as CUBN_TARGET. */
+#include "cpu/kernels.h"
+
+#include "cpu/kernels/grids.h"
+#include "cpu/kernels/runs.h"
+
+static void spread(const double *values, int64_t channels, int64_t each, int64_t times, void *to) {
+  real *at = to;
+  for (int64_t t = 0; t < times; ++t)
+    for (int64_t c = 0; c < channels; ++c, at += each) {
+      const real value = (real)values[c];
+      for (int64_t i = 0; i < each; ++i) at[i] = value;
+    }
+}
+
+static void fence(void) {
+  vec_fence();
+}
+
+_Static_assert(LANES <= CUBN_RUN_LANES_MAX && LANES <= CUBN_GRID_PADDING, "lanes have room");
+
+extern const cubn_kernels CUBN_KERNELS;
+const cubn_kernels CUBN_KERNELS = {
+    .target = CUBN_TARGET,
+    .store_bytes = STORE_BYTES,
+    .real_bytes = sizeof(real),
+    .lanes = LANES,
+    .run_moments = run_moments,
+    .run_gradient_sums = run_gradient_sums,
+    .run_output = run_output,
+    .grid_sums = grid_sums,
+    .grid_output = grid_output,
+    .spread = spread,
+    .fence = fence,
+};

@@ -1,0 +1,33 @@
+# The CPU's vector kernels: one source, compiled for each target (instruction set) and element type.
+# Included by the top Makefile.
+#
+# Gives, for a build in some folder with these targets (CPU_TARGETS: all of this architecture):
+#   $(call CPU_TARGET_DEFINES,targets)               for the sources of src/cpu
+#   $(call CPU_KERNEL_OBJECTS,folder,targets)        the objects
+#   $(call CPU_KERNEL_RULES,folder,targets,flags)    how they are made
+
+CPU_ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
+CPU_TARGETS := generic $(if $(filter x86_64,$(CPU_ARCH)),avx2 avx512) $(if $(filter aarch64,$(CPU_ARCH)),neon)
+CPU_TARGET_DEFINES = -DCUBN_TARGETS_X86=$(if $(filter avx2,$(1)),1,0) \
+  -DCUBN_TARGETS_ARM=$(if $(filter neon,$(1)),1,0)
+CPU_TYPES := f32 f64 f16 bf16
+
+# Which instructions a compiler may use. "generic" is what every processor of the architecture has;
+# on AArch64 that includes NEON, so there it is compiled for the same registers.
+CPU_FLAGS_generic :=
+CPU_FLAGS_neon :=
+CPU_FLAGS_avx2 := -mavx2 -mfma -mf16c
+CPU_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
+# A product and a sum may become one instruction, rounded once.
+CPU_KERNEL_FLAGS := -ffp-contract=fast
+
+CPU_KERNEL_OBJECTS = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(1)/kernels-$(t)-$(e).o))
+
+define CPU_KERNEL_RULE
+$(1)/kernels-$(2)-$(3).o: src/cpu/kernels/kernels.c $(BUILD)/settings
+	@mkdir -p $$(@D)
+	$$(CC) $$(CPPFLAGS) $$(C_ALL) $$(CPU_KERNEL_FLAGS) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(shell echo $(3) | tr a-z A-Z) \
+	  -DCUBN_KERNELS=cubn_kernels_$(2)_$(3) -DCUBN_TARGET='"$(2)"' -c $$< -o $$@
+-include $(1)/kernels-$(2)-$(3).d
+endef
+CPU_KERNEL_RULES = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(eval $(call CPU_KERNEL_RULE,$(1),$(t),$(e),$(3)))))

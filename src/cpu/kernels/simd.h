@@ -1,0 +1,146 @@
+/* Vectors of one target and one element type, for the kernels. The files of this folder are
+ * compiled once for each pair of them: the Makefile defines CUBN_ELEMENT_F32, _F64, _F16 or _BF16
+ * and gives the compiler the target's instruction set.
+ *
+ * element  what lies in memory
+ * real     what is computed in: double for f64, else float
+ * vec      LANES reals, the width of the target's registers; the operators work lane by lane */
+#ifndef CUBN_CPU_KERNELS_SIMD_H
+#define CUBN_CPU_KERNELS_SIMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__SSE2__)
+#include <immintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+/* The compiler's own measure of what is worth inlining does not see that constants follow. */
+#define INLINED static inline __attribute__((always_inline))
+
+#if defined(__AVX512F__)
+#define VECTOR_BYTES 64
+#elif defined(__AVX2__)
+#define VECTOR_BYTES 32
+#else
+#define VECTOR_BYTES 16
+#endif
+
+#if defined(CUBN_ELEMENT_F64)
+typedef double element;
+typedef double real;
+typedef int64_t real_bits;
+#elif defined(CUBN_ELEMENT_F32)
+typedef float element;
+typedef float real;
+typedef int32_t real_bits;
+#else
+typedef uint16_t element;
+typedef float real;
+typedef int32_t real_bits;
+#endif
+
+enum { LANES = VECTOR_BYTES / sizeof(real), STORE_BYTES = LANES * sizeof(element) };
+
+typedef real vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef real_bits mask __attribute__((vector_size(VECTOR_BYTES)));
+
+#if defined(CUBN_ELEMENT_F16) || defined(CUBN_ELEMENT_BF16)
+#include "cpu/kernels/narrow.h"
+#else
+INLINED vec vec_load(const element *from) {
+  vec v;
+  memcpy(&v, from, sizeof v);
+  return v;
+}
+
+INLINED void vec_store(element *to, vec v) {
+  memcpy(to, &v, sizeof v);
+}
+#endif
+
+INLINED vec vec_all(real value) {
+  return value - (vec){0};
+}
+
+INLINED vec vec_load_reals(const real *from) {
+  vec v;
+  memcpy(&v, from, sizeof v);
+  return v;
+}
+
+/* Fewer than LANES elements; the other lanes are 0. */
+INLINED vec vec_load_part(const element *from, int64_t count) {
+  element part[LANES] = {0};
+  for (int64_t l = 0; l < count; ++l) part[l] = from[l];
+  return vec_load(part);
+}
+
+INLINED void vec_store_part(element *to, vec v, int64_t count) {
+  element part[LANES];
+  vec_store(part, v);
+  for (int64_t l = 0; l < count; ++l) to[l] = part[l];
+}
+
+/* v in the first lanes, 0 in the others. */
+INLINED vec vec_first(vec v, int64_t count) {
+  real lanes[LANES];
+  memcpy(lanes, &v, sizeof v);
+  for (int64_t l = count; l < LANES; ++l) lanes[l] = 0;
+  memcpy(&v, lanes, sizeof v);
+  return v;
+}
+
+/* sums[l] += v[l] */
+INLINED void vec_add_to(double *sums, vec v) {
+  real lanes[LANES];
+  memcpy(lanes, &v, sizeof v);
+  for (int l = 0; l < LANES; ++l) sums[l] += (double)lanes[l];
+}
+
+/* Stores past the caches; `to` is aligned to STORE_BYTES. Elsewhere than on x86 an ordinary store:
+ * these processors see by themselves that whole lines are written. */
+INLINED void vec_stream(element *to, vec v) {
+#if defined(__SSE2__)
+  element packed[LANES] __attribute__((aligned(STORE_BYTES)));
+  vec_store(packed, v);
+#if defined(__AVX512F__)
+  if (STORE_BYTES == 64) {
+    _mm512_stream_si512((__m512i *)(void *)to, *(const __m512i *)(const void *)packed);
+    return;
+  }
+#endif
+#if defined(__AVX2__)
+  if (STORE_BYTES == 32) {
+    _mm256_stream_si256((__m256i *)(void *)to, *(const __m256i *)(const void *)packed);
+    return;
+  }
+#endif
+  if (STORE_BYTES == 16) {
+    _mm_stream_si128((__m128i *)(void *)to, *(const __m128i *)(const void *)packed);
+    return;
+  }
+  long long bits;
+  memcpy(&bits, packed, sizeof bits);
+  _mm_stream_si64((long long *)(void *)to, bits);
+#else
+  vec_store(to, v);
+#endif
+}
+
+/* Streamed stores are visible to other threads after this. */
+INLINED void vec_fence(void) {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+/* Asks for the lines of so many bytes from here on. Addresses past the end do no harm. */
+INLINED void prefetch(const void *at, int64_t bytes) {
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)at + b);
+}
+
+#endif /* CUBN_CPU_KERNELS_SIMD_H */

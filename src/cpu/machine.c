@@ -1,0 +1,160 @@
+/* The machine: caches, threads, and the best instruction set that the CPU and this build have. */
+#include "cpu/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "host/check.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+#if CUBN_TARGETS_X86
+#include <cpuid.h>
+#endif
+
+/* Taken where the system does not say: what common processors have at least. */
+enum { CORE_CACHE_GUESS = 512 << 10, SHARED_CACHE_GUESS = 8 << 20, THREADS_MAX = 1024 };
+
+/* The tables of kernels/kernels.c, one for each target and type that is built. */
+extern const cubn_kernels cubn_kernels_generic_f32, cubn_kernels_generic_f64,
+    cubn_kernels_generic_f16, cubn_kernels_generic_bf16;
+#if CUBN_TARGETS_X86
+extern const cubn_kernels cubn_kernels_avx2_f32, cubn_kernels_avx2_f64, cubn_kernels_avx2_f16,
+    cubn_kernels_avx2_bf16;
+extern const cubn_kernels cubn_kernels_avx512_f32, cubn_kernels_avx512_f64, cubn_kernels_avx512_f16,
+    cubn_kernels_avx512_bf16;
+#endif
+#if CUBN_TARGETS_ARM
+extern const cubn_kernels cubn_kernels_neon_f32, cubn_kernels_neon_f64, cubn_kernels_neon_f16,
+    cubn_kernels_neon_bf16;
+#endif
+
+typedef struct target {
+  const char *name;
+  bool (*is_available)(void);
+  const cubn_kernels *f32, *f64, *f16, *bf16;
+} target;
+
+static bool always(void) {
+  return true;
+}
+
+#if CUBN_TARGETS_X86
+/* clang 14 does not know the name of this one. */
+static bool has_f16c(void) {
+  unsigned a = 0, b = 0, c = 0, d = 0;
+  return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C) != 0;
+}
+
+static bool has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && has_f16c();
+}
+
+static bool has_avx512(void) {
+  return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+}
+#endif
+
+/* The best first. */
+static const target targets[] = {
+#if CUBN_TARGETS_X86
+    {"avx512", has_avx512, &cubn_kernels_avx512_f32, &cubn_kernels_avx512_f64,
+     &cubn_kernels_avx512_f16, &cubn_kernels_avx512_bf16},
+    {"avx2", has_avx2, &cubn_kernels_avx2_f32, &cubn_kernels_avx2_f64, &cubn_kernels_avx2_f16,
+     &cubn_kernels_avx2_bf16},
+#endif
+#if CUBN_TARGETS_ARM
+    {"neon", always, &cubn_kernels_neon_f32, &cubn_kernels_neon_f64, &cubn_kernels_neon_f16,
+     &cubn_kernels_neon_bf16},
+#endif
+    {"generic", always, &cubn_kernels_generic_f32, &cubn_kernels_generic_f64,
+     &cubn_kernels_generic_f16, &cubn_kernels_generic_bf16},
+};
+
+static const char *const known_targets[] = {"generic", "avx2", "avx512", "neon"};
+
+static bool is_known(const char *name) {
+  for (size_t i = 0; i < sizeof known_targets / sizeof *known_targets; ++i)
+    if (strcmp(name, known_targets[i]) == 0) return true;
+  return false;
+}
+
+static cubnStatus_t choose_target(const target **chosen) {
+  const char *wanted = getenv("CUBN_CPU_TARGET");
+  const bool any = wanted == NULL || *wanted == '\0';
+  CUBN_REQUIRE(any || is_known(wanted), "cpu",
+               "CUBN_CPU_TARGET is \"%s\", must be generic, avx2, avx512 or neon", wanted);
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; ++i) {
+    *chosen = &targets[i];
+    if ((any || strcmp(wanted, targets[i].name) == 0) && targets[i].is_available())
+      return CUBN_STATUS_SUCCESS;
+  }
+  return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cpu",
+                   "CUBN_CPU_TARGET is \"%s\", which this CPU or this build does not have", wanted);
+}
+
+/* Of the first CPU, as Linux tells it; sysconf may give the sum over all. */
+static int64_t cache_bytes(int level, int64_t guess) {
+  for (int index = 0; index < 8; ++index) {
+    char path[96];
+    int found = 0;
+    long long kibibytes = 0;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/level", index);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) break;
+    if (fscanf(file, "%d", &found) != 1) found = 0;
+    fclose(file);
+    if (found != level) continue;
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index);
+    file = fopen(path, "r");
+    if (file == NULL) break;
+    if (fscanf(file, "%lldK", &kibibytes) != 1) kibibytes = 0;
+    fclose(file);
+    if (kibibytes > 0) return kibibytes << 10;
+  }
+  return guess;
+}
+
+static int threads_of_machine(int threads) {
+  if (threads > 0) return threads;
+#ifdef _OPENMP
+  const int wanted = omp_get_max_threads(), processors = omp_get_num_procs();
+  threads = wanted > processors ? wanted : processors;
+#else
+  threads = 1;
+#endif
+  return threads < THREADS_MAX ? threads : THREADS_MAX;
+}
+
+cubnStatus_t cubn_machine_read(int threads, cubn_machine *machine) {
+  const target *chosen;
+  CUBN_TRY(choose_target(&chosen));
+  *machine = (cubn_machine){.core_cache_bytes = cache_bytes(2, CORE_CACHE_GUESS),
+                            .threads = threads_of_machine(threads),
+                            .f32 = chosen->f32,
+                            .f64 = chosen->f64,
+                            .f16 = chosen->f16,
+                            .bf16 = chosen->bf16};
+  machine->shared_cache_bytes = cache_bytes(3, SHARED_CACHE_GUESS);
+  return CUBN_STATUS_SUCCESS;
+}
+
+const cubn_kernels *cubn_machine_kernels(const cubn_machine *machine, cubnDataType_t type) {
+  switch (type) {
+    case CUBN_DATA_FLOAT:
+      return machine->f32;
+    case CUBN_DATA_DOUBLE:
+      return machine->f64;
+    case CUBN_DATA_HALF:
+      return machine->f16;
+    case CUBN_DATA_BFLOAT16:
+      return machine->bf16;
+    case CUBN_DATA_INT8:
+      return NULL;
+  }
+  return NULL;
+}

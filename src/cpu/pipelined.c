@@ -1,0 +1,136 @@
+/* pipelined: packed [n][c][s] with long runs. x is read from memory once: a block of channels stays
+ * in the caches between its sums and its output. While the output of one block is written, the sums
+ * of the next are formed, so that memory is read and written at the same time.
+ *
+ * If there are channels enough, each thread has channels of its own and waits for nobody. Otherwise
+ * all threads share the chunks of a block. Both add the same sums in the same order. */
+#include "cpu/algos.h"
+#include "cpu/runs.h"
+#include "host/check.h"
+
+/* Neighbouring values of a block in one image: long stretches are read faster. */
+enum { STRETCH_BYTES = 50000 };
+/* Blocks per thread, so that work is shared evenly. */
+enum { BLOCKS_PER_THREAD = 2 };
+
+typedef struct pipeline {
+  cubn_call call;
+  cubn_cut cut;
+  int64_t block_channels, blocks;
+  /* When threads share the chunks of a block: */
+  cubn_block *current, *next;
+  cubn_chunk_sums *sums; /* [chunks] */
+} pipeline;
+
+static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  if (problem->walk != CUBN_WALK_ROWS) return "not packed rows";
+  if (problem->s < CUBN_RUN_MIN) return "runs are short";
+  return cubn_fast_reject(problem);
+}
+
+/* Whether every thread can have channels of its own. */
+static bool has_channels_for_all(const cubn_call *call) {
+  const int64_t share = (call->problem->c + call->threads - 1) / call->threads;
+  return call->threads == 1 || share * call->threads * 10 <= call->problem->c * 11;
+}
+
+/* How many channels a block has. Results do not depend on it. */
+static int64_t choose_block(const cubn_call *call) {
+  const cubn_problem *problem = call->problem;
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const int64_t run_bytes = problem->s * call->element_bytes;
+  /* Two blocks in flight per thread, of x or of x and dy, in half of the last cache. */
+  const int64_t room = call->device->machine.shared_cache_bytes / 2 / call->threads /
+                       (backward ? 4 : 2) / (run_bytes * problem->n);
+  int64_t channels = 1;
+  while (channels < CUBN_BLOCK_CHANNELS_MAX && channels * run_bytes < STRETCH_BYTES &&
+         2 * channels <= room && 2 * channels * call->threads * BLOCKS_PER_THREAD <= problem->c)
+    channels *= 2;
+  return channels;
+}
+
+static void begin_block(const pipeline *line, int64_t index, cubn_block *block) {
+  const int64_t first = index * line->block_channels, left = line->call.problem->c - first;
+  cubn_channels_place(&block->channels, block->memory, CUBN_BLOCK_CHANNELS_MAX);
+  cubn_fast_begin(&line->call, first, left < line->block_channels ? left : line->block_channels,
+                  &block->channels);
+}
+
+static void add_sums(const pipeline *line, const cubn_chunk_sums *from, cubn_block *to) {
+  for (int k = 0; k < line->call.sums; ++k)
+    for (int64_t j = 0; j < to->channels.count; ++j) to->channels.sums[k][j] += from->of[k][j];
+}
+
+static void clear_sums(cubn_block *block) {
+  for (int k = 0; k < CUBN_RUN_SUMS_MAX; ++k)
+    for (int64_t j = 0; j < block->channels.count; ++j) block->channels.sums[k][j] = 0;
+}
+
+/* The blocks first .. end - 1, by one thread. */
+static void own_blocks_task(void *context, int64_t seat, int64_t first, int64_t end) {
+  const pipeline *line = context;
+  cubn_block blocks[2];
+  (void)seat;
+  for (int64_t index = first; index <= end; ++index) {
+    cubn_block *const next = index < end ? &blocks[index % 2] : NULL;
+    const cubn_block *const current = index > first ? &blocks[(index + 1) % 2] : NULL;
+    if (next) {
+      begin_block(line, index, next);
+      clear_sums(next);
+    }
+    for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk) {
+      cubn_chunk_sums sums;
+      cubn_block_step(&line->call, &line->cut, chunk, current, next, &sums);
+      if (next) add_sums(line, &sums, next);
+    }
+    if (next) cubn_fast_finish(&line->call, &next->channels);
+  }
+  if (line->call.stream) line->call.kernels->fence();
+}
+
+static void shared_chunks_task(void *context, int64_t seat, int64_t first, int64_t end) {
+  const pipeline *line = context;
+  (void)seat;
+  for (int64_t chunk = first; chunk < end; ++chunk)
+    cubn_block_step(&line->call, &line->cut, chunk, line->current, line->next, &line->sums[chunk]);
+  if (line->call.stream) line->call.kernels->fence();
+}
+
+static void run_shared(pipeline *line) {
+  cubn_block *const blocks = line->call.args->workspace;
+  line->sums = (cubn_chunk_sums *)(blocks + 2);
+  for (int64_t index = 0; index <= line->blocks; ++index) {
+    line->next = index < line->blocks ? &blocks[index % 2] : NULL;
+    line->current = index > 0 ? &blocks[(index + 1) % 2] : NULL;
+    if (line->next) begin_block(line, index, line->next);
+    cubn_for_ranges(line->call.threads, line->cut.chunks, shared_chunks_task, line);
+    if (!line->next) break;
+    clear_sums(line->next);
+    for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk)
+      add_sums(line, &line->sums[chunk], line->next);
+    cubn_fast_finish(&line->call, &line->next->channels);
+  }
+}
+
+static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  return 2 * sizeof(cubn_block) + (size_t)cubn_cut_runs(problem).chunks * sizeof(cubn_chunk_sums);
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  pipeline line = {.call = cubn_call_begin(device, problem, args), .cut = cubn_cut_runs(problem)};
+  const bool alone = has_channels_for_all(&line.call);
+  if (!alone && args->workspace_bytes < workspace_bytes(device, problem))
+    return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, __func__, "workspace has %zu bytes, needs %zu",
+                     args->workspace_bytes, workspace_bytes(device, problem));
+  line.block_channels = alone ? choose_block(&line.call) : 1;
+  line.blocks = (problem->c + line.block_channels - 1) / line.block_channels;
+  if (alone)
+    cubn_for_ranges(line.call.threads, line.blocks, own_blocks_task, &line);
+  else
+    run_shared(&line);
+  return CUBN_STATUS_SUCCESS;
+}
+
+const cubn_algo cubn_cpu_pipelined = {"pipelined", reject, workspace_bytes, run};

@@ -1,0 +1,150 @@
+/* Cuts runs, and steps over chunks of them. */
+#include "cpu/runs.h"
+
+#include <string.h>
+
+#include "cpu/exact.h"
+
+/* Values of a chunk, unless there would be too many chunks. */
+enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048, PIECE_UNIT = 1024 };
+/* Values between which sums and output alternate: as many as kernels sum before they go to doubles. */
+enum { TILE_VALUES = 28 * 64 };
+
+static int64_t divide_up(int64_t a, int64_t b) {
+  return a / b + (a % b != 0);
+}
+
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+cubn_cut cubn_cut_runs(const cubn_problem *problem) {
+  const int64_t s = problem->s, count = cubn_count(problem);
+  int64_t values = divide_up(count, CHUNKS_MAX);
+  if (values < CHUNK_VALUES) values = CHUNK_VALUES;
+  cubn_cut cut = {.runs = 1, .pieces = 1, .piece_values = s};
+  if (s < 2 * values) {
+    cut.runs = values / s > 1 ? values / s : 1;
+  } else {
+    cut.piece_values = divide_up(values, PIECE_UNIT) * PIECE_UNIT;
+    cut.pieces = divide_up(s, cut.piece_values);
+  }
+  cut.chunks = divide_up(problem->n, cut.runs) * cut.pieces;
+  return cut;
+}
+
+/* A piece of a run, of two channels: offsets of their first values. */
+typedef struct segment {
+  int64_t current, next, count;
+  int64_t channel; /* within the blocks */
+} segment;
+
+/* Adds to the lanes of the next block's sums. */
+static void sum_values(const cubn_call *call, const cubn_block *next, const segment *at,
+                       int64_t first, int64_t count, double *lanes, const cubn_run_output *out) {
+  const void *x = cubn_at(call, call->args->x, at->next + first);
+  if (call->sums == 2) {
+    call->kernels->run_moments(x, count, next->channels.pivot[at->channel], lanes, out);
+    return;
+  }
+  const cubn_coefficients with = {.center = next->channels.center[at->channel],
+                                  .inv_std = next->channels.inv_std[at->channel]};
+  call->kernels->run_gradient_sums(x, cubn_at(call, call->args->dy, at->next + first), count, &with,
+                                   lanes, out);
+}
+
+static void output_exact(const cubn_call *call, const segment *at, const cubn_coefficients *with) {
+  const cubn_args *args = call->args;
+  const cubn_patch values = {at->current, 1, 0, at->count, 1};
+  if (call->problem->pass == CUBN_PASS_BACKWARD)
+    cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, with);
+  else
+    cubn_exact_normalize(call->type, args->x, args->output, values, with);
+}
+
+cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
+                                 const cubn_coefficients *with) {
+  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
+  return (cubn_run_output){.x = cubn_at(call, call->args->x, offset),
+                           .dy = backward ? cubn_at(call, call->args->dy, offset) : NULL,
+                           .output = cubn_output_at(call, offset),
+                           .count = count,
+                           .with = with,
+                           .stream = call->stream};
+}
+
+/* Values until the output lies well for streaming. */
+static int64_t values_before_alignment(const cubn_call *call, int64_t offset) {
+  const int64_t bytes = call->kernels->store_bytes;
+  const int64_t excess = (int64_t)((uintptr_t)cubn_output_at(call, offset) % (uintptr_t)bytes);
+  return call->stream && excess ? (bytes - excess) / call->element_bytes : 0;
+}
+
+/* Sums and output by turns, where the output does not lie as the input does: the sums' tiles begin
+ * at the same values all the same, because these decide their bits. */
+static void step_by_turns(const cubn_call *call, const cubn_block *next, const segment *at,
+                          const cubn_coefficients *with, int64_t lead, double *lanes) {
+  int64_t done = 0;
+  for (int64_t first = 0; first < at->count; first += TILE_VALUES) {
+    const int64_t end = smaller(first + TILE_VALUES, at->count);
+    const int64_t until = smaller(end + lead, at->count);
+    sum_values(call, next, at, first, end - first, lanes, NULL);
+    const cubn_run_output out = cubn_call_output(call, at->current + done, until - done, with);
+    if (until > done) call->kernels->run_output(&out);
+    done = until;
+  }
+}
+
+static void step_segment(const cubn_call *call, const cubn_block *current, const cubn_block *next,
+                         const segment *at, double *lanes) {
+  if (!current) {
+    sum_values(call, next, at, 0, at->count, lanes, NULL);
+    return;
+  }
+  const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
+  const cubn_run_output out = cubn_call_output(call, at->current, at->count, &with);
+  const int64_t lead = values_before_alignment(call, at->current);
+  if (current->channels.is_wide) {
+    output_exact(call, at, &with);
+    if (next) sum_values(call, next, at, 0, at->count, lanes, NULL);
+  } else if (!next) {
+    call->kernels->run_output(&out);
+  } else if (lead) {
+    step_by_turns(call, next, at, &with, lead, lanes);
+  } else {
+    sum_values(call, next, at, 0, at->count, lanes, &out);
+  }
+}
+
+/* Adds up the lanes in a fixed tree. */
+static double fold_lanes(const double *values, int lanes) {
+  double sums[CUBN_RUN_LANES_MAX];
+  memcpy(sums, values, (size_t)lanes * sizeof *sums);
+  for (int half = lanes / 2; half > 0; half /= 2)
+    for (int l = 0; l < half; ++l) sums[l] += sums[l + half];
+  return sums[0];
+}
+
+void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
+                     const cubn_block *current, const cubn_block *next, cubn_chunk_sums *sums) {
+  enum { SUMS_LANES = CUBN_RUN_SUMS_MAX * CUBN_RUN_LANES_MAX };
+  double lanes[CUBN_BLOCK_CHANNELS_MAX][SUMS_LANES];
+  const cubn_problem *problem = call->problem;
+  const int64_t summed = next ? next->channels.count : 0;
+  const int64_t written = current ? current->channels.count : 0;
+  const int64_t first_run = chunk / cut->pieces * cut->runs;
+  const int64_t begin = chunk % cut->pieces * cut->piece_values;
+  const int64_t runs = smaller(cut->runs, problem->n - first_run);
+  memset(lanes, 0, (size_t)summed * sizeof *lanes);
+  for (int64_t run = first_run; run < first_run + runs; ++run)
+    for (int64_t j = 0; j < (summed > written ? summed : written); ++j) {
+      const int64_t base = run * problem->c + j;
+      segment at = {.count = smaller(cut->piece_values, problem->s - begin), .channel = j};
+      if (j < written) at.current = (base + current->channels.first) * problem->s + begin;
+      if (j < summed) at.next = (base + next->channels.first) * problem->s + begin;
+      step_segment(call, j < written ? current : NULL, j < summed ? next : NULL, &at, lanes[j]);
+    }
+  for (int k = 0; k < call->sums; ++k)
+    for (int64_t j = 0; j < summed; ++j)
+      sums->of[k][j] = fold_lanes(lanes[j] + k * call->kernels->lanes, call->kernels->lanes);
+}

@@ -1,0 +1,74 @@
+# Checks of the CPU backend that need another build or a tool. Included by the top Makefile.
+#   test-aarch64       cross-compiled, NEON kernels, on an emulated processor
+#   test-cpu-asan      with AddressSanitizer and UBSan, every instruction set
+#   test-cpu-races     with ThreadSanitizer and an OpenMP runtime that it understands
+#   test-cpu-valgrind  under valgrind
+#   test-instructions  how many instructions three small calls take
+# Each is left out, with a line that says so, where its tools are missing.
+
+SMOKE_C := tests/smoke.c $(wildcard tests/cases*.c) $(wildcard tests/problem_*.c tests/data*.c tests/oracle*.c tests/compare*.c \
+  tests/tolerance*.c tests/run_*.c)
+SMOKE_OBJECTS := $(SMOKE_C:%.c=$(BUILD)/obj/smoke-program/%.o)
+
+$(BUILD)/obj/smoke-program/%.o: %.c $(BUILD)/settings
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(C_ALL) -Itests -DCUBN_WITH_CUDA=$(CUDA) -c $< -o $@
+
+$(BUILD)/tests/cubn-smoke: $(SMOKE_OBJECTS) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+
+AARCH64_CC ?= $(shell command -v aarch64-linux-gnu-gcc 2>/dev/null)
+QEMU_AARCH64 ?= $(shell command -v qemu-aarch64 2>/dev/null)
+# The emulator does not have the caches' sizes and its threads are slow: two are enough.
+.PHONY: test-aarch64
+test-aarch64:
+ifneq ($(and $(AARCH64_CC),$(QEMU_AARCH64)),)
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/aarch64 CC=$(AARCH64_CC) CUDA=0 $(BUILD)/aarch64/tests/cubn-smoke
+	CUBN_THREADS=2 $(QEMU_AARCH64) -L /usr/aarch64-linux-gnu $(BUILD)/aarch64/tests/cubn-smoke
+else
+	@echo 'AArch64: not run, there is no aarch64-linux-gnu-gcc or no qemu-aarch64'
+endif
+
+.PHONY: test-cpu-asan
+test-cpu-asan:
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CUDA=0 \
+	  CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined' $(BUILD)/asan/tests/cubn-smoke
+	CUBN_THREADS=3 $(BUILD)/asan/tests/cubn-smoke
+
+# Archer tells ThreadSanitizer about the synchronization of clang's OpenMP runtime.
+ARCHER := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so /usr/lib/*/libarcher.so))
+.PHONY: test-cpu-races
+test-cpu-races:
+ifneq ($(ARCHER),)
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CUDA=0 CC=clang \
+	  CFLAGS='-O1 -g -fsanitize=thread' $(BUILD)/tsan/tests/cubn-smoke
+	OMP_TOOL_LIBRARIES=$(ARCHER) TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' \
+	  ARCHER_OPTIONS=verbose=1 CUBN_THREADS=4 $(BUILD)/tsan/tests/cubn-smoke
+else
+	@echo 'Races of CPU threads: not looked for, there is no libarcher (Debian: libomp-dev)'
+endif
+
+VALGRIND ?= $(shell command -v valgrind 2>/dev/null)
+.PHONY: test-cpu-valgrind
+test-cpu-valgrind: $(BUILD)/tests/cubn-smoke
+ifneq ($(VALGRIND),)
+	CUBN_THREADS=1 $(VALGRIND) --quiet --error-exitcode=1 $(BUILD)/tests/cubn-smoke avx2
+else
+	@echo 'valgrind: not run, it is not there'
+endif
+
+$(BUILD)/tests/cubn-instructions: $(BUILD)/obj/smoke-program/tests/instructions.o \
+    $(filter-out %/smoke.o %/tests/cases.o %/cases_products.o,$(SMOKE_OBJECTS)) $(STATIC)
+	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+
+.PHONY: test-instructions
+test-instructions:
+ifneq ($(and $(VALGRIND),$(filter x86_64,$(CPU_ARCH))),)
+	$(MAKE) --no-print-directory $(BUILD)/tests/cubn-instructions
+	tests/instructions.sh $(BUILD)/tests/cubn-instructions
+else
+	@echo 'Instructions: not counted, this is no x86-64 or there is no valgrind'
+endif
+
+-include $(SMOKE_OBJECTS:.o=.d) $(BUILD)/obj/smoke-program/tests/instructions.d
