@@ -37,6 +37,10 @@ endif
 GENCODE = $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
   -gencode arch=compute_$(lastword $(ARCHS)),code=compute_$(lastword $(ARCHS))
 
+# NVTX is a header of the toolkit; what it calls is there while a tool is attached.
+NVTX := $(if $(wildcard $(CUDA_INCLUDE)/nvtx3/nvToolsExt.h),1,0)
+NVTX_FLAGS = $(if $(filter 1,$(NVTX)),-DCUBN_WITH_NVTX=1 -isystem $(CUDA_INCLUDE))
+
 # ---- flags
 VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} END {print v}' \
   include/cubn.h)
@@ -76,7 +80,7 @@ FORCE:
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) \
+	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) $(NVTX_FLAGS) \
 	  $(call CPU_TARGET_DEFINES,$(CPU_TARGETS)) -c $< -o $@
 
 $(call CPU_KERNEL_RULES,$(BUILD)/obj/src/cpu,$(CPU_TARGETS),-fPIC -fvisibility=hidden)
@@ -134,7 +138,11 @@ help:
 	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
 	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
+	@echo 'make accuracy     errors far from zero, beside those of other libraries'
+	@echo 'make predictions  writes what is expected of an H100 into docs/PERFORMANCE.md'
 	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
+	@echo 'make sass         registers, spills and widths of access of every kernel; needs nvcc, cuobjdump'
+	@echo 'make profile      a layer and a loop under Nsight; see docs/PROFILING.md'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
 	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'

@@ -37,6 +37,11 @@ else
 	if nvidia-smi -L >/dev/null 2>&1; then $(BUILD)/cubn-bench --suite tiny; else scripts/cpu_bench.sh $(BENCH_OUT); fi
 endif
 
+# Errors far from zero, beside the peers'.
+.PHONY: accuracy
+accuracy: $(BUILD)/cubn-bench
+	bench/accuracy.py --bench $(BUILD)/cubn-bench
+
 # The same program against the CUDA emulator: its times mean nothing, but it shows that the
 # benchmark works on a GPU.
 ifneq ($(CUDA_INCLUDE),)

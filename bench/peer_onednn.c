@@ -13,6 +13,7 @@ static bool call(void *state) {
 }
 
 static const char *why_not(const line_problem *problem) {
+  if (line_is_fused(problem) || line_is_extended(problem)) return "timed on plain calls only";
   if (problem->in_place || problem->in_place_x) return "not timed in place";
   if (problem->beta != 0 || problem->param_beta != 0) return "not timed with blending";
   if (problem->no_saved) return "needs saved statistics";

@@ -49,6 +49,8 @@
  *   CUBN_LOG=1                    log calls to stderr: problem, algorithm, why others refused
  *   CUBN_ALGO=name                force an algorithm wherever it accepts the problem
  *   CUBN_THREADS=n                threads of a CPU handle (default: what OpenMP chooses)
+ *   CUBN_CPU_TARGET=name          its instruction set: generic, avx2, avx512 or neon (default: the
+ *                                 best that the CPU has); one that it does not have is an error
  */
 #ifndef CUBN_H
 #define CUBN_H

@@ -3,8 +3,8 @@
 
 SOURCES := $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' 2>/dev/null)
 
-.PHONY: check check-format check-readme check-scripts check-cppcheck check-clang check-archs
-check: check-format check-readme check-performance check-scripts check-cppcheck check-clang check-archs
+.PHONY: check check-format check-readme check-scripts check-cppcheck check-clang check-archs check-cpu
+check: check-format check-readme check-performance check-scripts check-cppcheck check-clang check-archs check-cpu
 	@echo 'All checks passed.'
 
 check-format:
@@ -30,3 +30,15 @@ endif
 
 check-scripts:
 	for script in $$(git ls-files '*.sh' .ci/run); do bash -n $$script || exit 1; done
+
+# The CPU backend under tools and on another architecture; see tests/cpu.mk.
+check-cpu: test-instructions test-aarch64 test-cpu-asan test-cpu-races
+
+# Registers, spills and widths of access of every kernel; fails at what must not be.
+.PHONY: sass profile
+sass: lib
+	scripts/setup.sh sass
+	scripts/sass.py $(STATIC)
+
+profile: $(BUILD)/cubn-bench
+	scripts/profile.sh $(BUILD)/profile

@@ -3,7 +3,7 @@
 # CUnit from the distribution, and the CUDA headers, which let the kernels run on the emulator, from
 # PyPI where no CUDA toolkit is found; and for the pictures of the claims matplotlib, in a virtual
 # environment. Does nothing that is done already.
-#   scripts/setup.sh demo|claims|test|check|bench
+#   scripts/setup.sh demo|claims|test|check|bench|sass
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,15 +21,24 @@ case $purpose in
     packages+=(g++ git libcunit1-dev python3 python3-pip)
     ;;
   check)
-    commands+=(clang clang-format cppcheck git python3)
-    packages+=(clang libomp-dev clang-format cppcheck git python3)
+    commands+=(clang clang-format cppcheck git python3 valgrind)
+    packages+=(clang libomp-dev clang-format cppcheck git python3 valgrind)
+    # NEON kernels, cross-compiled and emulated.
+    if [ "$(uname -m)" = x86_64 ]; then
+      commands+=(aarch64-linux-gnu-gcc qemu-aarch64)
+      packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
+    fi
     ;;
   bench) # the pictures of results; below, the peer on a CPU
     commands+=(python3)
     packages+=(python3 python3-pip python3-matplotlib)
     ;;
+  sass) # the disassembler, where the toolkit has none
+    commands+=(python3)
+    packages+=(python3 python3-pip)
+    ;;
   *)
-    echo "usage: scripts/setup.sh demo|claims|test|check|bench" >&2
+    echo "usage: scripts/setup.sh demo|claims|test|check|bench|sass" >&2
     exit 2
     ;;
 esac
@@ -75,6 +84,11 @@ if [ "$purpose" = claims ] && [ ! -x .deps/plots/bin/python ] &&
   fi
 fi
 
+if [ "$purpose" = sass ] && ! command -v cuobjdump >/dev/null && [ ! -x "${CUDA_HOME:-/none}/bin/cuobjdump" ] &&
+  ! compgen -G '.deps/sass/nvidia/cu*/bin/cuobjdump' >/dev/null; then
+  python3 -m pip install --quiet --disable-pip-version-check --target .deps/sass \
+    'nvidia-cuda-cuobjdump==13.*' 'nvidia-cuda-nvdisasm==13.*'
+fi
 [ "$purpose" != bench ] || exec scripts/onednn.sh
 
 # CUDA headers for the emulator: the toolkit's, else those of the wheels, unpacked into .deps.

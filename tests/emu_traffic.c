@@ -50,6 +50,7 @@ static void sum_launches(traffic *result) {
     result->distinct_written += (int64_t)counts.distinct_written_bytes;
     result->requested_read += (int64_t)counts.read_bytes;
     result->requested_written += (int64_t)counts.written_bytes;
+    result->missed_read += (int64_t)counts.missed_read_bytes;
     result->atomic += (int64_t)counts.atomic_bytes;
     result->threads += (int64_t)counts.threads;
   }

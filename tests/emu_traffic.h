@@ -14,6 +14,8 @@ typedef struct traffic {
   /* Sums over the launches, of global memory. Distinct: each byte counts once per launch, as if
    * every byte were cached until its launch ends; requested: as often as a thread asks for it. */
   int64_t distinct_read, distinct_written, requested_read, requested_written, atomic;
+  /* Read bytes that a cache of the size of the device's L2, cold before the call, did not hold. */
+  int64_t missed_read;
   int64_t threads;
 } traffic;
 

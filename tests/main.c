@@ -50,6 +50,7 @@ void test_reserve_suites(void);
 void test_rounding_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
+void test_streamed_suites(void);
 void test_synchronized_suites(void);
 void test_traffic_suites(void);
 void test_threads_suites(void);
@@ -102,6 +103,7 @@ static void (*const register_suites[])(void) = {
     test_rounding_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
+    test_streamed_suites,
     test_synchronized_suites,
     test_traffic_suites,
     test_threads_suites,

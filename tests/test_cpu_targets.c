@@ -114,8 +114,29 @@ static void test_unknown(void) {
   expect_success(cubnDestroy(handle), "destroy");
 }
 
+/* Calls from threads of a caller's own OpenMP team, with handles of their own, on problems that are
+ * large enough for threads. */
+static void test_nested(void) {
+  enum { TEAM = 3 };
+  static const char *const large[TEAM] = {
+      "train nchw f32 n4c64h40w40", "backward nhwc f32 n8c64h25w25", "train nchw f32 n8c256h9w9"};
+  char reports[TEAM][512];
+  bool good[TEAM] = {false};
+#pragma omp parallel for num_threads(TEAM) schedule(static, 1)
+  for (int i = 0; i < TEAM; ++i) {
+    cubnHandle_t handle = NULL;
+    snprintf(reports[i], sizeof reports[i], "no handle");
+    if (cubnCreateOnDevice(&handle, "cpu") != CUBN_STATUS_SUCCESS) continue;
+    good[i] = run_text(handle, large[i], reports[i], sizeof reports[i]);
+    cubnDestroy(handle);
+  }
+  for (int i = 0; i < TEAM; ++i) SUITE_CHECK(good[i], "%s: %s", large[i], reports[i]);
+}
+
 void test_cpu_targets_suites(void) {
-  static const suite_test tests[] = {
-      {"each target", test_each}, {"unknown target", test_unknown}, {NULL, NULL}};
+  static const suite_test tests[] = {{"each target", test_each},
+                                     {"unknown target", test_unknown},
+                                     {"nested parallelism", test_nested},
+                                     {NULL, NULL}};
   suite_add("cpu targets", SUITE_CPU, tests);
 }

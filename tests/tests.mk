@@ -1,7 +1,7 @@
 # Tests: one program, built for this machine and three times against the CUDA emulator.
 # Included by the top Makefile.
 
-TEST_C := $(filter-out tests/traffic.c tests/smoke.c tests/instructions.c tests/emu_%.c,$(wildcard tests/*.c))
+TEST_C := $(filter-out tests/traffic.c tests/smoke.c tests/instructions.c tests/predictions.c tests/nvtx_tool.c tests/emu_%.c,$(wildcard tests/*.c))
 TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
@@ -21,9 +21,28 @@ $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
 
 TEST_PROGRAMS := $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
 
+# The ranges that tools see, by a tool of our own.
+$(BUILD)/tests/nvtx_tool.so: tests/nvtx_tool.c $(BUILD)/settings
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -shared -fvisibility=hidden -isystem $(CUDA_INCLUDE) $< -o $@
+
+.PHONY: test-ranges
+ifeq ($(NVTX),1)
+TEST_PROGRAMS += $(BUILD)/tests/nvtx_tool.so
+test-ranges: $(BUILD)/tests/nvtx_tool.so $(BUILD)/examples/minimal
+	NVTX_INJECTION64_PATH=$(abspath $<) CUBN_DEVICE=cpu $(BUILD)/examples/minimal > $(BUILD)/tests/ranges.txt
+	grep -q '^range: train nchw f32 n8c2h4w4 (' $(BUILD)/tests/ranges.txt
+	grep -q '^range: backward nchw f32 n8c2h4w4 (' $(BUILD)/tests/ranges.txt
+	grep -q '^range: infer nchw f32 n8c2h4w4 (' $(BUILD)/tests/ranges.txt
+else
+test-ranges:
+	@echo 'NVTX ranges: not tested, nvtx3/nvToolsExt.h not found'
+endif
+
 .PHONY: test-native test-large
 test-native: $(TEST_PROGRAMS)
 	$(BUILD)/tests/cubn-tests --cases all
+	$(MAKE) --no-print-directory test-ranges
 
 test-large: $(BUILD)/tests/cubn-tests
 	$(BUILD)/tests/cubn-tests --large
@@ -75,6 +94,15 @@ $(foreach variant,$(EMU_VARIANTS),$(call CPU_KERNEL_RULES,$(BUILD)/emu-$(variant
 $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
     $(filter-out %/tests/main.o $(BUILD)/emu-trace/tests/test_%.o,$(EMU_TEST_OBJECTS_trace)) $(EMU_OBJECTS_trace)
 	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_trace) -o $@
+
+# What is expected of an H100, by the library's own choice of algorithms.
+$(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/predictions.o $(BUILD)/emu-plain/bench/suite_tables.o \
+    $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) $(EMU_OBJECTS_plain)
+	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
+
+.PHONY: predictions
+predictions: $(BUILD)/emu-plain/predictions
+	scripts/predictions.sh $<
 
 .PHONY: traffic test-emulated
 traffic: $(BUILD)/emu-trace/cubn-traffic

@@ -95,7 +95,9 @@ def slower(runs):
 def section(folder, runs, document):
     head = runs[0].head
     lines = ["### " + (head.get("device") or folder.name), ""] + environment(runs)[1:-1]
-    lines += ["* peer: " + head.get("onednn", "none was found"), ""]
+    lines += ["* peer: " + head.get("onednn", "none was found")]
+    notes = folder / "notes.txt"
+    lines += ["* how: " + notes.read_text().strip(), ""] if notes.exists() else [""]
     lines += ["Geometric means, every layer as often as the network has it, and the worst problem:", ""]
     lines += table(["run", "pass", "problems", "of copy", "of oneDNN", "of 16c"],
                    [cells for run in runs for cells in summary_rows(run)])

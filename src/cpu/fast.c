@@ -27,6 +27,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
   call.threads = cubn_threads_for(device, values);
   if (call.threads > device->machine.threads) call.threads = device->machine.threads;
   const int64_t bytes = values * call.element_bytes * (backward ? 3 : 2);
+  call.fits_core = bytes <= device->machine.core_cache_bytes;
   call.stream = bytes > device->machine.shared_cache_bytes / 8 * 3;
   return call;
 }

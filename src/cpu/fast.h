@@ -19,6 +19,7 @@ typedef struct cubn_call {
   int sums;        /* per channel: 2 in training, 3 in backward, none in inference */
   int64_t threads; /* that may work on it */
   bool stream;     /* the output goes past the caches */
+  bool fits_core;  /* all tensors fit in one core's cache */
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,

@@ -77,7 +77,7 @@ static void step(const cubn_call *call, const block *current, const block *next,
     out = cubn_grid_output_at(call, current->offset, &current->coefficients,
                               streams(call, current->offset));
   if (!next) {
-    if (current) call->kernels->grid_output((cubn_grid){rows, current->width, stride}, &out);
+    if (current) call->kernels->grid_output((cubn_grid){rows, current->width, stride, false}, &out);
     return;
   }
   const cubn_grid_input in =
@@ -85,8 +85,8 @@ static void step(const cubn_call *call, const block *current, const block *next,
   /* The last block may be narrower than the one before. */
   const bool alike = current && current->width == next->width;
   if (current && !alike)
-    call->kernels->grid_output((cubn_grid){rows, current->width, stride}, &out);
-  call->kernels->grid_sums((cubn_grid){rows, next->width, stride}, &in, alike ? &out : NULL);
+    call->kernels->grid_output((cubn_grid){rows, current->width, stride, false}, &out);
+  call->kernels->grid_sums((cubn_grid){rows, next->width, stride, false}, &in, alike ? &out : NULL);
 }
 
 /* Memory of a seat: see CUBN_SEAT_BYTES. Returns what is left, for sums. */

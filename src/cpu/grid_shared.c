@@ -10,7 +10,7 @@ enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 64 };
 /* Folded rows have at least so many columns; wider matrices are not folded. */
 enum { FOLDED_COLUMNS = 64, FOLD_COLUMNS_BELOW = 512 };
 /* Bytes of rows that are visited in order when rows are visited in reverse. */
-enum { REVERSE_BYTES = 65536 };
+enum { REVERSE_BYTES = 1 << 18 };
 
 /* The matrix, a slice of channels wide. */
 typedef struct shape {
@@ -27,7 +27,7 @@ typedef struct shared_work {
   cubn_channels channels;
   cubn_grid_coefficients coefficients;
   double *partials; /* [chunks][sums][padded] */
-  bool stream;
+  bool stream, in_order;
 } shared_work;
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -76,7 +76,8 @@ size_t cubn_grid_shared_workspace_bytes(const cubn_problem *problem) {
 /* Some rows of the slice; what is left over, if it lies in the last chunk, is a row of its own. */
 static cubn_grid rows_of(const shared_work *work, int64_t rows) {
   const int64_t fold = work->shape.pattern.times, s = work->call->problem->s;
-  return (cubn_grid){rows, work->channels.count * s * fold, work->call->problem->c * s * fold};
+  return (cubn_grid){rows, work->channels.count * s * fold, work->call->problem->c * s * fold,
+                     work->in_order};
 }
 
 static int64_t offset_of(const shared_work *work, int64_t row) {
@@ -86,7 +87,7 @@ static int64_t offset_of(const shared_work *work, int64_t row) {
 
 static cubn_grid rows_left_over(const shared_work *work) {
   const int64_t width = work->shape.left * work->channels.count * work->call->problem->s;
-  return (cubn_grid){1, width, width};
+  return (cubn_grid){1, width, width, false};
 }
 
 static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, double *sums) {
@@ -192,6 +193,7 @@ void cubn_grid_run_shared(const cubn_call *call) {
   cubn_grid_place(&work.coefficients, memory, padded);
   cubn_channels_place(&work.channels, memory + 5 * padded, padded);
   work.partials = memory + (5 + CUBN_CHANNEL_ARRAYS) * padded;
+  work.in_order = !call->fits_core && work.shape.slice_channels == call->problem->c;
   for (int64_t first = 0; first < call->problem->c; first += work.shape.slice_channels)
     run_slice(&work, first);
 }

@@ -43,6 +43,9 @@ typedef struct cubn_grid_coefficients {
 
 typedef struct cubn_grid {
   int64_t rows, width, stride;
+  /* Rows lie one behind the other in memory and not in the caches: narrow ones are taken one by one,
+   * in the order of memory, in which it is read fastest. Sums are the same. */
+  bool in_order;
 } cubn_grid;
 
 /* What a grid is summed from; sum i of column j is added to sums[i * sum_stride + j]. The sums are

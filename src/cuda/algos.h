@@ -20,6 +20,14 @@ extern "C" {
 extern const cubn_algo cubn_cuda_train_resident;
 extern const cubn_algo cubn_cuda_backward_resident;
 
+/* cluster.cu: the blocks of a cluster hold a group of channels; x is read once. */
+extern const cubn_algo cubn_cuda_train_cluster;
+extern const cubn_algo cubn_cuda_backward_cluster;
+
+/* streamed.cu: one launch; x is read again while it is in the L2 cache. */
+extern const cubn_algo cubn_cuda_train_streamed;
+extern const cubn_algo cubn_cuda_backward_streamed;
+
 /* two_pass.cu: every non-empty problem of rows or columns. */
 extern const cubn_algo cubn_cuda_train_two_pass;
 extern const cubn_algo cubn_cuda_backward_two_pass;
@@ -35,6 +43,8 @@ extern const cubn_algo cubn_cuda_backward_strided;
 /* Called once when a device is opened, with that device current: sets the attributes of kernels
  * that need more shared memory than the default. */
 cubnStatus_t cubn_resident_prepare(cubn_device *device);
+/* The same; and finds out how large clusters may be. */
+cubnStatus_t cubn_cluster_prepare(cubn_device *device);
 
 #ifdef __cplusplus
 }

@@ -157,7 +157,7 @@ cubnStatus_t read_attributes(cubn_device *device) {
 }
 
 // Whether the library holds machine code, or code that the driver can translate, for the device.
-cubnStatus_t check_kernel_image(const cubn_device *device) {
+cubnStatus_t check_kernel_image(cubn_device *device) {
   cudaFuncAttributes attributes;
   const cudaError_t error = cudaFuncGetAttributes(&attributes, cubn_strided_sample_kernel());
   switch (error) {
@@ -172,8 +172,13 @@ cubnStatus_t check_kernel_image(const cubn_device *device) {
                        device->compute_capability % 10, cudaGetErrorName(error),
                        cudaGetErrorString(error));
     default:
-      return cubn_cuda_check(error, "cudaFuncGetAttributes");
+      break;
   }
+  CUBN_TRY(cubn_cuda_check(error, "cudaFuncGetAttributes"));
+  device->kernel_capability = attributes.ptxVersion < device->compute_capability
+                                  ? attributes.ptxVersion
+                                  : device->compute_capability;
+  return CUBN_STATUS_SUCCESS;
 }
 
 // Waits for the work: freeing device memory does.
@@ -192,6 +197,7 @@ cubnStatus_t prepare(cubn_device *device) {
   CUBN_TRY(read_attributes(device));
   CUBN_TRY(check_kernel_image(device));
   CUBN_TRY(cubn_resident_prepare(device));
+  CUBN_TRY(cubn_cluster_prepare(device));
   return cuda_set_stream(device, nullptr);
 }
 
@@ -278,13 +284,14 @@ cubnStatus_t cuda_fill(cubn_device *device, void *pointer, int value, size_t byt
   return cubn_cuda_check(cudaMemsetAsync(pointer, value, bytes, device->stream), "cudaMemsetAsync");
 }
 
-const cubn_algo *const train_algos[] = {&cubn_cuda_train_resident, &cubn_cuda_train_two_pass,
-                                        &cubn_cuda_train_strided, nullptr};
+const cubn_algo *const train_algos[] = {&cubn_cuda_train_resident, &cubn_cuda_train_cluster,
+                                        &cubn_cuda_train_streamed, &cubn_cuda_train_two_pass,
+                                        &cubn_cuda_train_strided,  nullptr};
 const cubn_algo *const infer_algos[] = {&cubn_cuda_infer_inference, &cubn_cuda_infer_strided,
                                         nullptr};
-const cubn_algo *const backward_algos[] = {&cubn_cuda_backward_resident,
-                                           &cubn_cuda_backward_two_pass,
-                                           &cubn_cuda_backward_strided, nullptr};
+const cubn_algo *const backward_algos[] = {
+    &cubn_cuda_backward_resident, &cubn_cuda_backward_cluster, &cubn_cuda_backward_streamed,
+    &cubn_cuda_backward_two_pass, &cubn_cuda_backward_strided, nullptr};
 
 }  // namespace
 

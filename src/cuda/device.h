@@ -24,9 +24,11 @@ struct cubn_device {
   int ordinal;
   int multiprocessor_count;
   int compute_capability; /* 90 for 9.0 */
+  int kernel_capability;  /* that the kernels were compiled for, at most compute_capability */
   int max_threads_per_block;
   size_t shared_bytes_per_block; /* at most, by opt-in */
   size_t l2_bytes;
+  int cluster_ranks_max; /* blocks of the largest cluster that the kernels may use; 0 for none */
   cudaStream_t stream;
   cubn_workspace *workspace;  /* of the current stream; one of the following */
   cubn_workspace *workspaces; /* of all streams that the device was set to */

@@ -60,7 +60,7 @@ cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
   const int phase = common_phase(op);
   if (problem.walk == CUBN_WALK_ROWS && phase >= 0 && runs_are_better<WIDEST<T>>(problem)) {
     Cut cut;
-    const auto walk = make_runs<WIDEST<T>>(device, problem, phase, &cut);
+    const auto walk = make_runs<WIDEST<T>>(grain_of(device, problem), problem, phase, &cut);
     return run_walk(device, walk, op, cut);
   }
   return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
@@ -76,7 +76,8 @@ cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const c
     return cubn_cuda_infer_strided.run(device, &problem, &args);
   if (problem.walk == CUBN_WALK_ROWS && runs_are_better<WIDEST<T>, GRANULE>(problem)) {
     Cut cut;
-    const auto walk = make_runs<WIDEST<T>, GRANULE>(device, problem, phase, &cut);
+    const auto walk =
+        make_runs<WIDEST<T>, GRANULE>(grain_of(device, problem), problem, phase, &cut);
     return run_walk(device, walk, op, cut);
   }
   return visit_fused_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {

@@ -26,10 +26,11 @@ constexpr int REDUCE_VECTORS = FUSED &&VECTOR == 8 && CHANNELS == 1           ? 
                                : INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8
                                                                               : 4;
 constexpr int APPLY_VECTORS = 4;
-/* Fused operations move up to three tensors and need registers for each, and code for each vector. */
-constexpr int FUSED_APPLY_VECTORS = 2;
-template <bool FUSED>
-constexpr int APPLY_BATCH = FUSED ? FUSED_APPLY_VECTORS : APPLY_VECTORS;
+/* Fused operations move up to three tensors and need registers for each, and code for each vector;
+ * two inputs of 8 values per vector need as many, and have 32 KB in flight with half as many. */
+constexpr int FEW_APPLY_VECTORS = 2;
+template <bool FUSED, int INPUTS, int VECTOR>
+constexpr int APPLY_BATCH = FUSED || INPUTS *VECTOR == 16 ? FEW_APPLY_VECTORS : APPLY_VECTORS;
 
 /* Blocks per multiprocessor that a pass is cut into: two waves or more, so that multiprocessors
  * that finish early find more to do, and few enough to have long chunks and few partial results. */
@@ -76,6 +77,49 @@ constexpr int64_t RUN_SM_SHARE = 8;
  * needs about as long (4 us at an estimated 70 GB/s) as a second launch would. */
 constexpr int64_t RESIDENT_SM_SHARE = 16;
 constexpr int64_t RESIDENT_ALONE_BYTES = 128 << 10;
+
+/* Sums of held rows are taken by vectors where a row has so many, else by elements: rows that begin
+ * anywhere touch one vector more than they fill, of which two are taken apart. */
+constexpr int HOLD_VECTORS_MIN = 3;
+
+/* Channels side by side that a thread of held columns has, at most: the sums of 4 take 40 registers
+ * in backward, and leave room for the values. */
+constexpr int HELD_COLUMNS_MAX = 4;
+
+/* Runs of so many bytes are moved by a bulk copy each, which one thread issues; shorter ones by
+ * vectors, of which one instruction of a warp moves 512 bytes. */
+constexpr int64_t HOLD_BULK_BYTES_MIN = 2048;
+
+/* Rows are dealt to the blocks of a cluster in units of so many elements, 128 bytes or more: cache
+ * lines stay with one block, and vectors keep their alignment. */
+constexpr int64_t HOLD_POSITIONS = 64;
+
+/* Blocks of a cluster: what every device with clusters can do, and what an H100 can if asked. Larger
+ * clusters leave multiprocessors idle where they do not divide a graphics processing cluster. */
+constexpr int CLUSTER_RANKS_PORTABLE = 8;
+constexpr int CLUSTER_RANKS_MAX = 16;
+
+/* A tile shorter than this is not worth a share for another block: to load it takes a
+ * multiprocessor less (0.3 us at an estimated 70 GB/s) than blocks take to meet. */
+constexpr int64_t CLUSTER_SHARE_BYTES_MIN = 16 << 10;
+
+/* Runs of a cache line are better than shorter ones, if nothing more important is lost. */
+constexpr int64_t RUN_BYTES_GOOD = 128;
+
+/* Part of the L2 cache that the units of the streamed kernels have between their two passes. The
+ * cache of an H100 or A100 is in two halves, either of which may hold a copy of the other's lines,
+ * and the output passes through it, too: less than half can be relied upon. */
+constexpr int64_t STREAMED_WINDOW_PERCENT = 40;
+
+/* Bytes of x in a task, as CHUNK_BYTES_MIN: one full batch for each thread. Shorter tasks spend
+ * their time on synchronization; longer ones need a longer window, to have one for every block. */
+constexpr int64_t STREAMED_TASK_BYTES = 32 << 10;
+
+/* Bytes of a row in a slab of columns: 16 lanes, for 2 half-warps side by side; half as many until
+ * so many units fit into the window, and not fewer than the 2 sectors that memory fetches. */
+constexpr int64_t STREAMED_SLAB_BYTES = 256;
+constexpr int64_t STREAMED_SLAB_BYTES_MIN = 64;
+constexpr int64_t STREAMED_UNITS_WANTED = 3;
 
 /* Threads of a block of the strided kernels, and values of each tensor that they have under way at
  * a time: 3 to 6 such blocks fit on a multiprocessor beside their 40 to 72 registers per thread, so

@@ -17,7 +17,7 @@
 #include "cuda/device/apply.cuh"
 #include "cuda/device/cut.cuh"
 #include "cuda/device/fused.cuh"
-#include "cuda/device/reduce.cuh"
+#include "cuda/device/gather.cuh"
 
 namespace cubn {
 namespace {
@@ -39,41 +39,17 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS, Op::
   CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Walk>]);
   const int64_t local = blockIdx.x % static_cast<unsigned>(slice.units);
   const int64_t unit = slice.unit0 + local;
-  int64_t chunk = blockIdx.x / static_cast<unsigned>(slice.units);
+  const int64_t chunk = blockIdx.x / static_cast<unsigned>(slice.units);
   const int channels = walk.unit_channels(unit);
   reduce_chunk(walk, op, unit, static_cast<unsigned>(chunk), slice.slots.at(local, chunk, 0),
                scratch);
-  unsigned *counters = slice.counters + local * slice.counters_per_unit;
-  int64_t stride = 1; /* chunks between those that hold the partial results of this level */
-  for (int members = slice.slots.chunks; members > 1; members = (members + FAN_IN - 1) / FAN_IN) {
-    const int group = static_cast<int>(chunk / stride / FAN_IN);
-    const int group_members = min(FAN_IN, members - group * FAN_IN);
-    if (!arrives_last(counters + group, static_cast<unsigned>(group_members))) return;
-    chunk = group * FAN_IN * stride;
-    combine<Op>(slice.slots, local, chunk, group_members, stride, channels, scratch);
-    counters += (members + FAN_IN - 1) / FAN_IN;
-    stride *= FAN_IN;
-  }
-  __syncthreads();
+  unsigned *const counters = slice.counters + local * slice.counters_per_unit;
+  if (!gather<Op>(slice.slots, local, chunk, channels, counters, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
   if (i < channels)
     op.conclude(walk.first_channel(unit) + i, slice.slots.at(local, 0, i),
                 slice.coefficients + local * slice.slots.unit_channels + i);
 }
-
-/* An operation whose coefficients the first pass has left in the workspace; or, if there was none,
- * are given. */
-template <class Op>
-struct Stored : Op {
-  const typename Op::Coefficients *stored;
-  int64_t channel0;
-
-  __device__ typename Op::Coefficients coefficients(int64_t channel) const {
-    if constexpr (Op::FUSED && Op::INPUTS == 2)
-      if (!stored) return this->given_coefficients(channel);
-    return stored[channel - channel0];
-  }
-};
 
 template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
@@ -81,13 +57,6 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
   const unsigned block = gridDim.x - 1 - blockIdx.x; /* the latest read first */
   apply_chunk(walk, op, unit0 + block % static_cast<unsigned>(units),
               block / static_cast<unsigned>(units));
-}
-
-int counters_of(int64_t chunks) {
-  int counters = 0;
-  for (int64_t members = chunks; members > 1; members = ceil_div(members, FAN_IN))
-    counters += static_cast<int>(ceil_div(members, FAN_IN));
-  return counters;
 }
 
 /* How the scratch part of the workspace is divided among the units of a slice. */
@@ -138,7 +107,7 @@ cubnStatus_t reduce_slice(const cubn_device *device, const Walk &walk, const Op 
 template <class Walk, class Op>
 cubnStatus_t apply_slice(const cubn_device *device, const Walk &walk, const Op &op, const Cut &cut,
                          const Slice<typename Op::Coefficients> &slice,
-                         const typename Op::Coefficients *stored) {
+                         typename Op::Coefficients *stored) {
   Stored<Op> apply = {};
   static_cast<Op &>(apply) = op;
   apply.stored = stored;
@@ -194,7 +163,7 @@ cubnStatus_t run_backward(const cubn_device *device, const cubn_args &args, cons
     const auto slice = slice_of<typename Op::Coefficients>(args, cut, layout, unit0);
     if (steps.recompute) CUBN_TRY(recompute_saved<T>(device, args, walk, cut, layout, unit0, &op));
     if (steps.reduce) CUBN_TRY(reduce_slice(device, walk, op, cut, slice));
-    const auto *const stored = steps.reduce ? slice.coefficients : nullptr;
+    auto *const stored = steps.reduce ? slice.coefficients : nullptr;
     if (steps.apply) CUBN_TRY(apply_slice(device, walk, op, cut, slice, stored));
   }
   return CUBN_STATUS_SUCCESS;

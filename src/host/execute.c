@@ -6,6 +6,7 @@
 #include "host/check.h"
 #include "host/error.h"
 #include "host/problem.h"
+#include "host/ranges.h"
 #include "host/reserve.h"
 #include "host/select.h"
 
@@ -50,7 +51,10 @@ cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args 
     return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, function,
                      "algorithm %s needs %zu bytes of workspace, there are %zu", algo->name,
                      needed_bytes, args->workspace_bytes);
-  return cubn_within(function, algo->run(handle->device, problem, args));
+  cubn_range_begin(handle, problem, args);
+  const cubnStatus_t status = algo->run(handle->device, problem, args);
+  cubn_range_end(handle);
+  return cubn_within(function, status);
 }
 
 static cubnStatus_t read_factors(cubn_call *call) {

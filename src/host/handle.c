@@ -7,6 +7,7 @@
 #include "host/check.h"
 #include "host/error.h"
 #include "host/log.h"
+#include "host/ranges.h"
 #include "host/select.h"
 
 #if CUBN_WITH_CUDA
@@ -41,9 +42,10 @@ static cubnStatus_t parse_device(const char *function, const char *argument, con
                    text);
 }
 
-/* Reads the variables of the log, and CUBN_ALGO. */
+/* Reads the variables of the log, CUBN_ALGO, and those of tools. */
 static cubnStatus_t read_environment(const char *function, cubnHandle_t handle) {
   CUBN_TRY(cubn_log_read_environment(function));
+  handle->has_ranges = cubn_ranges_wanted();
   const char *algo = getenv("CUBN_ALGO");
   if (!algo || !*algo) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE(strlen(algo) < CUBN_ALGO_NAME_MAX && cubn_algo_exists(algo), function,

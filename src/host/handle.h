@@ -13,6 +13,7 @@ struct cubnContext {
   cubnStream_t stream;
   char forced_algo[CUBN_ALGO_NAME_MAX]; /* CUBN_ALGO, or empty; ignored where it refuses */
   const cubn_algo *last_algo;           /* of the last operation that computed anything, or NULL */
+  bool has_ranges;                      /* a tool shows NVTX ranges */
   int64_t buffers;                      /* alive */
 };
 

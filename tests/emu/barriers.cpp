@@ -69,6 +69,7 @@ void complete(BarrierKind kind, Barrier &barrier, Block *block) {
       advance_epoch(kind, other);
     }
   }
+  if (kind == BarrierKind::kCluster) block->cluster->met = true;
   BarrierResult result;
   result.count = static_cast<int>(barrier.predicates);
   result.all = barrier.predicates == barrier.arrived;
@@ -97,6 +98,10 @@ BarrierResult barrier(BarrierKind kind, bool predicate, Site site) {
     fail("grid-sync", "grid.sync() at %s:%d in a kernel launched without the cooperative attribute",
          site.file, site.line);
   }
+  if (kind == BarrierKind::kCluster && thread->cluster_arrived) {
+    fail("divergent-barrier", "cluster.sync at %s:%d between arrival and wait at the same barrier",
+         site.file, site.line);
+  }
   Barrier &barrier = barrier_of(kind, block);
   if (barrier.arrived != 0 && !same_site(barrier.site, site)) {
     fail("divergent-barrier", "%s reached at %s:%d while %u threads wait in it at %s:%d", name,
@@ -119,6 +124,46 @@ BarrierResult barrier(BarrierKind kind, bool predicate, Site site) {
   }
   wait_here();
   return thread->barrier_result;
+}
+
+void cluster_arrive(Site site) {
+  Thread *thread = current_thread;
+  Cluster &cluster = *thread->block->cluster;
+  if (thread->cluster_arrived) {
+    fail("divergent-barrier", "a thread arrives twice at the cluster's barrier, at %s:%d",
+         site.file, site.line);
+  }
+  if (cluster.alive_threads != cluster.total_threads && exit_is_an_error()) {
+    fail("exited-before-barrier", "%u of %u threads returned before the cluster's barrier at %s:%d",
+         cluster.total_threads - cluster.alive_threads, cluster.total_threads, site.file,
+         site.line);
+  }
+  thread->cluster_arrived = true;
+  ++thread->cluster_arrivals;
+  if (++cluster.halves.arrived < cluster.total_threads) return;
+  cluster.halves.arrived = 0;
+  cluster.met = true;
+  ++cluster.meetings;
+  ++current_counts.barriers;
+  for (Thread *waiting : cluster.halves.waiting) make_runnable(waiting);
+  cluster.halves.waiting.clear();
+}
+
+void cluster_wait(Site site) {
+  Thread *thread = current_thread;
+  Cluster &cluster = *thread->block->cluster;
+  if (!thread->cluster_arrived) {
+    fail("divergent-barrier",
+         "a thread waits at the cluster's barrier without having arrived, at %s:%d", site.file,
+         site.line);
+  }
+  thread->cluster_arrived = false;
+  if (cluster.meetings >= thread->cluster_arrivals) return;
+  cluster.halves.waiting.push_back(thread);
+  thread->state = ThreadState::kAtBarrier;
+  thread->site = site;
+  thread->waits_in = "the cluster's barrier";
+  wait_here();
 }
 
 void barriers_after_exit(Block *block) {

@@ -17,7 +17,8 @@ typedef struct emu_launch_counts {
   unsigned long long atomic_bytes;        /* global bytes requested by atomics */
   unsigned long long distinct_read_bytes; /* each global byte counted once per launch */
   unsigned long long distinct_written_bytes;
-  unsigned long long read_sectors; /* distinct 32-byte sectors */
+  unsigned long long missed_read_bytes; /* not in a cache of the size of the device's L2 */
+  unsigned long long read_sectors;      /* distinct 32-byte sectors */
   unsigned long long written_sectors;
   unsigned long long shared_read_bytes;
   unsigned long long shared_written_bytes;
@@ -34,7 +35,8 @@ void emu_set_lazy_streams(int lazy);  /* 1: work on streams runs as late as allo
 void emu_set_null_device(int null);
 /* name: sm75, sm80, sm86, sm89, sm90, sm100 or sm120 */
 void emu_set_device(const char *name, int multiprocessors);
-void emu_set_device_count(int count); /* 0: as on a machine without a GPU */
+void emu_set_l2_bytes(unsigned long long bytes); /* 0: as the device model says */
+void emu_set_device_count(int count);            /* 0: as on a machine without a GPU */
 /* The nth next call of the runtime function `api` fails with `error` (a cudaError_t). */
 void emu_fail_next(const char *api, int nth, int error);
 unsigned long long emu_live_bytes(void);           /* device and pinned memory not yet freed */

@@ -15,6 +15,11 @@ struct BarrierResult {
 
 BarrierResult barrier(BarrierKind kind, bool predicate, Site site);
 
+// The cluster's barrier in two halves, without any ordering of memory
+// (barrier.cluster.arrive.relaxed and .wait).
+void cluster_arrive(Site site = Site::here());
+void cluster_wait(Site site = Site::here());
+
 enum class WarpOperation {
   kShuffle,
   kBallot,

@@ -21,6 +21,7 @@
 #include <cstring>
 
 // clang-format off: each header builds on those before it
+#include "device_async.h"
 #include "device_atomics.h"
 #include "device_core.h"
 #include "device_groups.h"

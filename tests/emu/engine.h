@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control.h"
+#include "device_async.h"
 #include "device_atomics.h"
 #include "device_launch.h"
 #include "device_shared.h"
@@ -56,7 +57,9 @@ struct Thread {
   WarpOperation warp_operation;
   unsigned warp_mask;
   int warp_source;
-  WarpValue warp_value;  // given, then taken
+  WarpValue warp_value;       // given, then taken
+  unsigned cluster_arrivals;  // at the cluster's barrier in two halves
+  bool cluster_arrived;       // and has not waited since
   // Trace build: a vector clock over the warp, cleared by every barrier of the block. __syncwarp
   // joins the clocks of its lanes.
   uint32_t clock;
@@ -86,8 +89,20 @@ struct BlockHistory {
   std::vector<SyncEvent> atomics;
 };
 
+// An mbarrier: how many threads have yet to announce bytes, and how many of these are to come.
+struct BulkBarrier {
+  const uint64_t *address;
+  unsigned threads_left = 0;
+  long long bytes_left = 0;
+  std::vector<AsyncCopy> copies;
+  std::vector<Thread *> waiting;
+};
+
 struct Cluster {
   Barrier barrier;
+  Barrier halves;         // the same barrier, when it is passed in two halves
+  unsigned meetings = 0;  // how often that was completed
+  bool met = false;       // all blocks have passed a barrier: they may touch each other's memory
   unsigned alive_threads = 0;
   unsigned total_threads = 0;
   std::vector<Block *> blocks;
@@ -104,6 +119,8 @@ struct Block {
   BlockHistory *history;
   std::vector<Thread *> threads;
   std::vector<Warp> warps;
+  std::vector<std::vector<AsyncCopy>> copies;  // per thread, if any was issued
+  std::vector<BulkBarrier> bulk_barriers;
   std::vector<bool> shared_touched;  // per shared variable: has this block reached its declaration
 };
 
@@ -174,11 +191,17 @@ void wait_here();  // runs others until somebody makes this thread runnable
 void barriers_after_exit(Block *block);
 void warp_after_exit(Warp &warp);
 
+// async.cpp: a thread has returned from its kernel
+void async_after_exit(const Thread &thread);
+
 // shared_memory.cpp
 void shared_begin_launch(Launch &launch);
 void shared_begin_block(Block *block);
 void shared_end_block(Block *block);      // poisons it: a peer may still try to read it
 void shared_release_block(Block *block);  // now its arena may serve another block
+
+// runtime_devices.cpp
+size_t device_l2_bytes();
 
 // launch.cpp
 void execute(const LaunchRequest &request, void **arguments);

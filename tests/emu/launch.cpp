@@ -37,6 +37,7 @@ void thread_main() {
 
   Block *block = thread->block;
   Warp &warp = block->warps[thread->warp];
+  async_after_exit(*thread);
   thread->state = ThreadState::kDone;
   warp.alive &= ~(1u << thread->lane);
   --block->alive_threads;
@@ -250,6 +251,7 @@ size_t static_shared_bytes(const void *function) {
 
 extern "C" void emu_reset_launches(void) {
   emu::launch_log.clear();
+  if constexpr (emu::kTrace) emu::trace_cache_clear();
 }
 
 extern "C" unsigned emu_launch_count(void) {

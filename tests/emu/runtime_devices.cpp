@@ -31,6 +31,7 @@ struct Machine {
   const DeviceModel *model;
   int multiprocessors = kDefaultMultiprocessors;
   int devices = 1;
+  size_t l2_bytes = 0;  // instead of the model's
 };
 
 Machine &machine() {
@@ -102,7 +103,7 @@ bool get_model_attribute(cudaDeviceAttr attribute, int *value) {
       *value = model.blocks;
       return true;
     case cudaDevAttrL2CacheSize:
-      *value = model.l2_mib << 20;
+      *value = static_cast<int>(device_l2_bytes());
       return true;
     case cudaDevAttrMaxPersistingL2CacheSize:
       *value = model.l2_mib << 19;
@@ -142,7 +143,7 @@ void fill_properties(cudaDeviceProp *properties) {
   properties->maxThreadsPerBlock = 1024;
   properties->maxThreadsPerMultiProcessor = model.threads;
   properties->maxBlocksPerMultiProcessor = model.blocks;
-  properties->l2CacheSize = model.l2_mib << 20;
+  properties->l2CacheSize = static_cast<int>(device_l2_bytes());
   properties->persistingL2CacheMaxSize = model.l2_mib << 19;
   properties->cooperativeLaunch = 1;
   properties->clusterLaunch = model.portable_cluster_blocks != 0;
@@ -158,6 +159,11 @@ void fill_properties(cudaDeviceProp *properties) {
 
 const DeviceModel &device_model() {
   return *machine().model;
+}
+
+size_t device_l2_bytes() {
+  const size_t instead = machine().l2_bytes;
+  return instead != 0 ? instead : static_cast<size_t>(device_model().l2_mib) << 20;
 }
 
 int multiprocessor_count() {
@@ -188,6 +194,11 @@ void emu_set_device(const char *name, int multiprocessors) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
   machine().model = find_model(name);
   machine().multiprocessors = multiprocessors;
+}
+
+void emu_set_l2_bytes(unsigned long long bytes) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  machine().l2_bytes = bytes;
 }
 
 void emu_set_device_count(int count) {

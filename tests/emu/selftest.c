@@ -10,6 +10,7 @@
 
 static int add_all_cases(void) {
   if (!add_kernel_cases()) return 0;
+  if (!add_async_cases()) return 0;
 #ifndef EMU_SELFTEST_ON_GPU
   if (!add_bug_cases()) return 0;
   if (!add_runtime_cases()) return 0;

@@ -48,6 +48,7 @@ float float_of_bfloat(unsigned short bits);
 
 /* selftest_kernel_cases.c, selftest_bug_cases.c, selftest_runtime_cases.c, ... */
 int add_kernel_cases(void);
+int add_async_cases(void);
 int add_bug_cases(void);
 int add_runtime_cases(void);
 int add_memory_cases(void);

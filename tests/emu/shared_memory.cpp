@@ -95,6 +95,9 @@ void *map_to_rank(void *pointer, unsigned rank) {
          pointer);
   }
   if (rank >= peers.size()) fail("dsmem", "rank %u in a cluster of %zu", rank, peers.size());
+  if (rank != block->rank && !block->cluster->met) {
+    fail("dsmem", "map_shared_rank before the blocks of the cluster have met at a barrier");
+  }
   return peers[rank]->arena + offset;
 }
 

@@ -53,6 +53,10 @@ struct Access {
 bool trace_is_ordered(const Access &earlier, const Thread &now);
 Access trace_access_of(const Thread &thread, bool atomic);
 
+// ---- trace_cache.cpp
+void trace_cache_clear();
+void trace_cache_read(size_t offset, size_t size_bytes);  // of the heap
+
 // ---- trace_access.cpp
 void trace_begin_launch();
 

@@ -236,6 +236,7 @@ void trace_access(void *address, size_t size_bytes, AccessKind kind, CodePlace p
   const bool global = offset < trace_memory.heap_bytes;
   count_request(global, size_bytes, kind);
   if (global) count_sectors(offset, size_bytes, is_write(kind));
+  if (global && kind == AccessKind::kRead) trace_cache_read(offset, size_bytes);
   visit_words(offset, size_bytes, kind, place);
   if (!is_atomic(kind)) maybe_yield();
 }

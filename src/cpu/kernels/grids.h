@@ -10,7 +10,9 @@
 
 enum {
   GROUP_ROWS = 32,
-  SIDE_ROWS = 4, /* rows at a time */
+  SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
+  /* Up to this width the sums of rows that are taken in order stay in the first cache. */
+  ORDERED_COLUMNS = 512,
   /* Columns whose sums of reals are kept: in the first two caches. */
   STRIPE_COLUMNS = CUBN_GRID_STRIPE
 };
@@ -30,6 +32,7 @@ typedef struct grid_place {
   const element *x, *dy;       /* of the output */
   element *output;
   int64_t stride;
+  bool in_order;
 } grid_place;
 
 INLINED grid_place place_at(const grid_place *from, int64_t offset, task of) {
@@ -136,12 +139,13 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
                          task of, double *to, int64_t sum_stride) {
   real_sums sums;
   const int count = of.backward ? 3 : 2;
+  const bool in_order = from->in_order && width <= ORDERED_COLUMNS;
   for (int i = 0; i < (of.sums ? count : 0); ++i)
     memset(&sums.of[i][0], 0, (size_t)(width + LANES) * sizeof(real));
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
-    for (; r + SIDE_ROWS <= end; r += SIDE_ROWS) {
+    for (; !in_order && r + SIDE_ROWS <= end; r += SIDE_ROWS) {
       const grid_place at = place_at(from, r * from->stride, of);
       step_rows(&at, SIDE_ROWS, width, in, out, of, &sums);
     }
@@ -209,8 +213,8 @@ INLINED void narrow_output(const grid_place *from, int64_t rows, int vectors,
 }
 
 INLINED grid_place place_of(const cubn_grid_input *in, const cubn_grid_output *out,
-                            int64_t stride) {
-  grid_place it = {.stride = stride};
+                            cubn_grid grid) {
+  grid_place it = {.stride = grid.stride, .in_order = grid.in_order};
   if (in) it.in_x = in->x, it.in_dy = in->dy;
   if (out) it.x = out->x, it.dy = out->dy, it.output = out->output;
   return it;
@@ -218,7 +222,7 @@ INLINED grid_place place_of(const cubn_grid_input *in, const cubn_grid_output *o
 
 INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out,
                       bool backward) {
-  const grid_place at = place_of(in, out, grid.stride);
+  const grid_place at = place_of(in, out, grid);
   if (!out && grid.width == STEP)
     narrow_sums(&at, grid.rows, SIDE, in->with, backward, in->sums, in->sum_stride);
   else if (!out)
@@ -240,7 +244,7 @@ static void grid_sums(cubn_grid grid, const cubn_grid_input *in, const cubn_grid
 }
 
 INLINED void output_grid(cubn_grid grid, const cubn_grid_output *out, task of) {
-  const grid_place at = place_of(NULL, out, grid.stride);
+  const grid_place at = place_of(NULL, out, grid);
   if (grid.width == STEP)
     narrow_output(&at, grid.rows, SIDE, out->with, of);
   else

@@ -68,7 +68,7 @@ __device__ inline void apply_packs(const Op &op, const Items<U> &items,
 template <class Walk, class Op>
 __device__ inline void apply_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk) {
   using Coefficients = typename Op::Coefficients;
-  constexpr int U = APPLY_BATCH<Op::FUSED>;
+  constexpr int U = APPLY_BATCH<Op::FUSED, Op::INPUTS, Walk::VECTOR>;
   CUBN_SHARED(Coefficients, coefficients, [Walk::UNIT_CHANNELS_MAX]);
   const int channels = walk.unit_channels(unit);
   for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS)

@@ -11,19 +11,29 @@ struct Cut {
   int64_t chunks;                // per unit
 };
 
-// Chunks of a unit: enough to fill the device, but none too short, and not more
-// than half of the workspace has slots for.
-inline int64_t wanted_chunks(const cubn_device *device, const cubn_problem &problem, int64_t units,
+// How finely a problem is cut.
+struct Grain {
+  int64_t blocks;       // that the chunks of all units shall make, as long as no chunk ...
+  int64_t chunk_bytes;  // ... has fewer bytes of x than this
+  int64_t slab_bytes;   // of a row of columns in a unit, at most
+};
+
+// Chunks that fill the device.
+inline Grain grain_of(const cubn_device *device, const cubn_problem &problem) {
+  const bool infers = problem.pass == CUBN_PASS_INFER;
+  return {device->multiprocessor_count * PASS_BLOCKS_PER_SM,
+          infers ? INFERENCE_CHUNK_BYTES_MIN : CHUNK_BYTES_MIN, INT64_MAX};
+}
+
+// Chunks of a unit: not more than half of the workspace has slots for.
+inline int64_t wanted_chunks(const Grain &grain, const cubn_problem &problem, int64_t units,
                              int64_t unit_channels) {
   constexpr int64_t SLOTS_MAX =
       static_cast<int64_t>(CUBN_WORKSPACE_BYTES / 2 / sizeof(double[SLOT]));
-  const int64_t blocks = device->multiprocessor_count * PASS_BLOCKS_PER_SM;
   const int64_t element_bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
   const int64_t unit_bytes = cubn_count(&problem) * unit_channels * element_bytes;
-  const int64_t least =
-      problem.pass == CUBN_PASS_INFER ? INFERENCE_CHUNK_BYTES_MIN : CHUNK_BYTES_MIN;
-  const int64_t most = clamp(unit_bytes / least, 1, SLOTS_MAX / unit_channels);
-  return clamp(ceil_div(blocks, units), 1, most);
+  const int64_t most = clamp(unit_bytes / grain.chunk_bytes, 1, SLOTS_MAX / unit_channels);
+  return clamp(ceil_div(grain.blocks, units), 1, most);
 }
 
 // Vectors that a row of so many elements touches, at most, in whole groups.
@@ -34,12 +44,12 @@ int vectors_of(int64_t elements, bool begins_aligned) {
 }
 
 template <int V, int ALIGN = V>
-Rows<V, PASS_THREADS, ALIGN> make_rows(const cubn_device *device, const cubn_problem &problem,
-                                       int phase, Cut *cut) {
+Rows<V, PASS_THREADS, ALIGN> make_rows(const Grain &grain, const cubn_problem &problem, int phase,
+                                       Cut *cut) {
   // Segments are cut at whole cache lines of a row, if the row begins at one.
   constexpr int64_t SEGMENT_STEP = 64, SEGMENT_MAX = int64_t(1) << 30;
   const int64_t n = problem.n, c = problem.c, s = problem.s;
-  const int64_t wanted = wanted_chunks(device, problem, c, 1);
+  const int64_t wanted = wanted_chunks(grain, problem, c, 1);
   Rows<V, PASS_THREADS, ALIGN> walk = {};
   walk.n = n;
   walk.c = c;
@@ -59,19 +69,20 @@ Rows<V, PASS_THREADS, ALIGN> make_rows(const cubn_device *device, const cubn_pro
 }
 
 template <int V, int ALIGN = V>
-Columns<V, PASS_THREADS> make_columns(const cubn_device *device, const cubn_problem &problem,
-                                      Cut *cut) {
+Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &problem, Cut *cut) {
   using Walk = Columns<V, PASS_THREADS>;
   const int64_t n = problem.n, c = problem.c, row_vectors = c / V;
   Walk walk = {};
   walk.n = n;
   walk.c = c;
-  const int64_t units = ceil_div(row_vectors, Walk::LANES_MAX);
+  const int64_t vector_bytes = V * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  const int64_t lanes = clamp(grain.slab_bytes / vector_bytes, 1, Walk::LANES_MAX);
+  const int64_t units = ceil_div(row_vectors, lanes);
   walk.lanes = static_cast<int>(round_up(ceil_div(row_vectors, units), ALIGN / V));
   const int64_t unit_channels = static_cast<int64_t>(walk.lanes) * V;
   cut->units = ceil_div(c, unit_channels);
   cut->unit_channels = unit_channels;
-  const int64_t wanted = wanted_chunks(device, problem, cut->units, unit_channels);
+  const int64_t wanted = wanted_chunks(grain, problem, cut->units, unit_channels);
   walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
   cut->chunks = ceil_div(n, walk.rows_per_chunk);
   return walk;
@@ -79,8 +90,8 @@ Columns<V, PASS_THREADS> make_columns(const cubn_device *device, const cubn_prob
 
 // Runs in which every thread keeps its place, so that its channels are known once.
 template <int V, int ALIGN = V>
-Runs<V, PASS_THREADS, ALIGN> make_runs(const cubn_device *device, const cubn_problem &problem,
-                                       int phase, Cut *cut) {
+Runs<V, PASS_THREADS, ALIGN> make_runs(const Grain &grain, const cubn_problem &problem, int phase,
+                                       Cut *cut) {
   using Walk = Runs<V, PASS_THREADS, ALIGN>;
   const int64_t n = problem.n, c = problem.c, s = problem.s;
   Walk walk = {};
@@ -96,7 +107,7 @@ Runs<V, PASS_THREADS, ALIGN> make_runs(const cubn_device *device, const cubn_pro
   walk.step_rows = PASS_THREADS / walk.vectors;
   cut->units = ceil_div(c, walk.group);
   cut->unit_channels = walk.group;
-  const int64_t wanted = wanted_chunks(device, problem, cut->units, walk.group);
+  const int64_t wanted = wanted_chunks(grain, problem, cut->units, walk.group);
   walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
   cut->chunks = ceil_div(n, walk.rows_per_chunk);
   return walk;
@@ -112,24 +123,24 @@ bool runs_are_better(const cubn_problem &problem) {
 
 // visit(walk, cut) with the widest walk that the tensors of the operation allow.
 template <class Op, class Visit>
-cubnStatus_t visit_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+cubnStatus_t visit_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
                         Visit &&visit) {
   constexpr int V = WIDEST<typename Op::Element>;
   const int phase = common_phase(op);
   Cut cut;
   if (problem.walk == CUBN_WALK_ROWS) {
     if (phase < 0) {
-      const auto walk = make_rows<1>(device, problem, 0, &cut);
+      const auto walk = make_rows<1>(grain, problem, 0, &cut);
       return visit(walk, cut);
     }
-    const auto walk = make_rows<V>(device, problem, phase, &cut);
+    const auto walk = make_rows<V>(grain, problem, phase, &cut);
     return visit(walk, cut);
   }
   if (phase != 0 || problem.c % V != 0) {
-    const auto walk = make_columns<1>(device, problem, &cut);
+    const auto walk = make_columns<1>(grain, problem, &cut);
     return visit(walk, cut);
   }
-  const auto walk = make_columns<V>(device, problem, &cut);
+  const auto walk = make_columns<V>(grain, problem, &cut);
   return visit(walk, cut);
 }
 
@@ -150,16 +161,27 @@ inline bool fused_phase_fits(const cubn_problem &problem, int phase) {
 
 // The same for fused operations whose phase fits.
 template <class Op, class Visit>
-cubnStatus_t visit_fused_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+cubnStatus_t visit_fused_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
                               Visit &&visit) {
   constexpr int V = WIDEST<typename Op::Element>;
   Cut cut;
   if (problem.walk == CUBN_WALK_ROWS) {
-    const auto walk = make_rows<V, GRANULE>(device, problem, common_phase(op), &cut);
+    const auto walk = make_rows<V, GRANULE>(grain, problem, common_phase(op), &cut);
     return visit(walk, cut);
   }
-  const auto walk = make_columns<V, GRANULE>(device, problem, &cut);
+  const auto walk = make_columns<V, GRANULE>(grain, problem, &cut);
   return visit(walk, cut);
+}
+
+template <class Op, class Visit>
+cubnStatus_t visit_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                        Visit &&visit) {
+  return visit_walk(grain_of(device, problem), problem, op, visit);
+}
+template <class Op, class Visit>
+cubnStatus_t visit_fused_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                              Visit &&visit) {
+  return visit_fused_walk(grain_of(device, problem), problem, op, visit);
 }
 
 }  // namespace cubn

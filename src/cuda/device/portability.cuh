@@ -90,6 +90,14 @@ inline unsigned fetch_add_acq_rel(unsigned *counter, unsigned value) {
   __threadfence();
   return old;
 }
+// One thread stores what it and, after __syncthreads, its block have prepared ...
+inline void store_release(unsigned *flag, unsigned value) {
+  emu::store_release(flag, value);
+}
+// ... and a thread that sees the value, and its block after __syncthreads, sees that, too.
+inline unsigned load_acquire(const unsigned *flag) {
+  return emu::load_acquire(flag);
+}
 #else
 __device__ inline unsigned fetch_add_acq_rel(unsigned *counter, unsigned value) {
   unsigned old;
@@ -98,6 +106,156 @@ __device__ inline unsigned fetch_add_acq_rel(unsigned *counter, unsigned value) 
                : "l"(counter), "r"(value)
                : "memory");
   return old;
+}
+__device__ inline void store_release(unsigned *flag, unsigned value) {
+  asm volatile("st.release.gpu.global.u32 [%0], %1;" ::"l"(flag), "r"(value) : "memory");
+}
+__device__ inline unsigned load_acquire(const unsigned *flag) {
+  unsigned value;
+  asm volatile("ld.acquire.gpu.global.u32 %0, [%1];" : "=r"(value) : "l"(flag) : "memory");
+  return value;
+}
+#endif
+
+// Copies a pack of 16 bytes from global to shared memory without waiting for it. copy_async_wait
+// waits for the calling thread's copies; other threads see them after __syncthreads. Devices
+// before sm_80 copy at once.
+template <class P>
+__device__ inline void copy_async(P *shared, const P *global) {
+  static_assert(sizeof(P) == 16, "one access");
+#if defined CUBN_EMULATED
+  emu::copy_async(shared, global);
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ < 800
+  *reinterpret_cast<uint4 *>(shared) = __ldcs(reinterpret_cast<const uint4 *>(global));
+#else
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+                   static_cast<unsigned>(__cvta_generic_to_shared(shared))),
+               "l"(global)
+               : "memory");
+#endif
+}
+__device__ inline void copy_async_wait() {
+#if defined CUBN_EMULATED
+  emu::copy_async_wait();
+#elif defined __CUDA_ARCH__ && __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+
+// Bulk copies, from sm_90 on: one thread moves any multiple of 16 bytes from global to shared memory,
+// and a barrier in shared memory tells when all are there. One thread initializes the barrier for
+// the number of threads that will announce bytes, and __syncthreads follows; each of these announces
+// all its bytes at once and then copies; all wait. A barrier serves once.
+using BulkBarrier = uint64_t;
+#if defined CUBN_EMULATED
+inline void bulk_init(BulkBarrier *barrier, int threads) {
+  emu::bulk_init(barrier, static_cast<unsigned>(threads));
+}
+inline void bulk_announce(BulkBarrier *barrier, int bytes) {
+  emu::bulk_announce(barrier, static_cast<unsigned>(bytes));
+}
+inline void bulk_copy(void *shared, const void *global, int bytes, BulkBarrier *barrier) {
+  emu::bulk_copy(shared, global, static_cast<unsigned>(bytes), barrier);
+}
+inline void bulk_wait(BulkBarrier *barrier) {
+  emu::bulk_wait(barrier);
+}
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
+__device__ inline unsigned shared_address(const void *shared) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(shared));
+}
+__device__ inline void bulk_init(BulkBarrier *barrier, int threads) {
+  asm volatile(
+      "mbarrier.init.shared::cta.b64 [%0], %1;\n\tfence.mbarrier_init.release.cluster;" ::"r"(
+          shared_address(barrier)),
+      "r"(threads)
+      : "memory");
+}
+__device__ inline void bulk_announce(BulkBarrier *barrier, int bytes) {
+  asm volatile(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)),
+      "r"(bytes)
+      : "memory");
+}
+__device__ inline void bulk_copy(void *shared, const void *global, int bytes,
+                                 BulkBarrier *barrier) {
+  asm volatile(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
+          "r"(shared_address(shared)),
+      "l"(global), "r"(bytes), "r"(shared_address(barrier))
+      : "memory");
+}
+__device__ inline void bulk_wait(BulkBarrier *barrier) {
+  unsigned done = 0;
+  while (done == 0)
+    asm volatile(
+        "{\n\t.reg .pred p;\n\t"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], 0;\n\t"
+        "selp.u32 %0, 1, 0, p;\n\t}"
+        : "=r"(done)
+        : "r"(shared_address(barrier))
+        : "memory");
+}
+#else  // never called
+__device__ inline void bulk_init(BulkBarrier *, int) {}
+__device__ inline void bulk_announce(BulkBarrier *, int) {}
+__device__ inline void bulk_copy(void *, const void *, int, BulkBarrier *) {}
+__device__ inline void bulk_wait(BulkBarrier *) {}
+#endif
+
+// Clusters of blocks, from sm_90 on. A block may touch the shared memory of another one after all
+// have begun, which cluster_meet_begin announces and cluster_meet_end waits for, and before
+// cluster_sync, after which that one may have ended. cluster_sync also orders accesses.
+#if defined CUBN_EMULATED
+inline unsigned cluster_rank() {
+  return emu::cluster_rank();
+}
+inline void cluster_meet_begin() {
+  emu::cluster_arrive();
+}
+inline void cluster_meet_end() {
+  emu::cluster_wait();
+}
+inline void cluster_sync() {
+  emu::barrier(emu::BarrierKind::kCluster, false, emu::Site::here());
+}
+template <class T>
+inline T *shared_of_rank(T *shared, int rank) {
+  return static_cast<T *>(emu::map_to_rank(shared, static_cast<unsigned>(rank)));
+}
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
+__device__ inline unsigned cluster_rank() {
+  unsigned rank;
+  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
+  return rank;
+}
+__device__ inline void cluster_meet_begin() {
+  asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ inline void cluster_meet_end() {
+  asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
+}
+__device__ inline void cluster_sync() {
+  asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::
+                   : "memory");
+}
+// The same variable in the block of that rank.
+template <class T>
+__device__ inline T *shared_of_rank(T *shared, int rank) {
+  T *mapped;
+  asm("mapa.u64 %0, %1, %2;" : "=l"(mapped) : "l"(shared), "r"(rank));
+  return mapped;
+}
+#else  // never launched
+__device__ inline unsigned cluster_rank() {
+  return 0;
+}
+__device__ inline void cluster_meet_begin() {}
+__device__ inline void cluster_meet_end() {}
+__device__ inline void cluster_sync() {}
+template <class T>
+__device__ inline T *shared_of_rank(T *shared, int) {
+  return shared;
 }
 #endif
 

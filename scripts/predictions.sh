@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# Writes the table of predictions into docs/PERFORMANCE.md, between its marks.
+#   scripts/predictions.sh PROGRAM
+set -euo pipefail
+program=$(realpath "$1")
+cd "$(dirname "$0")/.."
+table=$("$program")
+document=docs/PERFORMANCE.md
+awk -v table="$table" '
+  /<!-- gpu predictions: begin/ { print; print table; skips = 1; next }
+  /<!-- gpu predictions: end/ { skips = 0 }
+  !skips' "$document" >"$document.new"
+mv "$document.new" "$document"

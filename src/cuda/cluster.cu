@@ -1,0 +1,138 @@
+/* cluster: x (and dy) is read once, because the blocks of a cluster hold a group of channels in their
+ * shared memory between the passes. For devices from sm_90 on.
+ *
+ * Idea. As resident, for groups that exceed one block, or that are too few to fill the device: each
+ * block sums its part of the group, and the sums meet (hold_block.cuh). */
+#include "cuda/device/hold_plan.cuh"
+
+namespace cubn {
+namespace {
+
+template <int V, class Op>
+__global__ void __launch_bounds__(RESIDENT_THREADS, HOLD_BLOCKS<Op>)
+    cluster_kernel(const Hold hold, Op op) {
+  CUBN_DYNAMIC_SHARED(unsigned char, shared);
+  hold_group<true, V>(hold, op, shared);
+}
+
+/* How good a cut is: the higher the better. */
+int grade(const cubn_device *device, const HoldShape &shape, const HoldCut &cut) {
+  const int64_t bytes = hold_bytes(shape, cut);
+  if (cut.positions < 0 || bytes > hold_bytes_max(device)) return -1;
+  const int64_t blocks = ceil_div(shape.c, cut.group) * cut.ranks;
+  const bool fills = blocks * RUN_SM_SHARE >=
+                     RESIDENT_BLOCKS_PER_SM * device->multiprocessor_count * (RUN_SM_SHARE - 1);
+  const bool enough = fills || bytes < CLUSTER_SHARE_BYTES_MIN;
+  const int64_t run_bytes = hold_run(shape, cut) * shape.element_bytes;
+  return 8 * (cut.ranks <= CLUSTER_RANKS_PORTABLE) + 4 * (bytes <= hold_bytes_half(device)) +
+         2 * enough + (run_bytes >= RUN_BYTES_GOOD);
+}
+
+/* The best cut; of equally good ones that with the fewest blocks in a cluster and the longest
+ * runs. */
+HoldCut best_cut(const cubn_device *device, const cubn_problem &problem) {
+  const HoldShape shape = hold_shape(problem);
+  const int64_t row_bytes = shape.s * shape.element_bytes, widest = hold_widest_group(shape);
+  HoldCut best = {};
+  if (shape.n * row_bytes > device->cluster_ranks_max * hold_bytes_max(device)) return best;
+  int best_grade = -1;
+  for (int64_t ranks = 2; ranks <= device->cluster_ranks_max; ranks *= 2)
+    for (int64_t group = widest; group > 0; group /= 2) {
+      if (group < widest && group * row_bytes < RUN_BYTES_MIN) break;
+      const HoldCut cut = hold_cut(shape, group, ranks);
+      const int its_grade = grade(device, shape, cut);
+      if (its_grade <= best_grade) continue;
+      best = cut;
+      best_grade = its_grade;
+    }
+  return best;
+}
+
+const char *reject(const cubn_device *device, const cubn_problem *problem) {
+  if (device->cluster_ranks_max == 0) return "needs a device with clusters of blocks";
+  if (const char *const reason = hold_reject(*problem)) return reason;
+  if (best_cut(device, *problem).group == 0) return "no group of channels fits into a cluster";
+  return nullptr;
+}
+
+struct ClusterLaunch {
+  cudaLaunchAttribute ranks = {};
+  cudaLaunchConfig_t config = {};
+
+  ClusterLaunch(const cubn_device *device, int64_t blocks, int ranks_per_cluster,
+                int64_t shared_bytes) {
+    ranks.id = cudaLaunchAttributeClusterDimension;
+    ranks.val.clusterDim.x = static_cast<unsigned>(ranks_per_cluster);
+    ranks.val.clusterDim.y = ranks.val.clusterDim.z = 1;
+    config.gridDim = dim3(static_cast<unsigned>(blocks));
+    config.blockDim = dim3(RESIDENT_THREADS);
+    config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
+    config.stream = device->stream;
+    config.attrs = &ranks;
+    config.numAttrs = 1;
+  }
+  ClusterLaunch(const ClusterLaunch &) = delete;
+  ClusterLaunch &operator=(const ClusterLaunch &) = delete;
+};
+
+cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
+  const auto start = [&](auto vector, const auto &op, const Hold &hold, int64_t shared_bytes) {
+    const int64_t blocks = ceil_div(hold.c, hold.group) * hold.ranks;
+    const ClusterLaunch launch(device, blocks, hold.ranks, shared_bytes);
+    void (*const kernel)(const Hold, std::decay_t<decltype(op)>) =
+        cluster_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
+    return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, kernel, hold, op),
+                           "cudaLaunchKernelEx");
+  };
+  return visit_type(problem->type, [&](auto tag) {
+    return run_held<typename decltype(tag)::Type>(device, *problem, *args,
+                                                  best_cut(device, *problem), start);
+  });
+}
+
+/* ---- When the device is opened ---- */
+
+template <class Kernel>
+cubnStatus_t allow(const cubn_device *device, Kernel *kernel) {
+  CUBN_TRY(cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                static_cast<int>(hold_bytes_max(device))),
+                           "cudaFuncSetAttribute"));
+  return cubn_cuda_check(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
+      "cudaFuncSetAttribute");
+}
+
+/* The largest cluster of blocks with all shared memory for which the device has room: a part of a
+ * device may have none for the largest that there are. */
+cubnStatus_t find_ranks_max(cubn_device *device) {
+  void (*const kernel)(const Hold, Forward<float>) = cluster_kernel<WIDEST<float>, Forward<float>>;
+  for (int ranks = CLUSTER_RANKS_MAX; ranks > 1; ranks /= 2) {
+    const ClusterLaunch launch(device, ranks, ranks, hold_bytes_max(device));
+    int clusters = 0;
+    CUBN_TRY(cubn_cuda_check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &launch.config),
+                             "cudaOccupancyMaxActiveClusters"));
+    if (clusters == 0) continue;
+    device->cluster_ranks_max = ranks;
+    break;
+  }
+  return CUBN_STATUS_SUCCESS;
+}
+
+}  // namespace
+}  // namespace cubn
+
+cubnStatus_t cubn_cluster_prepare(cubn_device *device) {
+  device->cluster_ranks_max = 0;
+  if (device->kernel_capability < 90) return CUBN_STATUS_SUCCESS;
+  CUBN_TRY(cubn::visit_held_kernels([&](auto vector, const auto &op) {
+    void (*const kernel)(const cubn::Hold, std::decay_t<decltype(op)>) =
+        cubn::cluster_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
+    return cubn::allow(device, kernel);
+  }));
+  return cubn::find_ranks_max(device);
+}
+
+const cubn_algo cubn_cuda_train_cluster = {"cluster", cubn::reject, nullptr, cubn::run};
+const cubn_algo cubn_cuda_backward_cluster = {"cluster", cubn::reject, nullptr, cubn::run};

@@ -1,0 +1,155 @@
+// Kernels with asynchronous copies, and with clusters whose blocks meet in two halves; each with
+// switches for mistakes.
+#include "selftest_device.cuh"
+#include "selftest_kernels.h"
+
+using namespace selftest;
+
+namespace {
+
+constexpr int kThreads = 64;
+
+#ifdef CUBN_EMULATED
+using emu::bulk_announce;
+using emu::bulk_copy;
+using emu::bulk_init;
+using emu::bulk_wait;
+using emu::copy_async;
+using emu::copy_async_wait;
+inline void cluster_meet_begin() {
+  emu::cluster_arrive();
+}
+inline void cluster_meet_end() {
+  emu::cluster_wait();
+}
+#else
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
+#define SELFTEST_PTX_90(...) asm volatile(__VA_ARGS__)
+#else
+#define SELFTEST_PTX_90(...) __trap()  // never launched on such a device
+#endif
+__device__ inline unsigned shared_address(const void *shared) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(shared));
+}
+__device__ inline void copy_async(int4 *to, const int4 *from) {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(shared_address(to)), "l"(from)
+               : "memory");
+#else
+  *to = *from;
+#endif
+}
+__device__ inline void copy_async_wait() {
+#if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 800
+  asm volatile("cp.async.wait_all;" ::: "memory");
+#endif
+}
+__device__ inline void bulk_init(uint64_t *barrier, unsigned threads) {
+  SELFTEST_PTX_90("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(shared_address(barrier)),
+                  "r"(threads)
+                  : "memory");
+}
+__device__ inline void bulk_announce(uint64_t *barrier, unsigned bytes) {
+  SELFTEST_PTX_90(
+      "mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(barrier)),
+      "r"(bytes)
+      : "memory");
+}
+__device__ inline void bulk_copy(void *to, const void *from, unsigned bytes, uint64_t *barrier) {
+  SELFTEST_PTX_90(
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
+          "r"(shared_address(to)),
+      "l"(from), "r"(bytes), "r"(shared_address(barrier))
+      : "memory");
+}
+__device__ inline void bulk_wait(uint64_t *barrier) {
+  unsigned done = 0;
+  while (done == 0)
+    SELFTEST_PTX_90(
+        "{\n\t.reg .pred p;\n\tmbarrier.try_wait.parity.shared::cta.b64 p, [%1], 0;\n\t"
+        "selp.u32 %0, 1, 0, p;\n\t}"
+        : "=r"(done)
+        : "r"(shared_address(barrier))
+        : "memory");
+}
+__device__ inline void cluster_meet_begin() {
+  SELFTEST_PTX_90("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
+}
+__device__ inline void cluster_meet_end() {
+  SELFTEST_PTX_90("barrier.cluster.wait.aligned;" ::: "memory");
+}
+#endif
+
+// Reverses 4 * kThreads numbers through shared memory.
+template <bool kWaits>
+__global__ void async_reverse_kernel(const int *x, int *y) {
+  EMU_SHARED(int4, packs, [kThreads]);
+  const int thread = static_cast<int>(threadIdx.x);
+  copy_async(packs + thread, reinterpret_cast<const int4 *>(x) + thread);
+  if (kWaits) copy_async_wait();
+  __syncthreads();
+  const int4 pack = packs[kThreads - 1 - thread];
+  reinterpret_cast<int4 *>(y)[thread] = make_int4(pack.w, pack.z, pack.y, pack.x);
+  if (!kWaits) copy_async_wait();  // too late
+}
+
+// The same by bulk copies of the even threads.
+template <selftest_bulk kBulk>
+__global__ void bulk_reverse_kernel(const int *x, int *y) {
+  EMU_SHARED(int4, packs, [kThreads]);
+  EMU_SHARED(uint64_t, barrier, );
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread == 0) bulk_init(&barrier, kThreads / 2);
+  __syncthreads();
+  if (thread % 2 == 0) {
+    bulk_announce(&barrier, kBulk == BULK_TOO_FEW_BYTES ? 16 : 32);
+    bulk_copy(packs + thread, reinterpret_cast<const int4 *>(x) + thread, 32, &barrier);
+  }
+  if (kBulk != BULK_NOT_WAITED_FOR) bulk_wait(&barrier);
+  __syncthreads();
+  const int4 pack = packs[kThreads - 1 - thread];
+  reinterpret_cast<int4 *>(y)[thread] = make_int4(pack.w, pack.z, pack.y, pack.x);
+}
+
+// Every block gives its index to the next one of the cluster.
+template <bool kMeets>
+__global__ void cluster_ring_kernel(int *y) {
+  EMU_SHARED(int, given, );
+  cluster_meet_begin();
+  const unsigned next = (cluster_rank() + 1) % cluster_size();
+  if (kMeets) cluster_meet_end();
+  if (threadIdx.x == 0) *peer(&given, next) = static_cast<int>(blockIdx.x);
+  if (!kMeets) cluster_meet_end();
+  SELFTEST_CLUSTER_SYNC();
+  if (threadIdx.x == 0) y[blockIdx.x] = given;
+}
+
+}  // namespace
+
+cudaError_t launch_async_reverse(const int *x, int *y, int waits, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, kThreads, 0, s);
+  auto *kernel = waits != 0 ? async_reverse_kernel<true> : async_reverse_kernel<false>;
+  return cudaLaunchKernelEx(&config, kernel, x, y);
+}
+
+cudaError_t launch_bulk_reverse(const int *x, int *y, selftest_bulk bulk, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, kThreads, 0, s);
+  auto *kernel = bulk == BULK_CORRECT         ? bulk_reverse_kernel<BULK_CORRECT>
+                 : bulk == BULK_TOO_FEW_BYTES ? bulk_reverse_kernel<BULK_TOO_FEW_BYTES>
+                                              : bulk_reverse_kernel<BULK_NOT_WAITED_FOR>;
+  return cudaLaunchKernelEx(&config, kernel, x, y);
+}
+
+cudaError_t launch_cluster_ring(int *y, int clusters, int cluster_blocks, int meets,
+                                cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(clusters * cluster_blocks, kThreads, 0, s);
+  cudaLaunchAttribute attribute[1];
+  attribute[0].id = cudaLaunchAttributeClusterDimension;
+  attribute[0].val.clusterDim.x = static_cast<unsigned>(cluster_blocks);
+  attribute[0].val.clusterDim.y = 1;
+  attribute[0].val.clusterDim.z = 1;
+  config.attrs = attribute;
+  config.numAttrs = 1;
+  auto *kernel = meets != 0 ? cluster_ring_kernel<true> : cluster_ring_kernel<false>;
+  return cudaLaunchKernelEx(&config, kernel, y);
+}

@@ -1,0 +1,85 @@
+/* Asynchronous copies, and clusters that meet in two halves: correct, and with a mistake each. */
+#include <stdlib.h>
+
+#include "selftest_kernels.h"
+#include "selftest_support.h"
+
+#define CORRECT MUST_PASS, MUST_PASS, MUST_PASS
+
+enum { N = 256 };
+
+static int capability(void) {
+#ifdef EMU_SELFTEST_ON_GPU
+  int major;
+  REQUIRE_CUDA(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0));
+  return major;
+#else
+  return 9;
+#endif
+}
+
+static void check_reversed(const int *device_y) {
+  int y[N];
+  download(y, device_y, sizeof y);
+  for (int i = 0; i < N; ++i) REQUIRE(y[i] == N - i);
+}
+
+static const int *numbers(void) {
+  int x[N];
+  for (int i = 0; i < N; ++i) x[i] = i + 1;
+  return upload(x, sizeof x);
+}
+
+static void async_reverse(int waits) {
+  int *y = upload(NULL, N * sizeof *y);
+  REQUIRE_CUDA(launch_async_reverse(numbers(), y, waits, 0));
+  check_reversed(y);
+}
+
+static void bulk_reverse(int bulk) {
+  int *y = upload(NULL, N * sizeof *y);
+  if (capability() < 9) return;
+  REQUIRE_CUDA(launch_bulk_reverse(numbers(), y, (selftest_bulk)bulk, 0));
+  check_reversed(y);
+}
+
+static void cluster_ring(int meets) {
+  enum { CLUSTERS = 3, BLOCKS = 4 };
+  int y[CLUSTERS * BLOCKS];
+  int *device_y = upload(NULL, sizeof y);
+  if (capability() < 9) return;
+  REQUIRE_CUDA(launch_cluster_ring(device_y, CLUSTERS, BLOCKS, meets, 0));
+  download(y, device_y, sizeof y);
+  for (int i = 0; i < CLUSTERS * BLOCKS; ++i)
+    REQUIRE(y[i] == i / BLOCKS * BLOCKS + (i + BLOCKS - 1) % BLOCKS);
+}
+
+static const selftest_case cases[] = {
+    {"asynchronous copies", async_reverse, 1, CORRECT, 0, 0},
+    {"bulk copies", bulk_reverse, BULK_CORRECT, CORRECT, 0, 0},
+    {"clusters that meet", cluster_ring, 1, CORRECT, 0, 0},
+};
+
+#ifndef EMU_SELFTEST_ON_GPU
+#define EVERYWHERE(kind) kind, kind, kind
+
+static const selftest_case broken_cases[] = {
+    {"asynchronous copies, not waited for", async_reverse, 0, MUST_BE_WRONG, MUST_BE_WRONG,
+     "[uninitialised]", 20, 1},
+    {"bulk copies, not waited for", bulk_reverse, BULK_NOT_WAITED_FOR, "EMU-ERROR", "EMU-ERROR",
+     "EMU-ERROR", 20, 1},
+    {"bulk copies of more bytes than announced", bulk_reverse, BULK_TOO_FEW_BYTES,
+     EVERYWHERE("[async-copy]"), 0, 0},
+    {"a block touched before it has begun", cluster_ring, 0, EVERYWHERE("[dsmem]"), 20, 1},
+};
+#endif
+
+int add_async_cases(void) {
+  if (!selftest_add_cases("asynchronous kernels", cases, sizeof cases / sizeof *cases)) return 0;
+#ifdef EMU_SELFTEST_ON_GPU
+  return 1;
+#else
+  return selftest_add_cases("asynchronous kernels, broken", broken_cases,
+                            sizeof broken_cases / sizeof *broken_cases);
+#endif
+}
