@@ -112,17 +112,9 @@ __device__ inline Real piecewise(const Activation<Real> &a, Real p) {
   return p != p && a.propagates_nan ? p : Real(0);
 }
 
-// Bit i: whether p[i] is positive; and whether it is as the tensors hold it.
-template <class Real, int V>
-__device__ inline unsigned positive_bits(const Real (&p)[V]) {
-  unsigned bits = 0;
-#pragma unroll
-  for (int i = 0; i < V; ++i) bits |= static_cast<unsigned>(p[i] > Real(0)) << i;
-  return bits;
-}
-
+// Bit i: whether p[i] is positive, as the tensors hold it.
 template <class T, int V>
-__device__ inline unsigned rounded_positive_bits(const Compute<T> (&p)[V]) {
+__device__ inline unsigned positive_bits(const Compute<T> (&p)[V]) {
   unsigned bits = 0;
 #pragma unroll
   for (int i = 0; i < V; ++i) bits |= static_cast<unsigned>(rounded<T>(p[i]) > Compute<T>(0)) << i;
@@ -138,9 +130,13 @@ __device__ inline void activate(const Activation<Compute<T>> &a, Compute<T> (&p)
     return;
   }
   Values<Compute<T>, V> values;  // lies in memory for the call, p need not
+  unsigned positive = 0;         // p itself, not as the tensors hold it
 #pragma unroll
-  for (int i = 0; i < V; ++i) values.v[i] = p[i];
-  curve_values(a.shape, positive_bits(p), &values);
+  for (int i = 0; i < V; ++i) {
+    values.v[i] = p[i];
+    positive |= static_cast<unsigned>(p[i] > Compute<T>(0)) << i;
+  }
+  curve_values(a.shape, positive, &values);
 #pragma unroll
   for (int i = 0; i < V; ++i) p[i] = values.v[i];
 }
@@ -157,7 +153,7 @@ __device__ inline void differentiate(const Activation<Compute<T>> &a, const Comp
   Values<Compute<T>, V> slopes;
 #pragma unroll
   for (int i = 0; i < V; ++i) slopes.v[i] = p[i];
-  curve_slopes(a.shape, rounded_positive_bits<T>(p), &slopes);
+  curve_slopes(a.shape, positive_bits<T>(p), &slopes);
 #pragma unroll
   for (int i = 0; i < V; ++i) dy[i] *= slopes.v[i];
 }
