@@ -60,6 +60,7 @@ endif
 
 $(BUILD)/tests/cubn-instructions: $(BUILD)/obj/smoke-program/tests/instructions.o \
     $(filter-out %/smoke.o %/tests/cases.o %/cases_products.o,$(SMOKE_OBJECTS)) $(STATIC)
+	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
 
 .PHONY: test-instructions

@@ -10,6 +10,7 @@ struct HoldShape {
   int64_t n, c, s, element_bytes, inputs;
   int64_t alignment;      // of vectors, in elements
   int64_t channel_bytes;  // of shared memory beside the tile
+  bool whole_rows;        // rows must not be cut: blocks would share bytes of the mask
 };
 
 template <class Real>
@@ -29,7 +30,8 @@ inline HoldShape hold_shape(const cubn_problem &problem) {
           problem.pass == CUBN_PASS_BACKWARD ? 2 : 1,
           fused ? GRANULE : 16 / bytes,
           problem.type == CUBN_DATA_DOUBLE ? hold_channel_bytes<double>(fused)
-                                           : hold_channel_bytes<float>(fused)};
+                                           : hold_channel_bytes<float>(fused),
+          problem.reserve == CUBN_RESERVE_MASK && !one && problem.s % GRANULE != 0};
 }
 
 // A group, and how the blocks of a cluster share it; group = 0 stands for none.
@@ -42,7 +44,8 @@ inline HoldCut hold_cut(const HoldShape &shape, int64_t group, int64_t ranks) {
   const int64_t row_bytes = shape.s * shape.element_bytes;
   const bool even = ranks == 1 || shape.n % ranks == 0 || shape.n >= 8 * ranks;
   if (shape.n >= ranks && even) return {group, ranks, 0};
-  if (group == 1 && row_bytes >= ranks * RUN_BYTES) return {group, ranks, HOLD_POSITIONS};
+  const bool cuts = group == 1 && row_bytes >= ranks * RUN_BYTES && !shape.whole_rows;
+  if (cuts) return {group, ranks, HOLD_POSITIONS};
   return {group, ranks, shape.n >= ranks ? 0 : -1};
 }
 
