@@ -47,7 +47,9 @@ typedef enum {
  *   LEAKY_RELU    1 where p > 0, else coef
  *   ELU           1 where p > 0, else coef * exp(p)
  * Compared is the value of p rounded to the type of the tensors, as y is. At a p that is NaN it is 1 for
- * the first three (0 where RELU and CLIPPED_RELU do not propagate NaN), and NaN for the others. */
+ * the first three (0 where RELU and CLIPPED_RELU do not propagate NaN), and NaN for the others. At an
+ * infinite p, SWISH, GELU and their derivatives are NaN or the limit, as the device computes them.
+ */
 
 /* Creates a descriptor of CUBN_ACTIVATION_IDENTITY, with swish_beta 1. NULL may be destroyed. */
 CUBN_API cubnStatus_t cubnCreateActivationDescriptor(cubnActivationDescriptor_t *descriptor);
@@ -92,7 +94,8 @@ typedef enum {
  *                      whole bytes: where p was positive (and below the ceiling)
  *   BN_ADD_ACTIVATION with others
  *                      p itself, one value of the tensors' type per element
- * Its content may be used by a backward pass on the other kind of device, too, if copied there.
+ * Its content may be used by a backward pass on the other kind of device, too, if copied there; a
+ * decision that is computed again is the same there but for ties.
  *
  *   NOT_INITIALIZED  handle is NULL
  *   BAD_PARAM        size is NULL; unknown mode or ops; a descriptor that the ops need is NULL or was
