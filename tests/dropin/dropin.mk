@@ -47,12 +47,15 @@ EMU_SHARED := $(BUILD)/emu-shared
 $(EMU_SHARED)/libcudart_emulated.so: $(EMU_OBJECTS_shared)
 	$(CXX) -shared $^ -Wl,-soname,$(@F) -ldl -lm -lpthread -o $@
 
-DROPIN_LIB := $(LIB_C:%.c=$(EMU_SHARED)/%.o) $(LIB_CU:%.cu=$(EMU_SHARED)/%.cu.o)
+DROPIN_LIB := $(LIB_C:%.c=$(EMU_SHARED)/%.o) $(LIB_CU:%.cu=$(EMU_SHARED)/%.cu.o) \
+  $(call CPU_KERNEL_OBJECTS,$(EMU_SHARED)/src/cpu,generic)
 DROPIN_PRELOAD := $(CUDNN_C:%.c=$(EMU_SHARED)/%.o)
 
 $(EMU_SHARED)/src/%.o: src/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) -DCUBN_WITH_CUDA=1 -c $< -o $@
+
+$(call CPU_KERNEL_RULES,$(EMU_SHARED)/src/cpu,generic,-O1 -fPIC)
 
 $(EMU_SHARED)/src/%.cu.o: src/%.cu
 	@mkdir -p $(@D)
