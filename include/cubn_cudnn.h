@@ -30,6 +30,18 @@
 #ifndef __DRIVER_TYPES_H__ /* of the CUDA toolkit, which declares the same */
 typedef cubnStream_t cudaStream_t;
 #endif
+#if defined(__has_include) && !defined(CUBN_CUDNN_WITHOUT_CUDA)
+#if __has_include(<library_types.h>)
+#include <library_types.h>
+#endif
+#endif
+#ifndef __LIBRARY_TYPES_H__ /* likewise */
+typedef enum libraryPropertyType_t {
+  MAJOR_VERSION,
+  MINOR_VERSION,
+  PATCH_LEVEL
+} libraryPropertyType;
+#endif
 
 #ifndef CUDNNWINAPI
 #define CUDNNWINAPI
@@ -141,6 +153,15 @@ static inline size_t cudnnGetCudartVersion(void) {
 #else
   return 0; /* without CUDA */
 #endif
+}
+
+/* A part of cudnnGetVersion(). BAD_PARAM: value is NULL, or type none of the three. */
+static inline cudnnStatus_t cudnnGetProperty(libraryPropertyType type, int *value) {
+  if (!value || (unsigned)type > PATCH_LEVEL) return CUDNN_STATUS_BAD_PARAM;
+  *value = type == MAJOR_VERSION   ? CUDNN_MAJOR
+           : type == MINOR_VERSION ? CUDNN_MINOR
+                                   : CUDNN_PATCHLEVEL;
+  return CUDNN_STATUS_SUCCESS;
 }
 
 static inline cudnnStatus_t cudnnOpsVersionCheck(void) {

@@ -84,7 +84,12 @@ static void check_surroundings(cudnnHandle_t handle) {
   unsigned mask = 0;
   void *user_data = NULL;
   cudnnCallback_t callback = NULL;
+  int major = -1, minor = -1;
   check(cudnnGetVersion() / 10000 == CUDNN_MAJOR, "surroundings", "version");
+  check(cudnnGetProperty(MAJOR_VERSION, &major) == CUDNN_STATUS_SUCCESS &&
+            cudnnGetProperty(MINOR_VERSION, &minor) == CUDNN_STATUS_SUCCESS &&
+            cudnnGetVersion() / 100 == (size_t)(major * 100 + minor),
+        "surroundings", "parts of the version");
   check(strcmp(cudnnGetErrorString(CUDNN_STATUS_BAD_PARAM), "CUDNN_STATUS_BAD_PARAM") == 0,
         "surroundings", "name of a status");
   check(cudnnSetCallback(CUDNN_SEV_ERROR_EN, &messages, count_message) == CUDNN_STATUS_SUCCESS &&

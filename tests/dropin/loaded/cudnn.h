@@ -32,6 +32,7 @@ typedef struct dropin_functions {
       GetNormalizationForwardTrainingWorkspaceSize;
   __typeof__(&cudnnGetNormalizationTrainingReserveSpaceSize)
       GetNormalizationTrainingReserveSpaceSize;
+  __typeof__(&cudnnGetProperty) GetProperty;
   __typeof__(&cudnnGetStream) GetStream;
   __typeof__(&cudnnGetTensor4dDescriptor) GetTensor4dDescriptor;
   __typeof__(&cudnnGetTensorNdDescriptor) GetTensorNdDescriptor;
@@ -74,6 +75,7 @@ extern dropin_functions dropin_cudnn;
   dropin_cudnn.GetNormalizationForwardTrainingWorkspaceSize
 #define cudnnGetNormalizationTrainingReserveSpaceSize \
   dropin_cudnn.GetNormalizationTrainingReserveSpaceSize
+#define cudnnGetProperty dropin_cudnn.GetProperty
 #define cudnnGetStream dropin_cudnn.GetStream
 #define cudnnGetTensor4dDescriptor dropin_cudnn.GetTensor4dDescriptor
 #define cudnnGetTensorNdDescriptor dropin_cudnn.GetTensorNdDescriptor

@@ -42,6 +42,7 @@ static const struct {
      offsetof(dropin_functions, GetNormalizationForwardTrainingWorkspaceSize)},
     {"cudnnGetNormalizationTrainingReserveSpaceSize",
      offsetof(dropin_functions, GetNormalizationTrainingReserveSpaceSize)},
+    {"cudnnGetProperty", offsetof(dropin_functions, GetProperty)},
     {"cudnnGetStream", offsetof(dropin_functions, GetStream)},
     {"cudnnGetTensor4dDescriptor", offsetof(dropin_functions, GetTensor4dDescriptor)},
     {"cudnnGetTensorNdDescriptor", offsetof(dropin_functions, GetTensorNdDescriptor)},

@@ -3,6 +3,7 @@
 #define DROPIN_STANDIN_CUDNN_H
 
 #include <cuda_runtime_api.h>
+#include <library_types.h>
 
 #include "cubn_cudnn_names.h"
 #include "cudnn/cudnn_api.h"
@@ -19,6 +20,7 @@ typedef void (*cudnnCallback_t)(cudnnSeverity_t severity, void *user_data,
                                 const cudnnDebug_t *debug, const char *message);
 
 size_t cudnnGetVersion(void);
+cudnnStatus_t cudnnGetProperty(libraryPropertyType type, int *value);
 const char *cudnnGetErrorString(cudnnStatus_t status);
 cudnnStatus_t cudnnSetCallback(unsigned mask, void *user_data, cudnnCallback_t callback);
 cudnnStatus_t cudnnGetCallback(unsigned *mask, void **user_data, cudnnCallback_t *callback);

@@ -26,6 +26,11 @@ size_t cudnnGetVersion(void) {
   return CUDNN_VERSION;
 }
 
+cudnnStatus_t cudnnGetProperty(libraryPropertyType type, int *value) {
+  *value = type == MAJOR_VERSION ? CUDNN_MAJOR : type == MINOR_VERSION ? CUDNN_MINOR : 0;
+  return CUDNN_STATUS_SUCCESS;
+}
+
 const char *cudnnGetErrorString(cudnnStatus_t status) {
   if (status == CUDNN_STATUS_SUCCESS) return "CUDNN_STATUS_SUCCESS";
   if (status == CUDNN_STATUS_BAD_PARAM) return "CUDNN_STATUS_BAD_PARAM";
