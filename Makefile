@@ -28,9 +28,9 @@ CUDA_LIB ?= $(patsubst %/libcudart_static.a,%,$(firstword $(wildcard \
   $(NVCC_HOME)/lib/libcudart_static.a)))
 CUDA_ARCHS ?= $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null \
   | tr -d . | sort -u | tr '\n' ' ')
-ALL_ARCHS := 75 80 86 89 90 100 120
+ALL_ARCHS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),75 80 86 89 90 100 120)
 ifeq ($(strip $(CUDA_ARCHS)),all)
-ARCHS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),$(ALL_ARCHS))
+ARCHS = $(ALL_ARCHS)
 else
 ARCHS = $(or $(strip $(CUDA_ARCHS)),80 90)
 endif
@@ -67,7 +67,8 @@ LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(call CPU_KERNEL_OBJECTS,$(BUILD)/
 SO := $(BUILD)/libcubn.so.$(VERSION)
 STATIC := $(BUILD)/libcubn.a
 
-.PHONY: lib
+.PHONY: lib objects
+objects: $(LIB_OBJECTS)
 lib: $(SO) $(STATIC) $(BUILD)/cubn.pc
 
 # Objects depend on what they were compiled with: another CUDA= or CUDA_ARCHS= builds anew.
