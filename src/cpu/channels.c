@@ -37,18 +37,6 @@ void cubn_gradient_sums_append(cubn_gradient_sums *sums, const cubn_gradient_sum
   }
 }
 
-cubn_needs cubn_needs_of(const cubn_problem *problem, const cubn_args *args) {
-  cubn_needs needs = {.moments = problem->pass == CUBN_PASS_TRAIN};
-  if (problem->pass != CUBN_PASS_BACKWARD) return needs;
-  const bool computes_sums = !problem->sums_are_given;
-  needs.waiting = problem->has_output && computes_sums && !problem->is_frozen;
-  needs.x_sums = needs.waiting || (computes_sums && args->dscale);
-  needs.sums = needs.x_sums || (computes_sums && args->dbias);
-  needs.moments = !problem->is_frozen && !problem->has_saved &&
-                  (problem->has_output || needs.x_sums || cubn_recomputes_input(problem));
-  return needs;
-}
-
 static bool has_activation(const cubn_job *job) {
   return job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
 }
