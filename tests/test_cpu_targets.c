@@ -167,6 +167,59 @@ static void test_each(void) {
   SUITE_CHECK(ran > 0, "no target was run");
 }
 
+/* What one target left in the reserve space serves the others: the same decisions, bit for bit. */
+static const char *const carried[] = {
+    "backward nchw f32 n6c5h31w33 relu data=ties mean=1e4",
+    "backward nchw f32 n6c5h31w33 relu data=ties",
+    "backward nchw f16 n6c7h24w25 relu data=ties",
+    "backward nchw bf16 n6c7h24w25 leaky data=ties mean=100",
+    "backward nchw f64 n6c5h31w33 clipped data=ties mean=1e4",
+    "backward nchw f32 n6c3h30w30 relu data=large",
+    "backward nchw f32 n37c40h5w5 relu data=ties mean=1e4",
+    "backward nhwc f32 n5c33h17w9 relu data=ties mean=1e4",
+    "backward nhwc f16 n3c64h9w9 clipped data=ties",
+    "backward nc bf16 n100c600 relu data=ties",
+    "backward nchw f32 n3c5h31w33 frozen relu data=ties",
+    "backward nchw f32 n3c5h31w33 add_relu data=ties",
+};
+
+static void carry_over(const char *line, cubnHandle_t first, cubnHandle_t last, const char *how) {
+  line_problem problem;
+  data_set before, after;
+  run_context run;
+  char report[1024] = "";
+  CU_ASSERT_PTR_NULL_FATAL(line_parse(line, &problem));
+  if (!SUITE_CHECK(run_create(first, &problem, &before, report, sizeof report), "%s: %s: %s", line,
+                   how, report))
+    return;
+  CU_ASSERT_FATAL(data_copy(&before, &after));
+  if (expect_success(run_open(&run, last, &problem, &before), line)) {
+    expect_success(run_call(&run), line);
+    expect_success(run_download(&run, &after), line);
+    run_close(&run);
+    const compare_result result = compare_outputs(&problem, &before, &after, 1);
+    compare_describe(&result, report, sizeof report);
+    SUITE_CHECK(!result.failures, "%s: %s: %s", line, how, report);
+  }
+  data_destroy(&before);
+  data_destroy(&after);
+}
+
+static void test_pairs(void) {
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; ++i)
+    for (size_t j = 0; j < sizeof targets / sizeof *targets; ++j) {
+      cubnStatus_t status[2];
+      char how[64];
+      snprintf(how, sizeof how, "from %s to %s", targets[i], targets[j]);
+      cubnHandle_t first = create_with(targets[i], &status[0]);
+      cubnHandle_t last = create_with(targets[j], &status[1]);
+      for (size_t l = 0; first && last && l < sizeof carried / sizeof *carried; ++l)
+        carry_over(carried[l], first, last, how);
+      if (first) expect_success(cubnDestroy(first), "destroy");
+      if (last) expect_success(cubnDestroy(last), "destroy");
+    }
+}
+
 static void test_unknown(void) {
   cubnStatus_t status;
   CU_ASSERT_PTR_NULL(create_with("sse9", &status));
@@ -197,6 +250,7 @@ static void test_nested(void) {
 
 void test_cpu_targets_suites(void) {
   static const suite_test tests[] = {{"each target", test_each},
+                                     {"from target to target", test_pairs},
                                      {"unknown target", test_unknown},
                                      {"nested parallelism", test_nested},
                                      {NULL, NULL}};
