@@ -20,7 +20,7 @@ INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficie
                        const fusion *f, int k, uint64_t *bits) {
   vec p = (load_lanes(at->x + i, part) - with->center) * with->gain + with->shift;
   if (at->z) p += load_lanes(at->z + i, part);
-  if (at->bits) *bits |= mask_to_bits(passes(p, f)) << k * LANES;
+  if (at->bits) *bits |= flags_to_bits(passes(p, f)) << k * LANES;
   return (f->decides ? activated(p, f) : p) * f->alpha;
 }
 

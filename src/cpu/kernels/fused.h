@@ -20,8 +20,8 @@ typedef struct coefficients {
 
 /* cubn_fusion, for vectors. */
 typedef struct fusion {
-  bool decides, rounds, blends;
-  mask nan, leaky;
+  bool decides, leaks, blends;
+  flags nan;
   vec least, most, ceiling, coef, alpha, beta;
 } fusion;
 
@@ -52,10 +52,9 @@ INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int6
 
 INLINED fusion fusion_of(const cubn_fusion *it) {
   return (fusion){.decides = it->decides,
-                  .rounds = it->is_leaky,
+                  .leaks = it->is_leaky,
                   .blends = it->blends,
-                  .nan = mask_all(it->nan_passes),
-                  .leaky = mask_all(it->is_leaky),
+                  .nan = flags_all(it->nan_passes),
                   .least = vec_all((real)it->least),
                   .most = vec_all((real)it->most),
                   .ceiling = vec_all((real)it->ceiling),
@@ -95,19 +94,19 @@ INLINED int64_t part_of(int64_t left, int k) {
   return left && left < (k + 1) * LANES ? left - k * LANES : 0;
 }
 
-INLINED mask passes(vec p, const fusion *f) {
-  return (mask)((p >= f->least) & (p <= f->most)) | ((mask)(p != p) & f->nan);
+INLINED flags passes(vec p, const fusion *f) {
+  return is_within(p, f->least, f->most) | (is_nan(p) & f->nan);
 }
 
 INLINED vec activated(vec p, const fusion *f) {
-  const mask up = (mask)(p > 0) | ((mask)(p != p) & f->nan);
-  const vec v = vec_choose(up, p, vec_where(f->leaky, p * f->coef));
-  return vec_choose((mask)(v > f->ceiling), f->ceiling, v);
+  const flags up = is_above(p, (vec){0}) | (is_nan(p) & f->nan);
+  const vec low = f->leaks ? p * f->coef : (vec){0}, v = vec_choose(up, p, low);
+  return vec_choose(is_above(v, f->ceiling), f->ceiling, v);
 }
 
-INLINED vec dp_of(vec dy, mask passing, const fusion *f) {
-  const vec dp = vec_choose(passing, dy, vec_where(f->leaky, dy * f->coef));
-  return f->rounds ? vec_rounded(dp) : dp;
+INLINED vec dp_of(vec dy, flags passing, const fusion *f) {
+  if (!f->leaks) return vec_choose(passing, dy, (vec){0});
+  return vec_rounded(vec_choose(passing, dy, dy * f->coef));
 }
 
 /* dp of vector k of a step, whose bits are given or not. */
@@ -115,7 +114,7 @@ INLINED vec dp_at(const place *at, vec x, int64_t i, int64_t part, uint64_t bits
                   const coefficients *with, const fusion *f) {
   const vec dy = load_lanes(at->dy + i, part);
   if (!f->decides) return dy;
-  if (at->bits) return dp_of(dy, mask_of_bits(bits >> k * LANES), f);
+  if (at->bits) return dp_of(dy, flags_of_bits(bits >> k * LANES), f);
   return dp_of(dy, passes((x - with->center) * with->input_gain + with->input_shift, f), f);
 }
 
