@@ -135,7 +135,10 @@ void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part
   if (call->is_rich) { /* by turns, as many rows as kernels sum before they go to doubles */
     for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {
       grid.rows = rows - r < CUBN_GRID_GROUP_ROWS ? rows - r : CUBN_GRID_GROUP_ROWS;
-      cubn_grid_put(call, grid, put, stream);
+      cubn_fused shape = fused_shape(grid, put.with, stream);
+      shape.ahead_x = cubn_at(call, call->args->x, summed.offset);
+      shape.ahead_dy = dy_at(call, summed.offset);
+      cubn_fused_output(call, &shape, put.offset);
       cubn_grid_sum(call, grid, summed, sums, sum_stride);
       put.offset += grid.rows * grid.stride;
       summed.offset += grid.rows * grid.stride;

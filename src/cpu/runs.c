@@ -8,6 +8,7 @@
 
 /* Values of a chunk, unless there would be too many chunks. */
 enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048, PIECE_UNIT = 1024 };
+enum { RICH_TILE = 28 * 64 * 4 };
 /* Values between which sums and output alternate: as many as kernels sum before they go to doubles. */
 enum { TILE_VALUES = 28 * 64 };
 
@@ -127,8 +128,8 @@ static void step_rich(const cubn_call *call, const cubn_block *current, const cu
     out = cubn_rich_range(call, at->current, at->begin, at->count);
     lead = out.first + values_before_tiles(call, at->current + out.first);
   }
-  for (int64_t first = 0; first < at->count; first += TILE_VALUES) {
-    const int64_t end = smaller(first + TILE_VALUES, at->count);
+  for (int64_t first = 0; first < at->count; first += RICH_TILE) {
+    const int64_t end = smaller(first + RICH_TILE, at->count);
     const int64_t until = end == at->count ? out.end : smaller(end + lead, out.end);
     const int64_t offset = at->current + out.first;
     cubn_fused shape = {

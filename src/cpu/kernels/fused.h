@@ -2,6 +2,9 @@
 #ifndef CUBN_CPU_KERNELS_FUSED_H
 #define CUBN_CPU_KERNELS_FUSED_H
 
+#include <math.h>
+#include <string.h>
+
 #include "cpu/kernels.h"
 #include "cpu/kernels/masks.h"
 #include "cpu/kernels/simd.h"
@@ -18,9 +21,17 @@ typedef struct coefficients {
   vec center, inv_std, gain, slope, shift, input_gain, input_shift;
 } coefficients;
 
+/* What there is to do. Most calls are one of two kinds, for which it is constant: then nobody asks. */
+typedef struct parts {
+  bool decides, leaks, clips, scales, blends;
+  bool z, bits, dz, output, dx_needs_x;
+} parts;
+
+typedef enum { ANYTHING, RELU, ADD_RELU } kind;
+
 /* cubn_fusion, for vectors. */
 typedef struct fusion {
-  bool decides, leaks, blends;
+  parts has;
   flags nan;
   vec least, most, ceiling, coef, alpha, beta;
 } fusion;
@@ -50,10 +61,43 @@ INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int6
                         reals_at(columns->input_shift, j)};
 }
 
-INLINED fusion fusion_of(const cubn_fusion *it) {
-  return (fusion){.decides = it->decides,
-                  .leaks = it->is_leaky,
-                  .blends = it->blends,
+INLINED parts parts_of(const cubn_fused *it) {
+  return (parts){.decides = it->fusion->decides,
+                 .leaks = it->fusion->is_leaky,
+                 .clips = it->fusion->ceiling < (double)INFINITY,
+                 .scales = it->fusion->alpha != 1,
+                 .blends = it->fusion->blends,
+                 .z = it->z,
+                 .bits = it->bits,
+                 .dz = it->dz,
+                 .output = it->output,
+                 .dx_needs_x = it->dx_needs_x};
+}
+
+INLINED parts parts_of_kind(kind which, bool backward) {
+  const bool adds = which == ADD_RELU;
+  return (parts){.decides = true,
+                 .z = adds && !backward,
+                 .bits = adds,
+                 .dz = adds && backward,
+                 .output = true,
+                 .dx_needs_x = true};
+}
+
+INLINED kind kind_of(const cubn_fused *it) {
+  const bool backward = it->dy;
+  parts has = parts_of(it);
+  if (backward) has.scales = false; /* alpha is part of the gain */
+  for (int which = RELU; which <= ADD_RELU; ++which) {
+    const parts wanted = parts_of_kind((kind)which, backward);
+    if (!memcmp(&has, &wanted, sizeof has)) return (kind)which;
+  }
+  return ANYTHING;
+}
+
+INLINED fusion fusion_of(const cubn_fused *fused, kind which) {
+  const cubn_fusion *const it = fused->fusion;
+  return (fusion){.has = which == ANYTHING ? parts_of(fused) : parts_of_kind(which, fused->dy),
                   .nan = flags_all(it->nan_passes),
                   .least = vec_all((real)it->least),
                   .most = vec_all((real)it->most),
@@ -100,12 +144,12 @@ INLINED flags passes(vec p, const fusion *f) {
 
 INLINED vec activated(vec p, const fusion *f) {
   const flags up = is_above(p, (vec){0}) | (is_nan(p) & f->nan);
-  const vec low = f->leaks ? p * f->coef : (vec){0}, v = vec_choose(up, p, low);
-  return vec_choose(is_above(v, f->ceiling), f->ceiling, v);
+  const vec low = f->has.leaks ? p * f->coef : (vec){0}, v = vec_choose(up, p, low);
+  return f->has.clips ? vec_choose(is_above(v, f->ceiling), f->ceiling, v) : v;
 }
 
 INLINED vec dp_of(vec dy, flags passing, const fusion *f) {
-  if (!f->leaks) return vec_choose(passing, dy, (vec){0});
+  if (!f->has.leaks) return vec_choose(passing, dy, (vec){0});
   return vec_rounded(vec_choose(passing, dy, dy * f->coef));
 }
 
@@ -113,8 +157,8 @@ INLINED vec dp_of(vec dy, flags passing, const fusion *f) {
 INLINED vec dp_at(const place *at, vec x, int64_t i, int64_t part, uint64_t bits, int k,
                   const coefficients *with, const fusion *f) {
   const vec dy = load_lanes(at->dy + i, part);
-  if (!f->decides) return dy;
-  if (at->bits) return dp_of(dy, flags_of_bits(bits >> k * LANES), f);
+  if (!f->has.decides) return dy;
+  if (f->has.bits) return dp_of(dy, flags_of_bits(bits >> k * LANES), f);
   return dp_of(dy, passes((x - with->center) * with->input_gain + with->input_shift, f), f);
 }
 
