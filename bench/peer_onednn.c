@@ -13,7 +13,12 @@ static bool call(void *state) {
 }
 
 static const char *why_not(const line_problem *problem) {
-  if (line_is_fused(problem) || line_is_extended(problem)) return "timed on plain calls only";
+  line_problem unfused = *problem; /* which inference with an activation extends here, not there */
+  unfused.adds = false;
+  unfused.activation = CUBN_ACTIVATION_IDENTITY;
+  if (line_is_extended(&unfused)) return "has no such call";
+  if (line_is_fused(problem) && problem->activation != CUBN_ACTIVATION_RELU)
+    return "timed with ReLU only";
   if (problem->in_place || problem->in_place_x) return "not timed in place";
   if (problem->beta != 0 || problem->param_beta != 0) return "not timed with blending";
   if (problem->no_saved) return "needs saved statistics";

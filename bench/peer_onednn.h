@@ -22,6 +22,9 @@ enum {
   ONEDNN_PARAM_BIAS,
   ONEDNN_DSCALE,
   ONEDNN_DBIAS,
+  ONEDNN_Z,         /* z, or dz */
+  ONEDNN_WORKSPACE, /* what a fused forward leaves for backward, and ... */
+  ONEDNN_Y,         /* ... backward's own forward, which makes it */
   ONEDNN_MEMORIES
 };
 

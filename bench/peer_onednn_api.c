@@ -29,6 +29,7 @@ static const struct {
      offsetof(onednn_api, backward_create)},
     {"dnnl_reorder_primitive_desc_create", offsetof(onednn_api, reorder_create)},
     {"dnnl_primitive_desc_query", offsetof(onednn_api, primitive_desc_query)},
+    {"dnnl_primitive_desc_query_md", offsetof(onednn_api, primitive_desc_query_desc)},
     {"dnnl_primitive_desc_destroy", offsetof(onednn_api, primitive_desc_destroy)},
     {"dnnl_primitive_create", offsetof(onednn_api, primitive_create)},
     {"dnnl_primitive_execute", offsetof(onednn_api, primitive_execute)},

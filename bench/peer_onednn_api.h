@@ -10,16 +10,25 @@ enum { ONEDNN_CPU = 1, ONEDNN_IN_ORDER = 1, ONEDNN_DIMS = 12 };
 enum { ONEDNN_F16 = 1, ONEDNN_BF16 = 2, ONEDNN_F32 = 3, ONEDNN_F64 = 7 };
 enum { ONEDNN_NCHW16C = 78 };
 enum { ONEDNN_TRAIN = 64, ONEDNN_INFER = 96, ONEDNN_BACKWARD = 128 };
-enum { ONEDNN_GIVEN_STATISTICS = 1, ONEDNN_SCALE = 2, ONEDNN_SHIFT = 4 };
-enum { ONEDNN_IMPLEMENTATION_NAME = 8 };
+enum {
+  ONEDNN_GIVEN_STATISTICS = 1,
+  ONEDNN_SCALE = 2,
+  ONEDNN_SHIFT = 4,
+  ONEDNN_FUSE_RELU = 8,
+  ONEDNN_FUSE_ADD_RELU = 16
+};
+enum { ONEDNN_IMPLEMENTATION_NAME = 8, ONEDNN_WORKSPACE_DESC = 135 };
 enum {
   ONEDNN_ARG_SRC = 1,
+  ONEDNN_ARG_SRC_1 = 2,
   ONEDNN_ARG_DST = 17,
   ONEDNN_ARG_MEAN = 49,
   ONEDNN_ARG_VARIANCE = 50,
   ONEDNN_ARG_SCALE = 51,
   ONEDNN_ARG_SHIFT = 52,
+  ONEDNN_ARG_WORKSPACE = 64,
   ONEDNN_ARG_DIFF_SRC = 129,
+  ONEDNN_ARG_DIFF_SRC_1 = 130,
   ONEDNN_ARG_DIFF_DST = 145,
   ONEDNN_ARG_DIFF_SCALE = 255,
   ONEDNN_ARG_DIFF_SHIFT = 256
@@ -59,6 +68,7 @@ typedef struct onednn_api {
   int (*reorder_create)(void **primitive_desc, const void *from, void *from_engine, const void *to,
                         void *to_engine, const void *attributes);
   int (*primitive_desc_query)(const void *primitive_desc, int what, int index, void *result);
+  const void *(*primitive_desc_query_desc)(const void *primitive_desc, int what, int index);
   int (*primitive_desc_destroy)(void *primitive_desc);
   int (*primitive_create)(void **primitive, const void *primitive_desc);
   int (*primitive_execute)(const void *primitive, void *stream, int count, const onednn_arg *args);

@@ -89,6 +89,49 @@ static void set_saved_statistics(const onednn_variant *variant) {
   }
 }
 
+static unsigned flags_of(const line_problem *problem) {
+  unsigned flags = ONEDNN_SCALE | ONEDNN_SHIFT;
+  if (problem->pass == LINE_INFER) flags |= ONEDNN_GIVEN_STATISTICS;
+  if (line_is_fused(problem)) flags |= problem->adds ? ONEDNN_FUSE_ADD_RELU : ONEDNN_FUSE_RELU;
+  return flags;
+}
+
+/* The workspace of a fused operation; backward's is filled by a forward call. */
+static bool add_workspace(onednn_variant *variant, const void *primitive_desc, void *desc,
+                          void *param) {
+  const onednn_peer *peer = variant->peer;
+  const onednn_api *api = &peer->api;
+  const line_problem *problem = &peer->bench->problem;
+  if (!line_is_fused(problem) || problem->pass == LINE_INFER) return true;
+  const void *workspace = api->primitive_desc_query_desc(primitive_desc, ONEDNN_WORKSPACE_DESC, 0);
+  if (!add_memory(variant, ONEDNN_WORKSPACE, ONEDNN_ARG_WORKSPACE, workspace, NULL)) return false;
+  if (problem->pass != LINE_BACKWARD) return true;
+  onednn_variant forward = *variant;
+  void *forward_desc = NULL;
+  forward.arg_count = 0;
+  const onednn_arg args[] = {{ONEDNN_ARG_SRC, variant->memory[ONEDNN_X]},
+                             {ONEDNN_ARG_MEAN, variant->memory[ONEDNN_MEAN]},
+                             {ONEDNN_ARG_VARIANCE, variant->memory[ONEDNN_VAR]},
+                             {ONEDNN_ARG_SCALE, variant->memory[ONEDNN_PARAM_SCALE]},
+                             {ONEDNN_ARG_WORKSPACE, variant->memory[ONEDNN_WORKSPACE]}};
+  int status = api->forward_create(&forward_desc, peer->engine, ONEDNN_TRAIN, desc, desc,
+                                   (float)problem->epsilon, flags_of(problem), NULL);
+  if (!status) status = api->primitive_create(&forward.primitive, forward_desc);
+  bool good = !status && add_memory(&forward, ONEDNN_Y, ONEDNN_ARG_DST, desc, NULL) &&
+              add_memory(&forward, ONEDNN_PARAM_BIAS, ONEDNN_ARG_SHIFT, param,
+                         peer->bench->run.pointers[DATA_BIAS]);
+  for (size_t i = 0; good && i < sizeof args / sizeof *args; ++i)
+    forward.args[forward.arg_count++] = args[i];
+  good = good && onednn_call(&forward);
+  for (int m = ONEDNN_PARAM_BIAS; m <= ONEDNN_Y; m += ONEDNN_Y - ONEDNN_PARAM_BIAS) {
+    variant->memory[m] = forward.memory[m];
+    variant->owned[m] = forward.owned[m];
+  }
+  if (!status) api->primitive_destroy(forward.primitive);
+  if (forward_desc) api->primitive_desc_destroy(forward_desc);
+  return good;
+}
+
 static bool add_memories(onednn_variant *variant, void *plain, void *desc, void *param) {
   void *const *at = variant->peer->bench->run.pointers;
   const int pass = variant->peer->bench->problem.pass;
@@ -96,6 +139,11 @@ static bool add_memories(onednn_variant *variant, void *plain, void *desc, void 
               add_memory(variant, ONEDNN_MEAN, ONEDNN_ARG_MEAN, param, at[DATA_MEAN]) &&
               add_memory(variant, ONEDNN_VAR, ONEDNN_ARG_VARIANCE, param, at[DATA_VAR]) &&
               add_memory(variant, ONEDNN_PARAM_SCALE, ONEDNN_ARG_SCALE, param, at[DATA_SCALE]);
+  const bool adds = variant->peer->bench->problem.adds;
+  if (good && adds && pass == LINE_BACKWARD)
+    good = add_memory(variant, ONEDNN_Z, ONEDNN_ARG_DIFF_SRC_1, desc, NULL);
+  else if (good && adds)
+    good = add_input(variant, ONEDNN_Z, ONEDNN_ARG_SRC_1, plain, desc, DATA_Z);
   if (pass != LINE_BACKWARD)
     return good && add_memory(variant, ONEDNN_OUTPUT, ONEDNN_ARG_DST, desc, NULL) &&
            add_memory(variant, ONEDNN_PARAM_BIAS, ONEDNN_ARG_SHIFT, param, at[DATA_BIAS]);
@@ -112,8 +160,7 @@ static void *make_primitive_desc(const onednn_variant *variant, void *desc) {
   const onednn_peer *peer = variant->peer;
   const line_problem *problem = &peer->bench->problem;
   const float epsilon = (float)problem->epsilon;
-  const unsigned flags = ONEDNN_SCALE | ONEDNN_SHIFT |
-                         (problem->pass == LINE_INFER ? (unsigned)ONEDNN_GIVEN_STATISTICS : 0u);
+  const unsigned flags = flags_of(problem);
   void *forward = NULL, *backward = NULL;
   if (peer->api.forward_create(&forward, peer->engine,
                                problem->pass == LINE_INFER ? ONEDNN_INFER : ONEDNN_TRAIN, desc,
@@ -141,7 +188,9 @@ const char *onednn_build(onednn_variant *variant, char *name, size_t name_bytes)
     snprintf(name, name_bytes, "%s%s", chosen, variant->layout == ONEDNN_BLOCKED ? " 16c" : "");
   if (!wrong && api->primitive_create(&variant->primitive, primitive_desc))
     wrong = "its primitive could not be made";
-  if (!wrong && !add_memories(variant, plain, desc, param)) wrong = "no memory for it";
+  if (!wrong && (!add_memories(variant, plain, desc, param) ||
+                 !add_workspace(variant, primitive_desc, desc, param)))
+    wrong = "no memory for it";
   if (primitive_desc) api->primitive_desc_destroy(primitive_desc);
   void *const descs[] = {plain, desc, param};
   for (int i = 0; i < 3; ++i)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Times the CPU backend beside oneDNN and copies of the same bytes, and leaves the results in OUT, as
-# bench/results keeps them. Five minutes on a small machine.
+# bench/results keeps them. Six minutes on a small machine.
 #   scripts/cpu_bench.sh OUT      OUT: a folder, say bench/results/NAME-OF-THE-CPU
 # BENCH_PREFIX goes before every run: on a machine that others use, BENCH_PREFIX='chrt -f 20'.
 # BENCH_SECONDS is the time per problem (0.3).
@@ -25,6 +25,8 @@ run cpu-resnet50-nchw-f32 --suite resnet50 --pass all
 run cpu-resnet50-nhwc-f32 --suite resnet50 --pass all --layout nhwc
 run cpu-resnet50-nchw-bf16 --suite resnet50 --pass all --type bf16
 run cpu-resnet50-nchw-f16 --suite resnet50 --pass all --type f16
+run cpu-fused-nchw-f32 --suite resnet50-fused --pass all
+run cpu-fused-nhwc-f32 --suite resnet50-fused --pass all --layout nhwc
 run cpu-layers-nchw-f32 'train nchw f32 n64c64h112w112' 'backward nchw f32 n64c64h112w112' 'infer nchw f32 n64c64h112w112'
 run cpu-few-channels {train,backward,infer}' nhwc f32 '{n1c3h1024w1024,n32c6h64w64,n1c3h224w224}
 run cpu-fc --suite fc

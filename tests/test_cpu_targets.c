@@ -59,6 +59,70 @@ static const char *const lines[] = {
     "infer nhwc f32 n5c33h7w9 data=nan",
     "infer nhwc bf16 n7c3h17w19 offset=1",
     "infer nc f16 n100c2100",
+    /* Fused: rows of the mask that begin within a byte, pieces of one run, rows that are folded,
+     * blocks and slices of columns, and channels that float cannot compute. */
+    "train nchw f32 n3c5h31w33 relu mean=1e4 data=spread",
+    "train nchw f32 n3c5h31w33 add_relu data=ties",
+    "train nchw f16 n2c9h24w25 add_relu offset=3",
+    "train nchw bf16 n5c4h23w32 add_leaky inplace_z",
+    "train nchw f64 n2c33h16w33 add_relu inplace",
+    "train nchw f32 n2c2h200w201 add_clipped offset_out=1",
+    "train nchw f32 n1c3h301w333 add_relu",
+    "train nchw bf16 n1c3h301w333 add_relu inplace",
+    "train nchw f32 n2c3h30w30 relu data=large",
+    "train nchw f32 n2c3h30w30 add_relu data=tiny eps=0",
+    "train nchw f32 n3c4h25w25 relu data=inf dropnan",
+    "train nchw f32 n3c4h25w25 add_relu data=nan",
+    "train nchw f32 n3c5h31w33 add beta=0.5 alpha=2",
+    "train nchw f32 n3c5h31w33 statistics",
+    "train nchw bf16 n8c64h7w7 add_relu data=outlier",
+    "train nchw f32 n37c40h5w5 add_relu mean=1e4",
+    "train nchw f16 n4c700h1w3 add_relu",
+    "train nchw f64 n6c100h8w9 leaky",
+    "train nhwc f32 n5c33h7w9 add_relu mean=1e4",
+    "train nhwc f16 n3c64h9w9 add_relu",
+    "train nhwc bf16 n7c3h17w19 add_relu offset=1",
+    "train nhwc f64 n2c130h11w5 clipped",
+    "train nhwc f32 n1c600h15w40 add_relu data=large",
+    "train nc f32 n100c2101 add_relu",
+    "train nc f16 n40c8200 add_leaky",
+    "train nc f32 n6001c1 add_relu",
+    "backward nchw f32 n3c5h31w33 relu mean=1e4 alpha=2",
+    "backward nchw f32 n3c5h31w33 add_relu data=ties",
+    "backward nchw f16 n2c9h24w25 add_relu offset_x=1 offset_out=2 offset_dy=3",
+    "backward nchw bf16 n5c4h23w32 add_leaky inplace_z",
+    "backward nchw f64 n2c33h16w33 add_relu pbeta=1 beta=1",
+    "backward nchw f32 n2c2h200w201 add_clipped",
+    "backward nchw f32 n1c3h301w333 add_relu inplace",
+    "backward nchw bf16 n2c5h51w81 leaky offset_out=3",
+    "backward nchw f32 n2c3h30w30 relu data=large",
+    "backward nchw f32 n2c3h30w30 add_relu data=tiny eps=0",
+    "backward nchw f32 n3c4h25w25 add_relu data=nandy",
+    "backward nchw f32 n3c4h25w25 relu data=nan",
+    "backward nchw f32 n3c5h31w33 nosaved mean=1e4",
+    "backward nchw f32 n3c5h31w33 nosaved add_relu",
+    "backward nchw f32 n3c5h31w33 frozen relu data=inf",
+    "backward nchw f32 n3c5h31w33 frozen add_relu nodscale nodbias",
+    "backward nchw f32 n3c5h31w33 sums add_relu",
+    "backward nchw f32 n3c5h31w33 nodx add_relu",
+    "backward nchw f32 n3c5h31w33 nodx relu",
+    "backward nchw f32 n37c40h5w5 add_relu inplace",
+    "backward nchw bf16 n8c64h7w7 relu inplace_x",
+    "backward nchw f16 n4c700h1w3 add_relu",
+    "backward nhwc f32 n5c33h7w9 add_relu mean=1e4",
+    "backward nhwc f16 n3c64h9w9 add_relu",
+    "backward nhwc bf16 n7c3h17w19 add_relu offset=1",
+    "backward nhwc f64 n2c130h11w5 relu",
+    "backward nhwc f32 n5c33h7w9 nosaved mean=1e4",
+    "backward nhwc f32 n5c33h7w9 frozen relu",
+    "backward nc f32 n100c2101 add_relu nosaved",
+    "backward nc f16 n40c8200 add_leaky",
+    "backward nhwc f32 n1c600h15w40 add_relu data=large",
+    "infer nchw f32 n3c5h31w33 add_relu reserve",
+    "infer nchw f16 n1c3h301w333 add_relu reserve inplace",
+    "infer nchw bf16 n8c64h7w7 relu inplace",
+    "infer nhwc f32 n5c33h7w9 add_clipped data=nan",
+    "infer nc f16 n100c2100 leaky beta=1",
 };
 
 static cubnHandle_t create_with(const char *target, cubnStatus_t *status) {
@@ -105,6 +169,59 @@ static void test_each(void) {
   SUITE_CHECK(ran > 0, "no target was run");
 }
 
+/* What one target left in the reserve space serves the others: the same decisions, bit for bit. */
+static const char *const carried[] = {
+    "backward nchw f32 n6c5h31w33 relu data=ties mean=1e4",
+    "backward nchw f32 n6c5h31w33 relu data=ties",
+    "backward nchw f16 n6c7h24w25 relu data=ties",
+    "backward nchw bf16 n6c7h24w25 leaky data=ties mean=100",
+    "backward nchw f64 n6c5h31w33 clipped data=ties mean=1e4",
+    "backward nchw f32 n6c3h30w30 relu data=large",
+    "backward nchw f32 n37c40h5w5 relu data=ties mean=1e4",
+    "backward nhwc f32 n5c33h17w9 relu data=ties mean=1e4",
+    "backward nhwc f16 n3c64h9w9 clipped data=ties",
+    "backward nc bf16 n100c600 relu data=ties",
+    "backward nchw f32 n3c5h31w33 frozen relu data=ties",
+    "backward nchw f32 n3c5h31w33 add_relu data=ties",
+};
+
+static void carry_over(const char *line, cubnHandle_t first, cubnHandle_t last, const char *how) {
+  line_problem problem;
+  data_set before, after;
+  run_context run;
+  char report[1024] = "";
+  CU_ASSERT_PTR_NULL_FATAL(line_parse(line, &problem));
+  if (!SUITE_CHECK(run_create(first, &problem, &before, report, sizeof report), "%s: %s: %s", line,
+                   how, report))
+    return;
+  CU_ASSERT_FATAL(data_copy(&before, &after));
+  if (expect_success(run_open(&run, last, &problem, &before), line)) {
+    expect_success(run_call(&run), line);
+    expect_success(run_download(&run, &after), line);
+    run_close(&run);
+    const compare_result result = compare_outputs(&problem, &before, &after, 1);
+    compare_describe(&result, report, sizeof report);
+    SUITE_CHECK(!result.failures, "%s: %s: %s", line, how, report);
+  }
+  data_destroy(&before);
+  data_destroy(&after);
+}
+
+static void test_pairs(void) {
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; ++i)
+    for (size_t j = 0; j < sizeof targets / sizeof *targets; ++j) {
+      cubnStatus_t status[2];
+      char how[64];
+      snprintf(how, sizeof how, "from %s to %s", targets[i], targets[j]);
+      cubnHandle_t first = create_with(targets[i], &status[0]);
+      cubnHandle_t last = create_with(targets[j], &status[1]);
+      for (size_t l = 0; first && last && l < sizeof carried / sizeof *carried; ++l)
+        carry_over(carried[l], first, last, how);
+      if (first) expect_success(cubnDestroy(first), "destroy");
+      if (last) expect_success(cubnDestroy(last), "destroy");
+    }
+}
+
 static void test_unknown(void) {
   cubnStatus_t status;
   CU_ASSERT_PTR_NULL(create_with("sse9", &status));
@@ -135,6 +252,7 @@ static void test_nested(void) {
 
 void test_cpu_targets_suites(void) {
   static const suite_test tests[] = {{"each target", test_each},
+                                     {"from target to target", test_pairs},
                                      {"unknown target", test_unknown},
                                      {"nested parallelism", test_nested},
                                      {NULL, NULL}};

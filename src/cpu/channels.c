@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cpu/input.h"
 #include "cpu/job.h"
 
 /* inv_std; 0 where there is nothing to divide by. */
@@ -36,56 +37,52 @@ void cubn_gradient_sums_append(cubn_gradient_sums *sums, const cubn_gradient_sum
   }
 }
 
-cubn_needs cubn_needs_of(const cubn_problem *problem, const cubn_args *args) {
-  cubn_needs needs = {.moments = problem->pass == CUBN_PASS_TRAIN};
-  if (problem->pass != CUBN_PASS_BACKWARD) return needs;
-  const bool computes_sums = !problem->sums_are_given;
-  needs.waiting = problem->has_output && computes_sums && !problem->is_frozen;
-  needs.x_sums = needs.waiting || (computes_sums && args->dscale);
-  needs.sums = needs.x_sums || (computes_sums && args->dbias);
-  needs.moments = !problem->is_frozen && !problem->has_saved &&
-                  (problem->has_output || needs.x_sums || cubn_recomputes_input(problem));
-  return needs;
-}
-
-static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
-  double *const arrays[] = {lanes->mean_high,  lanes->mean_low,       lanes->inv_std,
-                            lanes->gain,       lanes->offset,         lanes->slope,
-                            lanes->input_gain, lanes->input_mean_low, lanes->input_offset};
-  const size_t used = cubn_recomputes_input(job->problem) ? 9 : 6;
-  for (size_t i = 0; i < used; ++i) cubn_lanes_spread(arrays[i], group->width, group->lanes);
-}
-
 static bool has_activation(const cubn_job *job) {
   return job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
 }
 
-/* Coefficients of y = alpha * (scale * x_hat + bias). What is fused comes in front of alpha; the
- * input of an activation is computed from inv_std as it is saved, as backward will do again. */
+static bool computes_input(const cubn_job *job) {
+  if (job->problem->pass == CUBN_PASS_BACKWARD) return cubn_recomputes_input(job->problem);
+  return has_activation(job) && job->problem->has_output;
+}
+
+static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+  double *const arrays[] = {lanes->mean_high, lanes->mean_low, lanes->inv_std,    lanes->gain,
+                            lanes->offset,    lanes->slope,    lanes->input_gain, lanes->input_shift};
+  const size_t used = computes_input(job) ? 8 : 6;
+  for (size_t i = 0; i < used; ++i) cubn_lanes_spread(arrays[i], group->width, group->lanes);
+}
+
+/* Coefficients of y = alpha * (scale * x_hat + bias). What is fused comes in front of alpha. */
 static void set_forward(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const double alpha = cubn_is_fused(job->problem) ? 1 : job->args->alpha;
   double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX];
   cubn_load_param_or(job, group, job->args->scale, 1, scale);
   cubn_load_param_or(job, group, job->args->bias, 0, bias);
   for (int64_t j = 0; j < group->width; ++j) {
-    const double inv_std =
-        has_activation(job) ? cubn_round_param(job, lanes->inv_std[j]) : lanes->inv_std[j];
-    lanes->gain[j] = alpha * (scale[j] * inv_std);
+    lanes->gain[j] = alpha * (scale[j] * lanes->inv_std[j]);
     lanes->offset[j] = alpha * bias[j];
   }
 }
 
-/* Coefficients of the input of the activation, as in forward. */
+/* Coefficients of the input of the activation. What the center lacks of the mean is in mean_low in
+ * forward; backward takes it from there. */
 static void set_input(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
-  double scale[CUBN_WIDTH_MAX];
+  const bool is_single = cubn_is_single(job->param_type);
+  double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX], rest[CUBN_WIDTH_MAX];
   cubn_load_param_or(job, group, job->args->scale, 1, scale);
-  cubn_load_param_or(job, group, job->args->bias, 0, lanes->input_offset);
+  cubn_load_param_or(job, group, job->args->bias, 0, bias);
+  for (int64_t j = 0; j < group->width; ++j)
+    rest[j] = job->problem->pass == CUBN_PASS_BACKWARD ? 0 : lanes->mean_low[j];
+  if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_MEANS)
+    cubn_load_reserved_means(job, group, rest);
+  lanes->input_is_single = is_single;
   for (int64_t j = 0; j < group->width; ++j) {
-    lanes->input_mean_low[j] = 0;
-    lanes->input_gain[j] = scale[j] * cubn_round_param(job, lanes->inv_std[j]);
+    const double gain = cubn_input_gain(scale[j], cubn_round_param(job, lanes->inv_std[j]));
+    lanes->input_gain[j] = gain;
+    lanes->input_shift[j] = cubn_input_shift(bias[j], rest[j], gain);
+    lanes->input_is_wide = lanes->input_is_wide || cubn_is_wide(is_single, gain);
   }
-  if (job->problem->reserve == CUBN_RESERVE_MEANS)
-    cubn_load_reserved_means(job, group, lanes->input_mean_low);
 }
 
 /* Coefficients of dx. */
@@ -104,11 +101,11 @@ static void set_gradient(const cubn_job *job, const cubn_group *group, const dou
 /* Sets what follows from the statistics. */
 static void use_statistics(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const cubn_problem *problem = job->problem;
+  if (computes_input(job)) set_input(job, group, lanes);
   if (problem->pass != CUBN_PASS_BACKWARD) {
-    if (problem->has_output) set_forward(job, group, lanes);
+    if (problem->has_output && !has_activation(job)) set_forward(job, group, lanes);
     return;
   }
-  if (cubn_recomputes_input(problem)) set_input(job, group, lanes);
   if (!problem->has_output || job->needs.waiting) return;
   /* Constant statistics ignore sums. */
   double dbias[CUBN_WIDTH_MAX], dscale[CUBN_WIDTH_MAX];
@@ -123,6 +120,7 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   for (int64_t j = 0; j < group->width; ++j)
     lanes->mean_high[j] = lanes->mean_low[j] = lanes->inv_std[j] = lanes->gain[j] =
         lanes->offset[j] = lanes->slope[j] = 0;
+  lanes->input_is_wide = false;
   if (job->needs.moments) {
     /* The first value of each channel: in a constant channel all differences from it are 0. */
     job->type->load(args->x, job->plan.patch(problem, group, CUBN_ARRAY_X, 0, 1), lanes->mean_high);

@@ -6,7 +6,7 @@
 #include "host/backend.h"
 
 /* Enough for every job, see job.c. Pages that no job touches take no memory. */
-#define CUBN_CPU_WORKSPACE_BYTES ((size_t)4 << 20)
+#define CUBN_CPU_WORKSPACE_BYTES ((size_t)9 << 19)
 
 struct cubn_device {
   int threads; /* CUBN_THREADS, or 0: what OpenMP chooses */

@@ -1,16 +1,9 @@
 /* Channels in double, piece by piece. Rare, so it is short rather than fast. */
 #include "cpu/exact.h"
 
-enum { PIECE = 1024 };
+enum { PIECE = CUBN_PIECE_VALUES };
 
-/* Values of a patch that lie in one row. */
-typedef struct walk {
-  cubn_patch patch;
-  int64_t row, at;
-} walk;
-
-/* The next piece, as a patch of one row; false at the end. */
-static bool next_piece(walk *walk, cubn_patch *piece) {
+bool cubn_next_piece(cubn_pieces *walk, cubn_patch *piece) {
   if (walk->row >= walk->patch.rows || walk->patch.count == 0) return false;
   const int64_t left = walk->patch.count - walk->at, count = left < PIECE ? left : PIECE;
   const int64_t offset =
@@ -26,7 +19,7 @@ static double mean_of(const cubn_conversion *type, const void *x, cubn_patch pat
   double v[PIECE], first = 0, sum = 0;
   cubn_patch piece;
   type->load(x, (cubn_patch){patch.offset, 1, 0, 1, 1}, &first);
-  for (walk at = {patch, 0, 0}; next_piece(&at, &piece);) {
+  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
     double part = 0;
     type->load(x, piece, v);
     for (int64_t i = 0; i < piece.count; ++i) part += v[i] - first;
@@ -41,7 +34,7 @@ void cubn_exact_moments(const cubn_conversion *type, const void *x, cubn_patch p
   cubn_patch piece;
   *mean = mean_of(type, x, patch);
   *squares = 0;
-  for (walk at = {patch, 0, 0}; next_piece(&at, &piece);) {
+  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
     double part = 0;
     type->load(x, piece, v);
     for (int64_t i = 0; i < piece.count; ++i) part += (v[i] - *mean) * (v[i] - *mean);
@@ -54,7 +47,7 @@ void cubn_exact_gradient_sums(const cubn_conversion *type, const void *x, const 
   double v[PIECE], g[PIECE];
   cubn_patch piece;
   sums[0] = sums[1] = sums[2] = 0;
-  for (walk at = {patch, 0, 0}; next_piece(&at, &piece);) {
+  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
     double part[3] = {0};
     type->load(x, piece, v);
     type->load(dy, piece, g);
@@ -71,7 +64,7 @@ void cubn_exact_normalize(const cubn_conversion *type, const void *x, void *y, c
                           const cubn_coefficients *with) {
   double v[PIECE];
   cubn_patch piece;
-  for (walk at = {patch, 0, 0}; next_piece(&at, &piece);) {
+  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
     type->load(x, piece, v);
     for (int64_t i = 0; i < piece.count; ++i)
       v[i] = (v[i] - with->center) * with->gain + with->shift;
@@ -83,7 +76,7 @@ void cubn_exact_gradient(const cubn_conversion *type, const void *x, const void 
                          cubn_patch patch, const cubn_coefficients *with) {
   double v[PIECE], g[PIECE];
   cubn_patch piece;
-  for (walk at = {patch, 0, 0}; next_piece(&at, &piece);) {
+  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
     type->load(x, piece, v);
     type->load(dy, piece, g);
     for (int64_t i = 0; i < piece.count; ++i) {

@@ -6,6 +6,16 @@
 #include "cpu/convert.h"
 #include "cpu/kernels.h"
 
+/* Pieces of a patch, each in one row. */
+#define CUBN_PIECE_VALUES 1024
+typedef struct cubn_pieces {
+  cubn_patch patch;
+  int64_t row, at; /* of the next piece */
+} cubn_pieces;
+
+/* The next piece, as a patch of one row; false at the end. */
+bool cubn_next_piece(cubn_pieces *walk, cubn_patch *piece);
+
 /* The mean of the patch, and the sum of squared differences from it. */
 void cubn_exact_moments(const cubn_conversion *type, const void *x, cubn_patch patch, double *mean,
                         double *squares);

@@ -1,18 +1,18 @@
 /* Arithmetic on channels for the fast algorithms: from sums in double to coefficients in the
- * kernels' precision. */
+ * kernels' precision. Backward: fast_backward.c. */
 #include "cpu/fast.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "cpu/exact.h"
+#include "cpu/fast_fused.h"
+#include "cpu/input.h"
 
 /* A pivot further from the mean than this many deviations costs too much of the sum of squares. */
 #define PIVOT_DEVIATIONS 4.0
 /* Mean squares of floats below this may have lost terms to underflow. */
 #define SQUARE_MIN 1e-30
-/* Coefficients of float arithmetic stay within 1 / this and this. */
-#define COEFFICIENT_MAX 1e34
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args) {
@@ -23,30 +23,48 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
   call.type = cubn_conversion_of(problem->type);
   call.param_type = cubn_conversion_of_param(problem->type);
   call.element_bytes = (int64_t)cubn_element_bytes(problem->type);
-  call.sums = backward ? 3 : problem->pass == CUBN_PASS_TRAIN ? 2 : 0;
+  call.needs = cubn_needs_of(problem, args);
+  call.sums = problem->pass == CUBN_PASS_TRAIN ? 2 : call.needs.sums ? 3 : 0;
+  call.writes = problem->has_output || problem->has_dz;
   call.threads = cubn_threads_for(device, values);
   if (call.threads > device->machine.threads) call.threads = device->machine.threads;
-  const int64_t bytes = values * call.element_bytes * (backward ? 3 : 2);
+  const int tensors = (backward ? 3 : 2) + (problem->adds && (!backward || problem->has_dz));
+  const int64_t bytes = values * call.element_bytes * tensors;
   call.fits_core = bytes <= device->machine.core_cache_bytes;
-  call.stream = bytes > device->machine.shared_cache_bytes / 8 * 3;
+  call.stream = problem->has_output && bytes > device->machine.shared_cache_bytes / 8 * 3;
+  call.is_rich = cubn_is_rich(problem);
+  if (call.is_rich) cubn_fused_begin(&call);
   return call;
+}
+
+cubn_call cubn_call_of_moments(const cubn_call *call) {
+  cubn_call it = *call;
+  it.sums = 2;
+  return it;
 }
 
 const char *cubn_fast_reject(const cubn_problem *problem) {
   if (cubn_count(problem) == 0) return "empty";
-  if (!problem->has_output) return "no output is wanted";
-  if (problem->blends) return "beta is not 0";
-  if (cubn_is_fused(problem)) return "fused with an activation or an addition";
-  if (problem->pass != CUBN_PASS_BACKWARD) return NULL;
-  if (problem->is_frozen || problem->sums_are_given) return "sums are not to be computed";
-  if (!problem->has_saved) return "no saved statistics";
-  return NULL;
+  switch (problem->activation.mode) {
+    case CUBN_ACTIVATION_IDENTITY:
+      return NULL;
+    case CUBN_ACTIVATION_RELU:
+    case CUBN_ACTIVATION_CLIPPED_RELU:
+    case CUBN_ACTIVATION_LEAKY_RELU:
+      /* Backward will compute the statistics again, and all algorithms must come to the same. */
+      if (problem->reserve == CUBN_RESERVE_MEANS && !problem->has_saved)
+        return "an activation's input needs saved statistics";
+      return NULL;
+    default:
+      return "fused with a smooth activation";
+  }
 }
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
   double **const arrays[CUBN_CHANNEL_ARRAYS] = {
-      &channels->pivot, &channels->center,  &channels->inv_std, &channels->gain,   &channels->slope,
-      &channels->shift, &channels->sums[0], &channels->sums[1], &channels->sums[2]};
+      &channels->pivot,      &channels->center,      &channels->inv_std, &channels->gain,
+      &channels->slope,      &channels->shift,       &channels->sums[0], &channels->sums[1],
+      &channels->sums[2],    &channels->input_gain,  &channels->input_shift};
   *channels = (cubn_channels){0};
   for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) *arrays[i] = memory + i * capacity;
 }
@@ -55,24 +73,17 @@ static cubn_patch params_of(const cubn_channels *channels) {
   return (cubn_patch){channels->first, 1, 0, channels->count, 1};
 }
 
-static void load_param(const cubn_call *call, const cubn_channels *channels, const void *array,
-                       double *values) {
-  call->param_type->load(array, params_of(channels), values);
-}
-
-/* The same, or all `absent` if array is NULL. */
-static void load_param_or(const cubn_call *call, const cubn_channels *channels, const void *array,
-                          double absent, double *values) {
+void cubn_fast_load(const cubn_call *call, const cubn_channels *channels, const void *array,
+                    double absent, double *values) {
   if (array) {
-    load_param(call, channels, array, values);
+    call->param_type->load(array, params_of(channels), values);
     return;
   }
   for (int64_t i = 0; i < channels->count; ++i) values[i] = absent;
 }
 
-/* array = weight * values + prior_weight * prior; prior is not read if its weight is 0. */
-static void blend_param(const cubn_call *call, const cubn_channels *channels, double weight,
-                        const double *values, double prior_weight, const void *prior, void *array) {
+void cubn_fast_blend(const cubn_call *call, const cubn_channels *channels, double weight,
+                     const double *values, double prior_weight, const void *prior, void *array) {
   enum { PIECE = 64 };
   double result[PIECE], before[PIECE];
   for (int64_t done = 0, count; done < channels->count; done += count) {
@@ -87,75 +98,70 @@ static void blend_param(const cubn_call *call, const cubn_channels *channels, do
   }
 }
 
-static double inverse_deviation(double var, double epsilon) {
+double cubn_inverse_deviation(double var, double epsilon) {
   const double v = var + epsilon;
   return v == 0 ? 0 : 1 / sqrt(v);
 }
 
-static bool computes_in_double(const cubn_call *call) {
-  return call->kernels->real_bytes == sizeof(double);
-}
-
-/* As the kernels hold it. */
-static double to_real(const cubn_call *call, double value) {
-  return computes_in_double(call) ? value : (double)(float)value;
-}
-
-static bool is_wide(const cubn_call *call, double coefficient) {
-  const double size = fabs(coefficient);
-  return !computes_in_double(call) && size != 0 && isfinite(size) &&
-         (size > COEFFICIENT_MAX || size < 1 / COEFFICIENT_MAX);
-}
-
 /* y = alpha * (scale * (x - mean) * inv_std + bias); the part of the mean that the center does not
- * hold goes into the shift. */
+ * hold goes into the shift. Where something is fused, alpha comes behind it; the input of an
+ * activation is that of input.h. */
 static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t i, double mean) {
   const double scale = channels->gain[i], bias = channels->shift[i];
-  const double gain = call->args->alpha * (scale * channels->inv_std[i]);
-  channels->center[i] = to_real(call, mean);
+  const bool is_single = cubn_is_single(call->param_type);
+  const double alpha = call->is_rich ? 1 : call->args->alpha;
+  double inv_std = channels->inv_std[i], rest = mean - cubn_to_real(call, mean);
+  if (call->fusion.decides) {
+    inv_std = cubn_to_real(call, inv_std);
+    rest = cubn_to_real(call, rest);
+  }
+  const double gain = alpha * cubn_input_gain(scale, inv_std);
+  channels->center[i] = cubn_to_real(call, mean);
   channels->gain[i] = gain;
-  channels->shift[i] = call->args->alpha * bias;
-  if (mean != channels->center[i]) channels->shift[i] -= (mean - channels->center[i]) * gain;
-  channels->is_wide = channels->is_wide || is_wide(call, gain);
+  channels->shift[i] = cubn_input_shift(alpha * bias, rest, gain);
+  channels->is_wide = channels->is_wide || cubn_is_wide(is_single, gain);
+}
+
+/* Statistics are given. */
+static void begin_inference(const cubn_call *call, cubn_channels *channels) {
+  const cubn_args *args = call->args;
+  double *const mean = channels->slope; /* free until backward */
+  cubn_fast_load(call, channels, args->mean, 0, mean);
+  cubn_fast_load(call, channels, args->var, 0, channels->inv_std);
+  cubn_fast_load(call, channels, args->scale, 1, channels->gain);
+  cubn_fast_load(call, channels, args->bias, 0, channels->shift);
+  for (int64_t i = 0; i < channels->count; ++i) {
+    if (!call->problem->var_is_inv_std)
+      channels->inv_std[i] = cubn_inverse_deviation(channels->inv_std[i], args->epsilon);
+    set_forward(call, channels, i, mean[i]);
+  }
 }
 
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels) {
-  const cubn_args *args = call->args;
+  const int64_t s = call->problem->s;
   channels->first = first;
   channels->count = count;
-  channels->is_wide = false;
-  if (call->problem->pass == CUBN_PASS_TRAIN) {
-    const int64_t s = call->problem->s;
-    call->type->load(args->x, (cubn_patch){first * s, 1, 0, count, s}, channels->pivot);
-    return;
-  }
-  if (call->problem->pass == CUBN_PASS_BACKWARD) {
-    load_param(call, channels, args->saved_mean, channels->center);
-    load_param(call, channels, args->saved_inv_std, channels->inv_std);
-    return;
-  }
-  double *const mean = channels->slope; /* free until backward */
-  load_param(call, channels, args->mean, mean);
-  load_param(call, channels, args->var, channels->inv_std);
-  load_param_or(call, channels, args->scale, 1, channels->gain);
-  load_param_or(call, channels, args->bias, 0, channels->shift);
-  for (int64_t i = 0; i < count; ++i) {
-    if (!call->problem->var_is_inv_std)
-      channels->inv_std[i] = inverse_deviation(channels->inv_std[i], args->epsilon);
-    set_forward(call, channels, i, mean[i]);
-  }
+  channels->is_wide = call->is_rich && cubn_is_wide(cubn_is_single(call->param_type),
+                                                    call->args->alpha);
+  if (call->needs.moments)
+    call->type->load(call->args->x, (cubn_patch){first * s, 1, 0, count, s}, channels->pivot);
+  else if (call->problem->pass == CUBN_PASS_BACKWARD)
+    cubn_fast_begin_backward(call, channels);
+  else
+    begin_inference(call, channels);
 }
 
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel) {
   return (cubn_patch){channel * problem->s, problem->n, problem->c * problem->s, problem->s, 1};
 }
 
-/* Mean and variance from the sums over x - pivot, unless these are not good enough. */
-static void get_moments(const cubn_call *call, const cubn_channels *channels, int64_t i,
-                        double *mean, double *var) {
+/* The sums are used unless they are not good enough. */
+void cubn_fast_moments(const cubn_call *call, const cubn_channels *channels, int64_t i,
+                       double *mean, double *var) {
   const double m = (double)cubn_count(call->problem);
   const double distance = channels->sums[0][i] / m, square = channels->sums[1][i] / m;
-  const double square_min = computes_in_double(call) ? SQUARE_MIN * SQUARE_MIN : SQUARE_MIN;
+  const double square_min =
+      cubn_is_single(call->param_type) ? SQUARE_MIN : SQUARE_MIN * SQUARE_MIN;
   *mean = channels->pivot[i] + distance;
   *var = square - distance * distance;
   if (square == 0 && distance == 0 && call->args->epsilon >= square_min * 0x1p24) return;
@@ -180,80 +186,56 @@ static void update_running(const cubn_call *call, const cubn_channels *channels,
     call->param_type->load(args->factor_pointer, (cubn_patch){0, 1, 0, 1, 1}, &factor);
   if (!call->problem->running_is_biased && m > 1)
     for (int64_t i = 0; i < channels->count; ++i) var[i] *= m / (m - 1);
-  blend_param(call, channels, factor, mean, 1 - factor, args->previous_running_mean,
-              args->running_mean);
-  blend_param(call, channels, factor, var, 1 - factor, args->previous_running_var,
-              args->running_var);
+  cubn_fast_blend(call, channels, factor, mean, 1 - factor, args->previous_running_mean,
+                  args->running_mean);
+  cubn_fast_blend(call, channels, factor, var, 1 - factor, args->previous_running_var,
+                  args->running_var);
+}
+
+/* What the center lacks of the mean: backward needs it to compute the input again. */
+static void put_rest_of_means(const cubn_call *call, const cubn_channels *channels,
+                              const double *mean) {
+  double *const rest = channels->slope; /* free until backward */
+  for (int64_t i = 0; i < channels->count; ++i) rest[i] = mean[i] - cubn_to_real(call, mean[i]);
+  cubn_fast_blend(call, channels, 1, rest, 0, NULL, call->args->reserve);
 }
 
 static void finish_training(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   double *const mean = channels->sums[0], *const var = channels->sums[1];
-  load_param_or(call, channels, args->scale, 1, channels->gain);
-  load_param_or(call, channels, args->bias, 0, channels->shift);
+  if (call->writes) {
+    cubn_fast_load(call, channels, args->scale, 1, channels->gain);
+    cubn_fast_load(call, channels, args->bias, 0, channels->shift);
+  }
   for (int64_t i = 0; i < channels->count; ++i) {
     double of_x, squares;
-    get_moments(call, channels, i, &of_x, &squares);
+    cubn_fast_moments(call, channels, i, &of_x, &squares);
     mean[i] = of_x;
     var[i] = squares;
-    channels->inv_std[i] = inverse_deviation(squares, args->epsilon);
-    set_forward(call, channels, i, of_x);
+    channels->inv_std[i] = cubn_inverse_deviation(squares, args->epsilon);
+    if (call->writes) set_forward(call, channels, i, of_x);
   }
+  if (call->problem->reserve == CUBN_RESERVE_MEANS) put_rest_of_means(call, channels, mean);
   if (call->problem->has_saved) {
-    blend_param(call, channels, 1, mean, 0, NULL, args->saved_mean);
-    blend_param(call, channels, 1, channels->inv_std, 0, NULL, args->saved_inv_std);
+    cubn_fast_blend(call, channels, 1, mean, 0, NULL, args->saved_mean);
+    cubn_fast_blend(call, channels, 1, channels->inv_std, 0, NULL, args->saved_inv_std);
   }
   if (call->problem->has_running) update_running(call, channels, mean, var);
 }
 
-/* See channels.c: the saved mean stands for the mean of x if it differs by its rounding only. */
-static double saved_mean_error(const cubn_call *call, double saved_mean, double difference) {
-  const double roundoff = call->param_type->bytes == sizeof(double) ? 0x1p-52 : 0x1p-23;
-  return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
-}
-
-/* Sums of channels that overflowed, again. */
-static void repair_sums(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const cubn_coefficients with = {.center = channels->center[i], .inv_std = channels->inv_std[i]};
-  double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
-  if (isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2])) return;
-  cubn_exact_gradient_sums(call->type, call->args->x, call->args->dy,
-                           cubn_fast_values(call->problem, channels->first + i), &with, sums);
-  for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
-}
-
-static void finish_backward(const cubn_call *call, cubn_channels *channels) {
-  const cubn_args *args = call->args;
-  const double m = (double)cubn_count(call->problem);
-  double *const dbias = channels->sums[0], *const dscale = channels->sums[1];
-  double *const scale = channels->pivot; /* free in backward */
-  load_param_or(call, channels, args->scale, 1, scale);
-  for (int64_t i = 0; i < channels->count; ++i) {
-    repair_sums(call, channels, i);
-    const double inv_std = channels->inv_std[i], gain = args->alpha * (scale[i] * inv_std);
-    const double error = saved_mean_error(call, channels->center[i], channels->sums[2][i] / m);
-    dscale[i] -= dbias[i] * (error * inv_std);
-    channels->gain[i] = gain;
-    channels->slope[i] = -gain * (dscale[i] / args->count);
-    channels->shift[i] = -gain * (dbias[i] / args->count) - channels->slope[i] * (error * inv_std);
-    channels->is_wide = channels->is_wide || is_wide(call, gain) || is_wide(call, inv_std);
-  }
-  if (args->dscale)
-    blend_param(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,
-                args->dscale);
-  if (args->dbias)
-    blend_param(call, channels, args->param_alpha, dbias, args->param_beta, args->dbias,
-                args->dbias);
-}
-
 void cubn_fast_finish(const cubn_call *call, cubn_channels *channels) {
-  if (call->problem->pass == CUBN_PASS_TRAIN) finish_training(call, channels);
-  if (call->problem->pass == CUBN_PASS_BACKWARD) finish_backward(call, channels);
+  if (!call->sums) return;
+  if (call->problem->pass == CUBN_PASS_TRAIN)
+    finish_training(call, channels);
+  else
+    cubn_fast_finish_backward(call, channels);
 }
 
 cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t index) {
-  return (cubn_coefficients){channels->center[index], channels->inv_std[index],
-                             channels->gain[index], channels->slope[index], channels->shift[index]};
+  return (cubn_coefficients){channels->center[index],     channels->inv_std[index],
+                             channels->gain[index],       channels->slope[index],
+                             channels->shift[index],      channels->input_gain[index],
+                             channels->input_shift[index]};
 }
 
 void cubn_fast_output_exact(const cubn_call *call, const cubn_channels *channels) {
@@ -261,7 +243,9 @@ void cubn_fast_output_exact(const cubn_call *call, const cubn_channels *channels
   for (int64_t i = 0; i < channels->count; ++i) {
     const cubn_coefficients with = cubn_fast_coefficients(channels, i);
     const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
-    if (call->problem->pass == CUBN_PASS_BACKWARD)
+    if (call->is_rich)
+      cubn_fused_exact_output(call, values, &with);
+    else if (call->problem->pass == CUBN_PASS_BACKWARD)
       cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, &with);
     else
       cubn_exact_normalize(call->type, args->x, args->output, values, &with);

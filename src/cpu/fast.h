@@ -3,9 +3,11 @@
 #ifndef CUBN_CPU_FAST_H
 #define CUBN_CPU_FAST_H
 
+#include "cpu/activation.h"
 #include "cpu/convert.h"
 #include "cpu/device.h"
 #include "cpu/kernels.h"
+#include "cpu/needs.h"
 #include "host/backend.h"
 
 /* One call. */
@@ -16,14 +18,23 @@ typedef struct cubn_call {
   const cubn_kernels *kernels;
   const cubn_conversion *type, *param_type;
   int64_t element_bytes;
-  int sums;        /* per channel: 2 in training, 3 in backward, none in inference */
+  cubn_needs needs;
+  int sums;        /* per channel: 2 of statistics, 3 of backward, or none */
+  bool writes;     /* elements: y, or dx and dz */
   int64_t threads; /* that may work on it */
   bool stream;     /* the output goes past the caches */
   bool fits_core;  /* all tensors fit in one core's cache */
+  bool is_rich;    /* fused kernels are needed, and ... */
+  cubn_fusion fusion;
+  cubn_activator activator; /* ... the same for double */
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args);
+
+/* The same call while it sums up the statistics of x; in backward these come first where they are
+ * not given. */
+cubn_call cubn_call_of_moments(const cubn_call *call);
 
 /* Why the fast algorithms cannot do this problem, or NULL. */
 const char *cubn_fast_reject(const cubn_problem *problem);
@@ -39,11 +50,12 @@ static inline void *cubn_output_at(const cubn_call *call, int64_t offset) {
 
 /* Neighbouring channels. Arrays of doubles, one for each channel, in memory of the caller:
  * cubn_channels_place needs CUBN_CHANNEL_ARRAYS times `capacity` of them. */
-#define CUBN_CHANNEL_ARRAYS 9
+#define CUBN_CHANNEL_ARRAYS 11
 typedef struct cubn_channels {
   int64_t first, count;
-  double *pivot;                                   /* training: a value of the channel */
+  double *pivot;                                   /* a value of the channel */
   double *center, *inv_std, *gain, *slope, *shift; /* see kernels.h */
+  double *input_gain, *input_shift;
   double *sums[CUBN_RUN_SUMS_MAX];
   /* Float would not do for some channel: cubn_exact_... must compute the output. */
   bool is_wide;
@@ -51,9 +63,12 @@ typedef struct cubn_channels {
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity);
 
-/* The channels first .. first + count - 1: loads pivots or given statistics, and in inference
- * completes the coefficients. */
+/* The channels first .. first + count - 1: loads pivots or given statistics, and completes the
+ * coefficients if these do not wait for sums. */
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels);
+
+/* Backward, the sums of the statistics are known: what given statistics would have been. */
+void cubn_fast_finish_moments(const cubn_call *call, cubn_channels *channels);
 
 /* The sums are known: writes what goes with them (saved and running statistics; dscale and dbias)
  * and completes the coefficients. */
@@ -66,5 +81,28 @@ cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel);
 
 /* Computes the output of these channels in double. */
 void cubn_fast_output_exact(const cubn_call *call, const cubn_channels *channels);
+
+/* ---- between the files that do this */
+
+/* As the kernels hold it. */
+static inline double cubn_to_real(const cubn_call *call, double value) {
+  return call->kernels->real_bytes == sizeof(double) ? value : (double)(float)value;
+}
+
+double cubn_inverse_deviation(double var, double epsilon);
+
+/* Parameters of the channels; if the array is NULL, `absent` for all. */
+void cubn_fast_load(const cubn_call *call, const cubn_channels *channels, const void *array,
+                    double absent, double *values);
+/* array = weight * values + prior_weight * prior; prior is not read if its weight is 0. */
+void cubn_fast_blend(const cubn_call *call, const cubn_channels *channels, double weight,
+                     const double *values, double prior_weight, const void *prior, void *array);
+
+/* Mean and variance of channel i from the sums over x - pivot. */
+void cubn_fast_moments(const cubn_call *call, const cubn_channels *channels, int64_t i,
+                       double *mean, double *var);
+
+void cubn_fast_begin_backward(const cubn_call *call, cubn_channels *channels);
+void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels);
 
 #endif /* CUBN_CPU_FAST_H */

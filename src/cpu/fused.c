@@ -50,7 +50,7 @@ static void get_input(const cubn_tile *tile, const cubn_lanes *lanes, const doub
   if (tile->job->problem->reserve == CUBN_RESERVE_INPUT)
     cubn_load_tile(tile, CUBN_ARRAY_PLACE, tile->job->args->reserve, p);
   else
-    cubn_tile_recompute(x, p, tile->samples * tile->group->width, tile->group->lanes, lanes);
+    cubn_tile_input(x, p, tile->samples * tile->group->width, tile->group->lanes, lanes);
 }
 
 void cubn_fuse_backward(const cubn_tile *tile, const cubn_lanes *lanes, const double *x,

@@ -2,6 +2,7 @@
 #include "cpu/grid.h"
 
 #include "cpu/algos.h"
+#include "cpu/fast_fused.h"
 #include "cpu/runs.h"
 #include "host/check.h"
 
@@ -31,9 +32,10 @@ static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
 }
 
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded) {
-  void **const arrays[] = {&coefficients->center, &coefficients->inv_std, &coefficients->gain,
-                           &coefficients->slope, &coefficients->shift};
-  for (int64_t i = 0; i < 5; ++i) *arrays[i] = (double *)memory + i * padded;
+  void **const arrays[CUBN_GRID_ARRAYS] = {
+      &coefficients->center, &coefficients->inv_std,    &coefficients->gain,       &coefficients->slope,
+      &coefficients->shift,  &coefficients->input_gain, &coefficients->input_shift};
+  for (int64_t i = 0; i < CUBN_GRID_ARRAYS; ++i) *arrays[i] = (double *)memory + i * padded;
 }
 
 static void spread(const cubn_call *call, const cubn_channels *channels, cubn_pattern pattern,
@@ -43,18 +45,23 @@ static void spread(const cubn_call *call, const cubn_channels *channels, cubn_pa
 
 void cubn_grid_spread_begin(const cubn_call *call, const cubn_channels *channels,
                             cubn_pattern pattern, cubn_grid_coefficients *to) {
-  const bool training = call->problem->pass == CUBN_PASS_TRAIN;
-  spread(call, channels, pattern, training ? channels->pivot : channels->center, to->center);
-  if (!training) spread(call, channels, pattern, channels->inv_std, to->inv_std);
+  const bool moments = call->sums == 2;
+  spread(call, channels, pattern, moments ? channels->pivot : channels->center, to->center);
+  if (moments) return;
+  spread(call, channels, pattern, channels->inv_std, to->inv_std);
+  if (!cubn_recomputes_input(call->problem)) return;
+  spread(call, channels, pattern, channels->input_gain, to->input_gain);
+  spread(call, channels, pattern, channels->input_shift, to->input_shift);
 }
 
 void cubn_grid_spread_output(const cubn_call *call, const cubn_channels *channels,
                              cubn_pattern pattern, cubn_grid_coefficients *to) {
+  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
+  if (backward && !call->sums) cubn_grid_spread_begin(call, channels, pattern, to);
   spread(call, channels, pattern, channels->center, to->center);
   spread(call, channels, pattern, channels->gain, to->gain);
   spread(call, channels, pattern, channels->shift, to->shift);
-  if (call->problem->pass == CUBN_PASS_BACKWARD)
-    spread(call, channels, pattern, channels->slope, to->slope);
+  if (backward) spread(call, channels, pattern, channels->slope, to->slope);
 }
 
 /* Neighbouring columns of one channel, in eight sums. */
@@ -82,20 +89,66 @@ void cubn_grid_fold(const double *columns, int64_t channels, cubn_pattern patter
 }
 
 static const void *dy_at(const cubn_call *call, int64_t offset) {
-  return call->problem->pass == CUBN_PASS_BACKWARD ? cubn_at(call, call->args->dy, offset) : NULL;
+  return call->sums != 2 && call->problem->pass == CUBN_PASS_BACKWARD
+             ? cubn_at(call, call->args->dy, offset)
+             : NULL;
 }
 
-cubn_grid_input cubn_grid_input_at(const cubn_call *call, int64_t offset,
-                                   const cubn_grid_coefficients *with, double *sums,
-                                   int64_t sum_stride) {
-  return (cubn_grid_input){cubn_at(call, call->args->x, offset), dy_at(call, offset), with, sums,
-                           sum_stride};
+static cubn_fused fused_shape(cubn_grid grid, const cubn_grid_coefficients *with, bool stream) {
+  return (cubn_fused){.rows = grid.rows,
+                      .width = grid.width,
+                      .stride = grid.stride,
+                      .columns = with,
+                      .stream = stream};
 }
 
-cubn_grid_output cubn_grid_output_at(const cubn_call *call, int64_t offset,
-                                     const cubn_grid_coefficients *with, bool stream) {
-  return (cubn_grid_output){cubn_at(call, call->args->x, offset), dy_at(call, offset),
-                            cubn_output_at(call, offset), with, stream};
+void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, double *sums,
+                   int64_t sum_stride) {
+  if (call->sums == 3 && call->fusion.decides) {
+    const cubn_fused shape = fused_shape(grid, part.with, false);
+    cubn_fused_sums(call, &shape, part.offset, sums, sum_stride);
+    return;
+  }
+  const cubn_grid_input in = {cubn_at(call, call->args->x, part.offset), dy_at(call, part.offset),
+                              part.with, sums, sum_stride};
+  call->kernels->grid_sums(grid, &in, NULL);
+}
+
+static cubn_grid_output output_of(const cubn_call *call, cubn_grid_part part, bool stream) {
+  return (cubn_grid_output){cubn_at(call, call->args->x, part.offset), dy_at(call, part.offset),
+                            cubn_output_at(call, part.offset), part.with, stream};
+}
+
+void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, bool stream) {
+  if (call->is_rich) {
+    const cubn_fused shape = fused_shape(grid, part.with, stream);
+    cubn_fused_output(call, &shape, part.offset);
+    return;
+  }
+  const cubn_grid_output out = output_of(call, part, stream);
+  call->kernels->grid_output(grid, &out);
+}
+
+void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
+                           double *sums, int64_t sum_stride, cubn_grid_part put, bool stream) {
+  const int64_t rows = grid.rows;
+  if (call->is_rich) { /* by turns, as many rows as kernels sum before they go to doubles */
+    for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {
+      grid.rows = rows - r < CUBN_GRID_GROUP_ROWS ? rows - r : CUBN_GRID_GROUP_ROWS;
+      cubn_fused shape = fused_shape(grid, put.with, stream);
+      shape.ahead_x = cubn_at(call, call->args->x, summed.offset);
+      shape.ahead_dy = dy_at(call, summed.offset);
+      cubn_fused_output(call, &shape, put.offset);
+      cubn_grid_sum(call, grid, summed, sums, sum_stride);
+      put.offset += grid.rows * grid.stride;
+      summed.offset += grid.rows * grid.stride;
+    }
+    return;
+  }
+  const cubn_grid_input in = {cubn_at(call, call->args->x, summed.offset),
+                              dy_at(call, summed.offset), summed.with, sums, sum_stride};
+  const cubn_grid_output out = output_of(call, put, stream);
+  call->kernels->grid_sums(grid, &in, &out);
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {

@@ -14,11 +14,12 @@
 /* Scratch memory of one task that works on blocks: coefficients of two blocks, sums of one, and the
  * numbers of their channels. */
 #define CUBN_BLOCK_COLUMNS_PADDED (CUBN_BLOCK_COLUMNS_MAX + CUBN_GRID_PADDING)
-#define CUBN_SEAT_ARRAYS (2 * 5 + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS)
+#define CUBN_GRID_ARRAYS 7
+#define CUBN_SEAT_ARRAYS (2 * CUBN_GRID_ARRAYS + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS)
 #define CUBN_SEAT_BYTES \
   ((sizeof(double) * CUBN_BLOCK_COLUMNS_PADDED * CUBN_SEAT_ARRAYS + 255) / 256 * 256)
 
-/* The coefficients of `columns` columns, in memory for five arrays of `padded` doubles. */
+/* Coefficients of columns, in memory for CUBN_GRID_ARRAYS arrays of `padded` doubles. */
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded);
 
 /* Spreads the coefficients of channels over columns: each channel has `each` neighbouring columns,
@@ -37,12 +38,17 @@ void cubn_grid_spread_output(const cubn_call *call, const cubn_channels *channel
 void cubn_grid_fold(const double *columns, int64_t channels, cubn_pattern pattern, int64_t first,
                     int64_t end, double *sums);
 
-/* For the kernels: elements from `offset` on. */
-cubn_grid_input cubn_grid_input_at(const cubn_call *call, int64_t offset,
-                                   const cubn_grid_coefficients *with, double *sums,
-                                   int64_t sum_stride);
-cubn_grid_output cubn_grid_output_at(const cubn_call *call, int64_t offset,
-                                     const cubn_grid_coefficients *with, bool stream);
+/* Elements from `offset` on: adds to the sums of columns, writes outputs, or both at the same time,
+ * which must have the same shape. */
+typedef struct cubn_grid_part {
+  int64_t offset;
+  const cubn_grid_coefficients *with;
+} cubn_grid_part;
+void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, double *sums,
+                   int64_t sum_stride);
+void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, bool stream);
+void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
+                           double *sums, int64_t sum_stride, cubn_grid_part put, bool stream);
 
 /* Columns with values so few that a block of them stays in a core's cache: each thread takes blocks
  * of columns (grid_blocks.c). Otherwise threads share the rows (grid_shared.c). */

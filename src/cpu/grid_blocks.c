@@ -46,19 +46,30 @@ static void begin_block(const blocks_work *work, int64_t index, block *it) {
   cubn_fast_begin(work->call, first, smaller(work->block_channels, left), &it->channels);
   it->offset = first * problem->s;
   it->width = it->channels.count * problem->s;
-  if (problem->pass == CUBN_PASS_INFER)
+  if (!work->call->sums)
     cubn_grid_spread_output(work->call, &it->channels, pattern, &it->coefficients);
   else
     cubn_grid_spread_begin(work->call, &it->channels, pattern, &it->coefficients);
 }
 
-static void finish_block(const blocks_work *work, const double *sums, block *it) {
-  const cubn_pattern pattern = {work->call->problem->s, 1};
-  for (int k = 0; k < work->call->sums; ++k)
+static void clear_sums(const cubn_call *call, const block *it, double *sums) {
+  for (int k = 0; k < call->sums; ++k)
+    memset(sums + k * CUBN_BLOCK_COLUMNS_PADDED, 0,
+           (size_t)(it->width + CUBN_GRID_PADDING) * sizeof *sums);
+}
+
+static void fold_sums(const cubn_call *call, const double *sums, block *it) {
+  const cubn_pattern pattern = {call->problem->s, 1};
+  for (int k = 0; k < call->sums; ++k)
     cubn_grid_fold(sums + k * CUBN_BLOCK_COLUMNS_PADDED, it->channels.count, pattern, 0,
                    it->channels.count, it->channels.sums[k]);
-  cubn_fast_finish(work->call, &it->channels);
-  cubn_grid_spread_output(work->call, &it->channels, pattern, &it->coefficients);
+}
+
+static void finish_block(const cubn_call *call, const double *sums, block *it) {
+  const cubn_pattern pattern = {call->problem->s, 1};
+  fold_sums(call, sums, it);
+  cubn_fast_finish(call, &it->channels);
+  if (call->writes) cubn_grid_spread_output(call, &it->channels, pattern, &it->coefficients);
 }
 
 /* Rows can be streamed if all of them begin where whole vectors can be stored. */
@@ -71,22 +82,37 @@ static bool streams(const cubn_call *call, int64_t offset) {
 
 /* The output of one block and the sums of the next. Either may be NULL. */
 static void step(const cubn_call *call, const block *current, const block *next, double *sums) {
-  const int64_t rows = call->problem->n, stride = call->problem->c * call->problem->s;
-  cubn_grid_output out = {0};
-  if (current)
-    out = cubn_grid_output_at(call, current->offset, &current->coefficients,
-                              streams(call, current->offset));
-  if (!next) {
-    if (current) call->kernels->grid_output((cubn_grid){rows, current->width, stride, false}, &out);
+  cubn_grid grid = {call->problem->n, 0, call->problem->c * call->problem->s, false};
+  const bool stream = current && streams(call, current->offset);
+  cubn_grid_part put = {0}, summed = {0};
+  if (current) put = (cubn_grid_part){current->offset, &current->coefficients};
+  if (next) summed = (cubn_grid_part){next->offset, &next->coefficients};
+  /* The last block may be narrower than the one before. */
+  if (current && next && current->width == next->width) {
+    grid.width = next->width;
+    cubn_grid_sum_and_put(call, grid, summed, sums, CUBN_BLOCK_COLUMNS_PADDED, put, stream);
     return;
   }
-  const cubn_grid_input in =
-      cubn_grid_input_at(call, next->offset, &next->coefficients, sums, CUBN_BLOCK_COLUMNS_PADDED);
-  /* The last block may be narrower than the one before. */
-  const bool alike = current && current->width == next->width;
-  if (current && !alike)
-    call->kernels->grid_output((cubn_grid){rows, current->width, stride, false}, &out);
-  call->kernels->grid_sums((cubn_grid){rows, next->width, stride, false}, &in, alike ? &out : NULL);
+  if (current) {
+    grid.width = current->width;
+    cubn_grid_put(call, grid, put, stream);
+  }
+  if (next) {
+    grid.width = next->width;
+    cubn_grid_sum(call, grid, summed, sums, CUBN_BLOCK_COLUMNS_PADDED);
+  }
+}
+
+/* Statistics in backward: a pass of their own over the block, which then is in the cache. */
+static void find_moments(const cubn_call *call, block *it, double *sums) {
+  const cubn_call moments = cubn_call_of_moments(call);
+  const cubn_pattern pattern = {call->problem->s, 1};
+  cubn_grid_spread_begin(&moments, &it->channels, pattern, &it->coefficients);
+  clear_sums(&moments, it, sums);
+  step(&moments, NULL, it, sums);
+  fold_sums(&moments, sums, it);
+  cubn_fast_finish_moments(call, &it->channels);
+  cubn_grid_spread_begin(call, &it->channels, pattern, &it->coefficients);
 }
 
 /* Memory of a seat: see CUBN_SEAT_BYTES. Returns what is left, for sums. */
@@ -94,7 +120,7 @@ static double *place_blocks(const cubn_call *call, int64_t seat, block blocks[2]
   double *memory = (double *)(void *)(call->device->seats + seat * (int64_t)CUBN_SEAT_BYTES);
   for (int i = 0; i < 2; ++i) {
     cubn_grid_place(&blocks[i].coefficients, memory, CUBN_BLOCK_COLUMNS_PADDED);
-    memory += 5 * CUBN_BLOCK_COLUMNS_PADDED;
+    memory += CUBN_GRID_ARRAYS * CUBN_BLOCK_COLUMNS_PADDED;
     cubn_channels_place(&blocks[i].channels, memory, CUBN_BLOCK_COLUMNS_PADDED);
     memory += CUBN_CHANNEL_ARRAYS * CUBN_BLOCK_COLUMNS_PADDED;
   }
@@ -110,16 +136,16 @@ static void blocks_task(void *context, int64_t seat, int64_t first, int64_t end)
     block *const next = index < end ? &blocks[index % 2] : NULL;
     const block *current = index > first ? &blocks[(index + 1) % 2] : NULL;
     if (next) begin_block(work, index, next);
+    if (next && call->needs.moments && call->problem->pass == CUBN_PASS_BACKWARD)
+      find_moments(call, next, sums);
+    if (!call->writes) current = NULL;
     if (current && current->channels.is_wide) {
       cubn_fast_output_exact(call, &current->channels);
       current = NULL;
     }
-    if (next && call->sums)
-      for (int k = 0; k < call->sums; ++k)
-        memset(sums + k * CUBN_BLOCK_COLUMNS_PADDED, 0,
-               (size_t)(next->width + CUBN_GRID_PADDING) * sizeof *sums);
+    if (next && call->sums) clear_sums(call, next, sums);
     step(call, current, call->sums ? next : NULL, sums);
-    if (next && call->sums) finish_block(work, sums, next);
+    if (next && call->sums) finish_block(call, sums, next);
   }
   if (call->stream) call->kernels->fence();
 }

@@ -7,10 +7,19 @@
 
 /* Values of a chunk, unless there would be too many; and the least that is worth a thread. */
 enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 64 };
+/* The sums of all chunks and this many arrays of a slice have room in so many bytes: a limit of the
+ * number of chunks, which shows in the bits of results. */
+enum { CHUNKS_BYTES = 4 << 20, CHUNKS_ARRAYS = 14 };
 /* Folded rows have at least so many columns; wider matrices are not folded. */
 enum { FOLDED_COLUMNS = 64, FOLD_COLUMNS_BELOW = 512 };
 /* Bytes of rows that are visited in order when rows are visited in reverse. */
 enum { REVERSE_BYTES = 1 << 18 };
+
+enum { KEPT_ARRAYS = CUBN_GRID_ARRAYS + CUBN_CHANNEL_ARRAYS };
+_Static_assert(CHUNKS_BYTES + (KEPT_ARRAYS - CHUNKS_ARRAYS) * sizeof(double) *
+                                  (CUBN_SLICE_COLUMNS_MAX + 2 * CUBN_GRID_PADDING) <=
+                   CUBN_CPU_WORKSPACE_BYTES,
+               "a slice fits in the workspace");
 
 /* The matrix, a slice of channels wide. */
 typedef struct shape {
@@ -56,9 +65,9 @@ static shape choose_shape(const cubn_problem *problem) {
   it.slice_channels = smaller(problem->c, CUBN_SLICE_COLUMNS_MAX / problem->s);
   const int64_t columns = it.slice_channels * problem->s * it.pattern.times;
   it.padded = divide_up(columns, CUBN_GRID_PADDING) * CUBN_GRID_PADDING + CUBN_GRID_PADDING;
-  const int64_t kept = (5 + CUBN_CHANNEL_ARRAYS) * it.padded * (int64_t)sizeof(double);
+  const int64_t kept = CHUNKS_ARRAYS * it.padded * (int64_t)sizeof(double);
   const int64_t chunk_bytes = CUBN_RUN_SUMS_MAX * it.padded * (int64_t)sizeof(double);
-  const int64_t room = ((int64_t)CUBN_CPU_WORKSPACE_BYTES - kept) / chunk_bytes;
+  const int64_t room = (CHUNKS_BYTES - kept) / chunk_bytes;
   int64_t chunks = smaller(room, smaller(CHUNKS_MAX, it.rows * columns / CHUNK_VALUES));
   if (chunks < 1) chunks = 1;
   /* Chunks of whole groups of rows: see GROUP_ROWS of the kernels. */
@@ -69,7 +78,7 @@ static shape choose_shape(const cubn_problem *problem) {
 
 size_t cubn_grid_shared_workspace_bytes(const cubn_problem *problem) {
   const shape it = choose_shape(problem);
-  const int64_t arrays = 5 + CUBN_CHANNEL_ARRAYS + CUBN_RUN_SUMS_MAX * it.chunks;
+  const int64_t arrays = KEPT_ARRAYS + CUBN_RUN_SUMS_MAX * it.chunks;
   return (size_t)(arrays * it.padded) * sizeof(double);
 }
 
@@ -91,15 +100,13 @@ static cubn_grid rows_left_over(const shared_work *work) {
 }
 
 static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, double *sums) {
-  const cubn_grid_input in = cubn_grid_input_at(work->call, offset_of(work, row),
-                                                &work->coefficients, sums, work->shape.padded);
-  work->call->kernels->grid_sums(grid, &in, NULL);
+  const cubn_grid_part part = {offset_of(work, row), &work->coefficients};
+  cubn_grid_sum(work->call, grid, part, sums, work->shape.padded);
 }
 
 static void put_rows(const shared_work *work, int64_t row, cubn_grid grid, bool stream) {
-  const cubn_grid_output out =
-      cubn_grid_output_at(work->call, offset_of(work, row), &work->coefficients, stream);
-  work->call->kernels->grid_output(grid, &out);
+  const cubn_grid_part part = {offset_of(work, row), &work->coefficients};
+  cubn_grid_put(work->call, grid, part, stream);
 }
 
 static void sums_task(void *context, int64_t seat, int64_t first, int64_t end) {
@@ -130,15 +137,17 @@ static void add_chunks_task(void *context, int64_t seat, int64_t first, int64_t 
     }
 }
 
-static void finish_sums(shared_work *work) {
+/* Forms the sums of the slice's channels. */
+static void form_sums(shared_work *work) {
   const cubn_call *call = work->call;
+  cubn_grid_spread_begin(call, &work->channels, work->shape.pattern, &work->coefficients);
+  cubn_for_ranges(call->threads, work->shape.chunks, sums_task, work);
   const int64_t columns = rows_of(work, 1).width;
   const int64_t additions = columns * work->shape.chunks * call->sums;
   cubn_for_ranges(additions < 2 * CHUNK_VALUES ? 1 : call->threads, columns, add_chunks_task, work);
   for (int k = 0; k < call->sums; ++k)
     cubn_grid_fold(work->partials + k * work->shape.padded, work->channels.count,
                    work->shape.pattern, 0, work->channels.count, work->channels.sums[k]);
-  cubn_fast_finish(call, &work->channels);
 }
 
 /* Rows of chunks first .. end - 1, stretches of them in reverse. */
@@ -167,16 +176,26 @@ static bool streams(const shared_work *work) {
          (uintptr_t)row_bytes % bytes == 0;
 }
 
+/* Statistics in backward: a pass of their own. */
+static void find_moments(shared_work *work) {
+  const cubn_call *const call = work->call, moments = cubn_call_of_moments(call);
+  work->call = &moments;
+  form_sums(work);
+  work->call = call;
+  cubn_fast_finish_moments(call, &work->channels);
+}
+
 static void run_slice(shared_work *work, int64_t first) {
   const cubn_call *call = work->call;
   const int64_t chunks = work->shape.chunks;
   cubn_fast_begin(call, first, smaller(work->shape.slice_channels, call->problem->c - first),
                   &work->channels);
+  if (call->needs.moments && call->problem->pass == CUBN_PASS_BACKWARD) find_moments(work);
   if (call->sums) {
-    cubn_grid_spread_begin(call, &work->channels, work->shape.pattern, &work->coefficients);
-    cubn_for_ranges(call->threads, chunks, sums_task, work);
-    finish_sums(work);
+    form_sums(work);
+    cubn_fast_finish(call, &work->channels);
   }
+  if (!call->writes) return;
   if (work->channels.is_wide) {
     cubn_fast_output_exact(call, &work->channels);
     return;
@@ -191,8 +210,8 @@ void cubn_grid_run_shared(const cubn_call *call) {
   double *const memory = call->args->workspace;
   const int64_t padded = work.shape.padded;
   cubn_grid_place(&work.coefficients, memory, padded);
-  cubn_channels_place(&work.channels, memory + 5 * padded, padded);
-  work.partials = memory + (5 + CUBN_CHANNEL_ARRAYS) * padded;
+  cubn_channels_place(&work.channels, memory + CUBN_GRID_ARRAYS * padded, padded);
+  work.partials = memory + KEPT_ARRAYS * padded;
   work.in_order = !call->fits_core && work.shape.slice_channels == call->problem->c;
   for (int64_t first = 0; first < call->problem->c; first += work.shape.slice_channels)
     run_slice(&work, first);

@@ -1,10 +1,11 @@
 /* inference: packed [n][c][s] with long runs, y from given statistics. One pass in the order of
  * memory; the coefficients of all channels, or of as many as fit, come first. */
 #include "cpu/algos.h"
+#include "cpu/fast_fused.h"
 #include "cpu/runs.h"
 
 /* Pieces in which one thread takes its runs. */
-enum { PIECE_VALUES = 1 << 16 };
+enum { PIECE_VALUES = 1 << 16, RICH_VALUES = CUBN_FUSED_WIDTH_MAX };
 
 typedef struct inference {
   cubn_call call;
@@ -33,6 +34,17 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
   return (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
 }
 
+/* Fused: `count` values at `offset`, which are at `begin` of a run. */
+static void put_rich(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
+                     const cubn_coefficients *with) {
+  const cubn_range range = cubn_rich_range(call, offset, begin, count);
+  for (int64_t first = range.first; first < range.end; first += RICH_VALUES) {
+    const int64_t width = smaller(RICH_VALUES, range.end - first);
+    const cubn_fused shape = {.rows = 1, .width = width, .with = with, .stream = call->stream};
+    cubn_fused_output(call, &shape, offset + first);
+  }
+}
+
 /* Pieces of the slice's runs, in the order of memory. */
 static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end) {
   const inference *work = context;
@@ -45,9 +57,12 @@ static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end)
     const int64_t at = image * call->problem->c + work->channels.first + channel;
     const int64_t offset = at * s + begin;
     const cubn_coefficients with = cubn_fast_coefficients(&work->channels, channel);
-    const cubn_run_output out =
-        cubn_call_output(call, offset, smaller(PIECE_VALUES, s - begin), &with);
-    call->kernels->run_output(&out);
+    const int64_t count = smaller(PIECE_VALUES, s - begin);
+    const cubn_run_output out = cubn_call_output(call, offset, count, &with);
+    if (call->is_rich)
+      put_rich(call, offset, begin, count, &with);
+    else
+      call->kernels->run_output(&out);
   }
   if (call->stream) call->kernels->fence();
 }

@@ -16,6 +16,7 @@
 
 #include "cpu/activation.h"
 #include "cpu/convert.h"
+#include "cpu/needs.h"
 #include "cpu/tile.h"
 #include "host/backend.h"
 
@@ -68,14 +69,6 @@ typedef union cubn_partial {
   cubn_moments moments;
   cubn_gradient_sums sums;
 } cubn_partial;
-
-/* What is needed to compute the outputs. */
-typedef struct cubn_needs {
-  bool moments; /* statistics from x */
-  bool sums;    /* of backward: of dy, and ... */
-  bool x_sums;  /* ... those in which x takes part */
-  bool waiting; /* dx cannot be computed before the sums are known */
-} cubn_needs;
 
 typedef struct cubn_job {
   const cubn_problem *problem;
@@ -145,8 +138,6 @@ void cubn_load_reserved_means(const cubn_job *job, const cubn_group *group, doub
 void cubn_store_reserved_means(const cubn_job *job, const cubn_group *group, const double *values);
 
 /* ---- channels.c */
-cubn_needs cubn_needs_of(const cubn_problem *problem, const cubn_args *args);
-
 /* Appends the moments of further values (Chan, Golub and LeVeque 1979). */
 void cubn_moments_append(cubn_moments *moments, const cubn_moments *further, int64_t width);
 void cubn_gradient_sums_append(cubn_gradient_sums *sums, const cubn_gradient_sums *further,

@@ -20,11 +20,14 @@
 #define CUBN_RUN_LANES_MAX 16
 #define CUBN_RUN_SUMS_MAX 3
 #define CUBN_GRID_PADDING 16
+/* Rows of a grid that are summed before sums go into doubles. */
+#define CUBN_GRID_GROUP_ROWS 32
 /* Columns of a grid that kernels sum at a time. */
 #define CUBN_GRID_STRIPE 2048
 
 typedef struct cubn_coefficients {
   double center, inv_std, gain, slope, shift;
+  double input_gain, input_shift; /* of the input of an activation, in backward */
 } cubn_coefficients;
 
 /* The output of a run: dx if there is a dy, else y. */
@@ -38,7 +41,7 @@ typedef struct cubn_run_output {
 
 /* The same per column of a grid. */
 typedef struct cubn_grid_coefficients {
-  void *center, *inv_std, *gain, *slope, *shift;
+  void *center, *inv_std, *gain, *slope, *shift, *input_gain, *input_shift;
 } cubn_grid_coefficients;
 
 typedef struct cubn_grid {
@@ -66,6 +69,52 @@ typedef struct cubn_grid_output {
   bool stream;
 } cubn_grid_output;
 
+/* What is fused with the normalization, the same for all values of a call.
+ *
+ *   p   (x - center) * gain + shift, in backward with the gain and shift of the input; + z
+ *   y   alpha * activation(p) + beta * prior, the activation of what is
+ *         positive      p, but at most `ceiling`; NaN too, if nan_passes
+ *         not positive  coef * p if is_leaky, else 0
+ *   dp  dy where p passes, else coef * dy if is_leaky, else 0
+ *   dx  dp * gain + (x_hat * slope + shift) + beta * prior
+ *
+ * Every product and every sum is rounded for itself: p has the same bits for all targets. */
+typedef struct cubn_fusion {
+  bool decides; /* there is an activation */
+  bool is_leaky, nan_passes;
+  bool blends;
+  double least, most; /* p passes from the one to the other */
+  double ceiling, coef, alpha, beta;
+} cubn_fusion;
+
+/* Rows of values. Those of a row belong to one channel, or each to a channel of its own. */
+typedef struct cubn_fused {
+  int64_t rows, width, stride;
+  const cubn_coefficients *with; /* of the channel; NULL: ... */
+  const cubn_grid_coefficients *columns;
+  const cubn_fusion *fusion;
+  const void *x;   /* backward: NULL if nothing needs it, ... */
+  bool dx_needs_x; /* ... dx included */
+  const void *dy; /* NULL: forward */
+  const void *z;
+  void *output, *dz; /* those that are wanted */
+  uint8_t *bits;     /* whether p passes: forward writes it, backward reads it; NULL: nobody, ... */
+  bool recomputes;   /* ... or backward computes p again */
+  int64_t bits_stride; /* bytes from row to row */
+  bool stream, stream_dz;
+  const void *ahead_x, *ahead_dy; /* as much of them will be read next */
+} cubn_fused;
+
+/* Bytes of bits that are written or read for so many values. */
+#define CUBN_BITS_BYTES(values) (((values) + 7) / 8)
+
+typedef struct cubn_fused_kernels {
+  void (*output)(const cubn_fused *fused);
+  /* Sums of backward, with dp for dy: of a row, as run_gradient_sums, or of columns, as grid_sums. */
+  void (*run_sums)(const cubn_fused *fused, double *sums);
+  void (*grid_sums)(const cubn_fused *fused, double *sums, int64_t sum_stride);
+} cubn_fused_kernels;
+
 typedef struct cubn_kernels {
   const char *target;
   int64_t store_bytes; /* outputs may be streamed if this divides their addresses */
@@ -84,6 +133,8 @@ typedef struct cubn_kernels {
   /* `out`, if not NULL, is an output of the same shape that is computed at the same time. */
   void (*grid_sums)(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out);
   void (*grid_output)(cubn_grid grid, const cubn_grid_output *out);
+
+  const cubn_fused_kernels *fused;
 
   /* to[t][c][i] = values[c], i < each, t < times */
   void (*spread)(const double *values, int64_t channels, int64_t each, int64_t times, void *to);

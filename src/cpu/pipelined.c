@@ -57,14 +57,30 @@ static void begin_block(const pipeline *line, int64_t index, cubn_block *block) 
                   &block->channels);
 }
 
-static void add_sums(const pipeline *line, const cubn_chunk_sums *from, cubn_block *to) {
-  for (int k = 0; k < line->call.sums; ++k)
+/* Statistics in backward: a pass of their own over the block, which then is in the cache. */
+static bool begins_with_moments(const pipeline *line) {
+  return line->call.needs.moments && line->call.problem->pass == CUBN_PASS_BACKWARD;
+}
+
+static void add_sums(const cubn_call *call, const cubn_chunk_sums *from, cubn_block *to) {
+  for (int k = 0; k < call->sums; ++k)
     for (int64_t j = 0; j < to->channels.count; ++j) to->channels.sums[k][j] += from->of[k][j];
 }
 
 static void clear_sums(cubn_block *block) {
   for (int k = 0; k < CUBN_RUN_SUMS_MAX; ++k)
     for (int64_t j = 0; j < block->channels.count; ++j) block->channels.sums[k][j] = 0;
+}
+
+static void own_moments(const pipeline *line, cubn_block *block) {
+  const cubn_call call = cubn_call_of_moments(&line->call);
+  clear_sums(block);
+  for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk) {
+    cubn_chunk_sums sums;
+    cubn_block_step(&call, &line->cut, chunk, NULL, block, &sums);
+    add_sums(&call, &sums, block);
+  }
+  cubn_fast_finish_moments(&line->call, &block->channels);
 }
 
 /* The blocks first .. end - 1, by one thread. */
@@ -74,15 +90,18 @@ static void own_blocks_task(void *context, int64_t seat, int64_t first, int64_t 
   (void)seat;
   for (int64_t index = first; index <= end; ++index) {
     cubn_block *const next = index < end ? &blocks[index % 2] : NULL;
-    const cubn_block *const current = index > first ? &blocks[(index + 1) % 2] : NULL;
+    const cubn_block *const written = index > first ? &blocks[(index + 1) % 2] : NULL;
+    const cubn_block *const current = line->call.writes ? written : NULL;
     if (next) {
       begin_block(line, index, next);
+      if (begins_with_moments(line)) own_moments(line, next);
       clear_sums(next);
     }
-    for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk) {
+    cubn_block *const summed = line->call.sums ? next : NULL;
+    for (int64_t chunk = 0; chunk < line->cut.chunks && (current || summed); ++chunk) {
       cubn_chunk_sums sums;
-      cubn_block_step(&line->call, &line->cut, chunk, current, next, &sums);
-      if (next) add_sums(line, &sums, next);
+      cubn_block_step(&line->call, &line->cut, chunk, current, summed, &sums);
+      if (summed) add_sums(&line->call, &sums, summed);
     }
     if (next) cubn_fast_finish(&line->call, &next->channels);
   }
@@ -97,19 +116,36 @@ static void shared_chunks_task(void *context, int64_t seat, int64_t first, int64
   if (line->call.stream) line->call.kernels->fence();
 }
 
+/* Output of the current block, and sums of the next. */
+static void share_chunks(pipeline *line) {
+  if (!line->current && !line->next) return;
+  cubn_for_ranges(line->call.threads, line->cut.chunks, shared_chunks_task, line);
+  if (!line->next) return;
+  clear_sums(line->next);
+  for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk)
+    add_sums(&line->call, &line->sums[chunk], line->next);
+}
+
+static void share_moments(const pipeline *line, cubn_block *block) {
+  pipeline moments = *line;
+  moments.call = cubn_call_of_moments(&line->call);
+  moments.current = NULL;
+  moments.next = block;
+  share_chunks(&moments);
+  cubn_fast_finish_moments(&line->call, &block->channels);
+}
+
 static void run_shared(pipeline *line) {
   cubn_block *const blocks = line->call.args->workspace;
   line->sums = (cubn_chunk_sums *)(blocks + 2);
   for (int64_t index = 0; index <= line->blocks; ++index) {
-    line->next = index < line->blocks ? &blocks[index % 2] : NULL;
-    line->current = index > 0 ? &blocks[(index + 1) % 2] : NULL;
-    if (line->next) begin_block(line, index, line->next);
-    cubn_for_ranges(line->call.threads, line->cut.chunks, shared_chunks_task, line);
-    if (!line->next) break;
-    clear_sums(line->next);
-    for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk)
-      add_sums(line, &line->sums[chunk], line->next);
-    cubn_fast_finish(&line->call, &line->next->channels);
+    cubn_block *const next = index < line->blocks ? &blocks[index % 2] : NULL;
+    if (next) begin_block(line, index, next);
+    if (next && begins_with_moments(line)) share_moments(line, next);
+    line->current = index > 0 && line->call.writes ? &blocks[(index + 1) % 2] : NULL;
+    line->next = line->call.sums ? next : NULL;
+    share_chunks(line);
+    if (next) cubn_fast_finish(&line->call, &next->channels);
   }
 }
 

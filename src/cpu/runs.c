@@ -4,9 +4,11 @@
 #include <string.h>
 
 #include "cpu/exact.h"
+#include "cpu/fast_fused.h"
 
 /* Values of a chunk, unless there would be too many chunks. */
 enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048, PIECE_UNIT = 1024 };
+enum { RICH_TILE = 28 * 64 * 4 };
 /* Values between which sums and output alternate: as many as kernels sum before they go to doubles. */
 enum { TILE_VALUES = 28 * 64 };
 
@@ -37,6 +39,7 @@ cubn_cut cubn_cut_runs(const cubn_problem *problem) {
 typedef struct segment {
   int64_t current, next, count;
   int64_t channel; /* within the blocks */
+  int64_t begin;   /* within the runs */
 } segment;
 
 /* Adds to the lanes of the next block's sums. */
@@ -47,16 +50,23 @@ static void sum_values(const cubn_call *call, const cubn_block *next, const segm
     call->kernels->run_moments(x, count, next->channels.pivot[at->channel], lanes, out);
     return;
   }
-  const cubn_coefficients with = {.center = next->channels.center[at->channel],
-                                  .inv_std = next->channels.inv_std[at->channel]};
+  const cubn_coefficients with = cubn_fast_coefficients(&next->channels, at->channel);
+  if (call->fusion.decides) {
+    const cubn_fused shape = {.rows = 1, .width = count, .with = &with};
+    cubn_fused_sums(call, &shape, at->next + first, lanes, 0);
+    return;
+  }
   call->kernels->run_gradient_sums(x, cubn_at(call, call->args->dy, at->next + first), count, &with,
                                    lanes, out);
 }
 
-static void output_exact(const cubn_call *call, const segment *at, const cubn_coefficients *with) {
+static void output_exact(const cubn_call *call, int64_t offset, int64_t count,
+                         const cubn_coefficients *with) {
   const cubn_args *args = call->args;
-  const cubn_patch values = {at->current, 1, 0, at->count, 1};
-  if (call->problem->pass == CUBN_PASS_BACKWARD)
+  const cubn_patch values = {offset, 1, 0, count, 1};
+  if (call->is_rich)
+    cubn_fused_exact_output(call, values, with);
+  else if (call->problem->pass == CUBN_PASS_BACKWARD)
     cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, with);
   else
     cubn_exact_normalize(call->type, args->x, args->output, values, with);
@@ -71,13 +81,6 @@ cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t 
                            .count = count,
                            .with = with,
                            .stream = call->stream};
-}
-
-/* Values until the output lies well for streaming. */
-static int64_t values_before_alignment(const cubn_call *call, int64_t offset) {
-  const int64_t bytes = call->kernels->store_bytes;
-  const int64_t excess = (int64_t)((uintptr_t)cubn_output_at(call, offset) % (uintptr_t)bytes);
-  return call->stream && excess ? (bytes - excess) / call->element_bytes : 0;
 }
 
 /* Sums and output by turns, where the output does not lie as the input does: the sums' tiles begin
@@ -95,6 +98,53 @@ static void step_by_turns(const cubn_call *call, const cubn_block *next, const s
   }
 }
 
+cubn_range cubn_rich_range(const cubn_call *call, int64_t offset, int64_t begin, int64_t count) {
+  const cubn_mask *const mask = &call->problem->mask;
+  cubn_range range = {0, count};
+  if (call->problem->reserve != CUBN_RESERVE_MASK) return range;
+  const int64_t shift = -cubn_mask_bit(mask, offset / mask->row, offset) & 7;
+  if (begin > 0) range.first = smaller(shift, count);
+  if (begin + count < call->problem->s) range.end = smaller(count + shift, call->problem->s - begin);
+  return range;
+}
+
+/* Values after which output lies well for streaming, or bits for the mask. */
+static int64_t values_before_tiles(const cubn_call *call, int64_t offset) {
+  const cubn_mask *const mask = &call->problem->mask;
+  if (call->stream) return cubn_values_before_alignment(call, offset);
+  if (call->problem->reserve != CUBN_RESERVE_MASK) return 0;
+  return -cubn_mask_bit(mask, offset / mask->row, offset) & 7;
+}
+
+/* Fused: the same by turns; while one is written, the next values to be summed are fetched. */
+static void step_rich(const cubn_call *call, const cubn_block *current, const cubn_block *next,
+                      const segment *at, double *lanes) {
+  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
+  cubn_coefficients with = {0};
+  cubn_range out = {0, 0};
+  int64_t lead = 0;
+  if (current) {
+    with = cubn_fast_coefficients(&current->channels, at->channel);
+    out = cubn_rich_range(call, at->current, at->begin, at->count);
+    lead = out.first + values_before_tiles(call, at->current + out.first);
+  }
+  for (int64_t first = 0; first < at->count; first += RICH_TILE) {
+    const int64_t end = smaller(first + RICH_TILE, at->count);
+    const int64_t until = end == at->count ? out.end : smaller(end + lead, out.end);
+    const int64_t offset = at->current + out.first;
+    cubn_fused shape = {
+        .rows = 1, .width = until - out.first, .with = &with, .stream = call->stream};
+    if (next) shape.ahead_x = cubn_at(call, call->args->x, at->next + first);
+    if (next && backward) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + first);
+    if (shape.width > 0 && current->channels.is_wide)
+      output_exact(call, offset, shape.width, &with);
+    else if (shape.width > 0)
+      cubn_fused_output(call, &shape, offset);
+    if (until > out.first) out.first = until;
+    if (next) sum_values(call, next, at, first, end - first, lanes, NULL);
+  }
+}
+
 static void step_segment(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                          const segment *at, double *lanes) {
   if (!current) {
@@ -103,9 +153,9 @@ static void step_segment(const cubn_call *call, const cubn_block *current, const
   }
   const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
   const cubn_run_output out = cubn_call_output(call, at->current, at->count, &with);
-  const int64_t lead = values_before_alignment(call, at->current);
+  const int64_t lead = cubn_values_before_alignment(call, at->current);
   if (current->channels.is_wide) {
-    output_exact(call, at, &with);
+    output_exact(call, at->current, at->count, &with);
     if (next) sum_values(call, next, at, 0, at->count, lanes, NULL);
   } else if (!next) {
     call->kernels->run_output(&out);
@@ -139,10 +189,13 @@ void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
   for (int64_t run = first_run; run < first_run + runs; ++run)
     for (int64_t j = 0; j < (summed > written ? summed : written); ++j) {
       const int64_t base = run * problem->c + j;
-      segment at = {.count = smaller(cut->piece_values, problem->s - begin), .channel = j};
+      segment at = {.count = smaller(cut->piece_values, problem->s - begin),
+                    .channel = j,
+                    .begin = begin};
       if (j < written) at.current = (base + current->channels.first) * problem->s + begin;
       if (j < summed) at.next = (base + next->channels.first) * problem->s + begin;
-      step_segment(call, j < written ? current : NULL, j < summed ? next : NULL, &at, lanes[j]);
+      (call->is_rich ? step_rich : step_segment)(call, j < written ? current : NULL,
+                                                 j < summed ? next : NULL, &at, lanes[j]);
     }
   for (int k = 0; k < call->sums; ++k)
     for (int64_t j = 0; j < summed; ++j)

@@ -42,4 +42,11 @@ void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
 cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
                                  const cubn_coefficients *with);
 
+/* Fused: which values a piece of a run writes, of `count` from `begin` on, those at `offset`. Where a
+ * mask is written, pieces are shifted to whole bytes of it. Relative to begin. */
+typedef struct cubn_range {
+  int64_t first, end;
+} cubn_range;
+cubn_range cubn_rich_range(const cubn_call *call, int64_t offset, int64_t begin, int64_t count);
+
 #endif /* CUBN_CPU_RUNS_H */

@@ -82,11 +82,16 @@ static void put_output(const cubn_tile *tile, double *result) {
 
 void cubn_sweep_forward(const cubn_job *job, const cubn_group *group, int64_t first, int64_t count,
                         const cubn_lanes *lanes) {
-  double y[CUBN_TILE_VALUES];
+  const bool has_activation = job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+  double x[CUBN_TILE_VALUES], y[CUBN_TILE_VALUES];
   for (int64_t done = 0; done < count;) {
     const cubn_tile tile = get_tile(job, group, first + done, count - done);
-    cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, y);
-    cubn_tile_normalize(y, tile.samples * group->width, group->lanes, lanes);
+    const int64_t values = tile.samples * group->width;
+    cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, has_activation ? x : y);
+    if (has_activation)
+      cubn_tile_input(x, y, values, group->lanes, lanes);
+    else
+      cubn_tile_normalize(y, values, group->lanes, lanes);
     if (cubn_is_fused(job->problem)) cubn_fuse_forward(&tile, y);
     put_output(&tile, y);
     done += tile.samples;

@@ -2,6 +2,7 @@
  * size, whose sums and coefficients stay in registers while the block's rows pass by. */
 #include "cpu/tile.h"
 
+#include "cpu/input.h"
 #include "cpu/vector.h"
 
 enum { BLOCK = 16 };
@@ -146,30 +147,41 @@ CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
   }
 }
 
-CUBN_INLINED void recompute_block(const double *restrict x, double *restrict p, int64_t rows,
-                                  int64_t stride, int64_t n, int64_t lane,
-                                  const cubn_lanes *restrict with) {
-  const double *high = with->mean_high + lane, *low = with->input_mean_low + lane;
-  const double *gain = with->input_gain + lane, *offset = with->input_offset + lane;
-  for (int64_t r = 0; r < rows; ++r)
-    for (int64_t l = 0; l < n; ++l) {
-      const double centered = (x[r * stride + l] - high[l]) - low[l];
-      p[r * stride + l] = centered * gain[l] + offset[l];
-    }
+/* Rows of all lanes; the last one may be shorter. */
+CUBN_CLONES static void input_in_double(const double *restrict x, double *restrict p, int64_t count,
+                                        int64_t lanes, const cubn_lanes *restrict with) {
+  for (int64_t done = 0; done < count; done += lanes) {
+    const int64_t n = count - done < lanes ? count - done : lanes;
+    for (int64_t l = 0; l < n; ++l)
+      p[done + l] = (x[done + l] - with->mean_high[l]) * with->input_gain[l] + with->input_shift[l];
+  }
 }
 
-CUBN_CLONES void cubn_tile_recompute(const double *x, double *p, int64_t count, int64_t lanes,
-                                     const cubn_lanes *with) {
-  piece part = whole_rows(count, lanes);
-  for (int i = 0; i < 2; ++i) {
-    int64_t l = 0;
-    for (; l + BLOCK <= part.lanes; l += BLOCK)
-      recompute_block(x + l, p + l, part.rows, lanes, BLOCK, l, with);
-    recompute_block(x + l, p + l, part.rows, lanes, part.lanes - l, l, with);
-    x += part.rows * lanes;
-    p += part.rows * lanes;
-    part = last_row(count, lanes);
+CUBN_CLONES static void input_in_single(const double *restrict x, double *restrict p, int64_t count,
+                                        int64_t lanes, const cubn_lanes *restrict with) {
+  float center[CUBN_LANES_MAX], gain[CUBN_LANES_MAX], shift[CUBN_LANES_MAX];
+  for (int64_t l = 0; l < lanes; ++l) {
+    center[l] = (float)with->mean_high[l];
+    gain[l] = (float)with->input_gain[l];
+    shift[l] = (float)with->input_shift[l];
   }
+  for (int64_t done = 0; done < count; done += lanes) {
+    const int64_t n = count - done < lanes ? count - done : lanes;
+    for (int64_t l = 0; l < n; ++l)
+      p[done + l] = (double)(((float)x[done + l] - center[l]) * gain[l] + shift[l]);
+  }
+}
+
+void cubn_tile_input(const double *x, double *p, int64_t count, int64_t lanes,
+                     const cubn_lanes *with) {
+  if (!with->input_is_single)
+    input_in_double(x, p, count, lanes, with);
+  else if (!with->input_is_wide)
+    input_in_single(x, p, count, lanes, with);
+  else
+    for (int64_t i = 0; i < count; ++i)
+      p[i] = cubn_input_of(true, x[i], with->mean_high[i % lanes], with->input_gain[i % lanes],
+                           with->input_shift[i % lanes]);
 }
 
 CUBN_INLINED void gradient_block(const double *restrict x, double *restrict dy, int64_t rows,

@@ -9,6 +9,7 @@
 #ifndef CUBN_CPU_TILE_H
 #define CUBN_CPU_TILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define CUBN_TILE_VALUES 1024
@@ -19,14 +20,14 @@
  *   forward   y  = ((x - mean_high) - mean_low) * gain + offset
  *   backward  dx = (dy - offset - x_hat * slope) * gain,
  *             x_hat = ((x - mean_high) - mean_low) * inv_std,
- *             p  = ((x - mean_high) - input_mean_low) * input_gain + input_offset
  * mean_high is a number near the mean and mean_low the rest, so that the mean is known to more than
- * a double and a constant channel, where both differences are 0, to all digits. p is the input of
- * the activation, where backward computes it again, from the same numbers as forward. */
+ * a double and a constant channel, where both differences are 0, to all digits. The input of an
+ * activation is computed as input.h says, with mean_high as the center. */
 typedef struct cubn_lanes {
   double mean_high[CUBN_LANES_MAX], mean_low[CUBN_LANES_MAX], inv_std[CUBN_LANES_MAX];
   double gain[CUBN_LANES_MAX], offset[CUBN_LANES_MAX], slope[CUBN_LANES_MAX];
-  double input_mean_low[CUBN_LANES_MAX], input_gain[CUBN_LANES_MAX], input_offset[CUBN_LANES_MAX];
+  double input_gain[CUBN_LANES_MAX], input_shift[CUBN_LANES_MAX];
+  bool input_is_single, input_is_wide; /* P is float; there are wide gains */
 } cubn_lanes;
 
 /* Lanes for so many channels: a multiple of 16 where the fold stays small. */
@@ -58,8 +59,8 @@ void cubn_tile_gradient_sums(const double *x, const double *dy, int64_t count, i
 void cubn_tile_normalize(double *x, int64_t count, int64_t lanes, const cubn_lanes *with);
 
 /* p becomes the input of the activation. */
-void cubn_tile_recompute(const double *x, double *p, int64_t count, int64_t lanes,
-                         const cubn_lanes *with);
+void cubn_tile_input(const double *x, double *p, int64_t count, int64_t lanes,
+                     const cubn_lanes *with);
 
 /* dy becomes dx. */
 void cubn_tile_gradient(const double *x, double *dy, int64_t count, int64_t lanes,

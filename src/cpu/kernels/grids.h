@@ -9,7 +9,7 @@
 #include "cpu/kernels/simd.h"
 
 enum {
-  GROUP_ROWS = 32,
+  GROUP_ROWS = CUBN_GRID_GROUP_ROWS,
   SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
   /* Up to this width the sums of rows that are taken in order stay in the first cache. */
   ORDERED_COLUMNS = 512,
@@ -159,9 +159,11 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
 
 INLINED cubn_grid_coefficients coefficients_from(const cubn_grid_coefficients *all, int64_t j) {
   if (!all) return (cubn_grid_coefficients){0};
-  return (cubn_grid_coefficients){(real *)all->center + j, (real *)all->inv_std + j,
-                                  (real *)all->gain + j, (real *)all->slope + j,
-                                  (real *)all->shift + j};
+  return (cubn_grid_coefficients){.center = (real *)all->center + j,
+                                  .inv_std = (real *)all->inv_std + j,
+                                  .gain = (real *)all->gain + j,
+                                  .slope = (real *)all->slope + j,
+                                  .shift = (real *)all->shift + j};
 }
 
 INLINED void wide_grid(const grid_place *from, int64_t rows, int64_t width,

@@ -1,5 +1,6 @@
 /* The table of kernels of one target and one element type. The Makefile gives its name, as
- * CUBN_KERNELS, and the target's, as CUBN_TARGET. */
+ * CUBN_KERNELS, that of the table of fused.c, as CUBN_FUSED_KERNELS, and the target's, as
+ * CUBN_TARGET. */
 #include "cpu/kernels.h"
 
 #include "cpu/kernels/grids.h"
@@ -20,6 +21,7 @@ static void fence(void) {
 
 _Static_assert(LANES <= CUBN_RUN_LANES_MAX && LANES <= CUBN_GRID_PADDING, "lanes have room");
 
+extern const cubn_fused_kernels CUBN_FUSED_KERNELS;
 extern const cubn_kernels CUBN_KERNELS;
 const cubn_kernels CUBN_KERNELS = {
     .target = CUBN_TARGET,
@@ -31,6 +33,7 @@ const cubn_kernels CUBN_KERNELS = {
     .run_output = run_output,
     .grid_sums = grid_sums,
     .grid_output = grid_output,
+    .fused = &CUBN_FUSED_KERNELS,
     .spread = spread,
     .fence = fence,
 };

@@ -1,0 +1,196 @@
+/* The table of fused kernels of one target and one element type. One loop serves runs, whose
+ * coefficients stay in registers, and grids, whose coefficients come from the cache. What is fused
+ * is asked for once per step of four vectors: such branches cost less than the memory they wait for. */
+#include "cpu/kernels/fused.h"
+
+enum { GROUP_ROWS = CUBN_GRID_GROUP_ROWS, STRIPE_COLUMNS = CUBN_GRID_STRIPE };
+
+/* What an instance of a loop does; constants when it is compiled. */
+typedef struct task {
+  bool backward, columns, stream;
+  kind which;
+} task;
+
+INLINED coefficients get_coefficients(const cubn_fused *it, const coefficients *of_run, int64_t j,
+                                      task of) {
+  return of.columns ? coefficients_at(it->columns, j) : *of_run;
+}
+
+/* y of vector k, and its bits. */
+INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficients *with,
+                       const fusion *f, int k, uint64_t *bits) {
+  vec p = (load_lanes(at->x + i, part) - with->center) * with->gain + with->shift;
+  if (f->has.z) p += load_lanes(at->z + i, part);
+  if (f->has.bits) *bits |= flags_to_bits(passes(p, f)) << k * LANES;
+  if (f->has.decides) p = activated(p, f);
+  return f->has.scales ? p * f->alpha : p;
+}
+
+INLINED vec backward_at(vec x, bool has_x, vec dp, const coefficients *with) {
+  if (!has_x) return dp * with->gain;
+  return dp * with->gain + ((x - with->center) * with->inv_std * with->slope + with->shift);
+}
+
+/* One step, from column i on; `left` values if it is not 0. */
+INLINED void output_step(const cubn_fused *it, const place *at, const coefficients *of_run,
+                         const fusion *f, int64_t i, int64_t left, task of) {
+  vec v[SIDE] = {{0}}, dp[SIDE] = {{0}};
+  uint64_t bits = of.backward && f->has.bits ? get_bits(at->bits + i / 8, left ? left : STEP) : 0;
+  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
+    const int64_t j = i + k * LANES, part = part_of(left, k);
+    const coefficients with = get_coefficients(it, of_run, j, of);
+    if (of.backward) {
+      const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};
+      dp[k] = dp_at(at, x, j, part, bits, k, &with, f);
+      v[k] = backward_at(x, f->has.dx_needs_x, dp[k], &with);
+    } else {
+      v[k] = forward_at(at, j, part, &with, f, k, &bits);
+    }
+    if (f->has.blends) v[k] += f->beta * load_lanes(at->output + j, part);
+  }
+  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
+    const int64_t j = i + k * LANES, part = part_of(left, k);
+    if (of.backward && f->has.dz) put_lanes(at->dz + j, dp[k], part, of.stream && it->stream_dz);
+    if (f->has.output) put_lanes(at->output + j, v[k], part, of.stream);
+  }
+  if (!of.backward && f->has.bits) put_bits(at->bits + i / 8, bits, left ? left : STEP);
+}
+
+INLINED void prefetch_step(const void *from, int64_t i) {
+  if (from) prefetch((const element *)from + i, STEP * (int64_t)sizeof(element));
+}
+
+INLINED void output_rows(const cubn_fused *it, task of) {
+  static const cubn_coefficients none;
+  const coefficients of_run = coefficients_of(of.columns ? &none : it->with);
+  const fusion f = fusion_of(it, of.which);
+  for (int64_t r = 0; r < it->rows; ++r) {
+    const place at = place_of(it, r);
+    int64_t i = 0;
+    for (; i + STEP <= it->width; i += STEP) {
+      prefetch_step(it->ahead_x, r * it->stride + i);
+      prefetch_step(it->ahead_dy, r * it->stride + i);
+      output_step(it, &at, &of_run, &f, i, 0, of);
+    }
+    if (i < it->width) output_step(it, &at, &of_run, &f, i, it->width - i, of);
+  }
+}
+
+INLINED void output_of_kind(const cubn_fused *it, bool backward, kind which) {
+  if (it->columns && it->stream)
+    output_rows(it, (task){backward, true, true, which});
+  else if (it->columns)
+    output_rows(it, (task){backward, true, false, which});
+  else if (it->stream)
+    output_rows(it, (task){backward, false, true, which});
+  else
+    output_rows(it, (task){backward, false, false, which});
+}
+
+INLINED void output_of_pass(const cubn_fused *it, bool backward) {
+  switch (kind_of(it)) {
+    case RELU:
+      output_of_kind(it, backward, RELU);
+      return;
+    case ADD_RELU:
+      output_of_kind(it, backward, ADD_RELU);
+      return;
+    case ANYTHING:
+      output_of_kind(it, backward, ANYTHING);
+  }
+}
+
+static void output(const cubn_fused *it) {
+  if (it->dy)
+    output_of_pass(it, true);
+  else
+    output_of_pass(it, false);
+}
+
+/* What vector k of a step adds to the sums. Lanes that are not used add nothing. */
+INLINED void sums_at(const place *at, int64_t i, int64_t part, uint64_t bits, int k,
+                     const coefficients *with, const fusion *f, vec sums[CUBN_RUN_SUMS_MAX]) {
+  const vec x = load_lanes(at->x + i, part);
+  const vec dp = dp_at(at, x, i, part, bits, k, with, f);
+  vec centered = x - with->center;
+  if (part) centered = vec_first(centered, part);
+  sums[0] = dp;
+  sums[1] = dp * (centered * with->inv_std);
+  sums[2] = centered;
+}
+
+INLINED void add_step(const place *at, int64_t i, int64_t left, const coefficients *with,
+                      const fusion *f, vec sums[CUBN_RUN_SUMS_MAX][SIDE]) {
+  const uint64_t bits = f->has.bits ? get_bits(at->bits + i / 8, left ? left : STEP) : 0;
+  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
+    vec more[CUBN_RUN_SUMS_MAX];
+    sums_at(at, i + k * LANES, part_of(left, k), bits, k, with, f, more);
+    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) sums[s][k] += more[s];
+  }
+}
+
+static void run_sums(const cubn_fused *it, double *to) {
+  const coefficients with = coefficients_of(it->with);
+  const fusion f = fusion_of(it, ANYTHING);
+  const place at = place_of(it, 0);
+  for (int64_t i = 0; i < it->width;) {
+    vec sums[CUBN_RUN_SUMS_MAX][SIDE] = {{{0}}};
+    int64_t end = i + SUM_STEPS * STEP;
+    if (end > it->width) end = it->width;
+    for (; i + STEP <= end; i += STEP) add_step(&at, i, 0, &with, &f, sums);
+    if (i < end) add_step(&at, i, end - i, &with, &f, sums);
+    i = end;
+    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
+      vec_add_to(to + s * LANES, (sums[s][0] + sums[s][1]) + (sums[s][2] + sums[s][3]));
+  }
+}
+
+typedef struct real_sums {
+  real of[CUBN_RUN_SUMS_MAX][STRIPE_COLUMNS + CUBN_GRID_PADDING];
+} real_sums;
+
+INLINED void add_columns(const cubn_fused *it, const place *at, const fusion *f, int64_t first,
+                         int64_t i, int64_t left, real_sums *sums) {
+  const uint64_t bits =
+      f->has.bits ? get_bits(at->bits + (first + i) / 8, left ? left : STEP) : 0;
+  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
+    const int64_t j = i + k * LANES;
+    const coefficients with = coefficients_at(it->columns, first + j);
+    vec more[CUBN_RUN_SUMS_MAX];
+    sums_at(at, first + j, part_of(left, k), bits, k, &with, f, more);
+    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) {
+      const vec sum = vec_load_reals(&sums->of[s][j]) + more[s];
+      memcpy(&sums->of[s][j], &sum, sizeof sum);
+    }
+  }
+}
+
+/* Sums of reals go into doubles. */
+INLINED void flush(real_sums *sums, int64_t width, double *to, int64_t sum_stride) {
+  for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
+    for (int64_t j = 0; j < width; ++j) {
+      to[s * sum_stride + j] += (double)sums->of[s][j];
+      sums->of[s][j] = 0;
+    }
+}
+
+static void grid_sums(const cubn_fused *it, double *to, int64_t sum_stride) {
+  const fusion f = fusion_of(it, ANYTHING);
+  real_sums sums;
+  for (int64_t first = 0; first < it->width; first += STRIPE_COLUMNS) {
+    const int64_t width = it->width - first < STRIPE_COLUMNS ? it->width - first : STRIPE_COLUMNS;
+    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
+      memset(sums.of[s], 0, (size_t)(width + LANES) * sizeof(real));
+    for (int64_t r = 0; r < it->rows; ++r) {
+      const place at = place_of(it, r);
+      int64_t i = 0;
+      for (; i + STEP <= width; i += STEP) add_columns(it, &at, &f, first, i, 0, &sums);
+      if (i < width) add_columns(it, &at, &f, first, i, width - i, &sums);
+      if (r % GROUP_ROWS == GROUP_ROWS - 1 || r + 1 == it->rows)
+        flush(&sums, width, to + first, sum_stride);
+    }
+  }
+}
+
+extern const cubn_fused_kernels CUBN_FUSED_KERNELS;
+const cubn_fused_kernels CUBN_FUSED_KERNELS = {output, run_sums, grid_sums};

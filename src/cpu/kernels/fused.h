@@ -1,0 +1,165 @@
+/* Arithmetic on vectors of values, for the fused kernels. */
+#ifndef CUBN_CPU_KERNELS_FUSED_H
+#define CUBN_CPU_KERNELS_FUSED_H
+
+#include <math.h>
+#include <string.h>
+
+#include "cpu/kernels.h"
+#include "cpu/kernels/masks.h"
+#include "cpu/kernels/simd.h"
+
+enum {
+  SIDE = 4,            /* vectors side by side */
+  STEP = SIDE * LANES, /* values of a step: whole bytes of bits */
+  SUM_STEPS = 28       /* steps summed before they go into doubles */
+};
+
+_Static_assert(STEP % 8 == 0 && STEP <= 64, "the bits of a step are whole bytes of a word");
+
+typedef struct coefficients {
+  vec center, inv_std, gain, slope, shift, input_gain, input_shift;
+} coefficients;
+
+/* What there is to do. Most calls are one of two kinds, for which it is constant: then nobody asks. */
+typedef struct parts {
+  bool decides, leaks, clips, scales, blends;
+  bool z, bits, dz, output, dx_needs_x;
+} parts;
+
+typedef enum { ANYTHING, RELU, ADD_RELU } kind;
+
+/* cubn_fusion, for vectors. */
+typedef struct fusion {
+  parts has;
+  flags nan;
+  vec least, most, ceiling, coef, alpha, beta;
+} fusion;
+
+/* Places in a row. */
+typedef struct place {
+  const element *x, *dy, *z;
+  element *output, *dz;
+  uint8_t *bits;
+} place;
+
+INLINED coefficients coefficients_of(const cubn_coefficients *with) {
+  return (coefficients){vec_all((real)with->center),     vec_all((real)with->inv_std),
+                        vec_all((real)with->gain),       vec_all((real)with->slope),
+                        vec_all((real)with->shift),      vec_all((real)with->input_gain),
+                        vec_all((real)with->input_shift)};
+}
+
+INLINED vec reals_at(const void *reals, int64_t column) {
+  return vec_load_reals((const real *)reals + column);
+}
+
+INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int64_t j) {
+  return (coefficients){reals_at(columns->center, j),     reals_at(columns->inv_std, j),
+                        reals_at(columns->gain, j),       reals_at(columns->slope, j),
+                        reals_at(columns->shift, j),      reals_at(columns->input_gain, j),
+                        reals_at(columns->input_shift, j)};
+}
+
+INLINED parts parts_of(const cubn_fused *it) {
+  return (parts){.decides = it->fusion->decides,
+                 .leaks = it->fusion->is_leaky,
+                 .clips = it->fusion->ceiling < (double)INFINITY,
+                 .scales = it->fusion->alpha != 1,
+                 .blends = it->fusion->blends,
+                 .z = it->z,
+                 .bits = it->bits,
+                 .dz = it->dz,
+                 .output = it->output,
+                 .dx_needs_x = it->dx_needs_x};
+}
+
+INLINED parts parts_of_kind(kind which, bool backward) {
+  const bool adds = which == ADD_RELU;
+  return (parts){.decides = true,
+                 .z = adds && !backward,
+                 .bits = adds,
+                 .dz = adds && backward,
+                 .output = true,
+                 .dx_needs_x = true};
+}
+
+INLINED kind kind_of(const cubn_fused *it) {
+  const bool backward = it->dy;
+  parts has = parts_of(it);
+  if (backward) has.scales = false; /* alpha is part of the gain */
+  for (int which = RELU; which <= ADD_RELU; ++which) {
+    const parts wanted = parts_of_kind((kind)which, backward);
+    if (!memcmp(&has, &wanted, sizeof has)) return (kind)which;
+  }
+  return ANYTHING;
+}
+
+INLINED fusion fusion_of(const cubn_fused *fused, kind which) {
+  const cubn_fusion *const it = fused->fusion;
+  return (fusion){.has = which == ANYTHING ? parts_of(fused) : parts_of_kind(which, fused->dy),
+                  .nan = flags_all(it->nan_passes),
+                  .least = vec_all((real)it->least),
+                  .most = vec_all((real)it->most),
+                  .ceiling = vec_all((real)it->ceiling),
+                  .coef = vec_all((real)it->coef),
+                  .alpha = vec_all((real)it->alpha),
+                  .beta = vec_all((real)it->beta)};
+}
+
+INLINED place place_of(const cubn_fused *it, int64_t row) {
+  const int64_t offset = row * it->stride;
+  place at = {.x = it->x, .dy = it->dy, .z = it->z, .output = it->output, .dz = it->dz};
+  if (at.x) at.x += offset;
+  if (at.dy) at.dy += offset;
+  if (at.z) at.z += offset;
+  if (at.output) at.output += offset;
+  if (at.dz) at.dz += offset;
+  if (it->bits) at.bits = it->bits + row * it->bits_stride;
+  return at;
+}
+
+/* `part` is 0, or the number of lanes that are used. */
+INLINED vec load_lanes(const element *from, int64_t part) {
+  return part ? vec_load_part(from, part) : vec_load(from);
+}
+
+INLINED void put_lanes(element *to, vec v, int64_t part, bool stream) {
+  if (part)
+    vec_store_part(to, v, part);
+  else if (stream)
+    vec_stream(to, v);
+  else
+    vec_store(to, v);
+}
+
+/* Lanes of vector k if `left` values are left of a step; 0: all are. */
+INLINED int64_t part_of(int64_t left, int k) {
+  return left && left < (k + 1) * LANES ? left - k * LANES : 0;
+}
+
+INLINED flags passes(vec p, const fusion *f) {
+  return is_within(p, f->least, f->most) | (is_nan(p) & f->nan);
+}
+
+INLINED vec activated(vec p, const fusion *f) {
+  const flags up = is_above(p, (vec){0}) | (is_nan(p) & f->nan);
+  const vec low = f->has.leaks ? p * f->coef : (vec){0}, v = vec_choose(up, p, low);
+  return f->has.clips ? vec_choose(is_above(v, f->ceiling), f->ceiling, v) : v;
+}
+
+INLINED vec dp_of(vec dy, flags passing, const fusion *f) {
+  if (!f->has.leaks) return vec_choose(passing, dy, (vec){0});
+  return vec_rounded(vec_choose(passing, dy, dy * f->coef));
+}
+
+/* dp of vector k of a step, whose bits are given or not. */
+INLINED vec dp_at(const place *at, vec x, int64_t i, int64_t part, uint64_t bits, int k,
+                  const coefficients *with, const fusion *f) {
+  const vec dy = load_lanes(at->dy + i, part);
+  if (!f->has.decides) return dy;
+  if (f->has.bits) return dp_of(dy, flags_of_bits(bits >> k * LANES), f);
+  return dp_of(dy, passes((x - with->center) * with->input_gain + with->input_shift, f), f);
+}
+
+#endif /* CUBN_CPU_KERNELS_FUSED_H */
