@@ -28,6 +28,10 @@ extern const cubn_algo cubn_cuda_backward_cluster;
 extern const cubn_algo cubn_cuda_train_streamed;
 extern const cubn_algo cubn_cuda_backward_streamed;
 
+/* cooperative.cu: the blocks of the whole device hold a group of channels; x is read once, or nearly. */
+extern const cubn_algo cubn_cuda_train_cooperative;
+extern const cubn_algo cubn_cuda_backward_cooperative;
+
 /* two_pass.cu: every non-empty problem of rows or columns. */
 extern const cubn_algo cubn_cuda_train_two_pass;
 extern const cubn_algo cubn_cuda_backward_two_pass;
@@ -45,6 +49,8 @@ extern const cubn_algo cubn_cuda_backward_strided;
 cubnStatus_t cubn_resident_prepare(cubn_device *device);
 /* The same; and finds out how large clusters may be. */
 cubnStatus_t cubn_cluster_prepare(cubn_device *device);
+/* The same; and finds out whether all blocks of a launch can run at a time. */
+cubnStatus_t cubn_cooperative_prepare(cubn_device *device);
 
 #ifdef __cplusplus
 }
