@@ -44,6 +44,15 @@ extern const cubn_algo cubn_cuda_train_strided;
 extern const cubn_algo cubn_cuda_infer_strided;
 extern const cubn_algo cubn_cuda_backward_strided;
 
+/* How cooperative deals a problem to blocks, and what it expects of that. */
+typedef struct cubn_crew_plan {
+  int64_t groups, crews, ranks;   /* groups of channels; crews of so many blocks */
+  int64_t tiles_per_block, slots; /* of a group; those that stay in shared memory */
+  int64_t moved_bytes;            /* to and from memory, for all groups */
+  double meetings;                /* that nothing else is done during */
+} cubn_crew_plan;
+cubn_crew_plan cubn_cooperative_plan(const cubn_device *device, const cubn_problem *problem);
+
 /* Called once when a device is opened, with that device current: sets the attributes of kernels
  * that need more shared memory than the default. */
 cubnStatus_t cubn_resident_prepare(cubn_device *device);

@@ -63,7 +63,7 @@ bool is_countable(const CrewTask &task, const CrewCut &cut) {
 }
 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
-  if (!device->has_crews) return "blocks of this device cannot wait for each other";
+  if (device->crew_bytes[0] == 0) return "blocks of this device cannot wait for each other";
   if (const char *const reason = hold_reject(*problem)) return reason;
   if (!problem->has_output && !problem->has_dz) return "has no second pass";
   const CrewTask task = crew_task(device, *problem);
@@ -120,15 +120,34 @@ size_t workspace_bytes(const cubn_device *, const cubn_problem *) {
 
 /* ---- When the device is opened ---- */
 
-/* Gives a kernel all shared memory, and finds out whether as many blocks as it is made for run at a
- * time on each multiprocessor. */
+/* What each block may have, in the units in which shared memory is given out, less one for what is
+ * not dynamic. */
+cubnStatus_t find_crew_bytes(cubn_device *device) {
+  constexpr int64_t UNIT = 128;
+  const auto read = [device](cudaDeviceAttr attribute, int *value) {
+    return cubn_cuda_check(cudaDeviceGetAttribute(value, attribute, device->ordinal),
+                           "cudaDeviceGetAttribute");
+  };
+  int cooperative = 0, all = 0, reserved = 0;
+  CUBN_TRY(read(cudaDevAttrCooperativeLaunch, &cooperative));
+  CUBN_TRY(read(cudaDevAttrMaxSharedMemoryPerMultiprocessor, &all));
+  CUBN_TRY(read(cudaDevAttrReservedSharedMemoryPerBlock, &reserved));
+  for (int blocks = 1; cooperative != 0 && blocks <= RESIDENT_BLOCKS_PER_SM; ++blocks) {
+    const int64_t share = (all / blocks - reserved) / UNIT * UNIT;
+    const int64_t most = static_cast<int64_t>(device->shared_bytes_per_block);
+    device->crew_bytes[blocks - 1] = static_cast<size_t>(clamp(share, UNIT, most) - UNIT);
+  }
+  return CUBN_STATUS_SUCCESS;
+}
+
+/* Gives a kernel the shared memory that it may ask for, and finds out whether as many blocks as it is
+ * made for run at a time on each multiprocessor. */
 template <class Op, class Kernel>
-cubnStatus_t allow(cubn_device *device, Kernel *kernel) {
-  const int64_t bytes =
-      (HOLD_BLOCKS<Op> > 1 ? hold_bytes_half(device) : hold_bytes_max(device)) - CREW_STATIC_BYTES;
-  CUBN_TRY(cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                static_cast<int>(bytes)),
-                           "cudaFuncSetAttribute"));
+cubnStatus_t allow(const cubn_device *device, Kernel *kernel, bool *runs) {
+  const int bytes = static_cast<int>(device->crew_bytes[HOLD_BLOCKS<Op> - 1]);
+  CUBN_TRY(cubn_cuda_check(
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
+      "cudaFuncSetAttribute"));
   CUBN_TRY(
       cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
                                            cudaSharedmemCarveoutMaxShared),
@@ -137,24 +156,39 @@ cubnStatus_t allow(cubn_device *device, Kernel *kernel) {
   CUBN_TRY(cubn_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
                                &blocks, kernel, RESIDENT_THREADS, static_cast<size_t>(bytes)),
                            "cudaOccupancyMaxActiveBlocksPerMultiprocessor"));
-  device->has_crews = device->has_crews && blocks >= HOLD_BLOCKS<Op>;
+  *runs = *runs && blocks >= HOLD_BLOCKS<Op>;
   return CUBN_STATUS_SUCCESS;
 }
 
 }  // namespace
 }  // namespace cubn
 
+cubn_crew_plan cubn_cooperative_plan(const cubn_device *device, const cubn_problem *problem) {
+  const cubn::CrewTask task = cubn::crew_task(device, *problem);
+  const cubn::CrewCut cut = cubn::best_crew_cut(task);
+  cubn_crew_plan plan = {};
+  if (cut.group == 0) return plan;
+  plan.groups = cubn::ceil_div(task.shape.c, cut.group);
+  plan.crews = cut.crews;
+  plan.ranks = cut.ranks;
+  plan.tiles_per_block = cubn::ceil_div(cut.tiles, cut.ranks);
+  plan.slots = cut.slots;
+  plan.moved_bytes = cut.moved_bytes;
+  plan.meetings = static_cast<double>(cut.cost_bytes - cut.moved_bytes) /
+                  static_cast<double>(task.meeting_bytes);
+  return plan;
+}
+
 cubnStatus_t cubn_cooperative_prepare(cubn_device *device) {
-  int cooperative = 0;
-  CUBN_TRY(cubn_cuda_check(
-      cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, device->ordinal),
-      "cudaDeviceGetAttribute"));
-  device->has_crews = cooperative != 0;
-  if (!device->has_crews) return CUBN_STATUS_SUCCESS;
-  return cubn::visit_held_kernels([&](auto vector, const auto &op) {
+  CUBN_TRY(cubn::find_crew_bytes(device));
+  if (device->crew_bytes[0] == 0) return CUBN_STATUS_SUCCESS;
+  bool runs = true;
+  CUBN_TRY(cubn::visit_held_kernels([&](auto vector, const auto &op) {
     using Op = std::decay_t<decltype(op)>;
-    return cubn::allow<Op>(device, cubn::KERNEL<decltype(vector)::VALUE, Op>);
-  });
+    return cubn::allow<Op>(device, cubn::KERNEL<decltype(vector)::VALUE, Op>, &runs);
+  }));
+  if (!runs) device->crew_bytes[0] = device->crew_bytes[1] = 0;
+  return CUBN_STATUS_SUCCESS;
 }
 
 const cubn_algo cubn_cuda_train_cooperative = {"cooperative", cubn::reject, cubn::workspace_bytes,

@@ -135,9 +135,6 @@ constexpr int64_t CREW_MEETING_BYTES = 100 << 10;
  * the error of these estimates, and two passes read whole rows. */
 constexpr int64_t CREW_GAIN_SHARE = 8;
 
-/* Shared memory of a block of a crew that is not dynamic, in the units in which it is given out. */
-constexpr int64_t CREW_STATIC_BYTES = 128;
-
 /* Threads of a block of the strided kernels, and values of each tensor that they have under way at
  * a time: 3 to 6 such blocks fit on a multiprocessor beside their 40 to 72 registers per thread, so
  * that 12 KB of floats or more are in flight. */

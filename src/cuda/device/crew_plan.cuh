@@ -8,12 +8,13 @@ namespace cubn {
 struct CrewCut {
   int64_t group;
   int64_t crews, ranks;
-  int64_t tiles;       // of a group
-  int64_t segments;    // that each row is cut into; 1: tiles are of whole rows
-  int64_t rows;        // of a tile, at most
-  int64_t slots;       // tiles that a block holds
-  int64_t bytes_max;   // of shared memory that a block may have
-  int64_t cost_bytes;  // what moves to and from memory, and could in the time that blocks wait
+  int64_t tiles;        // of a group
+  int64_t segments;     // that each row is cut into; 1: tiles are of whole rows
+  int64_t rows;         // of a tile, at most
+  int64_t slots;        // tiles that a block holds
+  int64_t bytes_max;    // of shared memory that a block may have
+  int64_t moved_bytes;  // to and from memory, for all groups
+  int64_t cost_bytes;   // and what could move while nothing does because blocks wait
 };
 
 // Each tile as if it were the share of a block of a cluster.
@@ -75,7 +76,7 @@ inline CrewTask crew_task(const cubn_device *device, const cubn_problem &problem
   task.shape = hold_shape(problem);
   task.multiprocessors = device->multiprocessor_count;
   task.blocks_per_multiprocessor = alone ? 1 : RESIDENT_BLOCKS_PER_SM;
-  task.bytes_max = (alone ? hold_bytes_max(device) : hold_bytes_half(device)) - CREW_STATIC_BYTES;
+  task.bytes_max = static_cast<int64_t>(device->crew_bytes[task.blocks_per_multiprocessor - 1]);
   task.window_bytes = static_cast<int64_t>(device->l2_bytes) / 100 * STREAMED_WINDOW_PERCENT;
   task.meeting_bytes = device->multiprocessor_count * CREW_MEETING_BYTES;
   task.beside = problem.adds || problem.has_dz;
@@ -83,20 +84,20 @@ inline CrewTask crew_task(const cubn_device *device, const cubn_problem &problem
   return task;
 }
 
-// The cost of a cut. What a block reads again is in the L2 cache if that, less what the last tiles
-// take of it, is large enough. One crew waits in each meeting. Of two crews, one moves its group
-// while the other waits, except in the end.
-inline int64_t crew_cost(const CrewTask &task, const CrewCut &cut) {
-  const int64_t groups = ceil_div(task.shape.c, cut.group);
-  const int64_t tile = cut.ranks * crew_tile_bytes(task.shape, cut, false);
-  const int64_t share = ceil_div(cut.tiles, cut.ranks), inputs = task.shape.inputs;
-  const int64_t again = share > cut.slots ? (share - cut.slots) * tile : 0;
-  const int64_t window = task.window_bytes / cut.crews - tile;
-  const int64_t moved =
-      share * tile / inputs * (inputs + 1 + task.beside) + again - clamp(window, 0, again);
+// Estimates a cut. What a block reads again is in the L2 cache if that, less what the last tiles take
+// of it, is large enough. One crew waits in each meeting. Of two crews, one moves its group while the
+// other waits, except in the end.
+inline void crew_estimate(const CrewTask &task, CrewCut *cut) {
+  const int64_t groups = ceil_div(task.shape.c, cut->group);
+  const int64_t tile = cut->ranks * crew_tile_bytes(task.shape, *cut, false);
+  const int64_t share = ceil_div(cut->tiles, cut->ranks), inputs = task.shape.inputs;
+  const int64_t again = clamp(share - cut->slots, 0, share) * tile;
+  const int64_t cached = clamp(task.window_bytes / cut->crews - tile, 0, again);
+  const int64_t moved = share * tile / inputs * (inputs + 1 + task.beside) + again - cached;
   const int64_t waits = task.meetings() * task.meeting_bytes;
-  if (cut.crews == 1) return groups * (moved + waits);
-  return groups * clamp((moved + waits) / 2, moved, INT64_MAX) + waits;
+  cut->moved_bytes = groups * moved;
+  cut->cost_bytes = cut->crews == 1 ? groups * (moved + waits)
+                                    : groups * clamp((moved + waits) / 2, moved, INT64_MAX) + waits;
 }
 
 // The same for the two-pass algorithm, which waits once before each launch and for each sum.
@@ -128,7 +129,7 @@ inline bool crew_deal(const CrewTask &task, int64_t per_block, bool segments, Cr
   cut->slots = clamp(room / tile, 0, share);
   if (cut->slots == 0 || (task.recomputes && cut->slots < share)) return false;
   cut->ranks = clamp(cut->ranks, 1, cut->tiles);
-  cut->cost_bytes = crew_cost(task, *cut);
+  crew_estimate(task, cut);
   return true;
 }
 
