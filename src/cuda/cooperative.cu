@@ -18,20 +18,22 @@ namespace {
 
 template <int V, class Op>
 __global__ void __launch_bounds__(RESIDENT_THREADS, HOLD_BLOCKS<Op>)
-    cooperative_kernel(const Hold hold, Op op, const Crew crew) {
+    cooperative_kernel(const Hold hold, const Op op, const Crew crew) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
-  CUBN_SHARED(BulkBarrier, barrier, );
-  CrewBlock<V, Op> block(hold, crew, shared, &barrier);
+  CUBN_SHARED(CrewState, state, );
+  CrewBlock<V, Op> block(hold, crew, shared, &state);
   block.work(op);
 }
 
 template <int V, class Op>
 constexpr auto KERNEL =
-    static_cast<void (*)(const Hold, Op, const Crew)>(cooperative_kernel<V, Op>);
+    static_cast<void (*)(const Hold, const Op, const Crew)>(cooperative_kernel<V, Op>);
 
-/* Crews of the cut, with their memory in the workspace. */
+/* Crews of the cut, with their memory in the workspace, where also statistics are kept that the
+ * operation computes again. */
 template <class Op>
-Crew make_crew(const HoldShape &shape, const CrewCut &cut, void *workspace) {
+Crew make_crew(const HoldShape &shape, const CrewCut &cut, void *workspace, bool recomputes,
+               Op *op) {
   using Real = typename Op::Real;
   unsigned char *memory = static_cast<unsigned char *>(workspace) + CUBN_COUNTER_BYTES;
   const auto take = [&memory](int64_t count, size_t bytes) {
@@ -49,17 +51,26 @@ Crew make_crew(const HoldShape &shape, const CrewCut &cut, void *workspace) {
   crew.counters = static_cast<unsigned *>(workspace);
   crew.sums = reinterpret_cast<double *>(take(channels * cut.ranks, sizeof(double[SLOT])));
   crew.coefficients = take(channels, sizeof(typename Op::Coefficients));
-  crew.saved = take(channels, sizeof(Real[2]));
+  if (recomputes) {
+    if constexpr (Op::INPUTS == 2) {
+      op->saved_mean = reinterpret_cast<Real *>(take(shape.c, sizeof(Real)));
+      op->saved_inv_std = reinterpret_cast<Real *>(take(shape.c, sizeof(Real)));
+    }
+  }
   return crew;
 }
 
 /* Counters and numbers of tiles must not overflow, nor the workspace. */
 bool is_countable(const CrewTask &task, const CrewCut &cut) {
   const int64_t groups = ceil_div(task.shape.c, cut.group);
-  const int64_t slots = task.blocks() * cut.group;
-  const int64_t workspace = static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES);
+  const int64_t slots_bytes =
+      task.blocks() * cut.group * static_cast<int64_t>(sizeof(double[SLOT]));
+  const int64_t saved_bytes =
+      task.recomputes ? task.shape.c * static_cast<int64_t>(sizeof(double[2])) : 0;
+  const int64_t some_bytes = 64 << 10; /* coefficients, and what alignment takes */
   return groups * task.meetings() <= INT32_MAX / cut.ranks &&
-         slots * static_cast<int64_t>(sizeof(double[SLOT])) <= workspace / 2;
+         slots_bytes + saved_bytes + some_bytes <=
+             static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES);
 }
 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
@@ -104,10 +115,11 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   const auto start = [&](auto vector, const auto &op, const Hold &hold, int64_t shared_bytes) {
     using Op = std::decay_t<decltype(op)>;
     const CooperativeLaunch launch(device, cut.crews * cut.ranks, shared_bytes);
-    const Crew crew = make_crew<Op>(task.shape, cut, args->workspace);
-    return cubn_cuda_check(
-        cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>, hold, op, crew),
-        "cudaLaunchKernelEx");
+    Op complete = op;
+    const Crew crew = make_crew(task.shape, cut, args->workspace, hold.recomputes, &complete);
+    return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>,
+                                              hold, complete, crew),
+                           "cudaLaunchKernelEx");
   };
   return visit_type(problem->type, [&](auto tag) {
     return run_held<typename decltype(tag)::Type>(device, *problem, *args, cut, start);

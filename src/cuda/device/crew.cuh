@@ -28,12 +28,18 @@ struct Crew {
   unsigned *counters;  // 0 between launches
   double *sums;        // a slot for each crew, channel of a group, and rank
   void *coefficients;  // for each crew and channel of a group
-  void *saved;         // the same, for statistics that are computed again
 };
 
 // Counters lie in cache lines of their own: the two of each crew, and that of the blocks that leave.
 constexpr int COUNTER_STEP = 32;
 constexpr int CREWS_MAX = 2;
+
+// What the threads of a block share, rather than have registers for.
+struct CrewState {
+  BulkBarrier barrier;
+  int first_tile, tiles;
+  unsigned arrivals, conclusions;  // that the counters show when the next meeting is over
+};
 
 // How a block's dynamic shared memory is used; crew_bytes() knows its size.
 template <class T, int V, class Coefficients>
@@ -42,7 +48,7 @@ struct CrewMemory {
   Pack<T, V> *packs;  // of the first slot
   int packs_per_input, packs_per_slot;
   double *scratch, *totals;  // of the group's channels, a slot each
-  Real *pivots, *saved;      // as HoldMemory
+  Real *pivots;              // as HoldMemory
   Coefficients *coefficients;
 
   __device__ CrewMemory(unsigned char *memory, const Hold &hold, int slots, int inputs) {
@@ -53,8 +59,7 @@ struct CrewMemory {
     scratch = reinterpret_cast<double *>(memory + (tile_bytes + 15) / 16 * 16);
     totals = scratch + held_scratch(hold.columns ? HELD_COLUMNS<V> : 1);
     pivots = reinterpret_cast<Real *>(totals + hold.group * SLOT);
-    saved = pivots + hold.group;
-    coefficients = reinterpret_cast<Coefficients *>(saved + 2 * hold.group);
+    coefficients = reinterpret_cast<Coefficients *>(pivots + hold.group);
   }
   __device__ HeldTile<T, V> slot(int i) const {
     return {packs + i * packs_per_slot, packs_per_input};
@@ -83,19 +88,24 @@ class CrewBlock {
 
  public:
   __device__ CrewBlock(const Hold &the_hold, const Crew &the_crew, unsigned char *shared,
-                       BulkBarrier *the_barrier)
+                       CrewState *the_state)
       : hold(the_hold),
         crew(the_crew),
         memory(shared, the_hold, the_crew.slots, Op::INPUTS),
-        barrier(the_barrier),
+        state(the_state),
         id(static_cast<int>(blockIdx.x) / the_crew.ranks),
         rank(static_cast<int>(blockIdx.x) % the_crew.ranks) {
-    first_tile = part_begin(crew.tiles, 1, rank, crew.ranks);
-    tiles = part_begin(crew.tiles, 1, rank + 1, crew.ranks) - first_tile;
-    hold_barrier_init(hold, barrier);
+    if (threadIdx.x == 0) {
+      const int begin = part_begin(crew.tiles, 1, rank, crew.ranks);
+      state->first_tile = begin;
+      state->tiles = part_begin(crew.tiles, 1, rank + 1, crew.ranks) - begin;
+      state->arrivals = state->conclusions = 0;
+    }
+    hold_barrier_init(hold, &state->barrier);
+    __syncthreads();
   }
 
-  __device__ void work(Op &op) {
+  __device__ void work(const Op &op) {
     // One crew's copies shall meet the other's stores: the second begins when the first has read.
     if (id > 0) await(crew.counters, 1);
     for (int64_t group = id; group < crew.groups; group += crew.crews) work_on(group, op);
@@ -106,11 +116,9 @@ class CrewBlock {
   const Hold &hold;
   const Crew &crew;
   const CrewMemory<T, V, Coefficients> memory;
-  BulkBarrier *const barrier;
+  CrewState *const state;
   const int id, rank;
-  int first_tile, tiles;
-  unsigned parity = 0;                     // of the barrier's next phase
-  unsigned arrivals = 0, conclusions = 0;  // that the counters show when the last meeting is over
+  unsigned parity = 0;  // of the barrier's next phase
 
   __device__ unsigned *counter(int which) const {
     return crew.counters + (2 * id + which) * COUNTER_STEP;
@@ -122,9 +130,9 @@ class CrewBlock {
   }
 
   __device__ Tile tile_at(int64_t group, int i) const {
-    if (hold.positions == 0) return Tile(hold, group, first_tile + i);
-    Tile tile(hold, group, (first_tile + i) % hold.ranks);
-    tile.keep_row((first_tile + i) / hold.ranks);
+    if (hold.positions == 0) return Tile(hold, group, state->first_tile + i);
+    Tile tile(hold, group, (state->first_tile + i) % hold.ranks);
+    tile.keep_row((state->first_tile + i) / hold.ranks);
     return tile;
   }
   __device__ HeldTile<T, V> slot_of(int i) const { return memory.slot(min(i, crew.slots - 1)); }
@@ -134,15 +142,15 @@ class CrewBlock {
       bulk_reuse();
       __syncthreads();
     }
-    hold_inputs(hold, tile, op, slot, barrier, parity);
+    hold_inputs(hold, tile, op, slot, &state->barrier, parity);
     if (V > 1 && hold.bulk) parity ^= 1;
     __syncthreads();
   }
 
-  __device__ void work_on(int64_t group, Op &op) {
+  __device__ void work_on(int64_t group, const Op &op) {
     const Tile first = tile_at(group, 0);
     hold_pivots(hold, first, op, memory.pivots);
-    if (hold.recomputes) recompute(group, first, &op);
+    if (hold.recomputes) recompute(group, first, op);
     fuse_lines(first, op, memory.coefficients);
     if (hold.recomputes)
       sum_tiles<false>(group, op, op);
@@ -166,7 +174,7 @@ class CrewBlock {
     for (int i = static_cast<int>(threadIdx.x); i < hold.group * SLOT; i += RESIDENT_THREADS)
       memory.totals[i] = 0.0;
     __syncthreads();
-    for (int i = 0; i < tiles; ++i) {
+    for (int i = 0; i < state->tiles; ++i) {
       const Tile tile = tile_at(group, i);
       const HeldTile<T, V> slot = slot_of(i);
       if constexpr (LOADS) load(tile, op, slot);
@@ -187,11 +195,13 @@ class CrewBlock {
     double *const sums = published<double>(crew.sums, ranks * SLOT);
     for (int i = static_cast<int>(threadIdx.x); i < channels * SLOT; i += RESIDENT_THREADS)
       sums[(i / SLOT * ranks + rank) * SLOT + i % SLOT] = memory.totals[i];
+    if (threadIdx.x == 0) {
+      state->arrivals += static_cast<unsigned>(ranks);
+      state->conclusions += static_cast<unsigned>(owners);
+    }
     arrive(counter(0));
-    arrivals += static_cast<unsigned>(ranks);
-    conclusions += static_cast<unsigned>(owners);
     if (rank < owners) {
-      await(counter(0), arrivals);
+      await(counter(0), state->arrivals);
       const Team team =
           team_across_channels((channels - rank + ranks - 1) / ranks, RESIDENT_THREADS);
       const int channel = rank + team.channel * ranks;
@@ -206,37 +216,29 @@ class CrewBlock {
       }
       arrive(counter(1));
     }
-    await(counter(1), conclusions);
+    await(counter(1), state->conclusions);
   }
 
-  // Backward without saved statistics: those of the forward pass, kept in shared memory.
-  __device__ void recompute(int64_t group, const Tile &first, Op *op) {
+  // Backward without saved statistics: those of the forward pass, kept in the workspace.
+  __device__ void recompute(int64_t group, const Tile &first, const Op &op) {
     if constexpr (Op::INPUTS == 2) {
-      Real *const all = published<Real>(crew.saved, 2);
       Forward<T> statistics = {};
-      statistics.epsilon = op->epsilon;
-      statistics.saved_mean = all;
-      statistics.saved_inv_std = all + hold.group;
-      statistics.saved_channel0 = op->saved_channel0 = first.channel0;
-      op->saved_mean = memory.saved;
-      op->saved_inv_std = memory.saved + hold.group;
-      sum_tiles<true>(group, *op, statistics);
+      statistics.epsilon = op.epsilon;
+      statistics.saved_mean = const_cast<Real *>(op.saved_mean);
+      statistics.saved_inv_std = const_cast<Real *>(op.saved_inv_std);
+      sum_tiles<true>(group, op, statistics);
       meet<Forward<T>>(first.channels, [&](int channel, const double *slot) {
         statistics.conclude(first.channel0 + channel, slot, nullptr);
       });
-      for (int i = static_cast<int>(threadIdx.x); i < first.channels; i += RESIDENT_THREADS) {
-        memory.saved[i] = all[i];
-        memory.saved[hold.group + i] = all[hold.group + i];
-      }
-      __syncthreads();
     }
   }
 
   __device__ void apply_tiles(int64_t group, const Op &op) {
-    for (int i = tiles - 1; i >= 0; --i) {
+    const int last = state->tiles - 1;
+    for (int i = last; i >= 0; --i) {
       const Tile tile = tile_at(group, i);
       const HeldTile<T, V> slot = slot_of(i);
-      if (i != tiles - 1 && i >= crew.slots - 1) {
+      if (i != last && i >= crew.slots - 1) {
         __syncthreads();
         load(tile, op, slot);
         fuse_tile(hold, tile, op, slot, memory.coefficients);
