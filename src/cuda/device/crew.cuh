@@ -37,6 +37,8 @@ constexpr int CREWS_MAX = 2;
 // What the threads of a block share, rather than have registers for.
 struct CrewState {
   BulkBarrier barrier;
+  unsigned parity;  // of its next phase
+  int id, rank;     // of the crew, and in it
   int first_tile, tiles;
   unsigned arrivals, conclusions;  // that the counters show when the next meeting is over
 };
@@ -92,23 +94,21 @@ class CrewBlock {
       : hold(the_hold),
         crew(the_crew),
         memory(shared, the_hold, the_crew.slots, Op::INPUTS),
-        state(the_state),
-        id(static_cast<int>(blockIdx.x) / the_crew.ranks),
-        rank(static_cast<int>(blockIdx.x) % the_crew.ranks) {
+        state(the_state) {
     if (threadIdx.x == 0) {
-      const int begin = part_begin(crew.tiles, 1, rank, crew.ranks);
-      state->first_tile = begin;
-      state->tiles = part_begin(crew.tiles, 1, rank + 1, crew.ranks) - begin;
-      state->arrivals = state->conclusions = 0;
+      const int ranks = crew.ranks, block = static_cast<int>(blockIdx.x), rank = block % ranks;
+      const int begin = part_begin(crew.tiles, 1, rank, ranks);
+      const int end = part_begin(crew.tiles, 1, rank + 1, ranks);
+      *state = {0, 0, block / ranks, rank, begin, end - begin, 0, 0};
     }
-    hold_barrier_init(hold, &state->barrier);
     __syncthreads();
+    hold_barrier_init(hold, &state->barrier);
   }
 
   __device__ void work(const Op &op) {
     // One crew's copies shall meet the other's stores: the second begins when the first has read.
-    if (id > 0) await(crew.counters, 1);
-    for (int64_t group = id; group < crew.groups; group += crew.crews) work_on(group, op);
+    if (state->id > 0) await(crew.counters, 1);
+    for (int64_t group = state->id; group < crew.groups; group += crew.crews) work_on(group, op);
     leave();
   }
 
@@ -117,16 +117,14 @@ class CrewBlock {
   const Crew &crew;
   const CrewMemory<T, V, Coefficients> memory;
   CrewState *const state;
-  const int id, rank;
-  unsigned parity = 0;  // of the barrier's next phase
 
   __device__ unsigned *counter(int which) const {
-    return crew.counters + (2 * id + which) * COUNTER_STEP;
+    return crew.counters + (2 * state->id + which) * COUNTER_STEP;
   }
+  // Where this crew's part of an array begins.
   template <class Value>
-  __device__ Value *published(void *memory_of_all, int per_channel) const {
-    return static_cast<Value *>(memory_of_all) +
-           static_cast<int64_t>(id) * hold.group * per_channel;
+  __device__ Value *part_of(void *array, int per_channel) const {
+    return static_cast<Value *>(array) + state->id * hold.group * per_channel;
   }
 
   __device__ Tile tile_at(int64_t group, int i) const {
@@ -142,9 +140,9 @@ class CrewBlock {
       bulk_reuse();
       __syncthreads();
     }
-    hold_inputs(hold, tile, op, slot, &state->barrier, parity);
-    if (V > 1 && hold.bulk) parity ^= 1;
+    hold_inputs(hold, tile, op, slot, &state->barrier, state->parity);
     __syncthreads();
+    if (threadIdx.x == 0) state->parity ^= 1;  // nobody reads it before the barrier above
   }
 
   __device__ void work_on(int64_t group, const Op &op) {
@@ -156,7 +154,7 @@ class CrewBlock {
       sum_tiles<false>(group, op, op);
     else
       sum_tiles<true>(group, op, op);
-    Coefficients *const all = published<Coefficients>(crew.coefficients, 1);
+    Coefficients *const all = part_of<Coefficients>(crew.coefficients, 1);
     meet<Op>(first.channels, [&](int channel, const double *slot) {
       Coefficients coefficients = {};
       op.conclude(first.channel0 + channel, slot, &coefficients);
@@ -191,8 +189,8 @@ class CrewBlock {
   // From the blocks' sums to what conclude(channel, slot) makes of those of all, which all see then.
   template <class Sums, class Conclude>
   __device__ void meet(int channels, const Conclude &conclude) {
-    const int ranks = crew.ranks, owners = min(channels, ranks);
-    double *const sums = published<double>(crew.sums, ranks * SLOT);
+    const int ranks = crew.ranks, rank = state->rank, owners = min(channels, ranks);
+    double *const sums = part_of<double>(crew.sums, ranks * SLOT);
     for (int i = static_cast<int>(threadIdx.x); i < channels * SLOT; i += RESIDENT_THREADS)
       sums[(i / SLOT * ranks + rank) * SLOT + i % SLOT] = memory.totals[i];
     if (threadIdx.x == 0) {
