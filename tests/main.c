@@ -51,6 +51,7 @@ void test_rounding_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
 void test_streamed_suites(void);
+void test_cooperative_suites(void);
 void test_synchronized_suites(void);
 void test_traffic_suites(void);
 void test_threads_suites(void);
@@ -104,6 +105,7 @@ static void (*const register_suites[])(void) = {
     test_semantics_passes_suites,
     test_semantics_suites,
     test_streamed_suites,
+    test_cooperative_suites,
     test_synchronized_suites,
     test_traffic_suites,
     test_threads_suites,

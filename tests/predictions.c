@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "../bench/suite_tables.h"
+#include "cuda/algos.h"
 #include "emu/control.h"
 #include "host/handle.h"
 
@@ -14,8 +15,9 @@ enum { ROWS_MAX = 8, MULTIPROCESSORS = 132 };
 
 /* Assumptions. The copy rate is that measured on H100s by others; the shares are what the design
  * expects of each algorithm on tensors of 50 MB and more; a launch with its first and last block costs
- * so much whatever is moved. */
-static const double copy_bytes_per_us = 3.0e6, launch_us = 3.0;
+ * so much whatever is moved. What cooperative moves, and how often all its blocks wait for each other
+ * and nothing moves, is what it estimates itself when it deals a problem to blocks. */
+static const double copy_bytes_per_us = 3.0e6, launch_us = 3.0, meeting_us = 4.0;
 static const struct {
   const char *name;
   double share;                             /* of the copy rate, on the bytes that it moves */
@@ -26,16 +28,17 @@ static const struct {
     {"resident", 0.90, 2, 3, 1, "memory"},
     {"cluster", 0.90, 2, 3, 1, "memory"},
     {"streamed", 0.85, 2, 3, 1, "memory, and waiting for units"},
+    {"cooperative", 0.85, 0, 0, 1, "memory, and meetings of blocks"},
     {"two_pass", 0.90, 3, 5, 2, "memory, x is read twice"},
 };
 
 static const char *chosen;
+static cubn_crew_plan plan; /* if cooperative is chosen */
 
 static cubnStatus_t note_choice(cubn_device *device, const cubn_problem *problem,
                                 const cubn_args *args) {
-  (void)device;
-  (void)problem;
   (void)args;
+  plan = cubn_cooperative_plan(device, problem);
   return CUBN_STATUS_SUCCESS;
 }
 
@@ -95,8 +98,10 @@ static void print_row(const char *layer, int count, const char *layout, int n, d
   const double tensors =
       backward ? expectations[e].backward_tensors : expectations[e].forward_tensors;
   const double floor_us = (backward ? 3 : 2) * x_bytes / copy_bytes_per_us;
-  const double moving_us = tensors * x_bytes / copy_bytes_per_us / expectations[e].share;
-  const double us = moving_us + launch_us * expectations[e].launches;
+  const double moved = tensors > 0 ? tensors * x_bytes : (double)plan.moved_bytes;
+  const double moving_us = moved / copy_bytes_per_us / expectations[e].share;
+  const double waiting_us = tensors > 0 ? 0 : meeting_us * plan.meetings;
+  const double us = moving_us + waiting_us + launch_us * expectations[e].launches;
   const char *const limit =
       launch_us * expectations[e].launches > moving_us ? "the launch" : expectations[e].limit;
   printf("| %s x%d | %d | %s | %s | %.1f | %s | %.0f %% | %s |\n", layer, count, n, layout,

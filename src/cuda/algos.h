@@ -28,6 +28,10 @@ extern const cubn_algo cubn_cuda_backward_cluster;
 extern const cubn_algo cubn_cuda_train_streamed;
 extern const cubn_algo cubn_cuda_backward_streamed;
 
+/* cooperative.cu: the blocks of the whole device hold a group of channels; x is read once, or nearly. */
+extern const cubn_algo cubn_cuda_train_cooperative;
+extern const cubn_algo cubn_cuda_backward_cooperative;
+
 /* two_pass.cu: every non-empty problem of rows or columns. */
 extern const cubn_algo cubn_cuda_train_two_pass;
 extern const cubn_algo cubn_cuda_backward_two_pass;
@@ -40,11 +44,22 @@ extern const cubn_algo cubn_cuda_train_strided;
 extern const cubn_algo cubn_cuda_infer_strided;
 extern const cubn_algo cubn_cuda_backward_strided;
 
+/* How cooperative deals a problem to blocks, and what it expects of that. */
+typedef struct cubn_crew_plan {
+  int64_t groups, crews, ranks;   /* groups of channels; crews of so many blocks */
+  int64_t tiles_per_block, slots; /* of a group; those that stay in shared memory */
+  int64_t moved_bytes;            /* to and from memory, for all groups */
+  double meetings;                /* that nothing else is done during */
+} cubn_crew_plan;
+cubn_crew_plan cubn_cooperative_plan(const cubn_device *device, const cubn_problem *problem);
+
 /* Called once when a device is opened, with that device current: sets the attributes of kernels
  * that need more shared memory than the default. */
 cubnStatus_t cubn_resident_prepare(cubn_device *device);
 /* The same; and finds out how large clusters may be. */
 cubnStatus_t cubn_cluster_prepare(cubn_device *device);
+/* The same; and finds out whether all blocks of a launch can run at a time. */
+cubnStatus_t cubn_cooperative_prepare(cubn_device *device);
 
 #ifdef __cplusplus
 }

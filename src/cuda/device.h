@@ -29,6 +29,9 @@ struct cubn_device {
   size_t shared_bytes_per_block; /* at most, by opt-in */
   size_t l2_bytes;
   int cluster_ranks_max; /* blocks of the largest cluster that the kernels may use; 0 for none */
+  /* Dynamic shared memory of a cooperative kernel's block, where one or two run on a multiprocessor;
+   * 0 if the device cannot be made to run all blocks of a launch at a time. */
+  size_t crew_bytes[2];
   cudaStream_t stream;
   cubn_workspace *workspace;  /* of the current stream; one of the following */
   cubn_workspace *workspaces; /* of all streams that the device was set to */

@@ -121,6 +121,20 @@ constexpr int64_t STREAMED_SLAB_BYTES = 256;
 constexpr int64_t STREAMED_SLAB_BYTES_MIN = 64;
 constexpr int64_t STREAMED_UNITS_WANTED = 3;
 
+/* Tiles that a block of a crew holds, if its share does not fit. The one that is held last is also the
+ * latest in the L2 cache, where it is of no use, so tiles should be short; but a block copies one at
+ * a time, and two of 25 KB on a multiprocessor of an H100 are what it needs in flight. */
+constexpr int64_t CREW_SLOTS = 4;
+
+/* What a multiprocessor moves while blocks all over the device meet: some 4 us (two arrivals, two
+ * times a wait for them, one read of the sums, at 0.7 to 1 us each) at its share of the memory's
+ * bandwidth, 25 GB/s on an H100. */
+constexpr int64_t CREW_MEETING_BYTES = 100 << 10;
+
+/* The cooperative kernel is worth it where it costs no more than 7/8 of two passes: less is within
+ * the error of these estimates, and two passes read whole rows. */
+constexpr int64_t CREW_GAIN_SHARE = 8;
+
 /* Threads of a block of the strided kernels, and values of each tensor that they have under way at
  * a time: 3 to 6 such blocks fit on a multiprocessor beside their 40 to 72 registers per thread, so
  * that 12 KB of floats or more are in flight. */

@@ -32,6 +32,12 @@ BulkBarrier &barrier_at(const uint64_t *address, Site site) {
        static_cast<const void *>(address), site.file, site.line);
 }
 
+void end_phase_if_complete(BulkBarrier &barrier) {
+  if (barrier.threads_left != 0 || barrier.bytes_left != 0) return;
+  ++barrier.phase;
+  barrier.threads_left = barrier.threads;
+}
+
 void wake(BulkBarrier &barrier) {
   for (Thread *thread : barrier.waiting) make_runnable(thread);
   barrier.waiting.clear();
@@ -51,9 +57,14 @@ bool next_deferred_copy(AsyncCopy *copy) {
 
 void bulk_init(const uint64_t *address, unsigned threads, Site site) {
   check_alignment(address, site);
+  for (const BulkBarrier &barrier : current_thread->block->bulk_barriers) {
+    if (barrier.address != address) continue;
+    fail("async-copy", "the barrier at %p is initialized again, at %s:%d",
+         static_cast<const void *>(address), site.file, site.line);
+  }
   BulkBarrier barrier;
   barrier.address = address;
-  barrier.threads_left = threads;
+  barrier.threads = barrier.threads_left = threads;
   current_thread->block->bulk_barriers.push_back(barrier);
 }
 
@@ -65,6 +76,7 @@ void bulk_announce(const uint64_t *address, unsigned bytes, Site site) {
   }
   --barrier.threads_left;
   barrier.bytes_left += bytes;
+  end_phase_if_complete(barrier);
   wake(barrier);
 }
 
@@ -83,12 +95,12 @@ void bulk_arrived(const uint64_t *address, const AsyncCopy &copy, Site site) {
     fail("async-copy", "%lld bytes more are copied than were announced, at %s:%d",
          -barrier.bytes_left, site.file, site.line);
   }
+  end_phase_if_complete(barrier);
   wake(barrier);
 }
 
-bool bulk_is_complete(const uint64_t *address, Site site) {
-  const BulkBarrier &barrier = barrier_at(address, site);
-  return barrier.threads_left == 0 && barrier.bytes_left == 0;
+bool bulk_is_complete(const uint64_t *address, unsigned parity, Site site) {
+  return barrier_at(address, site).phase % 2 != parity;
 }
 
 bool bulk_next_deferred(const uint64_t *address, AsyncCopy *copy) {

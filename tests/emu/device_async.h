@@ -43,13 +43,13 @@ inline void copy_async_wait() {
   while (next_deferred_copy(&copy)) perform(copy);
 }
 
-// ---- cp.async.bulk, and mbarriers of 64 bits in shared memory, for one phase
+// ---- cp.async.bulk, and mbarriers of 64 bits in shared memory
 
 void bulk_init(const uint64_t *barrier, unsigned threads, EMU_CALL_SITE);    // mbarrier.init
 void bulk_announce(const uint64_t *barrier, unsigned bytes, EMU_CALL_SITE);  // .arrive.expect_tx
 bool bulk_defer(const uint64_t *barrier, const AsyncCopy &copy, Site site);
 void bulk_arrived(const uint64_t *barrier, const AsyncCopy &copy, Site site);  // .complete_tx
-bool bulk_is_complete(const uint64_t *barrier, Site site);
+bool bulk_is_complete(const uint64_t *barrier, unsigned parity, Site site);
 bool bulk_next_deferred(const uint64_t *barrier, AsyncCopy *copy);
 void bulk_sleep(const uint64_t *barrier, Site site);  // until something happens to the barrier
 
@@ -65,8 +65,9 @@ inline void bulk_copy(void *to, const void *from, unsigned bytes, const uint64_t
   bulk_arrived(barrier, copy, site);
 }
 
-inline void bulk_wait(const uint64_t *barrier, EMU_CALL_SITE) {
-  while (!bulk_is_complete(barrier, site)) {
+// mbarrier.try_wait.parity: for the end of the phase of that parity.
+inline void bulk_wait(const uint64_t *barrier, unsigned parity, EMU_CALL_SITE) {
+  while (!bulk_is_complete(barrier, parity, site)) {
     AsyncCopy copy;
     if (bulk_next_deferred(barrier, &copy)) {
       perform(copy);

@@ -39,6 +39,7 @@ using NonDeduced = typename NonDeducedType<T>::Type;
 
 // Gives way to another thread; every spin loop must get here, or it never ends.
 void yield();
+void sleep();  // the same in __nanosleep
 
 [[noreturn]] void trap(const char *what, Site site);
 
@@ -53,7 +54,7 @@ extern dim3 gridDim;
 constexpr int warpSize = 32;
 
 inline void __nanosleep(unsigned) {
-  emu::yield();
+  emu::sleep();
 }
 
 inline void __trap(EMU_CALL_SITE) {

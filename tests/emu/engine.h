@@ -89,9 +89,12 @@ struct BlockHistory {
   std::vector<SyncEvent> atomics;
 };
 
-// An mbarrier: how many threads have yet to announce bytes, and how many of these are to come.
+// An mbarrier: how many threads have yet to announce bytes in its phase, and how many of these are to
+// come. When none are left, the next phase begins.
 struct BulkBarrier {
   const uint64_t *address;
+  unsigned threads = 0;
+  unsigned phase = 0;
   unsigned threads_left = 0;
   long long bytes_left = 0;
   std::vector<AsyncCopy> copies;

@@ -48,6 +48,15 @@ class RunQueue {
     ring_[tail_++ & mask_] = thread;
   }
 
+  void push_first(Thread *thread) {
+    if (size() == ring_.size()) grow();
+    if (head_ == 0) {
+      head_ += ring_.size();
+      tail_ += ring_.size();
+    }
+    ring_[--head_ & mask_] = thread;
+  }
+
   Thread *take_first() { return ring_[head_++ & mask_]; }
 
   // The last one fills the gap.
@@ -176,12 +185,28 @@ void leave_fiber(Thread *next) {
   fail("emulator", "a finished thread was resumed");
 }
 
-void yield() {
-  if (current_thread == nullptr) return;
+static void count_yield() {
   if (++yield_count > kYieldLimit) {
     fail("livelock", "%u yields in one launch: a spin-wait that never ends?", yield_count);
   }
+}
+
+void yield() {
+  if (current_thread == nullptr) return;
+  count_yield();
   run_queue.push(current_thread);
+  wait_here();
+}
+
+// All others first: were the newest thread to run first, it would wait for ever.
+void sleep() {
+  if (current_thread == nullptr) return;
+  count_yield();
+  if (policy == Policy::kNewestFirst) {
+    run_queue.push_first(current_thread);
+  } else {
+    run_queue.push(current_thread);
+  }
   wait_here();
 }
 

@@ -1,5 +1,5 @@
-// Kernels with asynchronous copies, and with clusters whose blocks meet in two halves; each with
-// switches for mistakes.
+// Kernels with asynchronous copies, with clusters whose blocks meet in two halves, and with blocks that
+// all meet at a counter; each with switches for mistakes.
 #include "selftest_device.cuh"
 #include "selftest_kernels.h"
 
@@ -62,14 +62,14 @@ __device__ inline void bulk_copy(void *to, const void *from, unsigned bytes, uin
       "l"(from), "r"(bytes), "r"(shared_address(barrier))
       : "memory");
 }
-__device__ inline void bulk_wait(uint64_t *barrier) {
+__device__ inline void bulk_wait(uint64_t *barrier, unsigned parity) {
   unsigned done = 0;
   while (done == 0)
     SELFTEST_PTX_90(
-        "{\n\t.reg .pred p;\n\tmbarrier.try_wait.parity.shared::cta.b64 p, [%1], 0;\n\t"
+        "{\n\t.reg .pred p;\n\tmbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n\t"
         "selp.u32 %0, 1, 0, p;\n\t}"
         : "=r"(done)
-        : "r"(shared_address(barrier))
+        : "r"(shared_address(barrier)), "r"(parity)
         : "memory");
 }
 __device__ inline void cluster_meet_begin() {
@@ -105,10 +105,30 @@ __global__ void bulk_reverse_kernel(const int *x, int *y) {
     bulk_announce(&barrier, kBulk == BULK_TOO_FEW_BYTES ? 16 : 32);
     bulk_copy(packs + thread, reinterpret_cast<const int4 *>(x) + thread, 32, &barrier);
   }
-  if (kBulk != BULK_NOT_WAITED_FOR) bulk_wait(&barrier);
+  if (kBulk != BULK_NOT_WAITED_FOR) bulk_wait(&barrier, 0);
   __syncthreads();
   const int4 pack = packs[kThreads - 1 - thread];
   reinterpret_cast<int4 *>(y)[thread] = make_int4(pack.w, pack.z, pack.y, pack.x);
+}
+
+// Other numbers first, and then the same by a second phase of the barrier.
+template <bool kWaits>
+__global__ void bulk_again_kernel(const int *x, int *y) {
+  EMU_SHARED(int4, packs, [kThreads]);
+  EMU_SHARED(uint64_t, barrier, );
+  const int thread = static_cast<int>(threadIdx.x);
+  if (thread == 0) bulk_init(&barrier, kThreads);
+  __syncthreads();
+  for (int round = 0; round < 2; ++round) {
+    const int from = round == 0 ? kThreads - 1 - thread : thread;
+    bulk_announce(&barrier, 16);
+    bulk_copy(packs + thread, reinterpret_cast<const int4 *>(x) + from, 16, &barrier);
+    bulk_wait(&barrier, kWaits && round == 1 ? 1 : 0);
+  }
+  __syncthreads();
+  const int4 pack = packs[kThreads - 1 - thread];
+  reinterpret_cast<int4 *>(y)[thread] = make_int4(pack.w, pack.z, pack.y, pack.x);
+  if (!kWaits) bulk_wait(&barrier, 1);  // too late
 }
 
 // Every block gives its index to the next one of the cluster.
@@ -122,6 +142,19 @@ __global__ void cluster_ring_kernel(int *y) {
   if (!kMeets) cluster_meet_end();
   SELFTEST_CLUSTER_SYNC();
   if (threadIdx.x == 0) y[blockIdx.x] = given;
+}
+
+// Every block gives a number, waits until all have, and adds them. Needs all blocks at a time.
+template <bool kWaits>
+__global__ void meeting_kernel(unsigned *counter, int *given, int *y) {
+  if (threadIdx.x != 0) return;
+  given[blockIdx.x] = static_cast<int>(blockIdx.x) + 1;
+  __threadfence();
+  atomicAdd(counter, 1u);
+  while (kWaits && load_acquire(counter) < gridDim.x) __nanosleep(20);
+  int sum = 0;
+  for (unsigned i = 0; i < gridDim.x; ++i) sum += given[i];
+  y[blockIdx.x] = sum;
 }
 
 }  // namespace
@@ -140,6 +173,12 @@ cudaError_t launch_bulk_reverse(const int *x, int *y, selftest_bulk bulk, cudaSt
   return cudaLaunchKernelEx(&config, kernel, x, y);
 }
 
+cudaError_t launch_bulk_again(const int *x, int *y, int waits, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, kThreads, 0, s);
+  auto *kernel = waits != 0 ? bulk_again_kernel<true> : bulk_again_kernel<false>;
+  return cudaLaunchKernelEx(&config, kernel, x, y);
+}
+
 cudaError_t launch_cluster_ring(int *y, int clusters, int cluster_blocks, int meets,
                                 cudaStream_t s) {
   cudaLaunchConfig_t config = launch_config(clusters * cluster_blocks, kThreads, 0, s);
@@ -152,4 +191,16 @@ cudaError_t launch_cluster_ring(int *y, int clusters, int cluster_blocks, int me
   config.numAttrs = 1;
   auto *kernel = meets != 0 ? cluster_ring_kernel<true> : cluster_ring_kernel<false>;
   return cudaLaunchKernelEx(&config, kernel, y);
+}
+
+cudaError_t launch_meeting(unsigned *counter, int *given, int *y, int blocks, selftest_meeting kind,
+                           cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(blocks, kThreads, 0, s);
+  cudaLaunchAttribute attribute[1];
+  attribute[0].id = cudaLaunchAttributeCooperative;
+  attribute[0].val.cooperative = 1;
+  config.attrs = attribute;
+  config.numAttrs = kind == MEETING_NOT_COOPERATIVE ? 0 : 1;
+  auto *kernel = kind == MEETING_NOT_WAITED_FOR ? meeting_kernel<false> : meeting_kernel<true>;
+  return cudaLaunchKernelEx(&config, kernel, counter, given, y);
 }

@@ -1,4 +1,5 @@
-/* Asynchronous copies, and clusters that meet in two halves: correct, and with a mistake each. */
+/* Asynchronous copies, clusters that meet in two halves, blocks that all meet: correct, and with a
+ * mistake each. */
 #include <stdlib.h>
 
 #include "selftest_kernels.h"
@@ -43,6 +44,13 @@ static void bulk_reverse(int bulk) {
   check_reversed(y);
 }
 
+static void bulk_again(int waits) {
+  int *y = upload(NULL, N * sizeof *y);
+  if (capability() < 9) return;
+  REQUIRE_CUDA(launch_bulk_again(numbers(), y, waits, 0));
+  check_reversed(y);
+}
+
 static void cluster_ring(int meets) {
   enum { CLUSTERS = 3, BLOCKS = 4 };
   int y[CLUSTERS * BLOCKS];
@@ -54,10 +62,46 @@ static void cluster_ring(int meets) {
     REQUIRE(y[i] == i / BLOCKS * BLOCKS + (i + BLOCKS - 1) % BLOCKS);
 }
 
+/* Twice: from a stream, or from a graph that captured it. */
+static cudaError_t run_meeting(unsigned *counter, int *given, int *y, int blocks,
+                               selftest_meeting kind) {
+  if (kind != MEETING_CAPTURED) return launch_meeting(counter, given, y, blocks, kind, 0);
+  cudaStream_t stream;
+  cudaGraph_t graph;
+  cudaGraphExec_t executable;
+  REQUIRE_CUDA(cudaStreamCreate(&stream));
+  REQUIRE_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
+  REQUIRE_CUDA(launch_meeting(counter, given, y, blocks, kind, stream));
+  REQUIRE_CUDA(cudaStreamEndCapture(stream, &graph));
+  REQUIRE_CUDA(cudaGraphInstantiate(&executable, graph, 0));
+  REQUIRE_CUDA(cudaGraphDestroy(graph));
+  REQUIRE_CUDA(cudaGraphLaunch(executable, stream));
+  REQUIRE_CUDA(cudaStreamSynchronize(stream));
+  REQUIRE_CUDA(cudaGraphExecDestroy(executable));
+  return cudaStreamDestroy(stream);
+}
+
+/* More blocks than ordinary launches have resident in the emulator, on any device. */
+static void meeting(int kind) {
+  enum { BLOCKS = 16 };
+  static const unsigned zero;
+  int y[BLOCKS], cooperative = 0;
+  int *device_y = upload(NULL, sizeof y), *given = upload(NULL, sizeof y);
+  REQUIRE_CUDA(cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, 0));
+  if (!cooperative) return;
+  REQUIRE_CUDA(
+      run_meeting(upload(&zero, sizeof zero), given, device_y, BLOCKS, (selftest_meeting)kind));
+  download(y, device_y, sizeof y);
+  for (int i = 0; i < BLOCKS; ++i) REQUIRE(y[i] == BLOCKS * (BLOCKS + 1) / 2);
+}
+
 static const selftest_case cases[] = {
     {"asynchronous copies", async_reverse, 1, CORRECT, 0, 0},
     {"bulk copies", bulk_reverse, BULK_CORRECT, CORRECT, 0, 0},
+    {"bulk copies, a second time", bulk_again, 1, CORRECT, 0, 0},
     {"clusters that meet", cluster_ring, 1, CORRECT, 0, 0},
+    {"blocks that meet at a counter", meeting, MEETING_CORRECT, CORRECT, 0, 0},
+    {"blocks that meet, in a graph", meeting, MEETING_CAPTURED, CORRECT, 0, 0},
 };
 
 #ifndef EMU_SELFTEST_ON_GPU
@@ -68,8 +112,14 @@ static const selftest_case broken_cases[] = {
      "[uninitialised]", 20, 1},
     {"bulk copies, not waited for", bulk_reverse, BULK_NOT_WAITED_FOR, "EMU-ERROR", "EMU-ERROR",
      "EMU-ERROR", 20, 1},
+    {"bulk copies, waited for too late the second time", bulk_again, 0, MUST_BE_WRONG,
+     MUST_BE_WRONG, "EMU-ERROR", 20, 1},
     {"bulk copies of more bytes than announced", bulk_reverse, BULK_TOO_FEW_BYTES,
      EVERYWHERE("[async-copy]"), 0, 0},
+    {"blocks that meet, not launched together", meeting, MEETING_NOT_COOPERATIVE,
+     EVERYWHERE("[livelock]"), 1, 0},
+    {"blocks that do not wait for each other", meeting, MEETING_NOT_WAITED_FOR, MUST_BE_WRONG,
+     MUST_BE_WRONG, "EMU-ERROR", 20, 1},
     {"a block touched before it has begun", cluster_ring, 0, EVERYWHERE("[dsmem]"), 20, 1},
 };
 #endif

@@ -65,6 +65,12 @@ struct Share {
     phase0 = static_cast<int>(first + hold.phase) & (ALIGN - 1);
     phase_step = static_cast<int>(pitch) & (ALIGN - 1);
   }
+  // One row of them.
+  __device__ void keep_row(int row) {
+    first += row * pitch;
+    phase0 = misaligned(row);
+    rows = 1;
+  }
   __device__ int length() const { return channels * span; }
   // Elements in front of a run in its first vector.
   __device__ int misaligned(int row) const { return (phase0 + row * phase_step) & (ALIGN - 1); }
@@ -184,20 +190,26 @@ __device__ inline void hold_runs(const Hold &hold, const Share<V, ALIGN> &share,
   }
 }
 
-// Copies the inputs into the tile. Elements of its vectors that are not of a run become 0.
+// Copies the inputs into the tile. Elements of its vectors that are not of a run become 0. A barrier
+// for bulk copies serves again and again, with `parity` 0, 1, 0, ...
 template <int V, int ALIGN, class Op>
 __device__ inline void hold_inputs(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
-                                   const HeldTile<typename Op::Element, V> &tile) {
-  CUBN_SHARED(BulkBarrier, barrier, );
+                                   const HeldTile<typename Op::Element, V> &tile,
+                                   BulkBarrier *barrier, unsigned parity) {
   if (V > 1 && hold.bulk) {
-    if (threadIdx.x == 0) bulk_init(&barrier, RESIDENT_THREADS);
-    __syncthreads();
-    hold_runs(hold, share, op, tile, &barrier);
-    bulk_wait(&barrier);
+    hold_runs(hold, share, op, tile, barrier);
+    bulk_wait(barrier, parity);
   } else {
     hold_vectors(hold, share, op, tile);
     copy_async_wait();
   }
+}
+
+// The barrier, before its first use.
+__device__ inline void hold_barrier_init(const Hold &hold, BulkBarrier *barrier) {
+  if (!hold.bulk) return;
+  if (threadIdx.x == 0) bulk_init(barrier, RESIDENT_THREADS);
+  __syncthreads();
 }
 
 // The numbers that the sums of a channel are taken relative to: its first value, the same in all

@@ -58,15 +58,23 @@ __device__ inline void apply_held(const Hold &hold, const Share<V, ALIGN> &share
              });
 }
 
-// Fused backward: dy becomes dp in the tile. `coefficients` is used as scratch memory.
+// Fused backward: what fuse_tile needs, in the place of the group's coefficients.
 template <int V, int ALIGN, class Op>
-__device__ inline void fuse_held(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
-                                 const HeldTile<typename Op::Element, V> &tile,
-                                 typename Op::Coefficients *coefficients) {
+__device__ inline void fuse_lines(const Share<V, ALIGN> &share, const Op &op,
+                                  typename Op::Coefficients *coefficients) {
   if constexpr (Op::FUSED && Op::INPUTS == 2) {
     for (int i = static_cast<int>(threadIdx.x); i < share.channels; i += RESIDENT_THREADS)
       coefficients[i] = op.line_coefficients(share.channel0 + i);
     __syncthreads();
+  }
+}
+
+// Fused backward: dy becomes dp in the tile.
+template <int V, int ALIGN, class Op>
+__device__ inline void fuse_tile(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
+                                 const HeldTile<typename Op::Element, V> &tile,
+                                 const typename Op::Coefficients *coefficients) {
+  if constexpr (Op::FUSED && Op::INPUTS == 2) {
     visit_held(
         hold, share, coefficients,
         [&](const Items<1> &items, int index, const typename Op::Coefficients(&mine)[V]) {

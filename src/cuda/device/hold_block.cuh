@@ -124,11 +124,14 @@ __device__ inline void hold_group(const Hold &hold, Op &op, unsigned char *share
   const Share<V, HOLD_ALIGN<V, Op>> share(hold, cluster, rank);
   const HoldMemory<typename Op::Element, V, Coefficients> memory(shared, hold, Op::INPUTS);
   hold_pivots(hold, share, op, memory.pivots);
-  hold_inputs(hold, share, op, memory.tile);
+  CUBN_SHARED(BulkBarrier, barrier, );
+  hold_barrier_init(hold, &barrier);
+  hold_inputs(hold, share, op, memory.tile, &barrier, 0);
   __syncthreads();
   if constexpr (CLUSTERED) cluster_meet_end();
   if (hold.recomputes) recompute<CLUSTERED>(hold, share, rank, &op, memory);
-  fuse_held(hold, share, op, memory.tile, memory.coefficients);
+  fuse_lines(share, op, memory.coefficients);
+  fuse_tile(hold, share, op, memory.tile, memory.coefficients);
   sum_group<CLUSTERED>(hold, share, rank, op, memory, [&](int channel, const double *slot) {
     Coefficients coefficients = {};
     op.conclude(share.channel0 + channel, slot, &coefficients);

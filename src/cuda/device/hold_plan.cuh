@@ -92,6 +92,11 @@ inline int64_t hold_bytes_max(const cubn_device *device) {
   return static_cast<int64_t>(device->shared_bytes_per_block - 16);
 }
 
+// What a launch may ask for, given how the problem is cut.
+inline int64_t hold_bytes_limit(const cubn_device *device, const HoldCut &) {
+  return hold_bytes_max(device);
+}
+
 // So much leaves room for a second block on the multiprocessor; the system takes 1 KB of each.
 inline int64_t hold_bytes_half(const cubn_device *device) {
   return (hold_bytes_max(device) + 1024) / 2 - 1024;
@@ -145,6 +150,9 @@ inline const char *hold_reject(const cubn_problem &problem) {
 }
 
 // ---- Running: launch(VectorTag<V>{}, op, hold, bytes of shared memory) ----------------------------
+//
+// Cut is HoldCut, or another one that has hold_bytes, hold_bytes_limit, hold_begins_at_vectors and
+// make_hold.
 
 template <int V>
 struct VectorTag {
@@ -153,37 +161,37 @@ struct VectorTag {
 
 // Tensors that do not begin at a vector need a padded tile; if that is too long, or their phases
 // differ, they are moved by elements.
-template <class Op, class Launch>
-cubnStatus_t run_held_plain(const cubn_device *device, const cubn_problem &problem,
-                            const HoldCut &cut, const Op &op, const Launch &launch) {
+template <class Cut, class Op, class Launch>
+cubnStatus_t run_held_plain(const cubn_device *device, const cubn_problem &problem, const Cut &cut,
+                            const Op &op, const Launch &launch) {
   constexpr int V = WIDEST<typename Op::Element>;
   const HoldShape shape = hold_shape(problem);
   const int phase = common_phase(op);
   const int64_t bytes = hold_bytes(shape, cut, phase != 0 || !hold_begins_at_vectors(shape, cut));
-  if (phase < 0 || bytes > hold_bytes_max(device))
+  if (phase < 0 || bytes > hold_bytes_limit(device, cut))
     return launch(VectorTag<1>{}, op, make_hold<1, 1>(device, problem, cut, 0),
                   hold_bytes(shape, cut, false));
   return launch(VectorTag<V>{}, op, make_hold<V, V>(device, problem, cut, phase), bytes);
 }
 
 // Fused operations are not; `other` does the work then.
-template <class Op, class Launch>
+template <class Cut, class Op, class Launch>
 cubnStatus_t run_held_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                            const HoldCut &cut, const Op &op, const cubn_algo &other,
+                            const Cut &cut, const Op &op, const cubn_algo &other,
                             const Launch &launch) {
   constexpr int V = WIDEST<typename Op::Element>;
   const HoldShape shape = hold_shape(problem);
   const int phase = common_phase(op);
   const int64_t bytes = hold_bytes(shape, cut, phase != 0 || !hold_begins_at_vectors(shape, cut));
   const bool fits = problem.reserve == CUBN_RESERVE_MASK ? phase == 0 : phase >= 0;
-  if (!fits || bytes > hold_bytes_max(device)) return other.run(device, &problem, &args);
+  if (!fits || bytes > hold_bytes_limit(device, cut)) return other.run(device, &problem, &args);
   return launch(VectorTag<V>{}, op, make_hold<V, GRANULE>(device, problem, cut, phase), bytes);
 }
 
 // Without sums there is nothing to hold a group for.
-template <class T, class Launch>
+template <class T, class Cut, class Launch>
 cubnStatus_t run_held(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                      const HoldCut &cut, const Launch &launch) {
+                      const Cut &cut, const Launch &launch) {
   const cubn_algo &one_pass = cubn_cuda_backward_two_pass, &other = cubn_cuda_backward_strided;
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
   if (!is_fused(problem))

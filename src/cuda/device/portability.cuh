@@ -145,7 +145,9 @@ __device__ inline void copy_async_wait() {
 // Bulk copies, from sm_90 on: one thread moves any multiple of 16 bytes from global to shared memory,
 // and a barrier in shared memory tells when all are there. One thread initializes the barrier for
 // the number of threads that will announce bytes, and __syncthreads follows; each of these announces
-// all its bytes at once and then copies; all wait. A barrier serves once.
+// all its bytes at once and then copies; all wait. When all have waited, the barrier serves again:
+// `parity` is 0 the first time, then 1, 0, ... Memory that threads have read or written themselves
+// takes bulk copies after bulk_reuse and __syncthreads.
 using BulkBarrier = uint64_t;
 #if defined CUBN_EMULATED
 inline void bulk_init(BulkBarrier *barrier, int threads) {
@@ -157,9 +159,10 @@ inline void bulk_announce(BulkBarrier *barrier, int bytes) {
 inline void bulk_copy(void *shared, const void *global, int bytes, BulkBarrier *barrier) {
   emu::bulk_copy(shared, global, static_cast<unsigned>(bytes), barrier);
 }
-inline void bulk_wait(BulkBarrier *barrier) {
-  emu::bulk_wait(barrier);
+inline void bulk_wait(BulkBarrier *barrier, unsigned parity) {
+  emu::bulk_wait(barrier, parity);
 }
+inline void bulk_reuse() {}
 #elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
 __device__ inline unsigned shared_address(const void *shared) {
   return static_cast<unsigned>(__cvta_generic_to_shared(shared));
@@ -185,22 +188,26 @@ __device__ inline void bulk_copy(void *shared, const void *global, int bytes,
       "l"(global), "r"(bytes), "r"(shared_address(barrier))
       : "memory");
 }
-__device__ inline void bulk_wait(BulkBarrier *barrier) {
+__device__ inline void bulk_wait(BulkBarrier *barrier, unsigned parity) {
   unsigned done = 0;
   while (done == 0)
     asm volatile(
         "{\n\t.reg .pred p;\n\t"
-        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], 0;\n\t"
+        "mbarrier.try_wait.parity.shared::cta.b64 p, [%1], %2;\n\t"
         "selp.u32 %0, 1, 0, p;\n\t}"
         : "=r"(done)
-        : "r"(shared_address(barrier))
+        : "r"(shared_address(barrier)), "r"(parity)
         : "memory");
+}
+__device__ inline void bulk_reuse() {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
 }
 #else  // never called
 __device__ inline void bulk_init(BulkBarrier *, int) {}
 __device__ inline void bulk_announce(BulkBarrier *, int) {}
 __device__ inline void bulk_copy(void *, const void *, int, BulkBarrier *) {}
-__device__ inline void bulk_wait(BulkBarrier *) {}
+__device__ inline void bulk_wait(BulkBarrier *, unsigned) {}
+__device__ inline void bulk_reuse() {}
 #endif
 
 // Clusters of blocks, from sm_90 on. A block may touch the shared memory of another one after all
