@@ -98,7 +98,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 const char *reject(const cubn_device *, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
-  if (is_fused(*problem) && !has_fused_vectors(*problem)) return NO_FUSED_VECTORS;
+  if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
   return nullptr;
 }
 

@@ -121,6 +121,11 @@ constexpr int64_t STREAMED_SLAB_BYTES = 256;
 constexpr int64_t STREAMED_SLAB_BYTES_MIN = 64;
 constexpr int64_t STREAMED_UNITS_WANTED = 3;
 
+/* What memory fetches. Slabs whose rows begin anywhere in sectors take one more of them than they
+ * fill: of 4 that is a quarter, and half of what a second pass would read. */
+constexpr int64_t SECTOR_BYTES = 32;
+constexpr int64_t STREAMED_SHARING_SLAB_BYTES_MIN = 128;
+
 /* Threads of a block of the strided kernels, and values of each tensor that they have under way at
  * a time: 3 to 6 such blocks fit on a multiprocessor beside their 40 to 72 registers per thread, so
  * that 12 KB of floats or more are in flight. */

@@ -139,8 +139,7 @@ inline const char *hold_reject(const cubn_problem &problem) {
   if (problem.walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(&problem) == 0) return "empty";
   if (problem.sums_are_given) return "needs no sums";
-  if (is_fused(problem) && !mask_has_granules(problem))
-    return "rows of the mask are no whole bytes";
+  if (is_fused(problem) && !mask_has_granules(problem)) return NO_GRANULES;
   return nullptr;
 }
 
