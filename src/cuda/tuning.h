@@ -90,6 +90,12 @@ constexpr int HELD_COLUMNS_MAX = 4;
  * vectors, of which one instruction of a warp moves 512 bytes. */
 constexpr int64_t HOLD_BULK_BYTES_MIN = 2048;
 
+/* Rows that begin anywhere in a vector and are shorter than two vectors are held by elements. So many
+ * bytes of them are 16 loads for each thread of the 8 blocks of a cluster, if elements have 4 bytes;
+ * more take longer than another algorithm does. */
+constexpr int64_t HOLD_ROW_BYTES_MIN = 32;
+constexpr int64_t HOLD_SHORT_ROWS_BYTES_MAX = 128 << 10;
+
 /* Rows are dealt to the blocks of a cluster in units of so many elements, 128 bytes or more: cache
  * lines stay with one block, and vectors keep their alignment. */
 constexpr int64_t HOLD_POSITIONS = 64;

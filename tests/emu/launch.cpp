@@ -16,6 +16,7 @@ namespace emu {
 
 namespace {
 
+bool launches_are_dry = false;  // see emu_set_dry_launches
 std::vector<emu_launch_counts> launch_log;
 std::map<const void *, size_t> static_shared;
 
@@ -186,6 +187,8 @@ std::vector<unsigned> cluster_order(unsigned cluster_count) {
 }
 
 void run_blocks(Launch &launch) {
+  schedule_begin(launch.threads_per_block);
+  if constexpr (kTrace) trace_begin_launch();
   const bool all_resident = launch.request->cooperative;
   const size_t window = std::max(resident_window(), launch.blocks_per_cluster);
   const std::vector<unsigned> order = cluster_order(launch.block_count / launch.blocks_per_cluster);
@@ -234,11 +237,10 @@ void execute(const LaunchRequest &request, void **arguments) {
   blockDim = request.block;
   current_launch = &launch;
   begin_counts(launch);
-  schedule_begin(launch.threads_per_block);
-  if constexpr (kTrace) trace_begin_launch();
-  run_blocks(launch);
+  if (!launches_are_dry) run_blocks(launch);
   current_launch = nullptr;
   launch_log.push_back(current_counts);
+  if (launches_are_dry) return;
   static_shared[request.kernel->function] = launch.shared_used_bytes - request.dynamic_shared_bytes;
 }
 
@@ -248,6 +250,10 @@ size_t static_shared_bytes(const void *function) {
 }
 
 }  // namespace emu
+
+extern "C" void emu_set_dry_launches(int dry) {
+  emu::launches_are_dry = dry != 0;
+}
 
 extern "C" void emu_reset_launches(void) {
   emu::launch_log.clear();
