@@ -97,7 +97,8 @@ $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
 
 # What is expected of an H100, by the library's own choice of algorithms.
 $(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/predictions.o $(BUILD)/emu-plain/bench/suite_tables.o \
-    $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) $(EMU_OBJECTS_plain)
+    $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) $(EMU_OBJECTS_plain) \
+    $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-plain/src/cpu,generic)
 	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
 
 .PHONY: predictions
