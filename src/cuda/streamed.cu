@@ -82,7 +82,7 @@ __device__ inline void apply_task(const Walk &walk, const Stored<Op> &op, const 
   if (threadIdx.x == 0)
     while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
   __syncthreads();
-  apply_chunk(walk, op, queue.unit0 + task.unit, task.chunk);
+  apply_chunk<Cache::STREAMING>(walk, op, queue.unit0 + task.unit, task.chunk);
 }
 
 /* The last block to leave returns the counters to 0, for the next launch. */

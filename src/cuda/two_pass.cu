@@ -55,8 +55,8 @@ template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
     apply_kernel(const Walk walk, const Op op, int64_t unit0, int units) {
   const unsigned block = gridDim.x - 1 - blockIdx.x; /* the latest read first */
-  apply_chunk(walk, op, unit0 + block % static_cast<unsigned>(units),
-              block / static_cast<unsigned>(units));
+  apply_chunk<Cache::STREAMING>(walk, op, unit0 + block % static_cast<unsigned>(units),
+                                block / static_cast<unsigned>(units));
 }
 
 /* How the scratch part of the workspace is divided among the units of a slice. */

@@ -29,10 +29,17 @@ struct alignas(sizeof(T) * COUNT) Pack {
   T v[COUNT];
 };
 
-// What a tensor's memory is good for after an access.
+// What a tensor's memory is good for after an access, for the L2 cache (L1 is passed by).
+//
+// Inputs are kept by a first pass, and streamed by what reads them last: forward's x is wanted again
+// in backward only, when other layers have long replaced it. An output is what the next operation of
+// the program reads: it is kept, and takes the place of lines that were streamed; but not while a
+// second pass has x yet to read, as it would replace that. Nothing else passes through the cache during
+// a first pass, so that what is left there is x whatever the cache replaces: there is no need to
+// stream the beginning of a long tensor.
 enum class Cache {
-  KEEP,      // a later pass reads it again
-  STREAMING  // nobody does: its lines may leave the caches first
+  KEEP,      // somebody reads it again soon
+  STREAMING  // nobody does: its lines leave the cache first
 };
 
 template <size_t BYTES>
@@ -70,14 +77,17 @@ __device__ inline Pack<T, COUNT> load_pack(const T *from) {
   return pack;
 }
 
-template <int COUNT, class T>
+template <Cache CACHE, int COUNT, class T>
 __device__ inline void store_pack(T *to, const Pack<T, COUNT> &pack) {
   using Bits = typename AccessBits<sizeof(T) * COUNT>::Type;
   Bits *address = reinterpret_cast<Bits *>(to);
   CUBN_CHECK_ALIGNED(address);
   Bits bits;
   memcpy(&bits, &pack, sizeof pack);
-  __stcs(address, bits);
+  if (CACHE == Cache::STREAMING)
+    __stcs(address, bits);
+  else
+    __stcg(address, bits);
 }
 
 // Adds to a counter in global memory, in order with the accesses of the calling thread before and
@@ -117,9 +127,18 @@ __device__ inline unsigned load_acquire(const unsigned *flag) {
 }
 #endif
 
-// Copies a pack of 16 bytes from global to shared memory without waiting for it. copy_async_wait
-// waits for the calling thread's copies; other threads see them after __syncthreads. Devices
-// before sm_80 copy at once.
+// How asynchronous copies say Cache::STREAMING.
+#if !defined CUBN_EMULATED && (!defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 800)
+__device__ inline uint64_t streaming_policy() {
+  uint64_t policy;
+  asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  return policy;
+}
+#endif
+
+// Copies a pack of 16 bytes from global to shared memory, Cache::STREAMING, without waiting for it.
+// copy_async_wait waits for the calling thread's copies; other threads see them after __syncthreads.
+// Devices before sm_80 copy at once.
 template <class P>
 __device__ inline void copy_async(P *shared, const P *global) {
   static_assert(sizeof(P) == 16, "one access");
@@ -128,9 +147,9 @@ __device__ inline void copy_async(P *shared, const P *global) {
 #elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ < 800
   *reinterpret_cast<uint4 *>(shared) = __ldcs(reinterpret_cast<const uint4 *>(global));
 #else
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(
                    static_cast<unsigned>(__cvta_generic_to_shared(shared))),
-               "l"(global)
+               "l"(global), "l"(streaming_policy())
                : "memory");
 #endif
 }
@@ -142,10 +161,10 @@ __device__ inline void copy_async_wait() {
 #endif
 }
 
-// Bulk copies, from sm_90 on: one thread moves any multiple of 16 bytes from global to shared memory,
-// and a barrier in shared memory tells when all are there. One thread initializes the barrier for
-// the number of threads that will announce bytes, and __syncthreads follows; each of these announces
-// all its bytes at once and then copies; all wait. A barrier serves once.
+// Bulk copies, from sm_90 on, Cache::STREAMING: one thread moves any multiple of 16 bytes from global to
+// shared memory, and a barrier in shared memory tells when all are there. One thread initializes the
+// barrier for the number of threads that will announce bytes, and __syncthreads follows; each of these
+// announces all its bytes at once and then copies; all wait. A barrier serves once.
 using BulkBarrier = uint64_t;
 #if defined CUBN_EMULATED
 inline void bulk_init(BulkBarrier *barrier, int threads) {
@@ -180,9 +199,9 @@ __device__ inline void bulk_announce(BulkBarrier *barrier, int bytes) {
 __device__ inline void bulk_copy(void *shared, const void *global, int bytes,
                                  BulkBarrier *barrier) {
   asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
-          "r"(shared_address(shared)),
-      "l"(global), "r"(bytes), "r"(shared_address(barrier))
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint"
+      " [%0], [%1], %2, [%3], %4;" ::"r"(shared_address(shared)),
+      "l"(global), "r"(bytes), "r"(shared_address(barrier)), "l"(streaming_policy())
       : "memory");
 }
 __device__ inline void bulk_wait(BulkBarrier *barrier) {

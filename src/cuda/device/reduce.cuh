@@ -106,7 +106,7 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
       load_items<Cache::KEEP>(in[input], op.inputs[input], items);
-    fuse_inputs(op, items, in, sums);
+    fuse_inputs<Cache::KEEP>(op, items, in, sums);
     if (items.whole) {
 #pragma unroll
       for (int w = 0; w < W; ++w) Op::template fold<true>(sums[w], first, View{in, items, w});
