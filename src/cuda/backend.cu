@@ -178,6 +178,12 @@ cubnStatus_t check_kernel_image(cubn_device *device) {
   device->kernel_capability = attributes.ptxVersion < device->compute_capability
                                   ? attributes.ptxVersion
                                   : device->compute_capability;
+  // Older drivers cannot capture launches that overlap into a graph.
+  constexpr int DRIVER_MIN = 12030;
+  int driver = 0;
+  CUBN_TRY(cubn_cuda_check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion"));
+  device->launches_overlap =
+      device->kernel_capability >= 90 && driver >= DRIVER_MIN && CUDART_VERSION >= DRIVER_MIN;
   return CUBN_STATUS_SUCCESS;
 }
 

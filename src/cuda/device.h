@@ -29,6 +29,7 @@ struct cubn_device {
   size_t shared_bytes_per_block; /* at most, by opt-in */
   size_t l2_bytes;
   int cluster_ranks_max; /* blocks of the largest cluster that the kernels may use; 0 for none */
+  bool launches_overlap; /* a kernel may begin before the one before it has ended, if it says so */
   cudaStream_t stream;
   cubn_workspace *workspace;  /* of the current stream; one of the following */
   cubn_workspace *workspaces; /* of all streams that the device was set to */

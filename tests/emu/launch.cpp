@@ -70,6 +70,7 @@ Thread *start_thread(Block *block, unsigned linear_index) {
   thread->id = block->index * current_launch->threads_per_block + linear_index + 1;
   thread->thread_index = unflatten(linear_index, blockDim);
   thread->block_index = block->block_index;
+  thread->overlaps = current_launch->request->overlaps;
   if constexpr (kTrace) trace_reset_warp_clock(*thread);
   Warp &warp = block->warps[thread->warp];
   warp.lanes[thread->lane] = thread;
@@ -242,6 +243,10 @@ void execute(const LaunchRequest &request, void **arguments) {
   launch_log.push_back(current_counts);
   if (launches_are_dry) return;
   static_shared[request.kernel->function] = launch.shared_used_bytes - request.dynamic_shared_bytes;
+}
+
+void wait_for_launch_before() {
+  current_thread->overlaps = false;
 }
 
 size_t static_shared_bytes(const void *function) {

@@ -87,7 +87,7 @@ __device__ inline void store_pack(T *to, const Pack<T, COUNT> &pack) {
   if (CACHE == Cache::STREAMING)
     __stcs(address, bits);
   else
-    __stcg(address, bits);
+    *address = bits;
 }
 
 // Adds to a counter in global memory, in order with the accesses of the calling thread before and
@@ -220,6 +220,26 @@ __device__ inline void bulk_init(BulkBarrier *, int) {}
 __device__ inline void bulk_announce(BulkBarrier *, int) {}
 __device__ inline void bulk_copy(void *, const void *, int, BulkBarrier *) {}
 __device__ inline void bulk_wait(BulkBarrier *) {}
+#endif
+
+// Two launches that overlap, from sm_90 on (launch_behind in launch.cuh). The second one may begin when
+// every block of the first one has begun and let it, or has ended; what the first one wrote is there
+// after the wait, and everything that came before.
+#if defined CUBN_EMULATED
+inline void let_next_launch_begin() {}
+inline void wait_for_launch_before() {
+  emu::wait_for_launch_before();
+}
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
+__device__ inline void let_next_launch_begin() {
+  asm volatile("griddepcontrol.launch_dependents;");
+}
+__device__ inline void wait_for_launch_before() {
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+#else
+__device__ inline void let_next_launch_begin() {}
+__device__ inline void wait_for_launch_before() {}
 #endif
 
 // Clusters of blocks, from sm_90 on. A block may touch the shared memory of another one after all
