@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 typedef struct suite_layer {
-  const char *sizes; /* without the batch */
+  const char *sizes; /* without the batch; behind a layout and a space, if it has to be this one */
   int count;         /* how often the network has it */
   const char *words; /* options of the problem line, or NULL */
 } suite_layer;

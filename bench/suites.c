@@ -52,9 +52,16 @@ static const char *add_line(bench_list *list, const char *text, int count) {
   return NULL;
 }
 
-/* The letters of the dimensions of "c48d5h17w17" in memory order, the batch among them. */
+/* The letters of the dimensions of "c48d5h17w17" in memory order, the batch among them; or what the
+ * sizes begin with. */
 static void layout_of(const char *sizes, bool channels_last, char layout[16]) {
-  size_t length = 0;
+  size_t length = strcspn(sizes, " ");
+  if (sizes[length] && length < 15) {
+    memcpy(layout, sizes, length);
+    layout[length] = '\0';
+    return;
+  }
+  length = 0;
   layout[length++] = 'n';
   for (const char *at = sizes; *at && length < 14; ++at)
     if (*at >= 'a' && *at <= 'z' && !(channels_last && *at == 'c')) layout[length++] = *at;
@@ -72,9 +79,10 @@ static const char *add_suite(const bench_options *options, const suite_table *su
     if (strcmp(wanted, "all") && !strstr(wanted, passes[pass])) continue;
     for (const suite_layer *layer = suite->layers; layer->sizes; ++layer) {
       char layout[16], text[256];
+      const char *const behind = strchr(layer->sizes, ' ');
       layout_of(layer->sizes, channels_last, layout);
       snprintf(text, sizeof text, "%s %s %s n%lld%s %s %s", passes[pass], layout, options->type,
-               batch, layer->sizes, layer->words ? layer->words : "",
+               batch, behind ? behind + 1 : layer->sizes, layer->words ? layer->words : "",
                options->words ? options->words : "");
       const char *wrong = add_line(list, text, layer->count);
       if (wrong) return wrong;

@@ -127,6 +127,24 @@ static const char *const specials[] = {
     "train nhwc f16 n3c20h9w9 elu coef=2 data=ties",
     "train nhwc f16 n3c20h9w9 relu alpha=1000 data=ties",
     "infer nchw bf16 n7c7h33w7 add_clipped alpha=2 beta=-0.5",
+    /* columns whose rows begin anywhere in a vector: few channels, and more than a block has at a time */
+    "train nc f16 n40000c3 offset=7 mean=100",
+    "train nc bf16 n5000c2 offset=7 data=constant",
+    "train nhwc f64 n3c255h9w9 offset=1 inplace",
+    "train nhwc f32 n5c256h9w9 offset=3 data=spread",
+    "train nc bf16 n700c257 data=onehot",
+    "train nc f16 n333c1001 offset=5 mean=10",
+    "train nc f32 n700c510 add_gelu",
+    "train nc f64 n1c301 offset=1",
+    "train nc f16 n3c300 data=inf offset=2",
+    "backward nc f16 n40000c3 offset=7",
+    "backward nhwc bf16 n3c129h19w17 offset=3 nosaved",
+    "backward nc f32 n700c510 pbeta=1 offset=1",
+    "backward nc f16 n333c1001 inplace relu data=ties",
+    "backward nhwc f64 n3c77h19w17 add_swish inplace_z",
+    "infer nc f16 n333c1001 offset=5 add_tanh",
+    "infer nc bf16 n40000c3 offset=7 clipped",
+    "infer nc f32 n700c510 offset=1 beta=1",
 };
 
 static const char *const big[] = {

@@ -48,6 +48,7 @@ void test_parameters_suites(void);
 void test_random_suites(void);
 void test_reserve_suites(void);
 void test_rounding_suites(void);
+void test_selection_suites(void);
 void test_semantics_passes_suites(void);
 void test_semantics_suites(void);
 void test_streamed_suites(void);
@@ -102,6 +103,7 @@ static void (*const register_suites[])(void) = {
     test_random_suites,
     test_reserve_suites,
     test_rounding_suites,
+    test_selection_suites,
     test_semantics_passes_suites,
     test_semantics_suites,
     test_streamed_suites,

@@ -171,6 +171,8 @@ static void test_streamed(void) {
   expect_streamed("train nhwc f16 n8c512h17w18", 1200 << 10);
   expect_streamed("backward nchw f32 n8c24h64w65", 2400 << 10);
   expect_streamed("backward nhwc bf16 n8c512h17w18", 2400 << 10);
+  expect_streamed("train nhwc f32 n8c547h12w12", 1200 << 10);
+  expect_streamed("backward nhwc f16 n8c1093h12w12 offset=3", 2400 << 10);
 }
 
 /* The cache forgets: that of two passes, the second reversed, holds what was read last, not all. */
@@ -191,6 +193,10 @@ static void test_two_pass(void) {
   expect_passes("two_pass", "train nchw f16 n8c4h57w57 offset=1", 2, 1, 0, 2);
   expect_passes("two_pass", "train nhwc f16 n8c64h14w14", 2, 1, 0, 2);
   expect_passes("two_pass", "train nhwc f32 n6c35h15w15", 2, 1, 0, 2);
+  expect_passes("two_pass", "train nhwc f16 n16c3h28w28 offset=5", 2, 1, 0, 2);
+  expect_passes("two_pass", "train nc bf16 n301c1001", 2, 1, 0, 2);
+  expect_passes("two_pass", "backward nhwc f16 n6c27h15w15", 4, 1, 0, 2);
+  expect_passes("two_pass", "backward nc f32 n301c510 offset=1", 4, 1, 0, 2);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56", 4, 1, 0, 2);
   expect_passes("two_pass", "backward nhwc f16 n8c64h14w14", 4, 1, 0, 2);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 nosaved", 5, 1, 0, 3);
@@ -203,11 +209,14 @@ static void test_two_pass_fused(void) {
   expect_passes("two_pass", "train nchw f32 n8c4h56w56 add_relu", 3, 1, 0, 2);
   expect_passes("two_pass", "train nhwc f16 n8c64h14w14 add_relu", 3, 1, 0, 2);
   expect_passes("two_pass", "train nhwc f16 n8c64h14w14 add_gelu", 3, 1, 0, 2);
+  expect_passes("two_pass", "train nhwc f32 n6c35h15w15 relu", 2, 1, 0, 2);
+  expect_passes("two_pass", "train nc f16 n301c1001 add_gelu", 3, 1, 0, 2);
   expect_passes("two_pass", "train nchw f32 n8c4h56w56 statistics", 1, 0, 0, 1);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 relu", 4, 1, 0, 2);
   expect_passes("two_pass", "backward nchw f16 n8c4h56w56 add_relu", 4, 2, 2, 2);
   expect_passes("two_pass", "backward nhwc f16 n8c64h14w14 add_relu", 4, 2, 2, 2);
   expect_passes("two_pass", "backward nhwc f16 n8c64h14w14 add_gelu", 4, 2, 2, 2);
+  expect_passes("two_pass", "backward nhwc bf16 n6c35h15w15 add_gelu", 4, 2, 2, 2);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 nodx", 2, 0, 0, 1);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 add_relu sums", 2, 2, 1, 1);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 frozen nodscale nodbias", 1, 1, 0, 1);
@@ -218,6 +227,8 @@ static void test_inference(void) {
   expect_passes("inference", "infer nchw f16 n16c8h7w7 offset=1", 1, 1, 0, 1);
   expect_passes("inference", "infer nhwc f16 n8c64h14w14", 1, 1, 0, 1);
   expect_passes("inference", "infer nhwc f16 n16c35h7w7 inplace", 1, 1, 0, 1);
+  expect_passes("inference", "infer nc bf16 n64c1001 inplace offset=3", 1, 1, 0, 1);
+  expect_passes("inference", "infer nhwc f16 n16c27h7w7 add_relu", 2, 1, 0, 1);
   expect_passes("inference", "infer nc f64 n512c64 beta=1", 2, 1, 0, 1);
   expect_passes("inference", "infer nchw f32 n8c4h56w56 relu", 1, 1, 0, 1);
   expect_passes("inference", "infer nhwc f16 n8c64h14w14 add_relu", 2, 1, 0, 1);

@@ -15,17 +15,29 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, HOLD_BLOCKS<Op>)
   hold_group<true, V>(hold, op, shared);
 }
 
-/* How good a cut is: the higher the better. */
-int grade(const cubn_device *device, const HoldShape &shape, const HoldCut &cut) {
+/* How good a cut is: portable clusters, two blocks on a multiprocessor, enough blocks, and with enough of
+ * them good runs, in this order; else the shortest tiles, as these leave the fewest multiprocessors
+ * idle. */
+struct Grade {
+  int points; /* -1: impossible */
+  int64_t tile_bytes;
+
+  bool is_better_than(const Grade &other) const {
+    return points > other.points || (points == other.points && tile_bytes < other.tile_bytes);
+  }
+};
+
+Grade grade_of(const cubn_device *device, const HoldShape &shape, const HoldCut &cut) {
   const int64_t bytes = hold_bytes(shape, cut);
-  if (cut.positions < 0 || bytes > hold_bytes_max(device)) return -1;
+  if (cut.positions < 0 || bytes > hold_bytes_max(device)) return {-1, 0};
   const int64_t blocks = ceil_div(shape.c, cut.group) * cut.ranks;
   const bool fills = blocks * RUN_SM_SHARE >=
                      RESIDENT_BLOCKS_PER_SM * device->multiprocessor_count * (RUN_SM_SHARE - 1);
   const bool enough = fills || bytes < CLUSTER_SHARE_BYTES_MIN;
-  const int64_t run_bytes = hold_run(shape, cut) * shape.element_bytes;
-  return 8 * (cut.ranks <= CLUSTER_RANKS_PORTABLE) + 4 * (bytes <= hold_bytes_half(device)) +
-         2 * enough + (run_bytes >= RUN_BYTES_GOOD);
+  const bool good_runs = hold_run(shape, cut) * shape.element_bytes >= RUN_BYTES_GOOD;
+  const int points = 8 * (cut.ranks <= CLUSTER_RANKS_PORTABLE) +
+                     4 * (bytes <= hold_bytes_half(device)) + 2 * enough + (enough && good_runs);
+  return {points, enough ? 0 : bytes};
 }
 
 /* The best cut; of equally good ones that with the fewest blocks in a cluster and the longest
@@ -35,15 +47,15 @@ HoldCut best_cut(const cubn_device *device, const cubn_problem &problem) {
   const int64_t row_bytes = shape.s * shape.element_bytes, widest = hold_widest_group(shape);
   HoldCut best = {};
   if (shape.n * row_bytes > device->cluster_ranks_max * hold_bytes_max(device)) return best;
-  int best_grade = -1;
+  Grade best_grade = {-1, 0};
   for (int64_t ranks = 2; ranks <= device->cluster_ranks_max; ranks *= 2)
     for (int64_t group = widest; group > 0; group /= 2) {
       if (group < widest && group * row_bytes < RUN_BYTES_MIN) break;
       const HoldCut cut = hold_cut(shape, group, ranks);
-      const int its_grade = grade(device, shape, cut);
-      if (its_grade <= best_grade) continue;
+      const Grade grade = grade_of(device, shape, cut);
+      if (!grade.is_better_than(best_grade)) continue;
       best = cut;
-      best_grade = its_grade;
+      best_grade = grade;
     }
   return best;
 }

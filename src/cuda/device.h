@@ -32,6 +32,7 @@ struct cubn_device {
   /* Dynamic shared memory of a cooperative kernel's block, where one or two run on a multiprocessor;
    * 0 if the device cannot be made to run all blocks of a launch at a time. */
   size_t crew_bytes[2];
+  bool launches_overlap; /* a kernel may begin before the one before it has ended, if it says so */
   cudaStream_t stream;
   cubn_workspace *workspace;  /* of the current stream; one of the following */
   cubn_workspace *workspaces; /* of all streams that the device was set to */

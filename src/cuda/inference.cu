@@ -37,7 +37,7 @@ Inference<Op> make_inference(const cubn_problem &problem, const cubn_args &args,
 template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
     inference_kernel(const Walk walk, const Op op, int64_t unit0, unsigned units) {
-  apply_chunk(walk, op, unit0 + blockIdx.x % units, blockIdx.x / units);
+  apply_chunk<Cache::KEEP>(walk, op, unit0 + blockIdx.x % units, blockIdx.x / units);
 }
 
 /* A grid has fewer than 2^31 blocks; where there are more units than in a slice, they have one
@@ -98,7 +98,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 const char *reject(const cubn_device *, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
-  if (is_fused(*problem) && !has_fused_vectors(*problem)) return NO_FUSED_VECTORS;
+  if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
   return nullptr;
 }
 

@@ -82,7 +82,7 @@ __device__ inline void apply_task(const Walk &walk, const Stored<Op> &op, const 
   if (threadIdx.x == 0)
     while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
   __syncthreads();
-  apply_chunk(walk, op, queue.unit0 + task.unit, task.chunk);
+  apply_chunk<Cache::STREAMING>(walk, op, queue.unit0 + task.unit, task.chunk);
 }
 
 /* The last block to leave returns the counters to 0, for the next launch. */
@@ -137,17 +137,19 @@ int64_t window_bytes(const cubn_device *device) {
   return static_cast<int64_t>(device->l2_bytes) / 100 * STREAMED_WINDOW_PERCENT;
 }
 
-/* Slabs of columns become narrower until STREAMED_UNITS_WANTED fit into the window. */
+/* Slabs of columns become narrower until STREAMED_UNITS_WANTED fit into the window. Those whose rows do
+ * not begin at sectors share sectors with their neighbours, which memory fetches for both. */
 Plan plan_of(const cubn_device *device, const cubn_problem &problem) {
   const int64_t bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
   const int64_t channel_bytes = cubn_count(&problem) * bytes;
   const int64_t window = window_bytes(device) / inputs_of(problem);
   Plan plan = {{INT64_MAX / 2, STREAMED_TASK_BYTES, INT64_MAX}, channel_bytes, 0};
   if (problem.walk == CUBN_WALK_COLUMNS) {
+    const bool shares_sectors = problem.c * bytes % SECTOR_BYTES != 0;
+    const int64_t least =
+        shares_sectors ? STREAMED_SHARING_SLAB_BYTES_MIN : STREAMED_SLAB_BYTES_MIN;
     int64_t slab = STREAMED_SLAB_BYTES;
-    while (slab > STREAMED_SLAB_BYTES_MIN &&
-           slab / bytes * channel_bytes * STREAMED_UNITS_WANTED > window)
-      slab /= 2;
+    while (slab > least && slab / bytes * channel_bytes * STREAMED_UNITS_WANTED > window) slab /= 2;
     plan.grain.slab_bytes = slab;
     plan.unit_bytes = clamp(slab / bytes, 1, problem.c) * channel_bytes;
   }
@@ -164,7 +166,7 @@ int64_t tasks_at_a_time(const cubn_device *device, const cubn_problem &problem) 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
-  if (is_fused(*problem) && !has_fused_vectors(*problem)) return NO_FUSED_VECTORS;
+  if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
   if (problem->sums_are_given) return "needs no sums";
   if (!problem->has_output && !problem->has_dz) return "has no second pass";
   if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved && !problem->is_frozen)

@@ -90,6 +90,12 @@ constexpr int HELD_COLUMNS_MAX = 4;
  * vectors, of which one instruction of a warp moves 512 bytes. */
 constexpr int64_t HOLD_BULK_BYTES_MIN = 2048;
 
+/* Rows that begin anywhere in a vector and are shorter than two vectors are held by elements. So many
+ * bytes of them are 16 loads for each thread of the 8 blocks of a cluster, if elements have 4 bytes;
+ * more take longer than another algorithm does. */
+constexpr int64_t HOLD_ROW_BYTES_MIN = 32;
+constexpr int64_t HOLD_SHORT_ROWS_BYTES_MAX = 128 << 10;
+
 /* Rows are dealt to the blocks of a cluster in units of so many elements, 128 bytes or more: cache
  * lines stay with one block, and vectors keep their alignment. */
 constexpr int64_t HOLD_POSITIONS = 64;
@@ -120,6 +126,11 @@ constexpr int64_t STREAMED_TASK_BYTES = 32 << 10;
 constexpr int64_t STREAMED_SLAB_BYTES = 256;
 constexpr int64_t STREAMED_SLAB_BYTES_MIN = 64;
 constexpr int64_t STREAMED_UNITS_WANTED = 3;
+
+/* What memory fetches. Slabs whose rows begin anywhere in sectors take one more of them than they
+ * fill: of 4 that is a quarter, and half of what a second pass would read. */
+constexpr int64_t SECTOR_BYTES = 32;
+constexpr int64_t STREAMED_SHARING_SLAB_BYTES_MIN = 128;
 
 /* Tiles that a block of a crew holds, if its share does not fit. The one that is held last is also the
  * latest in the L2 cache, where it is of no use, so tiles should be short; but a block copies one at

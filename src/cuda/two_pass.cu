@@ -4,7 +4,8 @@
  * chunks arrive at a counter; the last of a group combines its slots, in the order of the chunks
  * and in double, and goes on to the next level, until one block has the whole channel: it writes
  * the statistics and the coefficients. A second launch applies them, from the last chunk to the
- * first, so that it begins with what the first launch left in the cache. Backward without saved
+ * first, so that it begins with what the first launch left in the cache; its blocks may take the
+ * places of those of the first launch that have ended, and wait there. Backward without saved
  * statistics reduces twice, first for these.
  *
  * Fused operations have reductions and second passes of their own in backward, where the gradient
@@ -37,6 +38,7 @@ template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS, Op::FUSED>)
     reduce_kernel(const Walk walk, const Op op, const Slice<typename Op::Coefficients> slice) {
   CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Walk>]);
+  let_next_launch_begin();
   const int64_t local = blockIdx.x % static_cast<unsigned>(slice.units);
   const int64_t unit = slice.unit0 + local;
   const int64_t chunk = blockIdx.x / static_cast<unsigned>(slice.units);
@@ -54,9 +56,10 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS, Op::
 template <class Walk, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
     apply_kernel(const Walk walk, const Op op, int64_t unit0, int units) {
+  wait_for_launch_before();
   const unsigned block = gridDim.x - 1 - blockIdx.x; /* the latest read first */
-  apply_chunk(walk, op, unit0 + block % static_cast<unsigned>(units),
-              block / static_cast<unsigned>(units));
+  apply_chunk<Cache::STREAMING>(walk, op, unit0 + block % static_cast<unsigned>(units),
+                                block / static_cast<unsigned>(units));
 }
 
 /* How the scratch part of the workspace is divided among the units of a slice. */
@@ -112,8 +115,12 @@ cubnStatus_t apply_slice(const cubn_device *device, const Walk &walk, const Op &
   static_cast<Op &>(apply) = op;
   apply.stored = stored;
   apply.channel0 = walk.first_channel(slice.unit0);
-  return launch(device, apply_kernel<Walk, Stored<Op>>, slice.units * cut.chunks, PASS_THREADS, 0,
-                walk, apply, slice.unit0, slice.units);
+  const auto kernel = apply_kernel<Walk, Stored<Op>>;
+  const int64_t blocks = slice.units * cut.chunks;
+  return stored ? launch_behind(device, kernel, blocks, PASS_THREADS, 0, walk, apply, slice.unit0,
+                                slice.units)
+                : launch(device, kernel, blocks, PASS_THREADS, 0, walk, apply, slice.unit0,
+                         slice.units);
 }
 
 /* Forward. The first pass is the same for all; Op is the operation of the second. */
@@ -219,7 +226,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 const char *reject(const cubn_device *, const cubn_problem *problem) {
   if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
-  if (is_fused(*problem) && !has_fused_vectors(*problem)) return NO_FUSED_VECTORS;
+  if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
   return nullptr;
 }
 

@@ -33,6 +33,8 @@ void emu_set_window(unsigned blocks); /* co-resident blocks of ordinary launches
 void emu_set_lazy_streams(int lazy);  /* 1: work on streams runs as late as allowed */
 /* 1: launches do nothing and the runtime keeps no books: to time the host's part of a call */
 void emu_set_null_device(int null);
+/* 1: launches are checked and logged, but their blocks do not run */
+void emu_set_dry_launches(int dry);
 /* name: sm75, sm80, sm86, sm89, sm90, sm100 or sm120 */
 void emu_set_device(const char *name, int multiprocessors);
 void emu_set_l2_bytes(unsigned long long bytes); /* 0: as the device model says */

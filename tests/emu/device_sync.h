@@ -20,6 +20,11 @@ BarrierResult barrier(BarrierKind kind, bool predicate, Site site);
 void cluster_arrive(Site site = Site::here());
 void cluster_wait(Site site = Site::here());
 
+// A launch with cudaLaunchAttributeProgrammaticStreamSerialization may begin before the launch before
+// it has ended. Every thread waits for that before it touches anything that is written there
+// (griddepcontrol.wait). It runs late here, and the trace build reports those that do not wait.
+void wait_for_launch_before();
+
 enum class WarpOperation {
   kShuffle,
   kBallot,

@@ -60,6 +60,7 @@ struct Thread {
   WarpValue warp_value;       // given, then taken
   unsigned cluster_arrivals;  // at the cluster's barrier in two halves
   bool cluster_arrived;       // and has not waited since
+  bool overlaps;              // with the launch before: has not waited for it
   // Trace build: a vector clock over the warp, cleared by every barrier of the block. __syncwarp
   // joins the clocks of its lanes.
   uint32_t clock;
@@ -141,6 +142,7 @@ struct LaunchRequest {
   size_t dynamic_shared_bytes;
   size_t shared_limit_bytes;
   bool cooperative;
+  bool overlaps;  // the launch before it
 };
 
 struct Launch {

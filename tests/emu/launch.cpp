@@ -16,6 +16,7 @@ namespace emu {
 
 namespace {
 
+bool launches_are_dry = false;  // see emu_set_dry_launches
 std::vector<emu_launch_counts> launch_log;
 std::map<const void *, size_t> static_shared;
 
@@ -69,6 +70,7 @@ Thread *start_thread(Block *block, unsigned linear_index) {
   thread->id = block->index * current_launch->threads_per_block + linear_index + 1;
   thread->thread_index = unflatten(linear_index, blockDim);
   thread->block_index = block->block_index;
+  thread->overlaps = current_launch->request->overlaps;
   if constexpr (kTrace) trace_reset_warp_clock(*thread);
   Warp &warp = block->warps[thread->warp];
   warp.lanes[thread->lane] = thread;
@@ -186,6 +188,8 @@ std::vector<unsigned> cluster_order(unsigned cluster_count) {
 }
 
 void run_blocks(Launch &launch) {
+  schedule_begin(launch.threads_per_block);
+  if constexpr (kTrace) trace_begin_launch();
   const bool all_resident = launch.request->cooperative;
   const size_t window = std::max(resident_window(), launch.blocks_per_cluster);
   const std::vector<unsigned> order = cluster_order(launch.block_count / launch.blocks_per_cluster);
@@ -234,12 +238,15 @@ void execute(const LaunchRequest &request, void **arguments) {
   blockDim = request.block;
   current_launch = &launch;
   begin_counts(launch);
-  schedule_begin(launch.threads_per_block);
-  if constexpr (kTrace) trace_begin_launch();
-  run_blocks(launch);
+  if (!launches_are_dry) run_blocks(launch);
   current_launch = nullptr;
   launch_log.push_back(current_counts);
+  if (launches_are_dry) return;
   static_shared[request.kernel->function] = launch.shared_used_bytes - request.dynamic_shared_bytes;
+}
+
+void wait_for_launch_before() {
+  current_thread->overlaps = false;
 }
 
 size_t static_shared_bytes(const void *function) {
@@ -248,6 +255,10 @@ size_t static_shared_bytes(const void *function) {
 }
 
 }  // namespace emu
+
+extern "C" void emu_set_dry_launches(int dry) {
+  emu::launches_are_dry = dry != 0;
+}
 
 extern "C" void emu_reset_launches(void) {
   emu::launch_log.clear();

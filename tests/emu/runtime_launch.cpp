@@ -58,6 +58,7 @@ int active_clusters(const void *function, const cudaLaunchConfig_t &config, unsi
 struct LaunchOptions {
   dim3 cluster = dim3(1);
   bool cooperative = false;
+  bool overlaps = false;  // may begin before the launch before it has ended
 };
 
 LaunchOptions read_launch_attributes(const cudaLaunchConfig_t &config) {
@@ -72,12 +73,14 @@ LaunchOptions read_launch_attributes(const cudaLaunchConfig_t &config) {
         options.cluster = dim3(attribute.val.clusterDim.x, attribute.val.clusterDim.y,
                                attribute.val.clusterDim.z);
         break;
+      case cudaLaunchAttributeProgrammaticStreamSerialization:
+        options.overlaps = attribute.val.programmaticStreamSerializationAllowed != 0;
+        break;
       // These affect speed only.
       case cudaLaunchAttributeIgnore:
       case cudaLaunchAttributeAccessPolicyWindow:
       case cudaLaunchAttributeSynchronizationPolicy:
       case cudaLaunchAttributeClusterSchedulingPolicyPreference:
-      case cudaLaunchAttributeProgrammaticStreamSerialization:
       case cudaLaunchAttributePriority:
         break;
       default:
@@ -174,7 +177,8 @@ cudaError_t launch(const void *function, dim3 grid, dim3 block, void **arguments
                                  options.cluster,
                                  shared_bytes,
                                  shared_optin_bytes(),
-                                 options.cooperative};
+                                 options.cooperative,
+                                 options.overlaps};
   const cudaError_t error = check_limits(request);
   if (error != cudaSuccess) return error;
   auto packed = std::make_shared<PackedArguments>(*kernel, arguments);

@@ -54,6 +54,14 @@ static void divergent(int which) {
   download(y, device_y, sizeof y);
 }
 
+static void overlap(int waits) {
+  float y[THREADS];
+  float *device_y = upload(NULL, sizeof y);
+  REQUIRE_CUDA(launch_overlap(device_y, waits, 0));
+  download(y, device_y, sizeof y);
+  for (int t = 0; t < THREADS; ++t) REQUIRE(y[t] == 2);
+}
+
 static void read_host_memory(int unused) {
   float *host = calloc(THREADS, sizeof *host);
   float *y = upload(NULL, THREADS * sizeof *y);
@@ -125,6 +133,8 @@ static const selftest_case cases[] = {
      0, 0},
     {"full mask with absent lanes", divergent, DIVERGENT_ABSENT_LANES, EVERYWHERE("[deadlock]"), 0,
      0},
+    {"overlapping launches, no wait", overlap, 0, NULL, NULL, "[race] read after write", 0, 0},
+    {"overlapping launches, with a wait", overlap, 1, NULL, NULL, NULL, 0, 0},
     {"kernel reads host memory", read_host_memory, 0, NULL, NULL, "[foreign-memory]", 0, 0},
     {"kernel reads freed memory", read_freed, 0, NULL, "AddressSanitizer", "[use-after-free]", 0,
      0},

@@ -158,6 +158,17 @@ __global__ void divergent_kernel(float *y) {
   }
 }
 
+// Two launches of which the second may begin before the first has ended.
+__global__ void first_kernel(float *y) {
+  y[threadIdx.x] = 1.0f;
+}
+
+template <bool WAITS>
+__global__ void second_kernel(float *y) {
+  if (WAITS) emu::wait_for_launch_before();
+  y[threadIdx.x] += 1.0f;
+}
+
 using Kernel = void (*)(float *);
 
 Kernel kernel_of(selftest_bug bug) {
@@ -221,6 +232,18 @@ Kernel kernel_of(selftest_divergence divergence) {
 cudaError_t launch_bug(selftest_bug bug, float *y, cudaStream_t s) {
   cudaLaunchConfig_t config = launch_config(bug == BUG_PLAIN_SHARED ? 2 : 1, 64, 0, s);
   return cudaLaunchKernelEx(&config, kernel_of(bug), y);
+}
+
+cudaError_t launch_overlap(float *y, int waits, cudaStream_t s) {
+  cudaLaunchConfig_t config = launch_config(1, 64, 0, s);
+  const cudaError_t error = cudaLaunchKernelEx(&config, first_kernel, y);
+  if (error != cudaSuccess) return error;
+  cudaLaunchAttribute overlap = {};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  config.attrs = &overlap;
+  config.numAttrs = 1;
+  return cudaLaunchKernelEx(&config, waits ? second_kernel<true> : second_kernel<false>, y);
 }
 
 cudaError_t launch_read(const float *x, float *y, cudaStream_t s) {

@@ -181,6 +181,18 @@ void count_distinct(Word &word, unsigned mask, bool write) {
       static_cast<unsigned long long>(fresh);
 }
 
+// Of a thread that does not wait for the launch before: on a word that was last touched there.
+void check_overlap(const Word &word, size_t offset, unsigned mask, AccessKind kind,
+                   CodePlace place) {
+  if (word.generation + 1 != launch_generation) return;
+  const bool was_written = (word.written_bytes & mask) != 0;
+  if (!was_written && !(is_write(kind) && (word.read_bytes & mask) != 0)) return;
+  fail("race",
+       "%s after %s on global memory %p at %s, by a launch that does not wait for the one before",
+       verb(kind), was_written ? "write" : "read", static_cast<void *>(trace_memory.start + offset),
+       describe(place).c_str());
+}
+
 void visit_words(size_t offset, size_t size_bytes, AccessKind kind, CodePlace place) {
   const bool global = offset < trace_memory.heap_bytes;
   const uint32_t generation = global ? launch_generation : trace_arena_generation(offset);
@@ -191,6 +203,7 @@ void visit_words(size_t offset, size_t size_bytes, AccessKind kind, CodePlace pl
     if (start + kWordBytes > end) mask &= kFullWord >> (start + kWordBytes - end);
     Word &word = words[start / kWordBytes];
     if (word.generation != generation) {
+      if (global && current_thread->overlaps) check_overlap(word, start, mask, kind, place);
       word = Word{};
       word.generation = generation;
     }

@@ -21,18 +21,18 @@ __device__ inline void load_inputs(const Op &op, const Items<U> &items,
 }
 
 // Fused backward: the inputs become x and dp. lines[i % W].line() gives the pre-activation of element
-// i of a vector.
-template <class Op, class Lines, int V, int U, int W>
+// i of a vector. CACHE is for what is read beside them.
+template <Cache CACHE, class Op, class Lines, int V, int U, int W>
 __device__ inline void fuse_inputs(const Op &op, const Items<U> &items,
                                    Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const Lines (&lines)[W]) {
   if constexpr (Op::FUSED && Op::INPUTS == 2)
-    op.template to_gradients<V>(items, in, [&](int i) { return lines[i % W].line(); });
+    op.template to_gradients<CACHE, V>(items, in, [&](int i) { return lines[i % W].line(); });
 }
 
 // Writes the output of a batch whose inputs have been read; reads the prior output if that has
 // weight. Element i of a vector has coefficients k[i % W].
-template <class Op, int V, int U, int W>
+template <Cache OUTPUT, class Op, int V, int U, int W>
 __device__ inline void apply_plain(const Op &op, const Items<U> &items,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const typename Op::Coefficients (&k)[W]) {
@@ -51,21 +51,21 @@ __device__ inline void apply_plain(const Op &op, const Items<U> &items,
       if (blends) result = multiply_add(op.beta, to_compute(out[u].v[i]), result);
       out[u].v[i] = from_compute<typename Op::Element>(result);
     }
-  store_items(op.output, out, items);
+  store_items<OUTPUT>(op.output, out, items);
 }
 
-template <class Op, int V, int U, int W>
+template <Cache OUTPUT, class Op, int V, int U, int W>
 __device__ inline void apply_packs(const Op &op, const Items<U> &items,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const typename Op::Coefficients (&k)[W]) {
   if constexpr (Op::FUSED)
-    op.template apply_batch<V>(items, in, k);
+    op.template apply_batch<OUTPUT, V>(items, in, k);
   else
-    apply_plain(op, items, in, k);
+    apply_plain<OUTPUT>(op, items, in, k);
 }
 
-// op.coefficients(channel) gives the channel's coefficients.
-template <class Walk, class Op>
+// op.coefficients(channel) gives the channel's coefficients. OUTPUT is what becomes of the output.
+template <Cache OUTPUT, class Walk, class Op>
 __device__ inline void apply_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk) {
   using Coefficients = typename Op::Coefficients;
   constexpr int U = APPLY_BATCH<Op::FUSED, Op::INPUTS, Walk::VECTOR>;
@@ -84,8 +84,8 @@ __device__ inline void apply_chunk(const Walk &walk, const Op &op, int64_t unit,
     items.take(walk, at);
     Pack<typename Op::Element, Walk::VECTOR> in[Op::INPUTS][U];
     load_inputs(op, items, in);
-    fuse_inputs(op, items, in, mine);
-    apply_packs(op, items, in, mine);
+    fuse_inputs<Cache::STREAMING>(op, items, in, mine);
+    apply_packs<OUTPUT>(op, items, in, mine);
   }
 }
 

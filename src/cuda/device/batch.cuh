@@ -51,17 +51,17 @@ __device__ inline void load_items(Pack<T, V> (&packs)[U], const T *tensor, const
   }
 }
 
-template <class T, int V, int U>
+template <Cache CACHE, class T, int V, int U>
 __device__ inline void store_items(T *tensor, const Pack<T, V> (&packs)[U], const Items<U> &items) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {
     if (items.whole || items.valid[u] == ALL_VALID<V>) {
-      store_pack(tensor + items.offset[u], packs[u]);
+      store_pack<CACHE>(tensor + items.offset[u], packs[u]);
     } else {
 #pragma unroll
       for (int k = 0; k < V; ++k)
         if (items.valid[u] >> k & 1)
-          store_pack(tensor + items.offset[u] + k, Pack<T, 1>{{packs[u].v[k]}});
+          store_pack<CACHE>(tensor + items.offset[u] + k, Pack<T, 1>{{packs[u].v[k]}});
     }
   }
 }

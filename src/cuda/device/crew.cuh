@@ -135,12 +135,15 @@ class CrewBlock {
   }
   __device__ HeldTile<T, V> slot_of(int i) const { return memory.slot(min(i, crew.slots - 1)); }
 
-  __device__ void load(const Tile &tile, const Op &op, const HeldTile<T, V> &slot) {
+  __device__ bool is_kept(int i) const { return i >= state->tiles - 1 || i < crew.slots - 1; }
+
+  // The outputs of a group, and tiles that are not copied again, leave the L2 cache to the others.
+  __device__ void load(const Tile &tile, const Op &op, const HeldTile<T, V> &slot, Cache cache) {
     if (V > 1 && hold.bulk) {
       bulk_reuse();
       __syncthreads();
     }
-    hold_inputs(hold, tile, op, slot, &state->barrier, state->parity);
+    hold_inputs(hold, tile, op, slot, &state->barrier, state->parity, cache);
     __syncthreads();
     if (threadIdx.x == 0) state->parity ^= 1;  // nobody reads it before the barrier above
   }
@@ -175,7 +178,7 @@ class CrewBlock {
     for (int i = 0; i < state->tiles; ++i) {
       const Tile tile = tile_at(group, i);
       const HeldTile<T, V> slot = slot_of(i);
-      if constexpr (LOADS) load(tile, op, slot);
+      if constexpr (LOADS) load(tile, op, slot, is_kept(i) ? Cache::STREAMING : Cache::KEEP);
       if constexpr (std::is_same_v<Sums, Op>) fuse_tile(hold, tile, op, slot, memory.coefficients);
       sum_held(hold, tile, sums, slot, memory.pivots, memory.scratch,
                [&](int channel, const double *sum) {
@@ -236,12 +239,12 @@ class CrewBlock {
     for (int i = last; i >= 0; --i) {
       const Tile tile = tile_at(group, i);
       const HeldTile<T, V> slot = slot_of(i);
-      if (i != last && i >= crew.slots - 1) {
+      if (!is_kept(i)) {
         __syncthreads();
-        load(tile, op, slot);
+        load(tile, op, slot, Cache::STREAMING);
         fuse_tile(hold, tile, op, slot, memory.coefficients);
       }
-      apply_held(hold, tile, op, slot, memory.coefficients);
+      apply_held<Cache::STREAMING>(hold, tile, op, slot, memory.coefficients);
     }
     __syncthreads();
   }

@@ -1,5 +1,7 @@
 // Cuts a problem into units and chunks, from the problem and the device alone.
 #pragma once
+#include <numeric>
+
 #include "cuda/device/launch.cuh"
 #include "cuda/device/mask.cuh"
 #include "cuda/tuning.h"
@@ -88,6 +90,37 @@ Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &pr
   return walk;
 }
 
+// Rows of so many elements after which vectors of V lie in a row as before.
+template <int V>
+int period_of(int64_t elements) {
+  return static_cast<int>(V / std::gcd(elements, static_cast<int64_t>(V)));
+}
+
+template <int V>
+Linear<V, PASS_THREADS> make_linear(const Grain &grain, const cubn_problem &problem, int phase,
+                                    Cut *cut) {
+  const int64_t n = problem.n, c = problem.c;
+  Linear<V, PASS_THREADS> walk = {};
+  walk.n = n;
+  walk.c = c;
+  walk.period = period_of<V>(c);
+  walk.lanes = static_cast<int>(walk.period * c / V);
+  walk.phase = phase;
+  walk.first_column = static_cast<int>((V * c - phase) % c);
+  const int64_t wanted = wanted_chunks(grain, problem, 1, c);
+  const int64_t least = 1 + ceil_div(phase, c);  // the first chunk is short of `phase` elements
+  const int64_t rows = ceil_div(n, clamp(wanted, 1, n));
+  walk.rows_per_chunk = round_up(rows > least ? rows : least, walk.period);
+  *cut = {1, c, ceil_div(n, walk.rows_per_chunk)};
+  return walk;
+}
+
+// Whether all channels of columns fit into one unit of it.
+inline bool fits_linear(const Grain &grain, const cubn_problem &problem) {
+  const int64_t row_bytes = problem.c * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return problem.c <= PASS_THREADS && row_bytes <= grain.slab_bytes;
+}
+
 // Runs in which every thread keeps its place, so that its channels are known once.
 template <int V, int ALIGN = V>
 Runs<V, PASS_THREADS, ALIGN> make_runs(const Grain &grain, const cubn_problem &problem, int phase,
@@ -99,12 +132,15 @@ Runs<V, PASS_THREADS, ALIGN> make_runs(const Grain &grain, const cubn_problem &p
   walk.c = c;
   walk.s = s;
   walk.phase = phase;
-  walk.group = static_cast<int>(clamp((PASS_THREADS * V - ALIGN) / s, 1, Walk::UNIT_CHANNELS_MAX));
-  if (walk.group > c) walk.group = static_cast<int>(c);
+  walk.period = n > 1 ? period_of<ALIGN>(c * s) : 1;
+  const int64_t threads = PASS_THREADS / walk.period;  // for a run
+  const int64_t widest = clamp((threads * V - ALIGN) / s, 1, Walk::UNIT_CHANNELS_MAX);
+  const int64_t row_bytes = s * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  walk.group = static_cast<int>(clamp(clamp(grain.slab_bytes / row_bytes, 1, widest), 1, c));
   const int64_t run = walk.group * s;
   const bool aligned = phase == 0 && run % ALIGN == 0 && c * s % ALIGN == 0;
   walk.vectors = vectors_of<V, ALIGN>(run, aligned);
-  walk.step_rows = PASS_THREADS / walk.vectors;
+  walk.step_rows = PASS_THREADS / walk.vectors / walk.period * walk.period;
   cut->units = ceil_div(c, walk.group);
   cut->unit_channels = walk.group;
   const int64_t wanted = wanted_chunks(grain, problem, cut->units, walk.group);
@@ -119,6 +155,19 @@ bool runs_are_better(const cubn_problem &problem) {
   const int64_t row_bytes = problem.s * static_cast<int64_t>(cubn_element_bytes(problem.type));
   return V > 1 && row_bytes < SHORT_ROW_BYTES &&
          (problem.c * problem.s % ALIGN == 0 || problem.n == 1);
+}
+
+// Columns of which not every row begins at a vector, in tensors that begin `phase` elements past one.
+template <int V, class Visit>
+cubnStatus_t visit_folded_columns(const Grain &grain, const cubn_problem &problem, int phase,
+                                  Visit &&visit) {
+  Cut cut;
+  if (fits_linear(grain, problem)) {
+    const auto walk = make_linear<V>(grain, problem, phase, &cut);
+    return visit(walk, cut);
+  }
+  const auto walk = make_runs<V>(grain, problem, phase, &cut);
+  return visit(walk, cut);
 }
 
 // visit(walk, cut) with the widest walk that the tensors of the operation allow.
@@ -136,27 +185,23 @@ cubnStatus_t visit_walk(const Grain &grain, const cubn_problem &problem, const O
     const auto walk = make_rows<V>(grain, problem, phase, &cut);
     return visit(walk, cut);
   }
-  if (phase != 0 || problem.c % V != 0) {
+  if (phase < 0) {
     const auto walk = make_columns<1>(grain, problem, &cut);
     return visit(walk, cut);
   }
+  if (phase != 0 || problem.c % V != 0)
+    return visit_folded_columns<V>(grain, problem, phase, visit);
   const auto walk = make_columns<V>(grain, problem, &cut);
   return visit(walk, cut);
 }
 
-// Fused operations know vectors only. Whether their columns are ...
-inline bool has_fused_vectors(const cubn_problem &problem) {
-  const int64_t vector = 16 / static_cast<int64_t>(cubn_element_bytes(problem.type));
-  return mask_has_granules(problem) &&
-         (problem.walk != CUBN_WALK_COLUMNS || problem.c % vector == 0);
-}
-constexpr const char *NO_FUSED_VECTORS =
-    "fused, with rows of channels that are no whole vectors, or no whole bytes of the mask";
-// ... and whether their tensors, past alignment by `phase`, are. If not, the strided algorithm does
-// the work.
+// Fused operations know vectors only, and where they have a mask vectors in whole bytes of it. Whether
+// the mask allows that depends on the problem ...
+constexpr const char *NO_GRANULES = "rows of the mask are no whole bytes";
+// ... and whether the tensors, past alignment by `phase`, do. If not, the strided algorithm does the
+// work.
 inline bool fused_phase_fits(const cubn_problem &problem, int phase) {
-  const bool aligned = problem.reserve == CUBN_RESERVE_MASK || problem.walk == CUBN_WALK_COLUMNS;
-  return aligned ? phase == 0 : phase >= 0;
+  return problem.reserve == CUBN_RESERVE_MASK ? phase == 0 : phase >= 0;
 }
 
 // The same for fused operations whose phase fits.
@@ -164,11 +209,14 @@ template <class Op, class Visit>
 cubnStatus_t visit_fused_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
                               Visit &&visit) {
   constexpr int V = WIDEST<typename Op::Element>;
+  const int phase = common_phase(op);
   Cut cut;
   if (problem.walk == CUBN_WALK_ROWS) {
-    const auto walk = make_rows<V, GRANULE>(grain, problem, common_phase(op), &cut);
+    const auto walk = make_rows<V, GRANULE>(grain, problem, phase, &cut);
     return visit(walk, cut);
   }
+  if (phase != 0 || problem.c % V != 0)
+    return visit_folded_columns<V>(grain, problem, phase, visit);
   const auto walk = make_columns<V, GRANULE>(grain, problem, &cut);
   return visit(walk, cut);
 }

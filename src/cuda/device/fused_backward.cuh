@@ -87,7 +87,7 @@ struct FusedBackward : Backward<T> {
 
   // Turns dy into dp. line(i) is that of element i of a vector. Elements that are not valid keep
   // dp = 0.
-  template <int V, int U, class LineAt>
+  template <Cache CACHE, int V, int U, class LineAt>
   __device__ void to_gradients(const Items<U> &items, Pack<T, V> (&in)[2][U],
                                const LineAt &line) const {
     if (activation.is_identity) return;
@@ -96,7 +96,7 @@ struct FusedBackward : Backward<T> {
       return;
     }
     Pack<T, V> stored[U];
-    if (input) load_items<Cache::KEEP>(stored, input, items);
+    if (input) load_items<CACHE>(stored, input, items);
 #pragma unroll
     for (int u = 0; u < U; ++u) {
       Real p[V], dp[V];
@@ -114,10 +114,10 @@ struct FusedBackward : Backward<T> {
   }
 
   // Writes dz and dx of a batch of x and dp; element i of a vector has coefficients k[i % W].
-  template <int V, int U, int W>
+  template <Cache OUTPUT, int V, int U, int W>
   __device__ void apply_batch(const Items<U> &items, const Pack<T, V> (&in)[2][U],
                               const Coefficients (&k)[W]) const {
-    if (dz) store_items(dz, in[1], items);
+    if (dz) store_items<OUTPUT>(dz, in[1], items);
     if (!this->output) return;
     const bool blends = this->beta != Real(0);
     Pack<T, V> out[U];
@@ -131,7 +131,7 @@ struct FusedBackward : Backward<T> {
         if (blends) result = multiply_add(this->beta, to_compute(out[u].v[i]), result);
         out[u].v[i] = from_compute<T>(result);
       }
-    store_items(this->output, out, items);
+    store_items<OUTPUT>(this->output, out, items);
   }
 
  private:

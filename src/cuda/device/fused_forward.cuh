@@ -22,7 +22,7 @@ struct FusedForward : Forward<T> {
 
   // Writes everything of a batch whose x has been read. Element i of a vector has line k[i % W].
   // All threads of a granule call it together.
-  template <int V, int U, int W>
+  template <Cache OUTPUT, int V, int U, int W>
   __device__ void apply_batch(const Items<U> &items, const Pack<T, V> (&in)[1][U],
                               const Coefficients (&k)[W]) const {
     const bool blends = this->beta != Real(0);
@@ -47,8 +47,8 @@ struct FusedForward : Forward<T> {
         out[u].v[i] = from_compute<T>(result);
       }
     }
-    if (input) store_items(input, addend, items);
-    store_items(this->output, out, items);
+    if (input) store_items<Cache::STREAMING>(input, addend, items);
+    store_items<OUTPUT>(this->output, out, items);
   }
 
  private:

@@ -133,7 +133,8 @@ __device__ inline void hold_part(Pack<T, V> *to, const T *from, unsigned valid) 
 // The thread's vectors, one by one. Complete after copy_async_wait.
 template <int V, int ALIGN, class Op>
 __device__ inline void hold_vectors(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
-                                    const HeldTile<typename Op::Element, V> &tile) {
+                                    const HeldTile<typename Op::Element, V> &tile,
+                                    CopyPolicy policy) {
   using T = typename Op::Element;
   for (TileCursor<V, ALIGN> at(hold, share); !at.done(share); at.advance(hold, share)) {
 #pragma unroll
@@ -142,7 +143,7 @@ __device__ inline void hold_vectors(const Hold &hold, const Share<V, ALIGN> &sha
       const T *const from = op.inputs[input] + at.offset;
       if constexpr (sizeof(Pack<T, V>) == 16) {
         if (at.valid == ALL_VALID<V>) {
-          copy_async(to, reinterpret_cast<const Pack<T, V> *>(from));
+          copy_async(to, reinterpret_cast<const Pack<T, V> *>(from), policy);
           continue;
         }
       }
@@ -155,7 +156,7 @@ __device__ inline void hold_vectors(const Hold &hold, const Share<V, ALIGN> &sha
 template <int V, int ALIGN, class Op>
 __device__ inline void hold_runs(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                  const HeldTile<typename Op::Element, V> &tile,
-                                 BulkBarrier *barrier) {
+                                 BulkBarrier *barrier, CopyPolicy policy) {
   using T = typename Op::Element;
   const int thread = static_cast<int>(threadIdx.x), length = share.length();
   // The whole vectors of a row are those from first_of(row) to before last_of(row).
@@ -174,7 +175,7 @@ __device__ inline void hold_runs(const Hold &hold, const Share<V, ALIGN> &share,
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
       bulk_copy(tile.input(input) + row * hold.vectors + first, op.inputs[input] + offset, bytes,
-                barrier);
+                barrier, policy);
   }
   for (int i = thread; i < 2 * share.rows; i += RESIDENT_THREADS) {  // both ends of a row
     const int row = i / 2, low = share.misaligned(row);
@@ -191,16 +192,19 @@ __device__ inline void hold_runs(const Hold &hold, const Share<V, ALIGN> &share,
 }
 
 // Copies the inputs into the tile. Elements of its vectors that are not of a run become 0. A barrier
-// for bulk copies serves again and again, with `parity` 0, 1, 0, ...
+// for bulk copies serves again and again, with `parity` 0, 1, 0, ... KEEP: the inputs are copied
+// again later.
 template <int V, int ALIGN, class Op>
 __device__ inline void hold_inputs(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                    const HeldTile<typename Op::Element, V> &tile,
-                                   BulkBarrier *barrier, unsigned parity) {
+                                   BulkBarrier *barrier, unsigned parity,
+                                   Cache cache = Cache::STREAMING) {
+  const CopyPolicy policy = copy_policy(cache);
   if (V > 1 && hold.bulk) {
-    hold_runs(hold, share, op, tile, barrier);
+    hold_runs(hold, share, op, tile, barrier, policy);
     bulk_wait(barrier, parity);
   } else {
-    hold_vectors(hold, share, op, tile);
+    hold_vectors(hold, share, op, tile, policy);
     copy_async_wait();
   }
 }

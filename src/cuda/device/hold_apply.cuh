@@ -43,8 +43,8 @@ __device__ inline void visit_held(const Hold &hold, const Share<V, ALIGN> &share
   }
 }
 
-// Applies the coefficients of the group's channels to the tile.
-template <int V, int ALIGN, class Op>
+// Applies the coefficients of the group's channels to the tile. OUTPUT is what becomes of the output.
+template <Cache OUTPUT, int V, int ALIGN, class Op>
 __device__ inline void apply_held(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
                                   const HeldTile<typename Op::Element, V> &tile,
                                   const typename Op::Coefficients *coefficients) {
@@ -54,7 +54,7 @@ __device__ inline void apply_held(const Hold &hold, const Share<V, ALIGN> &share
 #pragma unroll
                for (int input = 0; input < Op::INPUTS; ++input)
                  in[input][0] = tile.input(input)[index];
-               apply_packs(op, items, in, mine);
+               apply_packs<OUTPUT>(op, items, in, mine);
              });
 }
 
@@ -79,7 +79,7 @@ __device__ inline void fuse_tile(const Hold &hold, const Share<V, ALIGN> &share,
         hold, share, coefficients,
         [&](const Items<1> &items, int index, const typename Op::Coefficients(&mine)[V]) {
           Pack<typename Op::Element, V> in[2][1] = {{tile.input(0)[index]}, {tile.input(1)[index]}};
-          fuse_inputs(op, items, in, mine);
+          fuse_inputs<Cache::STREAMING>(op, items, in, mine);
           tile.input(1)[index] = in[1][0];
         });
     __syncthreads();

@@ -141,7 +141,7 @@ __device__ inline void hold_group(const Hold &hold, Op &op, unsigned char *share
       memory.coefficients[channel] = coefficients;
   });
   if ((Op::FUSED && Op::INPUTS == 2) || op.output)
-    apply_held(hold, share, op, memory.tile, memory.coefficients);
+    apply_held<Cache::KEEP>(hold, share, op, memory.tile, memory.coefficients);
 }
 
 }  // namespace cubn

@@ -55,7 +55,7 @@ inline int64_t hold_rows(const HoldShape &shape, const HoldCut &cut) {
 
 // Elements of the longest run of a block.
 inline int64_t hold_run(const HoldShape &shape, const HoldCut &cut) {
-  if (cut.positions == 0) return cut.group * shape.s;
+  if (cut.positions == 0) return clamp(cut.group, 1, shape.c) * shape.s;
   const int64_t units = ceil_div(ceil_div(shape.s, cut.positions), cut.ranks);
   return clamp(units * cut.positions, 1, shape.s);
 }
@@ -139,13 +139,21 @@ Hold make_hold(const cubn_device *device, const cubn_problem &problem, const Hol
   return hold;
 }
 
+// Columns of which most vectors are moved by elements, as rows begin anywhere in them, and too many for
+// that; other algorithms move them by whole vectors.
+inline bool hold_is_by_elements(const cubn_problem &problem) {
+  const int64_t row_bytes = problem.c * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return problem.walk == CUBN_WALK_COLUMNS && row_bytes < HOLD_ROW_BYTES_MIN &&
+         row_bytes % 16 != 0 && problem.n * row_bytes > HOLD_SHORT_ROWS_BYTES_MAX;
+}
+
 // What neither resident nor cluster does; NULL if there is nothing.
 inline const char *hold_reject(const cubn_problem &problem) {
   if (problem.walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(&problem) == 0) return "empty";
   if (problem.sums_are_given) return "needs no sums";
-  if (is_fused(problem) && !mask_has_granules(problem))
-    return "rows of the mask are no whole bytes";
+  if (is_fused(problem) && !mask_has_granules(problem)) return NO_GRANULES;
+  if (hold_is_by_elements(problem)) return "rows are shorter than two vectors, and many";
   return nullptr;
 }
 

@@ -16,15 +16,35 @@ constexpr int64_t clamp(int64_t value, int64_t low, int64_t high) {
   return value > high ? high : value < low ? low : value;
 }
 
-// Enqueues a kernel on the device's stream. blocks < 2^31.
-template <class... Parameters, class... Arguments>
-cubnStatus_t launch(const cubn_device *device, void (*kernel)(Parameters...), int64_t blocks,
-                    int threads, size_t shared_bytes, const Arguments &...arguments) {
+inline cudaLaunchConfig_t launch_config(const cubn_device *device, int64_t blocks, int threads,
+                                        size_t shared_bytes) {
   cudaLaunchConfig_t config = {};
   config.gridDim = dim3(static_cast<unsigned>(blocks));
   config.blockDim = dim3(static_cast<unsigned>(threads));
   config.dynamicSmemBytes = shared_bytes;
   config.stream = device->stream;
+  return config;
+}
+
+// Enqueues a kernel on the device's stream. blocks < 2^31.
+template <class... Parameters, class... Arguments>
+cubnStatus_t launch(const cubn_device *device, void (*kernel)(Parameters...), int64_t blocks,
+                    int threads, size_t shared_bytes, const Arguments &...arguments) {
+  const cudaLaunchConfig_t config = launch_config(device, blocks, threads, shared_bytes);
+  return cubn_cuda_check(cudaLaunchKernelEx(&config, kernel, arguments...), "cudaLaunchKernelEx");
+}
+
+// The same for a kernel that may begin before that of the launch before it, of this call, has ended:
+// its threads wait for that one before they read or write memory. Hides the time that a launch takes.
+template <class... Parameters, class... Arguments>
+cubnStatus_t launch_behind(const cubn_device *device, void (*kernel)(Parameters...), int64_t blocks,
+                           int threads, size_t shared_bytes, const Arguments &...arguments) {
+  cudaLaunchAttribute overlap = {};
+  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
+  overlap.val.programmaticStreamSerializationAllowed = 1;
+  cudaLaunchConfig_t config = launch_config(device, blocks, threads, shared_bytes);
+  config.attrs = &overlap;
+  config.numAttrs = device->launches_overlap ? 1 : 0;
   return cubn_cuda_check(cudaLaunchKernelEx(&config, kernel, arguments...), "cudaLaunchKernelEx");
 }
 

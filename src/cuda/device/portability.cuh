@@ -29,10 +29,17 @@ struct alignas(sizeof(T) * COUNT) Pack {
   T v[COUNT];
 };
 
-// What a tensor's memory is good for after an access.
+// What a tensor's memory is good for after an access, for the L2 cache (L1 is passed by).
+//
+// Inputs are kept by a first pass, and streamed by what reads them last: forward's x is wanted again
+// in backward only, when other layers have long replaced it. An output is what the next operation of
+// the program reads: it is kept, and takes the place of lines that were streamed; but not while a
+// second pass has x yet to read, as it would replace that. Nothing else passes through the cache during
+// a first pass, so that what is left there is x whatever the cache replaces: there is no need to
+// stream the beginning of a long tensor.
 enum class Cache {
-  KEEP,      // a later pass reads it again
-  STREAMING  // nobody does: its lines may leave the caches first
+  KEEP,      // somebody reads it again soon
+  STREAMING  // nobody does: its lines leave the cache first
 };
 
 template <size_t BYTES>
@@ -70,14 +77,17 @@ __device__ inline Pack<T, COUNT> load_pack(const T *from) {
   return pack;
 }
 
-template <int COUNT, class T>
+template <Cache CACHE, int COUNT, class T>
 __device__ inline void store_pack(T *to, const Pack<T, COUNT> &pack) {
   using Bits = typename AccessBits<sizeof(T) * COUNT>::Type;
   Bits *address = reinterpret_cast<Bits *>(to);
   CUBN_CHECK_ALIGNED(address);
   Bits bits;
   memcpy(&bits, &pack, sizeof pack);
-  __stcs(address, bits);
+  if (CACHE == Cache::STREAMING)
+    __stcs(address, bits);
+  else
+    *address = bits;
 }
 
 // Adds to a counter in global memory, in order with the accesses of the calling thread before and
@@ -117,20 +127,36 @@ __device__ inline unsigned load_acquire(const unsigned *flag) {
 }
 #endif
 
+// How asynchronous copies say Cache::KEEP or Cache::STREAMING.
+using CopyPolicy = uint64_t;
+__device__ inline CopyPolicy copy_policy(Cache cache) {
+  CopyPolicy policy = 0;
+#if defined CUBN_EMULATED || (defined __CUDA_ARCH__ && __CUDA_ARCH__ < 800)
+  (void)cache;
+#else
+  if (cache == Cache::STREAMING)
+    asm("createpolicy.fractional.L2::evict_first.b64 %0, 1.0;" : "=l"(policy));
+  else
+    asm("createpolicy.fractional.L2::evict_normal.b64 %0, 1.0;" : "=l"(policy));
+#endif
+  return policy;
+}
+
 // Copies a pack of 16 bytes from global to shared memory without waiting for it. copy_async_wait
-// waits for the calling thread's copies; other threads see them after __syncthreads. Devices
-// before sm_80 copy at once.
+// waits for the calling thread's copies; other threads see them after __syncthreads. Devices before
+// sm_80 copy at once.
 template <class P>
-__device__ inline void copy_async(P *shared, const P *global) {
+__device__ inline void copy_async(P *shared, const P *global, CopyPolicy policy) {
   static_assert(sizeof(P) == 16, "one access");
+  (void)policy;
 #if defined CUBN_EMULATED
   emu::copy_async(shared, global);
 #elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ < 800
   *reinterpret_cast<uint4 *>(shared) = __ldcs(reinterpret_cast<const uint4 *>(global));
 #else
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16;" ::"r"(
+  asm volatile("cp.async.cg.shared.global.L2::cache_hint [%0], [%1], 16, %2;" ::"r"(
                    static_cast<unsigned>(__cvta_generic_to_shared(shared))),
-               "l"(global)
+               "l"(global), "l"(policy)
                : "memory");
 #endif
 }
@@ -156,7 +182,8 @@ inline void bulk_init(BulkBarrier *barrier, int threads) {
 inline void bulk_announce(BulkBarrier *barrier, int bytes) {
   emu::bulk_announce(barrier, static_cast<unsigned>(bytes));
 }
-inline void bulk_copy(void *shared, const void *global, int bytes, BulkBarrier *barrier) {
+inline void bulk_copy(void *shared, const void *global, int bytes, BulkBarrier *barrier,
+                      CopyPolicy) {
   emu::bulk_copy(shared, global, static_cast<unsigned>(bytes), barrier);
 }
 inline void bulk_wait(BulkBarrier *barrier, unsigned parity) {
@@ -180,12 +207,12 @@ __device__ inline void bulk_announce(BulkBarrier *barrier, int bytes) {
       "r"(bytes)
       : "memory");
 }
-__device__ inline void bulk_copy(void *shared, const void *global, int bytes,
-                                 BulkBarrier *barrier) {
+__device__ inline void bulk_copy(void *shared, const void *global, int bytes, BulkBarrier *barrier,
+                                 CopyPolicy policy) {
   asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::
-          "r"(shared_address(shared)),
-      "l"(global), "r"(bytes), "r"(shared_address(barrier))
+      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.L2::cache_hint"
+      " [%0], [%1], %2, [%3], %4;" ::"r"(shared_address(shared)),
+      "l"(global), "r"(bytes), "r"(shared_address(barrier)), "l"(policy)
       : "memory");
 }
 __device__ inline void bulk_wait(BulkBarrier *barrier, unsigned parity) {
@@ -205,9 +232,29 @@ __device__ inline void bulk_reuse() {
 #else  // never called
 __device__ inline void bulk_init(BulkBarrier *, int) {}
 __device__ inline void bulk_announce(BulkBarrier *, int) {}
-__device__ inline void bulk_copy(void *, const void *, int, BulkBarrier *) {}
+__device__ inline void bulk_copy(void *, const void *, int, BulkBarrier *, CopyPolicy) {}
 __device__ inline void bulk_wait(BulkBarrier *, unsigned) {}
 __device__ inline void bulk_reuse() {}
+#endif
+
+// Two launches that overlap, from sm_90 on (launch_behind in launch.cuh). The second one may begin when
+// every block of the first one has begun and let it, or has ended; what the first one wrote is there
+// after the wait, and everything that came before.
+#if defined CUBN_EMULATED
+inline void let_next_launch_begin() {}
+inline void wait_for_launch_before() {
+  emu::wait_for_launch_before();
+}
+#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
+__device__ inline void let_next_launch_begin() {
+  asm volatile("griddepcontrol.launch_dependents;");
+}
+__device__ inline void wait_for_launch_before() {
+  asm volatile("griddepcontrol.wait;" ::: "memory");
+}
+#else
+__device__ inline void let_next_launch_begin() {}
+__device__ inline void wait_for_launch_before() {}
 #endif
 
 // Clusters of blocks, from sm_90 on. A block may touch the shared memory of another one after all

@@ -20,6 +20,68 @@ struct Slots {
 template <class Walk>
 constexpr int REDUCE_SCRATCH = Walk::CHANNELS *SLOT *PASS_THREADS / 2;
 
+// How many values a thread has seen of each of its channels: of all as many, but for columns that are
+// folded.
+template <class Walk>
+struct Counts {
+  static constexpr int W = Walk::CHANNELS, OWN = Walk::FOLDS ? W : 1;
+  int64_t every = 0;
+  int beside[OWN] = {};
+
+  // Those of a batch that is not whole. False if there are none.
+  template <int U>
+  __device__ bool add(const Items<U> &items) {
+    int valid = 0;
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      valid += __popc(items.valid[u]);
+      if constexpr (Walk::FOLDS) {
+#pragma unroll
+        for (int w = 0; w < W; ++w) beside[w] += items.valid[u] >> w & 1;
+      }
+    }
+    if constexpr (!Walk::FOLDS) every += valid / W;
+    return valid > 0;
+  }
+  __device__ double of(int w) const {
+    return static_cast<double>(every + beside[w % OWN]);
+  }
+};
+
+// The number that sums over a channel of the unit are taken relative to: a value of the chunk.
+template <class Walk, class Op>
+__device__ inline double pivot_at(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
+                                  int channel) {
+  const typename Op::Element *const first = op.inputs[0] + walk.first_value(unit, chunk, channel);
+  return Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
+}
+
+// Adds the columns of each channel, of which the ranks 0 have the sums, and writes the channels' slots.
+template <class Walk, class Op>
+__device__ inline void fold_columns(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
+                                    const double (&slots)[Walk::CHANNELS * SLOT], const Team &team,
+                                    double *slot0, double *scratch) {
+  constexpr int W = Walk::CHANNELS;
+  const int channel = static_cast<int>(threadIdx.x);
+  const bool owns = channel < walk.unit_channels(unit);
+  double slot[SLOT] = {};
+#pragma unroll
+  for (int k = 0; k < SLOT; ++k) {  // scratch has room for one number of each column
+    __syncthreads();
+    if (team.rank == 0) {
+#pragma unroll
+      for (int w = 0; w < W; ++w) scratch[team.channel * W + w] = slots[w * SLOT + k];
+    }
+    __syncthreads();
+    for (int row = 0; owns && row < walk.period; ++row)
+      slot[k] += scratch[walk.column_of(unit, chunk, channel, row)];
+  }
+  if (!owns) return;
+  Op::settle(slot, pivot_at(walk, op, unit, chunk, channel));
+#pragma unroll
+  for (int k = 0; k < SLOT; ++k) slot0[channel * SLOT + k] = slot[k];
+}
+
 // Writes the partial results of a chunk to its slots, of which slot0 is the first.
 template <class Walk, class Op>
 __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
@@ -30,46 +92,45 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
   using View = ChannelView<T, Op::INPUTS, V, U, W>;
   const Team team = walk.team(unit);
   const bool active = team.rank < team.members;
+  typename Walk::Cursor at = walk.begin(unit, chunk);
   typename Op::Sums sums[W];
 #pragma unroll
   for (int w = 0; w < W; ++w)
     sums[w] =
-        active ? op.begin(walk.first_channel(unit) + team.channel * W + w) : typename Op::Sums{};
-  int64_t count = 0;  // of each channel
-  typename Walk::Cursor at = walk.begin(unit, chunk);
-  while (!walk.done(at)) {
+        active ? op.begin(walk.first_channel(unit) + walk.channel_of(at, w)) : typename Op::Sums{};
+  Counts<Walk> counts;
+  for (bool first = true; !walk.done(at);) {
     Items<U> items;
     items.take(walk, at);
     Pack<T, V> in[Op::INPUTS][U];
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
       load_items<Cache::KEEP>(in[input], op.inputs[input], items);
-    fuse_inputs(op, items, in, sums);
-    const bool first = count == 0;
+    fuse_inputs<Cache::KEEP>(op, items, in, sums);
     if (items.whole) {
 #pragma unroll
       for (int w = 0; w < W; ++w) Op::template fold<true>(sums[w], first, View{in, items, w});
-      count += U * V / W;
-      continue;
+      counts.every += U * V / W;
+    } else {
+      if (!counts.add(items)) continue;
+#pragma unroll
+      for (int w = 0; w < W; ++w) Op::template fold<false>(sums[w], first, View{in, items, w});
     }
-    int valid = 0;
-#pragma unroll
-    for (int u = 0; u < U; ++u) valid += __popc(items.valid[u]);
-    if (valid == 0) continue;
-#pragma unroll
-    for (int w = 0; w < W; ++w) Op::template fold<false>(sums[w], first, View{in, items, w});
-    count += valid / W;
+    first = false;
   }
   double slots[W * SLOT] = {}, pivots[W] = {};
   if (active) {
 #pragma unroll
     for (int w = 0; w < W; ++w) {
-      const T *first = op.inputs[0] + walk.first_value(unit, chunk, team.channel * W + w);
-      pivots[w] = Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
-      Op::relative(sums[w], static_cast<double>(count), pivots[w], slots + w * SLOT);
+      pivots[w] = pivot_at(walk, op, unit, chunk, walk.channel_of(at, w));
+      Op::relative(sums[w], counts.of(w), pivots[w], slots + w * SLOT);
     }
   }
   reduce_team(slots, team, scratch);
+  if constexpr (Walk::FOLDS) {
+    fold_columns(walk, op, unit, chunk, slots, team, slot0, scratch);
+    return;
+  }
   if (team.rank != 0 || !active) return;
 #pragma unroll
   for (int w = 0; w < W; ++w) {
