@@ -47,8 +47,9 @@ static bool computes_input(const cubn_job *job) {
 }
 
 static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
-  double *const arrays[] = {lanes->mean_high, lanes->mean_low, lanes->inv_std,    lanes->gain,
-                            lanes->offset,    lanes->slope,    lanes->input_gain, lanes->input_shift};
+  double *const arrays[] = {lanes->mean_high,  lanes->mean_low,   lanes->inv_std,
+                            lanes->gain,       lanes->offset,     lanes->slope,
+                            lanes->input_gain, lanes->input_shift};
   const size_t used = computes_input(job) ? 8 : 6;
   for (size_t i = 0; i < used; ++i) cubn_lanes_spread(arrays[i], group->width, group->lanes);
 }

@@ -62,9 +62,9 @@ const char *cubn_fast_reject(const cubn_problem *problem) {
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
   double **const arrays[CUBN_CHANNEL_ARRAYS] = {
-      &channels->pivot,      &channels->center,      &channels->inv_std, &channels->gain,
-      &channels->slope,      &channels->shift,       &channels->sums[0], &channels->sums[1],
-      &channels->sums[2],    &channels->input_gain,  &channels->input_shift};
+      &channels->pivot,   &channels->center,     &channels->inv_std,    &channels->gain,
+      &channels->slope,   &channels->shift,      &channels->sums[0],    &channels->sums[1],
+      &channels->sums[2], &channels->input_gain, &channels->input_shift};
   *channels = (cubn_channels){0};
   for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) *arrays[i] = memory + i * capacity;
 }
@@ -141,8 +141,8 @@ void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_c
   const int64_t s = call->problem->s;
   channels->first = first;
   channels->count = count;
-  channels->is_wide = call->is_rich && cubn_is_wide(cubn_is_single(call->param_type),
-                                                    call->args->alpha);
+  channels->is_wide =
+      call->is_rich && cubn_is_wide(cubn_is_single(call->param_type), call->args->alpha);
   if (call->needs.moments)
     call->type->load(call->args->x, (cubn_patch){first * s, 1, 0, count, s}, channels->pivot);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)
@@ -160,8 +160,7 @@ void cubn_fast_moments(const cubn_call *call, const cubn_channels *channels, int
                        double *mean, double *var) {
   const double m = (double)cubn_count(call->problem);
   const double distance = channels->sums[0][i] / m, square = channels->sums[1][i] / m;
-  const double square_min =
-      cubn_is_single(call->param_type) ? SQUARE_MIN : SQUARE_MIN * SQUARE_MIN;
+  const double square_min = cubn_is_single(call->param_type) ? SQUARE_MIN : SQUARE_MIN * SQUARE_MIN;
   *mean = channels->pivot[i] + distance;
   *var = square - distance * distance;
   if (square == 0 && distance == 0 && call->args->epsilon >= square_min * 0x1p24) return;

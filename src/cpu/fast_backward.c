@@ -107,8 +107,7 @@ void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
     const double difference = call->problem->is_frozen ? 0 : channels->sums[2][i] / m;
     const double error = saved_mean_error(call, channels->center[i], difference);
     dscale[i] -= dbias[i] * (error * channels->inv_std[i]);
-    if (call->needs.waiting)
-      set_gradient(call, channels, i, scale[i], dscale[i], dbias[i], error);
+    if (call->needs.waiting) set_gradient(call, channels, i, scale[i], dscale[i], dbias[i], error);
   }
   if (args->dscale)
     cubn_fast_blend(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,

@@ -32,9 +32,10 @@ static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
 }
 
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded) {
-  void **const arrays[CUBN_GRID_ARRAYS] = {
-      &coefficients->center, &coefficients->inv_std,    &coefficients->gain,       &coefficients->slope,
-      &coefficients->shift,  &coefficients->input_gain, &coefficients->input_shift};
+  void **const arrays[CUBN_GRID_ARRAYS] = {&coefficients->center,     &coefficients->inv_std,
+                                           &coefficients->gain,       &coefficients->slope,
+                                           &coefficients->shift,      &coefficients->input_gain,
+                                           &coefficients->input_shift};
   for (int64_t i = 0; i < CUBN_GRID_ARRAYS; ++i) *arrays[i] = (double *)memory + i * padded;
 }
 

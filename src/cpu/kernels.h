@@ -95,7 +95,7 @@ typedef struct cubn_fused {
   const cubn_fusion *fusion;
   const void *x;   /* backward: NULL if nothing needs it, ... */
   bool dx_needs_x; /* ... dx included */
-  const void *dy; /* NULL: forward */
+  const void *dy;  /* NULL: forward */
   const void *z;
   void *output, *dz; /* those that are wanted */
   uint8_t *bits;     /* whether p passes: forward writes it, backward reads it; NULL: nobody, ... */

@@ -12,6 +12,8 @@
 enum { STRETCH_BYTES = 50000 };
 /* Blocks per thread, so that work is shared evenly. */
 enum { BLOCKS_PER_THREAD = 2 };
+/* Values of a channel for each thread that are worth the wait for the others. */
+enum { SHARED_VALUES = 1 << 17 };
 
 typedef struct pipeline {
   cubn_call call;
@@ -29,10 +31,20 @@ static const char *reject(const cubn_device *device, const cubn_problem *problem
   return cubn_fast_reject(problem);
 }
 
+/* Whether what a channel's sums have read would leave the last cache before its output is written, if
+ * each thread had two channels in flight, while all threads together have work enough in one. */
+static bool is_too_large_for_each(const cubn_call *call) {
+  const int64_t tensors = call->problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
+  const int64_t values = cubn_count(call->problem), bytes = tensors * call->element_bytes * values;
+  return values >= call->threads * SHARED_VALUES &&
+         2 * call->threads * bytes > call->device->machine.shared_cache_bytes / 4;
+}
+
 /* Whether every thread can have channels of its own. */
 static bool has_channels_for_all(const cubn_call *call) {
   const int64_t share = (call->problem->c + call->threads - 1) / call->threads;
-  return call->threads == 1 || share * call->threads * 10 <= call->problem->c * 11;
+  if (call->threads == 1) return true;
+  return share * call->threads * 10 <= call->problem->c * 11 && !is_too_large_for_each(call);
 }
 
 /* How many channels a block has. Results do not depend on it. */

@@ -104,7 +104,8 @@ cubn_range cubn_rich_range(const cubn_call *call, int64_t offset, int64_t begin,
   if (call->problem->reserve != CUBN_RESERVE_MASK) return range;
   const int64_t shift = -cubn_mask_bit(mask, offset / mask->row, offset) & 7;
   if (begin > 0) range.first = smaller(shift, count);
-  if (begin + count < call->problem->s) range.end = smaller(count + shift, call->problem->s - begin);
+  if (begin + count < call->problem->s)
+    range.end = smaller(count + shift, call->problem->s - begin);
   return range;
 }
 
@@ -189,9 +190,8 @@ void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
   for (int64_t run = first_run; run < first_run + runs; ++run)
     for (int64_t j = 0; j < (summed > written ? summed : written); ++j) {
       const int64_t base = run * problem->c + j;
-      segment at = {.count = smaller(cut->piece_values, problem->s - begin),
-                    .channel = j,
-                    .begin = begin};
+      segment at = {
+          .count = smaller(cut->piece_values, problem->s - begin), .channel = j, .begin = begin};
       if (j < written) at.current = (base + current->channels.first) * problem->s + begin;
       if (j < summed) at.next = (base + next->channels.first) * problem->s + begin;
       (call->is_rich ? step_rich : step_segment)(call, j < written ? current : NULL,

@@ -151,8 +151,7 @@ typedef struct real_sums {
 
 INLINED void add_columns(const cubn_fused *it, const place *at, const fusion *f, int64_t first,
                          int64_t i, int64_t left, real_sums *sums) {
-  const uint64_t bits =
-      f->has.bits ? get_bits(at->bits + (first + i) / 8, left ? left : STEP) : 0;
+  const uint64_t bits = f->has.bits ? get_bits(at->bits + (first + i) / 8, left ? left : STEP) : 0;
   for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
     const coefficients with = coefficients_at(it->columns, first + j);
