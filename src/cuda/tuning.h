@@ -20,9 +20,11 @@ constexpr int PASS_BLOCKS = CHANNELS == 8 || (FUSED && CHANNELS > 1) ? 1 : 2;
 /* Vectors of 16 bytes of each tensor that a thread has in flight. In all cases a multiprocessor has
  * 32 KB in flight or more, above its share of latency times bandwidth (about 18 KB on an H100, from
  * 3.35 TB/s, 700 ns and 132 multiprocessors), without spilled registers. More vectors in a batch
- * mean fewer additions in double. */
-template <int INPUTS, int VECTOR, int CHANNELS, bool FUSED = false>
+ * mean fewer additions in double. Threads whose columns are folded count each of these, and need the
+ * registers for that. */
+template <int INPUTS, int VECTOR, int CHANNELS, bool FUSED = false, bool FOLDS = false>
 constexpr int REDUCE_VECTORS = FUSED &&VECTOR == 8 && CHANNELS == 1           ? 2
+                               : FOLDS &&VECTOR < 8                           ? 4
                                : INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8
                                                                               : 4;
 constexpr int APPLY_VECTORS = 4;

@@ -87,7 +87,7 @@ __device__ inline void store_pack(T *to, const Pack<T, COUNT> &pack) {
   if (CACHE == Cache::STREAMING)
     __stcs(address, bits);
   else
-    *address = bits;
+    __stcg(address, bits);  // not an assignment, which compilers split into elements
 }
 
 // Adds to a counter in global memory, in order with the accesses of the calling thread before and

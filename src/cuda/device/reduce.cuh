@@ -87,7 +87,7 @@ template <class Walk, class Op>
 __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
                                     double *slot0, double *scratch) {
   constexpr int V = Walk::VECTOR, W = Walk::CHANNELS;
-  constexpr int U = REDUCE_VECTORS<Op::INPUTS, V, W, Op::FUSED>;
+  constexpr int U = REDUCE_VECTORS<Op::INPUTS, V, W, Op::FUSED, Walk::FOLDS>;
   using T = typename Op::Element;
   using View = ChannelView<T, Op::INPUTS, V, U, W>;
   const Team team = walk.team(unit);
