@@ -66,9 +66,9 @@ def spread(folder):
     deep = [mean(column(rows, "shift_spread", layer=layer, batch=64))
             for layer in (1, max(column(rows, "layer")))]
     yield Verdict("f.spread", all(abs(s + 0.5) < 0.1 for s in slopes.values()),
-                  "spread over batches of n images falls as n to the power of %.2f for the mean, "
-                  "%.2f for the deviation, where -0.5 is expected; at 64 images the mean spreads by "
-                  "%.3f deviations in the first, %.3f in the last layer" % (
+                  "in the first layer the spread over batches of n images falls as n to the power of "
+                  "%.2f for the mean, %.2f for the deviation, where -0.5 is expected; at 64 images "
+                  "the mean spreads by %.3f deviations there, by %.3f in the last layer" % (
                       *slopes.values(), *deep))
 
 
