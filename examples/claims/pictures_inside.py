@@ -17,9 +17,8 @@ def smoothness(folder, out):
     kinds = (("loss", "loss_least", "loss_most"),
              ("change of the gradient", "change_least", "change_most"),
              ("effective smoothness", "smoothness", "smoothness"))
-    figure, axes = panels(len(networks), 3,
-                          "Moving by 0.5 to 4 times the learning rate along the gradient: less is smoother",
-                          3.3, 2.4)
+    figure, axes = panels(len(networks), 3, "Moving by 0.5 to 4 times the learning rate along the "
+                          "gradient: less is smoother", 3.3, 2.4)
     for line, network in zip(axes, networks):
         for ax, (title, least, most) in zip(line, kinds):
             for b in (0, 1):
