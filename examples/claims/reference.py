@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Trains the fully connected networks of docs/LECTURE.md a second time, with NumPy alone, and
-prints the test accuracies beside those of the program mlp. Needs NumPy, which comes with matplotlib.
+prints the test accuracies beside those of the program mlp. Needs NumPy, as matplotlib does.
 
     examples/claims/reference.py [--data FOLDER] [--program FILE] [--seeds N]
 
