@@ -10,17 +10,21 @@ def landscape(folder):
 
 
 def smoothness(folder):
+    """Medians over the steps of each training, and whether their means differ beyond chance."""
     rows = read(folder, "e_landscape.csv")
+    seeds = values(rows, "seed")
     for network in values(rows, "network"):
-        ranges, changes, smooth = (
-            [median([f(r) for r in select(rows, network=network, batch_norm=b)]) for b in (0, 1)]
-            for f in (lambda r: r["loss_most"] - r["loss_least"], lambda r: r["change_most"],
-                      lambda r: r["smoothness"]))
-        yield Verdict("e.smooth " + network,
-                      all(pair[1] < pair[0] for pair in (ranges, changes, smooth)),
-                      "medians without and with: range of the loss %.3g and %.3g, change of the "
-                      "gradient %.3g and %.3g, effective smoothness %.3g and %.3g" % (
-                          *ranges, *changes, *smooth))
+        holds, texts = True, []
+        for name, number in (("range of the loss", lambda r: r["loss_most"] - r["loss_least"]),
+                             ("change of the gradient", lambda r: r["change_most"]),
+                             ("effective smoothness", lambda r: r["smoothness"])):
+            without, with_ = ([median([number(r) for r in select(
+                rows, network=network, batch_norm=b, seed=s)]) for s in seeds] for b in (0, 1))
+            apart, error = difference(without, with_)
+            holds = holds and apart > error
+            texts.append("%s %.3g and %.3g (+- %.2g)" % (name, mean(without), mean(with_), error))
+        yield Verdict("e.smooth " + network, holds,
+                      "medians without and with: " + ", ".join(texts))
 
 
 def noisy(folder):
