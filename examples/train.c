@@ -5,8 +5,9 @@
  * the same order, without and with batch norm, at a small and at a large learning rate. A table at
  * the end shows what that changed.
  *
- * The layers are in examples/nn: batch norm (nn/batch_norm.c) is three calls of cubn. Everything
- * runs on the CPU or on a GPU, and for one seed and device gives the same numbers each time.
+ * The layers are in examples/nn: batch norm (nn/batch_norm.c) is one call of cubn forward and one
+ * backward. Everything runs on the CPU or on a GPU, and for one seed and device gives the same
+ * numbers each time.
  *
  *     make demo
  *     build/examples/train --help

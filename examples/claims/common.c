@@ -23,6 +23,7 @@ bool claims_open_csv(claims *c, const char *name, const char *header) {
   if (!csv_path(c, ".new", path)) return false;
   c->csv = fopen(path, "w");
   if (c->csv == NULL) return nn_fail("%s: cannot write: %s", path, strerror(errno));
+  setvbuf(c->csv, NULL, _IOLBF, BUFSIZ); /* long experiments can be watched */
   fprintf(c->csv, "%s\n", header);
   return true;
 }

@@ -10,30 +10,42 @@ def landscape(folder):
 
 
 def smoothness(folder):
+    """Medians over the steps of each training, and whether their means differ beyond chance."""
     rows = read(folder, "e_landscape.csv")
+    seeds = values(rows, "seed")
     for network in values(rows, "network"):
-        ranges, changes, smooth = (
-            [median([f(r) for r in select(rows, network=network, batch_norm=b)]) for b in (0, 1)]
-            for f in (lambda r: r["loss_most"] - r["loss_least"], lambda r: r["change_most"],
-                      lambda r: r["smoothness"]))
-        yield Verdict("e.smooth " + network,
-                      all(pair[1] < pair[0] for pair in (ranges, changes, smooth)),
-                      "medians without and with: range of the loss %.3g and %.3g, change of the "
-                      "gradient %.3g and %.3g, effective smoothness %.3g and %.3g" % (
-                          *ranges, *changes, *smooth))
+        holds, texts = True, []
+        for name, number in (("range of the loss", lambda r: r["loss_most"] - r["loss_least"]),
+                             ("change of the gradient", lambda r: r["change_most"]),
+                             ("effective smoothness", lambda r: r["smoothness"])):
+            without, with_ = ([median([number(r) for r in select(
+                rows, network=network, batch_norm=b, seed=s)]) for s in seeds] for b in (0, 1))
+            apart, error = difference(without, with_)
+            holds = holds and apart > error
+            texts.append("%s %.3g and %.3g (+- %.2g)" % (name, mean(without), mean(with_), error))
+        yield Verdict("e.smooth " + network, holds,
+                      "medians without and with: " + ", ".join(texts))
 
 
 def noisy(folder):
+    """Judged by the accuracy over the whole training: in the end the plain network may catch up.
+    And the noise must have undone the stability, or nothing is shown."""
     rows = read(folder, "e_noisy.csv")
     last = max(column(rows, "epoch"))
-    accuracy = {v: column(rows, "test_accuracy", variant=v, epoch=last)
-                for v in values(rows, "variant")}
-    change = {v: median(column(rows, "mean_change", variant=v)) for v in accuracy}
-    apart, error = difference(accuracy["batch norm"], accuracy["noisy batch norm"])
-    better, margin = difference(accuracy["noisy batch norm"], accuracy["without"])
-    yield Verdict("e.noisy", apart <= max(0.01, error) and better > margin,
-                  ", ".join("%s: accuracy %.1f %%, a step moves a unit's mean by %.2g of its spread"
-                            % (v, 100 * mean(accuracy[v]), change[v]) for v in accuracy))
+    variants = plain, normal, noise = values(rows, "variant")
+    over_all = {v: [mean(column(rows, "test_accuracy", variant=v, seed=seed))
+                    for seed in values(rows, "seed")] for v in variants}
+    change = {v: median(column(rows, "mean_change", variant=v)) for v in variants}
+    apart, error = difference(over_all[normal], over_all[noise])
+    better, margin = difference(over_all[noise], over_all[plain])
+    yield Verdict("e.noisy", apart <= max(0.01, error) and better > margin and
+                  change[noise] > 10 * change[normal],
+                  "accuracy over the training and at its end: " + ", ".join(
+                      "%s %.1f and %.1f %%" % (v, 100 * mean(over_all[v]), 100 * mean(
+                          column(rows, "test_accuracy", variant=v, epoch=last)))
+                      for v in variants) +
+                  "; a step moves a unit's mean by %.2g, %.2g and %.2g of its spread" % tuple(
+                      change[v] for v in variants))
 
 
 def covariate_shift(folder):
@@ -66,9 +78,9 @@ def spread(folder):
     deep = [mean(column(rows, "shift_spread", layer=layer, batch=64))
             for layer in (1, max(column(rows, "layer")))]
     yield Verdict("f.spread", all(abs(s + 0.5) < 0.1 for s in slopes.values()),
-                  "spread over batches of n images falls as n to the power of %.2f for the mean, "
-                  "%.2f for the deviation, where -0.5 is expected; at 64 images the mean spreads by "
-                  "%.3f deviations in the first, %.3f in the last layer" % (
+                  "in the first layer the spread over batches of n images falls as n to the power "
+                  "of %.2f for the mean, %.2f for the deviation, where -0.5 is expected; at 64 "
+                  "images the mean spreads by %.3f deviations there, by %.3f in the last layer" % (
                       *slopes.values(), *deep))
 
 

@@ -1,5 +1,5 @@
-/* Claim e, second part: batch norm followed by random shifts and scales, which make distributions
- * less stable than without batch norm, still trains well (Santurkar et al. 2018, figure 2). */
+/* Claim e, second part: batch norm followed by random shifts and scales, which undo the stability of
+ * distributions, trains as well as without them (Santurkar et al. 2018, figure 2). */
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,7 +1,7 @@
 """The pictures of claims e to h. Needs matplotlib."""
 
-from style import (COLORS, FOURTH, NAMES, THIRD, WITH, WITHOUT, band, batch_axis, legend, panels,
-                   percent, save)
+from style import (COLORS, FOURTH, NAMES, THIRD, WITH, WITHOUT, band, batch_axis, legend, log_axis,
+                   panels, percent, save)
 from table import column, geometric_mean, mean, median, read, select, values
 
 
@@ -16,9 +16,9 @@ def smoothness(folder, out):
     networks = values(rows, "network")
     kinds = (("loss", "loss_least", "loss_most"),
              ("change of the gradient", "change_least", "change_most"),
-             ("effective smoothness (less is smoother)", "smoothness", "smoothness"))
-    figure, axes = panels(len(networks), 3,
-                          "Moving by 0.5 to 4 times the learning rate along the gradient", 3.3, 2.4)
+             ("effective smoothness", "smoothness", "smoothness"))
+    figure, axes = panels(len(networks), 3, "Moving by 0.5 to 4 times the learning rate along the "
+                          "gradient: less is smoother", 3.3, 2.4)
     for line, network in zip(axes, networks):
         for ax, (title, least, most) in zip(line, kinds):
             for b in (0, 1):
@@ -31,7 +31,8 @@ def smoothness(folder, out):
                 else:
                     ax.fill_between(xs, low, high, color=COLORS[b], alpha=0.6, linewidth=0,
                                     label=NAMES[b])
-            ax.set(title="%s: %s" % (network, title), yscale="log")
+            ax.set_title("%s: %s" % (network, title))
+            log_axis(ax)
     for ax in axes[-1]:
         ax.set_xlabel("training steps")
     legend(figure, axes[0][0])
@@ -42,12 +43,12 @@ def noisy(folder, out):
     rows = read(folder, "e_noisy.csv")
     variants = values(rows, "variant")
     figure, axes = panels(1, 2, "Batch norm with noise behind it trains as well", 4.4)
-    for variant, color in zip(variants, (WITHOUT, WITH, THIRD)):
+    for variant, color, style in zip(variants, (WITHOUT, WITH, THIRD), ("-", "-", "--")):
         chosen = select(rows, variant=variant)
         xs = values(chosen, "epoch")
         for ax, key in zip(axes[0], ("test_accuracy", "mean_change")):
             band(ax, xs, [column(chosen, key, epoch=x) for x in xs], color, variant,
-                 center=median)
+                 style, center=median)
     axes[0][0].set(title="test accuracy", xlabel="epoch", ylim=(0, 1.02))
     percent(axes[0][0])
     axes[0][1].set(title="how far a step moves a unit's mean, in its spread", xlabel="epoch",
@@ -72,9 +73,11 @@ def covariate_shift(folder, out):
             line[2].plot(xs, [geometric_mean(
                 [r["difference"] / r["gradient_norm"] for r in select(chosen, step=x)])
                 for x in xs], color=COLORS[b])
-        line[0].set(title="%s: loss" % network, yscale="log")
+        line[0].set_title("%s: loss" % network)
         line[1].set(title="cosine of both", ylim=(-0.25, 1.05))
-        line[2].set(title="relative difference", yscale="log")
+        line[2].set_title("relative difference")
+        log_axis(line[0])
+        log_axis(line[2])
     for ax in axes[-1]:
         ax.set_xlabel("training steps")
     legend(figure, axes[0][0])
@@ -99,7 +102,8 @@ def spread(folder, out):
         first = mean(column(rows, key, layer=1, batch=batches[0]))
         ax.plot(batches, [first * (batches[0] / b) ** 0.5 for b in batches], ":", color="black",
                 label="1 / square root")
-        ax.set(title=title, yscale="log")
+        ax.set_title(title)
+        log_axis(ax)
         batch_axis(ax, batches)
     legend(figure, axes[0][1])
     save(figure, out / "f_spread.svg")
@@ -166,7 +170,7 @@ def channels(folder, out):
             band(ax, batches, [column(rows, key, statistics=statistics, batch=b) for b in batches],
                  color, statistics)
     for ax, title in zip(axes[0], ("test accuracy", "test images moved by a pixel")):
-        ax.set(title=title)
+        ax.set(title=title, ylim=(0, 1.02))
         percent(ax)
         batch_axis(ax, batches, "images per training batch")
     axes[0][0].set_ylabel("accuracy")

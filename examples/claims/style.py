@@ -43,6 +43,16 @@ def percent(axes):
     axes.yaxis.set_major_formatter(matplotlib.ticker.PercentFormatter(1.0, decimals=0))
 
 
+def log_axis(axes):
+    """Logarithmic, with numbers like 0.2 where the axis has few decades."""
+    axes.set_yscale("log")
+    low, high = axes.get_ylim()
+    if high < 200 * low:
+        axes.yaxis.set_major_locator(matplotlib.ticker.LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter(matplotlib.ticker.NullFormatter())
+
+
 def batch_axis(axes, batches, label="images per batch"):
     axes.set_xscale("log", base=2)
     axes.set_xticks(batches, ["%d" % b for b in batches])

@@ -4,25 +4,30 @@ from table import (Verdict, column, difference, geometric_mean, mean, median, re
                    standard_error, values)
 
 NEAR = 0.05  # a rate is usable if its accuracy is so near to the best one of the same network
+LEARNED = 0.5  # a network whose best accuracy is less has not learned
 TARGET = 0.9
 POINTS = 0.01  # accuracies that differ by less count as the same
 
 
 def usable_rate(rows, network, batch_norm):
-    """The largest rate whose mean final accuracy is near that at the best rate."""
+    """The largest rate whose mean final accuracy is near that at the best rate; 0 if the network
+    learns at none."""
     rates = values(rows, "rate")
     means = {r: mean(column(rows, "test_accuracy", network=network, batch_norm=batch_norm, rate=r))
              for r in rates}
-    return max(r for r in rates if means[r] >= max(means.values()) - NEAR)
+    best = max(means.values())
+    return max(r for r in rates if means[r] >= best - NEAR) if best >= LEARNED else 0
 
 
 def rates(folder):
     rows = read(folder, "a.csv")
     largest = {n: (usable_rate(rows, n, 0), usable_rate(rows, n, 1))
                for n in values(rows, "network")}
+    texts = {n: " and ".join("%g" % rate if rate else "none" for rate in pair)
+             for n, pair in largest.items()}
     yield Verdict("a", all(with_ > without for without, with_ in largest.values()),
                   "largest rate within 5 points of the best accuracy, without and with: " +
-                  ", ".join("%s %g and %g" % (n, *pair) for n, pair in largest.items()))
+                  ", ".join("%s %s" % pair for pair in texts.items()))
 
 
 def steps_to(rows, target):
