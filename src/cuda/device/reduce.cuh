@@ -20,6 +20,22 @@ struct Slots {
 template <class Walk>
 constexpr int REDUCE_SCRATCH = Walk::CHANNELS *SLOT *PASS_THREADS / 2;
 
+// What the partial results of all chunks are relative to: the channel's first value. Means that are
+// kept as such would be rounded to a double each, which f64 tensors far from zero cannot afford.
+template <class Walk, class Op>
+__device__ inline double common_pivot(const Walk &walk, const Op &op, int64_t unit, int channel) {
+  const auto *const first = op.inputs[0] + walk.first_value(unit, 0, channel);
+  return Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
+}
+
+// The results of the whole channel, from its first chunk's slot after all were combined.
+template <class Walk, class Op, class Coefficients>
+__device__ inline void conclude_unit(const Walk &walk, const Op &op, int64_t unit, int channel,
+                                     double *slot, Coefficients *coefficients) {
+  slot[1] += common_pivot(walk, op, unit, channel);
+  op.conclude(walk.first_channel(unit) + channel, slot, coefficients);
+}
+
 // Writes the partial results of a chunk to its slots, of which slot0 is the first.
 template <class Walk, class Op>
 __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
@@ -73,7 +89,8 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
   if (team.rank != 0 || !active) return;
 #pragma unroll
   for (int w = 0; w < W; ++w) {
-    Op::settle(slots + w * SLOT, pivots[w]);
+    const double common = common_pivot(walk, op, unit, team.channel * W + w);
+    Op::settle(slots + w * SLOT, pivots[w] - common);
 #pragma unroll
     for (int k = 0; k < SLOT; ++k) slot0[(team.channel * W + w) * SLOT + k] = slots[w * SLOT + k];
   }
