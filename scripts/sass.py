@@ -60,7 +60,7 @@ class Kernel:
 
     def moves_vectors(self):
         """Kernels that are given the width 1 are for tensors without alignment."""
-        if re.search(r"strided|(Rows|Columns|Runs)<1[,>]|(resident|cluster)_kernel<1,", self.name):
+        if re.search(r"strided|(Rows|Columns|Runs)<1[,>]|(resident|cluster|cooperative)_kernel<1,", self.name):
             return False
         return not re.search(r"finish|sample", self.name)
 

@@ -130,11 +130,28 @@ static void test_accuracy(void) {
   }
 }
 
+/* And that the bounds of statistics, too, do not depend on the mean where double is all there is. */
+static void test_accuracy_of_double(void) {
+  static const char *const lines[] = {
+      "train nchw f64 n4c2h128w131 mean=1e6 data=spread",
+      "train nhwc f64 n3c6h40w41 mean=1e6 data=spread",
+      "train nc f64 n20000c2 mean=1e6",
+      "backward nchw f64 n4c2h64w65 mean=1e6 data=spread nosaved",
+  };
+  for (size_t i = 0; i < sizeof lines / sizeof lines[0]; ++i) {
+    line_problem problem;
+    CU_ASSERT(line_parse(lines[i], &problem) == NULL);
+    table_state state = open_table(problem.pass);
+    run_case(lines[i], &state);
+  }
+}
+
 void test_algorithms_suites(void) {
   static const suite_test tests[] = {{"train: every row of the table", test_train},
                                      {"infer: every row of the table", test_infer},
                                      {"backward: every row of the table", test_backward},
                                      {"accuracy far from zero", test_accuracy},
+                                     {"double far from zero", test_accuracy_of_double},
                                      {0}};
   suite_add("algorithms", SUITE_DEVICES, tests);
 }

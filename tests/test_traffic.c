@@ -219,6 +219,8 @@ static void test_two_pass_fused(void) {
   expect_passes("two_pass", "backward nhwc bf16 n6c35h15w15 add_gelu", 4, 2, 2, 2);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 nodx", 2, 0, 0, 1);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 add_relu sums", 2, 2, 1, 1);
+  expect_passes("two_pass", "backward nchw f32 n8c4h56w56 add_relu nodx nodscale nodbias", 1, 1, 1,
+                1);
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 frozen nodscale nodbias", 1, 1, 0, 1);
 }
 

@@ -123,8 +123,12 @@ cubnStatus_t find_ranks_max(cubn_device *device) {
   for (int ranks = CLUSTER_RANKS_MAX; ranks > 1; ranks /= 2) {
     const ClusterLaunch launch(device, ranks, ranks, hold_bytes_max(device));
     int clusters = 0;
-    CUBN_TRY(cubn_cuda_check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &launch.config),
-                             "cudaOccupancyMaxActiveClusters"));
+    const cudaError_t error = cudaOccupancyMaxActiveClusters(&clusters, kernel, &launch.config);
+    if (error == cudaErrorInvalidClusterSize) { /* of this device */
+      cudaGetLastError();
+      continue;
+    }
+    CUBN_TRY(cubn_cuda_check(error, "cudaOccupancyMaxActiveClusters"));
     if (clusters == 0) continue;
     device->cluster_ranks_max = ranks;
     break;

@@ -62,6 +62,7 @@ __device__ inline Task task_of(unsigned ticket, const Queue &queue) {
 template <class Walk, class Op>
 __device__ inline void reduce_task(const Walk &walk, const Stored<Op> &op, const Queue &queue,
                                    const Task &task, double *scratch) {
+  using Coefficients = typename Op::Coefficients;
   const Op &plain = op;
   const int64_t unit = queue.unit0 + task.unit;
   const int channels = walk.unit_channels(unit);
@@ -69,9 +70,8 @@ __device__ inline void reduce_task(const Walk &walk, const Stored<Op> &op, const
   reduce_chunk(walk, plain, unit, task.chunk, queue.slots.at(task.unit, task.chunk, 0), scratch);
   if (!gather<Op>(queue.slots, task.unit, task.chunk, channels, state + 1, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
-  const int64_t channel = walk.first_channel(unit) + i;
-  if (i < channels)
-    plain.conclude(channel, queue.slots.at(task.unit, 0, i), op.stored + (channel - op.channel0));
+  Coefficients *const to = op.stored + (walk.first_channel(unit) - op.channel0);
+  if (i < channels) conclude_unit(walk, plain, unit, i, queue.slots.at(task.unit, 0, i), to + i);
   __syncthreads();
   if (threadIdx.x == 0) store_release(state, 1);
 }

@@ -49,8 +49,8 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS, Op::
   if (!gather<Op>(slice.slots, local, chunk, channels, counters, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
   if (i < channels)
-    op.conclude(walk.first_channel(unit) + i, slice.slots.at(local, 0, i),
-                slice.coefficients + local * slice.slots.unit_channels + i);
+    conclude_unit(walk, op, unit, i, slice.slots.at(local, 0, i),
+                  slice.coefficients + local * slice.slots.unit_channels + i);
 }
 
 template <class Walk, class Op>

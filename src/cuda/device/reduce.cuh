@@ -56,6 +56,21 @@ __device__ inline double pivot_at(const Walk &walk, const Op &op, int64_t unit, 
   return Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
 }
 
+// What the partial results of all chunks are relative to: the channel's first value. Means that are
+// kept as such would be rounded to a double each, which f64 tensors far from zero cannot afford.
+template <class Walk, class Op>
+__device__ inline double common_pivot(const Walk &walk, const Op &op, int64_t unit, int channel) {
+  return pivot_at(walk, op, unit, 0, channel);
+}
+
+// The results of the whole channel, from its first chunk's slot after all were combined.
+template <class Walk, class Op, class Coefficients>
+__device__ inline void conclude_unit(const Walk &walk, const Op &op, int64_t unit, int channel,
+                                     double *slot, Coefficients *coefficients) {
+  slot[1] += common_pivot(walk, op, unit, channel);
+  op.conclude(walk.first_channel(unit) + channel, slot, coefficients);
+}
+
 // Adds the columns of each channel, of which the ranks 0 have the sums, and writes the channels' slots.
 template <class Walk, class Op>
 __device__ inline void fold_columns(const Walk &walk, const Op &op, int64_t unit, unsigned chunk,
@@ -77,7 +92,8 @@ __device__ inline void fold_columns(const Walk &walk, const Op &op, int64_t unit
       slot[k] += scratch[walk.column_of(unit, chunk, channel, row)];
   }
   if (!owns) return;
-  Op::settle(slot, pivot_at(walk, op, unit, chunk, channel));
+  const double pivot = pivot_at(walk, op, unit, chunk, channel);
+  Op::settle(slot, pivot - common_pivot(walk, op, unit, channel));
 #pragma unroll
   for (int k = 0; k < SLOT; ++k) slot0[channel * SLOT + k] = slot[k];
 }
@@ -134,7 +150,8 @@ __device__ inline void reduce_chunk(const Walk &walk, const Op &op, int64_t unit
   if (team.rank != 0 || !active) return;
 #pragma unroll
   for (int w = 0; w < W; ++w) {
-    Op::settle(slots + w * SLOT, pivots[w]);
+    const double common = common_pivot(walk, op, unit, team.channel * W + w);
+    Op::settle(slots + w * SLOT, pivots[w] - common);
 #pragma unroll
     for (int k = 0; k < SLOT; ++k) slot0[(team.channel * W + w) * SLOT + k] = slots[w * SLOT + k];
   }
