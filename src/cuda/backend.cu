@@ -285,16 +285,22 @@ cubnStatus_t cuda_fill(cubn_device *device, void *pointer, int value, size_t byt
   return cubn_cuda_check(cudaMemsetAsync(pointer, value, bytes, device->stream), "cudaMemsetAsync");
 }
 
-const cubn_algo *const train_algos[] = {
-    &cubn_cuda_train_resident,    &cubn_cuda_train_cluster,  &cubn_cuda_train_streamed,
-    &cubn_cuda_train_cooperative, &cubn_cuda_train_two_pass, &cubn_cuda_train_strided,
-    nullptr};
+const cubn_algo *const train_algos[] = {&cubn_cuda_train_resident,
+                                        &cubn_cuda_train_cluster,
+                                        &cubn_cuda_train_streamed,
+                                        &cubn_cuda_train_cooperative,
+                                        &cubn_cuda_train_two_pass,
+                                        &cubn_cuda_train_strided,
+                                        nullptr};
 const cubn_algo *const infer_algos[] = {&cubn_cuda_infer_inference, &cubn_cuda_infer_strided,
                                         nullptr};
-const cubn_algo *const backward_algos[] = {
-    &cubn_cuda_backward_resident,    &cubn_cuda_backward_cluster,  &cubn_cuda_backward_streamed,
-    &cubn_cuda_backward_cooperative, &cubn_cuda_backward_two_pass, &cubn_cuda_backward_strided,
-    nullptr};
+const cubn_algo *const backward_algos[] = {&cubn_cuda_backward_resident,
+                                           &cubn_cuda_backward_cluster,
+                                           &cubn_cuda_backward_streamed,
+                                           &cubn_cuda_backward_cooperative,
+                                           &cubn_cuda_backward_two_pass,
+                                           &cubn_cuda_backward_strided,
+                                           nullptr};
 
 }  // namespace
 
