@@ -9,10 +9,10 @@
 // slot, through which it copies the other tiles again, the latest first: they are likely to be in
 // the L2 cache.
 //
-// Meetings go by counters in the workspace that only grow while the kernel runs: every block of the
-// crew arrives at the first when its sums are there, and every block that concludes channels arrives
-// at the second. Nobody writes anything of the next group to where somebody may still read this
-// one's: sums are written after the coefficients were published, and these after all have arrived.
+// Meetings go by counters in the workspace that only grow while the kernel runs: blocks arrive at the
+// first with their sums, and those that conclude channels at the second. Nobody overwrites what others
+// may still read: sums are written after the last coefficients were published, and these after all
+// blocks have arrived.
 #pragma once
 #include "cuda/device/hold_block.cuh"
 
@@ -43,7 +43,7 @@ struct CrewState {
   unsigned arrivals, conclusions;  // that the counters show when the next meeting is over
 };
 
-// How a block's dynamic shared memory is used; crew_bytes() knows its size.
+// How a block's dynamic shared memory is used; hold_bytes() knows its size.
 template <class T, int V, class Coefficients>
 struct CrewMemory {
   using Real = Compute<T>;
@@ -62,9 +62,6 @@ struct CrewMemory {
     totals = scratch + held_scratch(hold.columns ? HELD_COLUMNS<V> : 1);
     pivots = reinterpret_cast<Real *>(totals + hold.group * SLOT);
     coefficients = reinterpret_cast<Coefficients *>(pivots + hold.group);
-  }
-  __device__ HeldTile<T, V> slot(int i) const {
-    return {packs + i * packs_per_slot, packs_per_input};
   }
 };
 
@@ -133,7 +130,10 @@ class CrewBlock {
     tile.keep_row((state->first_tile + i) / hold.ranks);
     return tile;
   }
-  __device__ HeldTile<T, V> slot_of(int i) const { return memory.slot(min(i, crew.slots - 1)); }
+  __device__ HeldTile<T, V> slot_of(int i) const {
+    const int slot = min(i, crew.slots - 1);
+    return {memory.packs + slot * memory.packs_per_slot, memory.packs_per_input};
+  }
 
   __device__ bool is_kept(int i) const { return i >= state->tiles - 1 || i < crew.slots - 1; }
 
