@@ -58,6 +58,7 @@ bool claim_channels(claims *c) {
                       .epochs = c->full ? 10 : 8,
                       .batch = batches[i],
                       .rate = 0.05f * (float)batches[i] / 32.0f,
+                      .momentum = c->full ? 0.9f : 0.0f, /* 10 epochs are too few without */
                       .seed = c->first_seed + (uint64_t)(j / 2)};
       done = run(c, &plan);
     }
