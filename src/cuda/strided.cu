@@ -99,15 +99,17 @@ int64_t blocks_of(const Job &job) {
 template <class T, template <class> class Fold>
 cubnStatus_t sum(const cubn_device *device, const Job &job) {
   if (job.tiling.splits > 0)
-    CUBN_TRY(launch(device, sum_kernel<T, Fold<T>>, blocks_of(job), STRIDED_THREADS, 0, job));
+    CUBN_TRY(
+        launch(device, strided_sum_kernel<T, Fold<T>>, blocks_of(job), STRIDED_THREADS, 0, job));
   if (job.tiling.splits == 1) return CUBN_STATUS_SUCCESS;
-  return launch(device, add_kernel<T, typename Fold<T>::Sum>,
+  return launch(device, strided_add_kernel<T, typename Fold<T>::Sum>,
                 ceil_div(channels_of(job), ADDING_LANES.channels), STRIDED_THREADS, 0, job);
 }
 
 template <class T, template <class> class Element>
 cubnStatus_t apply(const cubn_device *device, const Job &job) {
-  return launch(device, apply_kernel<T, Element<T>>, blocks_of(job), STRIDED_THREADS, 0, job);
+  return launch(device, strided_apply_kernel<T, Element<T>>, blocks_of(job), STRIDED_THREADS, 0,
+                job);
 }
 
 template <class T>
@@ -207,7 +209,8 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
       return backward ? run_backward<T>(device, job) : run_forward<T>(device, job);
     }));
   }
-  return writes_mask ? launch(device, mask_edges_kernel, 1, 32, 0, job.mask) : CUBN_STATUS_SUCCESS;
+  return writes_mask ? launch(device, strided_mask_edges_kernel, 1, 32, 0, job.mask)
+                     : CUBN_STATUS_SUCCESS;
 }
 
 const char *accept_all(const cubn_device *, const cubn_problem *) {
@@ -222,7 +225,8 @@ size_t whole_workspace(const cubn_device *, const cubn_problem *) {
 }  // namespace cubn
 
 const void *cubn_strided_sample_kernel(void) {
-  return reinterpret_cast<const void *>(cubn::apply_kernel<float, cubn::ForwardElement<float>>);
+  return reinterpret_cast<const void *>(
+      cubn::strided_apply_kernel<float, cubn::ForwardElement<float>>);
 }
 
 const cubn_algo cubn_cuda_train_strided = {"strided", cubn::accept_all, cubn::whole_workspace,

@@ -15,7 +15,8 @@ __device__ inline Sum *partial(const Job &job, int64_t channel, int split) {
 }
 
 template <class T, class Fold>
-__global__ void __launch_bounds__(STRIDED_THREADS) sum_kernel(const __grid_constant__ Job job) {
+__global__ void __launch_bounds__(STRIDED_THREADS)
+    strided_sum_kernel(const __grid_constant__ Job job) {
   using Sum = typename Fold::Sum;
   CUBN_SHARED(Sum, shared, [STRIDED_THREADS]);
   const Lane lane = lane_of_thread(job.tiling.lanes);
@@ -46,7 +47,8 @@ __global__ void __launch_bounds__(STRIDED_THREADS) sum_kernel(const __grid_const
 constexpr Lanes ADDING_LANES = {STRIDED_THREADS / 32, 32, false};
 
 template <class T, class Sum>
-__global__ void __launch_bounds__(STRIDED_THREADS) add_kernel(const __grid_constant__ Job job) {
+__global__ void __launch_bounds__(STRIDED_THREADS)
+    strided_add_kernel(const __grid_constant__ Job job) {
   CUBN_SHARED(Sum, shared, [STRIDED_THREADS]);
   const Lanes lanes = ADDING_LANES;
   const Lane lane = lane_of_thread(lanes);
@@ -64,7 +66,8 @@ __global__ void __launch_bounds__(STRIDED_THREADS) add_kernel(const __grid_const
 // written; where an input is the output, the thread that writes an element is the one that reads
 // it.
 template <class T, class Element>
-__global__ void __launch_bounds__(STRIDED_THREADS) apply_kernel(const __grid_constant__ Job job) {
+__global__ void __launch_bounds__(STRIDED_THREADS)
+    strided_apply_kernel(const __grid_constant__ Job job) {
   const Lane lane = lane_of_thread(job.tiling.lanes);
   const Place place = place_of_thread(job.tiling, lane);
   if (place.channel >= job.tiling.end_channel) return;
@@ -89,7 +92,7 @@ __global__ void __launch_bounds__(STRIDED_THREADS) apply_kernel(const __grid_con
 
 // Bytes that share a word with foreign memory come from the edges: at the begin by threads 0 to 3, at
 // the end by threads 4 to 7.
-static __global__ void __launch_bounds__(32) mask_edges_kernel(const MaskTarget mask) {
+static __global__ void __launch_bounds__(32) strided_mask_edges_kernel(const MaskTarget mask) {
   const int i = static_cast<int>(threadIdx.x);
   unsigned char *const byte = i < 4 ? mask.begin + i : mask.end - (i - 3);
   if (i >= 8 || byte < mask.begin || byte >= mask.end) return;
