@@ -19,15 +19,16 @@ typedef struct cubn_call {
   const cubn_conversion *type, *param_type;
   int64_t element_bytes;
   cubn_needs needs;
-  int sums;             /* per channel: 2 of statistics, 3 of backward, or none */
-  bool writes;          /* elements: y, or dx and dz */
-  int64_t threads;      /* that may work on it */
-  bool stream;          /* the output goes past the caches */
-  bool fits_core;       /* all tensors fit in one core's cache */
-  bool is_rich;         /* fused kernels are needed, and ... */
-  bool has_wide_factor; /* ... cubn_exact_... must do with them; */
+  int sums;        /* per channel: 2 of statistics, 3 of backward, or none */
+  bool writes;     /* elements: y, or dx and dz */
+  int64_t threads; /* that may work on it */
+  bool stream;     /* the output goes past the caches */
+  bool fits_core;  /* all tensors fit in one core's cache */
+  bool is_rich;    /* fused kernels are needed, and ... */
   cubn_fusion fusion;
   cubn_activator activator; /* ... the same for double */
+  /* Float would not do for a factor of the call: cubn_exact_... must compute the output. */
+  bool has_wide_factor;
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,

@@ -113,8 +113,8 @@ typedef struct cubn_fused {
   void *output, *dz; /* those that are wanted */
   uint8_t *bits;     /* whether p passes: forward writes it, backward reads it; NULL: nobody, ... */
   bool recomputes;   /* ... or backward computes p again */
-  void *input;       /* p, rounded to an element: written and read likewise, or NULL */
   int64_t bits_stride; /* bytes from row to row */
+  void *input;         /* p, rounded to an element: forward writes it, backward reads it; or NULL */
   bool stream, stream_dz, stream_input;
   const void *ahead_x, *ahead_dy; /* as much of them will be read next */
 } cubn_fused;
