@@ -7,6 +7,11 @@
 
 #include "cpu/vector.h"
 
+/* An infinite p whose share is 0 gives 0. */
+static double times(double p, double share) {
+  return share == 0 ? 0 : p * share;
+}
+
 /* exp(-|p|) does not overflow, whichever end p is at, and 1 - sigmoid does not cancel. */
 static double sigmoid(double p) {
   const double e = exp(-fabs(p));
@@ -40,12 +45,12 @@ static double slope_of_tanh(const cubn_activator *activator, double p) {
 }
 
 static double value_of_swish(const cubn_activator *activator, double p) {
-  return p * sigmoid(activator->is.swish_beta * p);
+  return times(p, sigmoid(activator->is.swish_beta * p));
 }
 
 static double slope_of_swish(const cubn_activator *activator, double p) {
   const double scaled = activator->is.swish_beta * p;
-  return sigmoid(scaled) + scaled * sigmoid_slope(scaled);
+  return sigmoid(scaled) + times(scaled, sigmoid_slope(scaled));
 }
 
 static double value_of_elu(const cubn_activator *activator, double p) {
@@ -65,12 +70,12 @@ static double normal_below(double p) {
 
 static double value_of_gelu(const cubn_activator *activator, double p) {
   (void)activator;
-  return p * normal_below(p);
+  return times(p, normal_below(p));
 }
 
 static double slope_of_gelu(const cubn_activator *activator, double p) {
   (void)activator;
-  return normal_below(p) + p * (INV_SQRT_2_PI * exp(-0.5 * p * p));
+  return normal_below(p) + times(p, INV_SQRT_2_PI * exp(-0.5 * p * p));
 }
 
 /* The greatest number that is stored as something less than `limit`, or 0: bisection of the bits,

@@ -50,8 +50,21 @@ static void forward_piece(const cubn_call *call, cubn_patch piece, const cubn_co
     cubn_tile_decide(&call->activator, p, piece.count, passes);
     put_passes(call, piece.offset, piece.count, passes);
   }
+  if (call->problem->reserve == CUBN_RESERVE_INPUT)
+    call->type->store(p, piece, call->args->reserve);
   cubn_tile_activate(&call->activator, p, piece.count, call->fusion.alpha);
   put_output(call, piece, p);
+}
+
+/* dy becomes dp, not yet rounded, of a smooth activation. */
+static void multiply_slope(const cubn_call *call, cubn_patch piece, const double *x,
+                           const cubn_coefficients *with, double *dy) {
+  double p[PIECE];
+  if (call->problem->reserve == CUBN_RESERVE_INPUT)
+    call->type->load(call->args->reserve, piece, p);
+  else
+    get_input(call, x, piece.count, with->center, with->input_gain, with->input_shift, p);
+  cubn_tile_multiply_slope(&call->activator, dy, piece.count, p);
 }
 
 /* dp of a piece. */
@@ -61,6 +74,11 @@ static void get_dp(const cubn_call *call, cubn_patch piece, const double *x,
   double p[PIECE];
   call->type->load(call->args->dy, piece, dp);
   if (!call->fusion.decides) return;
+  if (call->fusion.curve != CUBN_CURVE_NONE) {
+    multiply_slope(call, piece, x, with, dp);
+    call->type->round(dp, piece.count);
+    return;
+  }
   if (call->problem->reserve == CUBN_RESERVE_MASK) {
     get_passes(call, piece.offset, piece.count, passes);
   } else {

@@ -45,19 +45,10 @@ cubn_call cubn_call_of_moments(const cubn_call *call) {
 
 const char *cubn_fast_reject(const cubn_problem *problem) {
   if (cubn_count(problem) == 0) return "empty";
-  switch (problem->activation.mode) {
-    case CUBN_ACTIVATION_IDENTITY:
-      return NULL;
-    case CUBN_ACTIVATION_RELU:
-    case CUBN_ACTIVATION_CLIPPED_RELU:
-    case CUBN_ACTIVATION_LEAKY_RELU:
-      /* Backward will compute the statistics again, and all algorithms must come to the same. */
-      if (problem->reserve == CUBN_RESERVE_MEANS && !problem->has_saved)
-        return "an activation's input needs saved statistics";
-      return NULL;
-    default:
-      return "fused with a smooth activation";
-  }
+  /* Backward will compute the statistics again, and all algorithms must come to the same. */
+  if (problem->reserve == CUBN_RESERVE_MEANS && !problem->has_saved)
+    return "an activation's input needs saved statistics";
+  return NULL;
 }
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
@@ -141,8 +132,7 @@ void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_c
   const int64_t s = call->problem->s;
   channels->first = first;
   channels->count = count;
-  channels->is_wide =
-      call->is_rich && cubn_is_wide(cubn_is_single(call->param_type), call->args->alpha);
+  channels->is_wide = call->has_wide_factor;
   if (call->needs.moments)
     call->type->load(call->args->x, (cubn_patch){first * s, 1, 0, count, s}, channels->pivot);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)

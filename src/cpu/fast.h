@@ -27,6 +27,8 @@ typedef struct cubn_call {
   bool is_rich;    /* fused kernels are needed, and ... */
   cubn_fusion fusion;
   cubn_activator activator; /* ... the same for double */
+  /* Float would not do for a factor of the call: cubn_exact_... must compute the output. */
+  bool has_wide_factor;
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,

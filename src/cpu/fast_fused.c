@@ -5,6 +5,7 @@
 #include <math.h>
 
 #include "cpu/bits.h"
+#include "cpu/input.h"
 
 enum { BITS_BYTES = CUBN_FUSED_WIDTH_MAX / 8 };
 
@@ -27,13 +28,43 @@ static double round_down(const cubn_call *call, double value) {
   return -round_up(call, -value);
 }
 
+static cubn_curve curve_of(cubnActivationMode_t mode) {
+  switch (mode) {
+    case CUBN_ACTIVATION_ELU:
+      return CUBN_CURVE_ELU;
+    case CUBN_ACTIVATION_SIGMOID:
+      return CUBN_CURVE_SIGMOID;
+    case CUBN_ACTIVATION_TANH:
+      return CUBN_CURVE_TANH;
+    case CUBN_ACTIVATION_SWISH:
+      return CUBN_CURVE_SWISH;
+    case CUBN_ACTIVATION_GELU:
+      return CUBN_CURVE_GELU;
+    default:
+      return CUBN_CURVE_NONE;
+  }
+}
+
+/* Whether a factor of the call is beyond float. */
+static bool has_wide_factor(const cubn_call *call) {
+  const cubn_activation *activation = &call->problem->activation;
+  const bool is_float = cubn_is_single(call->param_type);
+  if (activation->mode == CUBN_ACTIVATION_ELU && cubn_is_wide(is_float, activation->coef))
+    return true;
+  if (activation->mode == CUBN_ACTIVATION_SWISH && cubn_is_wide(is_float, activation->swish_beta))
+    return true;
+  return cubn_is_wide(is_float, call->args->alpha);
+}
+
 void cubn_fused_begin(cubn_call *call) {
   const cubn_problem *problem = call->problem;
   cubn_activator *const activator = &call->activator;
   cubn_fusion *const it = &call->fusion;
   const bool is_clipped = problem->activation.mode == CUBN_ACTIVATION_CLIPPED_RELU;
   *activator = cubn_activator_of(&problem->activation, call->type);
-  it->decides = activator->selects;
+  it->decides = problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+  it->curve = curve_of(problem->activation.mode);
+  it->swish_beta = problem->activation.swish_beta;
   it->is_leaky = problem->activation.mode == CUBN_ACTIVATION_LEAKY_RELU;
   it->nan_passes = activator->nan_passes;
   it->blends = problem->blends;
@@ -43,6 +74,7 @@ void cubn_fused_begin(cubn_call *call) {
   it->coef = problem->activation.coef;
   it->alpha = call->args->alpha;
   it->beta = call->args->beta;
+  call->has_wide_factor = has_wide_factor(call);
 }
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
@@ -69,6 +101,9 @@ static void place(const cubn_call *call, int64_t offset, bool for_sums, cubn_fus
   it->output = problem->has_output ? cubn_output_at(call, offset) : NULL;
   it->dz = problem->has_dz ? (void *)(uintptr_t)cubn_at(call, args->dz, offset) : NULL;
   it->stream_dz = it->stream && it->dz && is_aligned(call, args->dz, offset);
+  if (problem->reserve != CUBN_RESERVE_INPUT) return;
+  it->input = (void *)(uintptr_t)cubn_at(call, args->reserve, offset);
+  it->stream_input = it->stream && is_aligned(call, args->reserve, offset);
 }
 
 /* Calls the kernel; its sums go to `sums` unless that is NULL. */

@@ -69,13 +69,24 @@ typedef struct cubn_grid_output {
   bool stream;
 } cubn_grid_output;
 
+/* Smooth activations, which no decision makes. */
+typedef enum cubn_curve {
+  CUBN_CURVE_NONE,
+  CUBN_CURVE_ELU,
+  CUBN_CURVE_SIGMOID,
+  CUBN_CURVE_TANH,
+  CUBN_CURVE_SWISH,
+  CUBN_CURVE_GELU
+} cubn_curve;
+
 /* What is fused with the normalization, the same for all values of a call.
  *
  *   p   (x - center) * gain + shift, in backward with the gain and shift of the input; + z
  *   y   alpha * activation(p) + beta * prior, the activation of what is
  *         positive      p, but at most `ceiling`; NaN too, if nan_passes
  *         not positive  coef * p if is_leaky, else 0
- *   dp  dy where p passes, else coef * dy if is_leaky, else 0
+ *         or, if there is a curve, its value at p
+ *   dp  dy where p passes, else coef * dy if is_leaky, else 0; or dy times the slope of the curve
  *   dx  dp * gain + (x_hat * slope + shift) + beta * prior
  *
  * Every product and every sum is rounded for itself: p has the same bits for all targets. */
@@ -85,6 +96,8 @@ typedef struct cubn_fusion {
   bool blends;
   double least, most; /* p passes from the one to the other */
   double ceiling, coef, alpha, beta;
+  cubn_curve curve;
+  double swish_beta;
 } cubn_fusion;
 
 /* Rows of values. Those of a row belong to one channel, or each to a channel of its own. */
@@ -101,7 +114,8 @@ typedef struct cubn_fused {
   uint8_t *bits;     /* whether p passes: forward writes it, backward reads it; NULL: nobody, ... */
   bool recomputes;   /* ... or backward computes p again */
   int64_t bits_stride; /* bytes from row to row */
-  bool stream, stream_dz;
+  void *input;         /* p, rounded to an element: forward writes it, backward reads it; or NULL */
+  bool stream, stream_dz, stream_input;
   const void *ahead_x, *ahead_dy; /* as much of them will be read next */
 } cubn_fused;
 

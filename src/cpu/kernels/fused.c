@@ -3,32 +3,17 @@
  * is asked for once per step of four vectors: such branches cost less than the memory they wait for. */
 #include "cpu/kernels/fused.h"
 
+#include "cpu/kernels/smooth.h"
+
 enum { GROUP_ROWS = CUBN_GRID_GROUP_ROWS, STRIPE_COLUMNS = CUBN_GRID_STRIPE };
-
-/* What an instance of a loop does; constants when it is compiled. */
-typedef struct task {
-  bool backward, columns, stream;
-  kind which;
-} task;
-
-INLINED coefficients get_coefficients(const cubn_fused *it, const coefficients *of_run, int64_t j,
-                                      task of) {
-  return of.columns ? coefficients_at(it->columns, j) : *of_run;
-}
 
 /* y of vector k, and its bits. */
 INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficients *with,
                        const fusion *f, int k, uint64_t *bits) {
-  vec p = (load_lanes(at->x + i, part) - with->center) * with->gain + with->shift;
-  if (f->has.z) p += load_lanes(at->z + i, part);
+  vec p = input_at(at, i, part, with, f);
   if (f->has.bits) *bits |= flags_to_bits(passes(p, f)) << k * LANES;
   if (f->has.decides) p = activated(p, f);
   return f->has.scales ? p * f->alpha : p;
-}
-
-INLINED vec backward_at(vec x, bool has_x, vec dp, const coefficients *with) {
-  if (!has_x) return dp * with->gain;
-  return dp * with->gain + ((x - with->center) * with->inv_std * with->slope + with->shift);
 }
 
 /* One step, from column i on; `left` values if it is not 0. */
@@ -56,6 +41,16 @@ INLINED void output_step(const cubn_fused *it, const place *at, const coefficien
   if (!of.backward && f->has.bits) put_bits(at->bits + i / 8, bits, left ? left : STEP);
 }
 
+INLINED void step(const cubn_fused *it, const place *at, const coefficients *of_run,
+                  const fusion *f, int64_t i, int64_t left, task of) {
+  if (of.which != SMOOTH)
+    output_step(it, at, of_run, f, i, left, of);
+  else if (of.backward)
+    smooth_backward(it, at, of_run, f, i, left, of);
+  else
+    smooth_forward(it, at, of_run, f, i, left, of);
+}
+
 INLINED void prefetch_step(const void *from, int64_t i) {
   if (from) prefetch((const element *)from + i, STEP * (int64_t)sizeof(element));
 }
@@ -70,9 +65,9 @@ INLINED void output_rows(const cubn_fused *it, task of) {
     for (; i + STEP <= it->width; i += STEP) {
       prefetch_step(it->ahead_x, r * it->stride + i);
       prefetch_step(it->ahead_dy, r * it->stride + i);
-      output_step(it, &at, &of_run, &f, i, 0, of);
+      step(it, &at, &of_run, &f, i, 0, of);
     }
-    if (i < it->width) output_step(it, &at, &of_run, &f, i, it->width - i, of);
+    if (i < it->width) step(it, &at, &of_run, &f, i, it->width - i, of);
   }
 }
 
@@ -95,6 +90,9 @@ INLINED void output_of_pass(const cubn_fused *it, bool backward) {
     case ADD_RELU:
       output_of_kind(it, backward, ADD_RELU);
       return;
+    case SMOOTH: /* whose time is not in the stores */
+      output_rows(it, (task){backward, it->columns, it->stream, SMOOTH});
+      return;
     case ANYTHING:
       output_of_kind(it, backward, ANYTHING);
   }
@@ -107,11 +105,31 @@ static void output(const cubn_fused *it) {
     output_of_pass(it, false);
 }
 
+/* What decides on the values of a step: bits, or slopes. */
+typedef struct decisions {
+  uint64_t bits;
+  vec slopes[SIDE];
+} decisions;
+
+INLINED void get_decisions(const cubn_fused *it, const place *at, const coefficients *of_run,
+                           const fusion *f, int64_t i, int64_t left, bool columns, decisions *to) {
+  if (f->has.curve) get_slopes(it, at, of_run, f, i, left, (task){.columns = columns}, to->slopes);
+  to->bits = f->has.bits ? get_bits(at->bits + i / 8, left ? left : STEP) : 0;
+}
+
+/* dp as it is summed: 0 in lanes that are not used. */
+INLINED vec summed_dp(const place *at, vec x, int64_t i, int64_t part, const decisions *by, int k,
+                      const coefficients *with, const fusion *f) {
+  if (!f->has.curve) return dp_at(at, x, i, part, by->bits, k, with, f);
+  const vec dp = vec_rounded(load_lanes(at->dy + i, part) * by->slopes[k]);
+  return part ? vec_first(dp, part) : dp;
+}
+
 /* What vector k of a step adds to the sums. Lanes that are not used add nothing. */
-INLINED void sums_at(const place *at, int64_t i, int64_t part, uint64_t bits, int k,
+INLINED void sums_at(const place *at, int64_t i, int64_t part, const decisions *by, int k,
                      const coefficients *with, const fusion *f, vec sums[CUBN_RUN_SUMS_MAX]) {
   const vec x = load_lanes(at->x + i, part);
-  const vec dp = dp_at(at, x, i, part, bits, k, with, f);
+  const vec dp = summed_dp(at, x, i, part, by, k, with, f);
   vec centered = x - with->center;
   if (part) centered = vec_first(centered, part);
   sums[0] = dp;
@@ -121,17 +139,18 @@ INLINED void sums_at(const place *at, int64_t i, int64_t part, uint64_t bits, in
 
 INLINED void add_step(const place *at, int64_t i, int64_t left, const coefficients *with,
                       const fusion *f, vec sums[CUBN_RUN_SUMS_MAX][SIDE]) {
-  const uint64_t bits = f->has.bits ? get_bits(at->bits + i / 8, left ? left : STEP) : 0;
+  decisions by;
+  get_decisions(NULL, at, with, f, i, left, false, &by);
   for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
     vec more[CUBN_RUN_SUMS_MAX];
-    sums_at(at, i + k * LANES, part_of(left, k), bits, k, with, f, more);
+    sums_at(at, i + k * LANES, part_of(left, k), &by, k, with, f, more);
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) sums[s][k] += more[s];
   }
 }
 
-static void run_sums(const cubn_fused *it, double *to) {
+INLINED void run_sums_of_kind(const cubn_fused *it, double *to, kind which) {
   const coefficients with = coefficients_of(it->with);
-  const fusion f = fusion_of(it, ANYTHING);
+  const fusion f = fusion_of(it, which);
   const place at = place_of(it, 0);
   for (int64_t i = 0; i < it->width;) {
     vec sums[CUBN_RUN_SUMS_MAX][SIDE] = {{{0}}};
@@ -145,18 +164,26 @@ static void run_sums(const cubn_fused *it, double *to) {
   }
 }
 
+static void run_sums(const cubn_fused *it, double *to) {
+  if (it->fusion->curve)
+    run_sums_of_kind(it, to, SMOOTH);
+  else
+    run_sums_of_kind(it, to, ANYTHING);
+}
+
 typedef struct real_sums {
   real of[CUBN_RUN_SUMS_MAX][STRIPE_COLUMNS + CUBN_GRID_PADDING];
 } real_sums;
 
 INLINED void add_columns(const cubn_fused *it, const place *at, const fusion *f, int64_t first,
                          int64_t i, int64_t left, real_sums *sums) {
-  const uint64_t bits = f->has.bits ? get_bits(at->bits + (first + i) / 8, left ? left : STEP) : 0;
+  decisions by;
+  get_decisions(it, at, NULL, f, first + i, left, true, &by);
   for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
     const coefficients with = coefficients_at(it->columns, first + j);
     vec more[CUBN_RUN_SUMS_MAX];
-    sums_at(at, first + j, part_of(left, k), bits, k, &with, f, more);
+    sums_at(at, first + j, part_of(left, k), &by, k, &with, f, more);
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) {
       const vec sum = vec_load_reals(&sums->of[s][j]) + more[s];
       memcpy(&sums->of[s][j], &sum, sizeof sum);
@@ -173,8 +200,8 @@ INLINED void flush(real_sums *sums, int64_t width, double *to, int64_t sum_strid
     }
 }
 
-static void grid_sums(const cubn_fused *it, double *to, int64_t sum_stride) {
-  const fusion f = fusion_of(it, ANYTHING);
+INLINED void grid_sums_of_kind(const cubn_fused *it, double *to, int64_t sum_stride, kind which) {
+  const fusion f = fusion_of(it, which);
   real_sums sums;
   for (int64_t first = 0; first < it->width; first += STRIPE_COLUMNS) {
     const int64_t width = it->width - first < STRIPE_COLUMNS ? it->width - first : STRIPE_COLUMNS;
@@ -189,6 +216,13 @@ static void grid_sums(const cubn_fused *it, double *to, int64_t sum_stride) {
         flush(&sums, width, to + first, sum_stride);
     }
   }
+}
+
+static void grid_sums(const cubn_fused *it, double *to, int64_t sum_stride) {
+  if (it->fusion->curve)
+    grid_sums_of_kind(it, to, sum_stride, SMOOTH);
+  else
+    grid_sums_of_kind(it, to, sum_stride, ANYTHING);
 }
 
 extern const cubn_fused_kernels CUBN_FUSED_KERNELS;

@@ -24,22 +24,30 @@ typedef struct coefficients {
 /* What there is to do. Most calls are one of two kinds, for which it is constant: then nobody asks. */
 typedef struct parts {
   bool decides, leaks, clips, scales, blends;
-  bool z, bits, dz, output, dx_needs_x;
+  bool z, bits, input, dz, output, dx_needs_x;
+  uint8_t curve; /* cubn_curve, a byte, so that there is no padding */
 } parts;
 
-typedef enum { ANYTHING, RELU, ADD_RELU } kind;
+/* ANYTHING but smooth activations, and these. */
+typedef enum { ANYTHING, RELU, ADD_RELU, SMOOTH } kind;
+
+/* What an instance of a loop does; constants when it is compiled. */
+typedef struct task {
+  bool backward, columns, stream;
+  kind which;
+} task;
 
 /* cubn_fusion, for vectors. */
 typedef struct fusion {
   parts has;
   flags nan;
-  vec least, most, ceiling, coef, alpha, beta;
+  vec least, most, ceiling, coef, swish_beta, alpha, beta;
 } fusion;
 
 /* Places in a row. */
 typedef struct place {
   const element *x, *dy, *z;
-  element *output, *dz;
+  element *output, *dz, *input;
   uint8_t *bits;
 } place;
 
@@ -61,6 +69,11 @@ INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int6
                         reals_at(columns->input_shift, j)};
 }
 
+INLINED coefficients get_coefficients(const cubn_fused *it, const coefficients *of_run, int64_t j,
+                                      task of) {
+  return of.columns ? coefficients_at(it->columns, j) : *of_run;
+}
+
 INLINED parts parts_of(const cubn_fused *it) {
   return (parts){.decides = it->fusion->decides,
                  .leaks = it->fusion->is_leaky,
@@ -69,9 +82,11 @@ INLINED parts parts_of(const cubn_fused *it) {
                  .blends = it->fusion->blends,
                  .z = it->z,
                  .bits = it->bits,
+                 .input = it->input,
                  .dz = it->dz,
                  .output = it->output,
-                 .dx_needs_x = it->dx_needs_x};
+                 .dx_needs_x = it->dx_needs_x,
+                 .curve = (uint8_t)it->fusion->curve};
 }
 
 INLINED parts parts_of_kind(kind which, bool backward) {
@@ -87,6 +102,7 @@ INLINED parts parts_of_kind(kind which, bool backward) {
 INLINED kind kind_of(const cubn_fused *it) {
   const bool backward = it->dy;
   parts has = parts_of(it);
+  if (has.curve) return SMOOTH;
   if (backward) has.scales = false; /* alpha is part of the gain */
   for (int which = RELU; which <= ADD_RELU; ++which) {
     const parts wanted = parts_of_kind((kind)which, backward);
@@ -97,24 +113,30 @@ INLINED kind kind_of(const cubn_fused *it) {
 
 INLINED fusion fusion_of(const cubn_fused *fused, kind which) {
   const cubn_fusion *const it = fused->fusion;
-  return (fusion){.has = which == ANYTHING ? parts_of(fused) : parts_of_kind(which, fused->dy),
+  const bool is_special = which == RELU || which == ADD_RELU;
+  parts has = is_special ? parts_of_kind(which, fused->dy) : parts_of(fused);
+  if (which != SMOOTH) has.curve = CUBN_CURVE_NONE;
+  return (fusion){.has = has,
                   .nan = flags_all(it->nan_passes),
                   .least = vec_all((real)it->least),
                   .most = vec_all((real)it->most),
                   .ceiling = vec_all((real)it->ceiling),
                   .coef = vec_all((real)it->coef),
+                  .swish_beta = vec_all((real)it->swish_beta),
                   .alpha = vec_all((real)it->alpha),
                   .beta = vec_all((real)it->beta)};
 }
 
 INLINED place place_of(const cubn_fused *it, int64_t row) {
   const int64_t offset = row * it->stride;
-  place at = {.x = it->x, .dy = it->dy, .z = it->z, .output = it->output, .dz = it->dz};
+  place at = {
+      .x = it->x, .dy = it->dy, .z = it->z, .output = it->output, .dz = it->dz, .input = it->input};
   if (at.x) at.x += offset;
   if (at.dy) at.dy += offset;
   if (at.z) at.z += offset;
   if (at.output) at.output += offset;
   if (at.dz) at.dz += offset;
+  if (at.input) at.input += offset;
   if (it->bits) at.bits = it->bits + row * it->bits_stride;
   return at;
 }
@@ -153,13 +175,29 @@ INLINED vec dp_of(vec dy, flags passing, const fusion *f) {
   return vec_rounded(vec_choose(passing, dy, dy * f->coef));
 }
 
-/* dp of vector k of a step, whose bits are given or not. */
+/* The input of the activation in forward, and again in backward. */
+INLINED vec input_at(const place *at, int64_t i, int64_t part, const coefficients *with,
+                     const fusion *f) {
+  const vec p = (load_lanes(at->x + i, part) - with->center) * with->gain + with->shift;
+  return f->has.z ? p + load_lanes(at->z + i, part) : p;
+}
+
+INLINED vec input_again(vec x, const coefficients *with) {
+  return (x - with->center) * with->input_gain + with->input_shift;
+}
+
+INLINED vec backward_at(vec x, bool has_x, vec dp, const coefficients *with) {
+  if (!has_x) return dp * with->gain;
+  return dp * with->gain + ((x - with->center) * with->inv_std * with->slope + with->shift);
+}
+
+/* dp of vector k of a step, whose bits are given or not; not of smooth activations. */
 INLINED vec dp_at(const place *at, vec x, int64_t i, int64_t part, uint64_t bits, int k,
                   const coefficients *with, const fusion *f) {
   const vec dy = load_lanes(at->dy + i, part);
   if (!f->has.decides) return dy;
   if (f->has.bits) return dp_of(dy, flags_of_bits(bits >> k * LANES), f);
-  return dp_of(dy, passes((x - with->center) * with->input_gain + with->input_shift, f), f);
+  return dp_of(dy, passes(input_again(x, with), f), f);
 }
 
 #endif /* CUBN_CPU_KERNELS_FUSED_H */
