@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Times the CPU backend beside oneDNN and copies of the same bytes, and leaves the results in OUT, as
-# bench/results keeps them. Six minutes on a small machine.
+# bench/results keeps them. Ten minutes on a small machine.
 #   scripts/cpu_bench.sh OUT      OUT: a folder, say bench/results/NAME-OF-THE-CPU
 # BENCH_PREFIX goes before every run: on a machine that others use, BENCH_PREFIX='chrt -f 20'.
 # BENCH_SECONDS is the time per problem (0.3).
@@ -34,3 +34,4 @@ run cpu-odd-nchw --suite odd --pass all
 run cpu-odd-nhwc --suite odd --pass all --layout nhwc
 run cpu-tiny-warm --suite tiny --pass all --warm
 run cpu-fc-warm --suite fc --warm
+run cpu-smallest-warm {train,infer,backward}' nchw f32 n2c3h4w4' --warm
