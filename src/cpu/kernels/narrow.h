@@ -48,6 +48,16 @@ INLINED bits32 choose(mask condition, bits32 yes, bits32 no) {
 
 #if defined(CUBN_ELEMENT_BF16)
 
+/* yes where v is NaN, else no. */
+INLINED bits32 choose_nan(vec v, bits32 yes, bits32 no) {
+#if defined(__AVX512F__)
+  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+  return (bits32)_mm512_mask_mov_epi32((__m512i)no, is_nan, (__m512i)yes);
+#else
+  return choose(v != v, yes, no);
+#endif
+}
+
 INLINED vec vec_load(const element *from) {
   return (vec)(widen(from) << 16);
 }
@@ -55,8 +65,7 @@ INLINED vec vec_load(const element *from) {
 INLINED void vec_store(element *to, vec v) {
   const bits32 bits = (bits32)v;
   const bits32 rounded = bits + (((bits >> 16) & 1u) + 0x7fffu);
-  const bits32 quiet = bits | 0x400000u;
-  store_low_halves(to, choose(v == v, rounded, quiet) >> 16);
+  store_low_halves(to, choose_nan(v, bits | 0x400000u, rounded) >> 16);
 }
 
 #elif defined(__AVX512F__)
