@@ -159,7 +159,7 @@ CUBN_CLONES static void input_in_double(const double *restrict x, double *restri
 
 CUBN_CLONES static void input_in_single(const double *restrict x, double *restrict p, int64_t count,
                                         int64_t lanes, const cubn_lanes *restrict with) {
-  float center[CUBN_LANES_MAX], gain[CUBN_LANES_MAX], shift[CUBN_LANES_MAX];
+  float center[CUBN_LANES_MAX] = {0}, gain[CUBN_LANES_MAX] = {0}, shift[CUBN_LANES_MAX] = {0};
   for (int64_t l = 0; l < lanes; ++l) {
     center[l] = (float)with->mean_high[l];
     gain[l] = (float)with->input_gain[l];

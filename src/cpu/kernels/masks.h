@@ -83,7 +83,7 @@ INLINED uint64_t flags_to_bits(flags f) {
 }
 
 INLINED flags flags_of_bits(uint64_t bits) {
-  flags weights;
+  flags weights = {0};
   for (int l = 0; l < LANES; ++l) weights[l] = (real_bits)1 << l;
   return (flags)((((flags){0} + (real_bits)bits) & weights) != 0);
 }
