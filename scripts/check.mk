@@ -21,10 +21,10 @@ check-cppcheck:
 check-clang:
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CUDA=0 lib
 
-# Those that the library was not built for.
+# Those that the library was not built for, or CHECK_ARCHS.
 check-archs: lib
 ifeq ($(CUDA),1)
-	$(MAKE) BUILD=$(BUILD)/other-archs CUDA_ARCHS='$(or $(filter-out $(ARCHS),$(ALL_ARCHS)),$(ARCHS))' objects
+	$(MAKE) BUILD=$(BUILD)/other-archs CUDA_ARCHS='$(or $(CHECK_ARCHS),$(filter-out $(ARCHS),$(ALL_ARCHS)),$(ARCHS))' objects
 else
 	@echo 'CUDA kernels for all architectures: not compiled, there is no nvcc (or CUDA=0)'
 endif

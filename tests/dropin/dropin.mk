@@ -39,7 +39,7 @@ endif
 # ---- the rest on the emulator, as a shared library, since several libraries of a process use it
 ifneq ($(CUDA_INCLUDE),)
 EMU_SOURCES_shared := $(EMU_SOURCES_plain)
-EMU_KERNEL_FLAGS_shared := $(EMU_KERNEL_COMMON) -O1 -fPIC
+EMU_KERNEL_FLAGS_shared := $(EMU_KERNEL_FLAGS_plain)
 EMU_ENGINE_FLAGS_shared := $(EMU_ENGINE_FLAGS) -fPIC
 $(eval $(call EMU_RULES,shared))
 EMU_SHARED := $(BUILD)/emu-shared
@@ -47,7 +47,7 @@ EMU_SHARED := $(BUILD)/emu-shared
 $(EMU_SHARED)/libcudart_emulated.so: $(EMU_OBJECTS_shared)
 	$(CXX) -shared $^ -Wl,-soname,$(@F) -ldl -lm -lpthread -o $@
 
-DROPIN_LIB := $(LIB_C:%.c=$(EMU_SHARED)/%.o) $(LIB_CU:%.cu=$(EMU_SHARED)/%.cu.o) \
+DROPIN_LIB := $(LIB_C:%.c=$(EMU_SHARED)/%.o) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
   $(call CPU_KERNEL_OBJECTS,$(EMU_SHARED)/src/cpu,generic)
 DROPIN_PRELOAD := $(CUDNN_C:%.c=$(EMU_SHARED)/%.o)
 
@@ -56,10 +56,6 @@ $(EMU_SHARED)/src/%.o: src/%.c
 	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) -DCUBN_WITH_CUDA=1 -c $< -o $@
 
 $(call CPU_KERNEL_RULES,$(EMU_SHARED)/src/cpu,generic,-O1 -fPIC)
-
-$(EMU_SHARED)/src/%.cu.o: src/%.cu
-	@mkdir -p $(@D)
-	$(CXX) $(EMU_KERNEL_FLAGS_shared) -Wall -Wextra -Werror -Iinclude -Isrc -MMD -MP -c $< -o $@
 
 $(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) $(EMU_SHARED)/libcudart_emulated.so $(CUDNN_MAP)
 	$(CXX) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) -Wl,-z,defs,-z,nodelete \
