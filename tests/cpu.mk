@@ -30,10 +30,13 @@ else
 	@echo 'AArch64: not run, there is no aarch64-linux-gnu-gcc or no qemu-aarch64'
 endif
 
+# Checks of pointers that AddressSanitizer makes as well are left out: they nearly double the compiler's time.
+ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+  -fno-sanitize=null,object-size,pointer-overflow
 .PHONY: test-cpu-asan
 test-cpu-asan:
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CUDA=0 \
-	  CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined' $(BUILD)/asan/tests/cubn-smoke
+	  CFLAGS='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cubn-smoke
 	CUBN_THREADS=3 $(BUILD)/asan/tests/cubn-smoke
 
 # Archer tells ThreadSanitizer about the synchronization of clang's OpenMP runtime.
