@@ -61,7 +61,8 @@ static const suite_layer huge_layers[] = {{"c64h1024w1024", 1, NULL}, {"c256h512
                                           {"c1h4096w4096", 1, NULL},  {NULL, 0, NULL}};
 
 /* For the host's part of a call, which the shape hardly changes; what the call does may, and how many
- * ways to cut a problem an algorithm looks at: cluster at one or two, and at many; streamed behind it. */
+ * ways to cut a problem an algorithm looks at: cluster at one or two, and at many; streamed behind it;
+ * cooperative at the most, in the last two. */
 static const suite_layer host_layers[] = {{"c64h7w7", 1, NULL},
                                           {"c64h7w7", 1, "relu"},
                                           {"c64h7w7", 1, "add_relu"},
@@ -70,6 +71,8 @@ static const suite_layer host_layers[] = {{"c64h7w7", 1, NULL},
                                           {"c2h128w128", 1, NULL},
                                           {"nhwc c64h56w56", 1, NULL},
                                           {"nhwc c32h160w160", 1, NULL},
+                                          {"nhwc c64h160w160", 1, NULL},
+                                          {"nhwc c128h160w160", 1, NULL},
                                           {NULL, 0, NULL}};
 
 const suite_table bench_suite_tables[] = {

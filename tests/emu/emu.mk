@@ -26,7 +26,7 @@ EMU_CUDA_INCLUDE_FLAGS := -isystem $(CUDA_INCLUDE)
 EMU_KERNEL_COMMON := -std=c++17 -g -fno-strict-aliasing -Wno-unknown-pragmas \
   $(EMU_CUDA_INCLUDE_FLAGS) -x c++ -include $(EMU_DIR)/emu.h
 # Also part of shared libraries (tests/dropin).
-EMU_KERNEL_FLAGS_plain := $(EMU_KERNEL_COMMON) -O1 -fPIC
+EMU_KERNEL_FLAGS_plain := $(EMU_KERNEL_COMMON) -O2 -fPIC
 EMU_KERNEL_FLAGS_asan := $(EMU_KERNEL_COMMON) -O1 $(EMU_SANITIZE) -DEMU_ASAN
 EMU_KERNEL_FLAGS_trace := $(EMU_KERNEL_COMMON) -O1 -fno-pie $(EMU_TRACE_INSTRUMENT) -DEMU_TRACE
 

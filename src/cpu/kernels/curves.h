@@ -6,7 +6,7 @@
  *   EXP_TAIL     q in exp(r) = 1 + r + r^2 q(r), |r| <= ln(2) / 2
  *   NORMAL_TAIL  n in Q(a) exp(a^2 / 2) = n(t) / (a + 4), t = (a - 4) / (a + 4), 0 <= a <= TAIL_MAX, where
  *                Q(a) is the share of the normal distribution that lies above a
- * Their own errors are below a quarter of a unit in the last place. */
+ * Their own errors are below half a unit in the last place. */
 #ifndef CUBN_CPU_KERNELS_CURVES_H
 #define CUBN_CPU_KERNELS_CURVES_H
 
