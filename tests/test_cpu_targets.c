@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "carry_over.h"
 #include "cpu/device.h"
 #include "expect_error.h"
 #include "host/handle.h"
@@ -222,28 +223,6 @@ static const char *const carried[] = {
     "backward nchw f32 n6c5h31w33 elu data=ties mean=1e4",
     "backward nhwc bf16 n5c33h17w9 add_swish",
 };
-
-static void carry_over(const char *line, cubnHandle_t first, cubnHandle_t last, const char *how) {
-  line_problem problem;
-  data_set before, after;
-  run_context run;
-  char report[1024] = "";
-  CU_ASSERT_PTR_NULL_FATAL(line_parse(line, &problem));
-  if (!SUITE_CHECK(run_create(first, &problem, &before, report, sizeof report), "%s: %s: %s", line,
-                   how, report))
-    return;
-  CU_ASSERT_FATAL(data_copy(&before, &after));
-  if (expect_success(run_open(&run, last, &problem, &before), line)) {
-    expect_success(run_call(&run), line);
-    expect_success(run_download(&run, &after), line);
-    run_close(&run);
-    const compare_result result = compare_outputs(&problem, &before, &after, 1);
-    compare_describe(&result, report, sizeof report);
-    SUITE_CHECK(!result.failures, "%s: %s: %s", line, how, report);
-  }
-  data_destroy(&before);
-  data_destroy(&after);
-}
 
 static void test_pairs(void) {
   for (size_t i = 0; i < sizeof targets / sizeof *targets; ++i)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "carry_over.h"
 #include "expect_error.h"
 #include "host/handle.h"
 #include "run_line.h"
@@ -86,29 +87,6 @@ static const char *const lines[] = {
     "backward nhwc f32 n4c10h5w5 relu nosaved mean=1e4 data=ties",
     "backward nhwc f32 n9c3h4w5 peract xparams gelu mean=1e6",
 };
-
-/* Runs the line on `last` with what a forward call on `first` left. */
-static void carry_over(const char *line, cubnHandle_t first, cubnHandle_t last, const char *how) {
-  line_problem problem;
-  data_set before, after;
-  run_context run;
-  char report[1024] = "";
-  CU_ASSERT_PTR_NULL_FATAL(line_parse(line, &problem));
-  if (!SUITE_CHECK(run_create(first, &problem, &before, report, sizeof report), "%s: %s: %s", line,
-                   how, report))
-    return;
-  CU_ASSERT_FATAL(data_copy(&before, &after));
-  if (expect_success(run_open(&run, last, &problem, &before), line)) {
-    expect_success(run_call(&run), line);
-    expect_success(run_download(&run, &after), line);
-    run_close(&run);
-    const compare_result result = compare_outputs(&problem, &before, &after, 1);
-    compare_describe(&result, report, sizeof report);
-    SUITE_CHECK(!result.failures, "%s: %s: %s", line, how, report);
-  }
-  data_destroy(&before);
-  data_destroy(&after);
-}
 
 /* Whether the algorithm takes the problem, which it is asked to run. */
 static bool accepts(const char *line, const cubn_algo *algo, int pass) {

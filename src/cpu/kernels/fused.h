@@ -141,20 +141,6 @@ INLINED place place_of(const cubn_fused *it, int64_t row) {
   return at;
 }
 
-/* `part` is 0, or the number of lanes that are used. */
-INLINED vec load_lanes(const element *from, int64_t part) {
-  return part ? vec_load_part(from, part) : vec_load(from);
-}
-
-INLINED void put_lanes(element *to, vec v, int64_t part, bool stream) {
-  if (part)
-    vec_store_part(to, v, part);
-  else if (stream)
-    vec_stream(to, v);
-  else
-    vec_store(to, v);
-}
-
 /* Lanes of vector k if `left` values are left of a step; 0: all are. */
 INLINED int64_t part_of(int64_t left, int k) {
   return left && left < (k + 1) * LANES ? left - k * LANES : 0;

@@ -60,18 +60,6 @@ INLINED coefficients columns_at(const cubn_grid_coefficients *with, int64_t j, b
   return it;
 }
 
-/* `part` is 0, or the number of lanes that are used. */
-INLINED vec load_lanes(const element *from, int64_t part) {
-  return part ? vec_load_part(from, part) : vec_load(from);
-}
-
-INLINED void put_lanes(element *to, vec v, int64_t part, bool stream) {
-  if (part)
-    vec_store_part(to, v, part);
-  else
-    put(to, v, stream);
-}
-
 /* Adds one vector to the sums. Lanes that are not used must not reach the sums of other columns. */
 INLINED void add_lanes(const grid_place *at, int64_t offset, int64_t part, vec center, vec inv_std,
                        bool backward, vec sums[CUBN_RUN_SUMS_MAX]) {

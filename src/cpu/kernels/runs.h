@@ -30,13 +30,6 @@ INLINED int64_t values_before_alignment(const element *to, int64_t count, bool s
   return stream && excess ? least(LANES - excess, count) : 0;
 }
 
-INLINED void put(element *to, vec v, bool stream) {
-  if (stream)
-    vec_stream(to, v);
-  else
-    vec_store(to, v);
-}
-
 typedef struct coefficients {
   vec center, inv_std, gain, slope, shift;
 } coefficients;

@@ -131,6 +131,25 @@ INLINED void vec_stream(element *to, vec v) {
 #endif
 }
 
+INLINED void put(element *to, vec v, bool stream) {
+  if (stream)
+    vec_stream(to, v);
+  else
+    vec_store(to, v);
+}
+
+/* `part` is 0, or the number of lanes that are used. */
+INLINED vec load_lanes(const element *from, int64_t part) {
+  return part ? vec_load_part(from, part) : vec_load(from);
+}
+
+INLINED void put_lanes(element *to, vec v, int64_t part, bool stream) {
+  if (part)
+    vec_store_part(to, v, part);
+  else
+    put(to, v, stream);
+}
+
 /* Streamed stores are visible to other threads after this. */
 INLINED void vec_fence(void) {
 #if defined(__SSE2__)
