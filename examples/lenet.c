@@ -4,7 +4,7 @@
  *
  *     build/examples/lenet
  *     build/examples/lenet --no-bn
- *     build/examples/lenet --activation relu --gain 1 --lr 0.1 --checkpoint digits.net
+ *     build/examples/lenet --activation relu --gain 1 --checkpoint digits.net
  *
  * The curves of Dive into Deep Learning, on Fashion-MNIST:
  *
@@ -15,7 +15,7 @@
 int main(int argc, char **argv) {
   /* The slope of a sigmoid at 0 is 1/4: weights are drawn four times as wide. */
   const nn_plan defaults = {.model = {.kind = NN_LENET, .activation = NN_SIGMOID, .gain = 4.0f},
-                            .rate = 0.3f,
+                            .rate = 0.1f,
                             .epochs = 30,
                             .batch = 16,
                             .seed = 1};

@@ -24,18 +24,21 @@ expect_error() {
   grep -qF -- "$text" "$folder/err" || fail "$program $*: no '$text' in: $(cat "$folder/err")"
 }
 
-# Test accuracy of the last epoch, in percent without fraction.
-accuracy() {
-  tail -n 1 "$1" | awk '{print int($5)}'
+# The last epoch's training accuracy and the best test accuracy, in percent without fractions. Not the
+# last test accuracy: at these constant rates it falls by some points for an epoch now and then, and
+# in which one depends on the processor, since the products of other BLAS kernels round differently.
+accuracies() {
+  awk '$1 ~ /^[0-9]+$/ {train = int($3); if (int($5) > best) best = int($5)} END {print train, best}' "$1"
 }
 
 check_learning() {
-  local program
+  local program train best
   for program in lenet mlp resnet; do
-    "$programs/$program" --device cpu --epochs 5 --checkpoint "$folder/$program.net" \
+    "$programs/$program" --device cpu --epochs 10 --checkpoint "$folder/$program.net" \
       --csv "$folder/$program.csv" >"$folder/$program.txt" || fail "$program"
-    [ "$(accuracy "$folder/$program.txt")" -ge 90 ] || fail "$program: $(tail -n 1 "$folder/$program.txt")"
-    [ "$(wc -l <"$folder/$program.csv")" -eq 6 ] || fail "$program: not 5 epochs in the CSV file"
+    read -r train best < <(accuracies "$folder/$program.txt")
+    [ "$train" -ge 90 ] && [ "$best" -ge 90 ] || fail "$program: $(cat "$folder/$program.txt")"
+    [ "$(wc -l <"$folder/$program.csv")" -eq 11 ] || fail "$program: not 10 epochs in the CSV file"
     "$programs/infer" --device cpu --checkpoint "$folder/$program.net" --fold >"$folder/infer.txt" ||
       fail "infer: $program"
     grep -q ' 0 answers differ' "$folder/infer.txt" || fail "infer: $program: $(cat "$folder/infer.txt")"
