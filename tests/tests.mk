@@ -57,21 +57,24 @@ EMU_NN_CU := $(if $(EMU_CUBLAS),$(wildcard examples/nn/*.cu))
 EMU_C := $(LIB_C) $(TEST_C) $(NN_C) $(wildcard tests/emu_*.c)
 EMU_CU := $(LIB_CU) $(EMU_NN_CU) $(if $(EMU_CUBLAS),tests/emu_cublas.cu)
 EMU_NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0)
-# CPU threads must stay out of the trace build's single-threaded checks.
-EMU_UNTRACED_trace := -fno-sanitize=thread
+# The CPU backend is checked by builds of its own (cpu.mk); here it is quickly compiled, and its threads
+# must stay out of the trace build's single-threaded checks.
+EMU_CPU_FLAGS_plain := -O1
+EMU_CPU_FLAGS_asan := -fno-sanitize=all
+EMU_CPU_FLAGS_trace := -fno-sanitize=thread
+EMU_NN_FLAGS_trace := -fno-sanitize=thread
 define EMU_TEST_RULES
 EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
   $$(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-$(1)/src/cpu,generic)
 
 $(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) \
+	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_CPU_FLAGS_$(1)) \
 	  $$(call CPU_TARGET_DEFINES,generic) -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/examples/nn/%.o: examples/nn/%.c
 	@mkdir -p $$(@D)
-	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_UNTRACED_$(1)) \
-	  $(EMU_NN_DEFINES) -c $$< -o $$@
+	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_NN_FLAGS_$(1)) $(EMU_NN_DEFINES) -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/%.o: %.c
 	@mkdir -p $$(@D)
@@ -89,7 +92,7 @@ $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
 endef
 $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
 $(foreach variant,$(EMU_VARIANTS),$(call CPU_KERNEL_RULES,$(BUILD)/emu-$(variant)/src/cpu,generic, \
-  $(EMU_HOST_FLAGS_$(variant)) $(EMU_UNTRACED_$(variant))))
+  $(EMU_HOST_FLAGS_$(variant)) $(EMU_CPU_FLAGS_$(variant))))
 
 $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
     $(filter-out %/tests/main.o $(BUILD)/emu-trace/tests/test_%.o,$(EMU_TEST_OBJECTS_trace)) $(EMU_OBJECTS_trace)

@@ -31,8 +31,8 @@ EMU_KERNEL_FLAGS_asan := $(EMU_KERNEL_COMMON) -O1 $(EMU_SANITIZE) -DEMU_ASAN
 EMU_KERNEL_FLAGS_trace := $(EMU_KERNEL_COMMON) -O1 -fno-pie $(EMU_TRACE_INSTRUMENT) -DEMU_TRACE
 
 EMU_HOST_FLAGS_plain := -g -fno-pie $(EMU_CUDA_INCLUDE_FLAGS)
-EMU_HOST_FLAGS_asan := -g $(EMU_SANITIZE) $(EMU_CUDA_INCLUDE_FLAGS)
-EMU_HOST_FLAGS_trace := -g -fno-pie -fsanitize=thread $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_HOST_FLAGS_asan := -O1 -g $(EMU_SANITIZE) $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_HOST_FLAGS_trace := -O1 -g -fno-pie -fsanitize=thread $(EMU_CUDA_INCLUDE_FLAGS)
 
 EMU_LINK_plain := -no-pie -ldl -lm -lpthread
 EMU_LINK_asan := $(EMU_SANITIZE) -ldl -lm -lpthread

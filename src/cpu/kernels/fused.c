@@ -94,7 +94,10 @@ INLINED void output_of_pass(const cubn_fused *it, bool backward) {
       output_rows(it, (task){backward, it->columns, it->stream, SMOOTH});
       return;
     case ANYTHING:
-      output_of_kind(it, backward, ANYTHING);
+      if (it->columns)
+        output_rows(it, (task){backward, true, it->stream, ANYTHING});
+      else
+        output_rows(it, (task){backward, false, it->stream, ANYTHING});
   }
 }
 
