@@ -4,9 +4,7 @@
 #ifndef CUBN_CPU_KERNELS_GRIDS_H
 #define CUBN_CPU_KERNELS_GRIDS_H
 
-#include "cpu/kernels.h"
-#include "cpu/kernels/runs.h"
-#include "cpu/kernels/simd.h"
+#include "cpu/kernels/lanes.h"
 
 enum {
   GROUP_ROWS = CUBN_GRID_GROUP_ROWS,
@@ -21,75 +19,13 @@ typedef struct real_sums {
   real of[CUBN_RUN_SUMS_MAX][STRIPE_COLUMNS + CUBN_GRID_PADDING];
 } real_sums;
 
-/* What an instance of a kernel does; constants when it is compiled. */
-typedef struct task {
-  bool sums, output, backward, stream;
-} task;
-
-/* Inputs and outputs of a kernel, from some column and row on. */
-typedef struct grid_place {
-  const element *in_x, *in_dy; /* to be summed */
-  const element *x, *dy;       /* of the output */
-  element *output;
-  int64_t stride;
-  bool in_order;
-} grid_place;
-
-INLINED grid_place place_at(const grid_place *from, int64_t offset, task of) {
-  grid_place it = *from;
-  if (of.sums) it.in_x += offset;
-  if (of.sums && of.backward) it.in_dy += offset;
-  if (of.output) it.x += offset;
-  if (of.output && of.backward) it.dy += offset;
-  if (of.output) it.output += offset;
-  return it;
-}
-
-INLINED vec reals_at(const void *reals, int64_t column) {
-  return vec_load_reals((const real *)reals + column);
-}
-
-INLINED coefficients columns_at(const cubn_grid_coefficients *with, int64_t j, bool backward) {
-  coefficients it = {.center = reals_at(with->center, j),
-                     .gain = reals_at(with->gain, j),
-                     .shift = reals_at(with->shift, j)};
-  if (backward) {
-    it.inv_std = reals_at(with->inv_std, j);
-    it.slope = reals_at(with->slope, j);
-  }
-  return it;
-}
-
-/* Adds one vector to the sums. Lanes that are not used must not reach the sums of other columns. */
-INLINED void add_lanes(const grid_place *at, int64_t offset, int64_t part, vec center, vec inv_std,
-                       bool backward, vec sums[CUBN_RUN_SUMS_MAX]) {
-  vec centered = load_lanes(at->in_x + offset, part) - center;
-  if (part) centered = vec_first(centered, part);
-  if (backward) {
-    const vec dy = load_lanes(at->in_dy + offset, part);
-    sums[0] += dy;
-    sums[1] += dy * (centered * inv_std);
-    sums[2] += centered;
-  } else {
-    sums[0] += centered;
-    sums[1] += centered * centered;
-  }
-}
-
-INLINED void put_output(const grid_place *at, int64_t offset, int64_t part,
-                        const coefficients *with, task of) {
-  const vec x = load_lanes(at->x + offset, part);
-  const vec v =
-      of.backward ? gradient_of(x, load_lanes(at->dy + offset, part), with) : normalized(x, with);
-  put_lanes(at->output + offset, v, part, of.stream);
-}
-
 /* One vector of columns, `rows` rows: sums go on from where they are. */
 INLINED void step_columns(const grid_place *at, int rows, int64_t j, int64_t part,
                           const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
                           task of, real_sums *sums) {
   const int count = of.backward ? 3 : 2;
   if (of.sums) {
+    fetch_rows(at, rows, j, of.backward);
     const vec center = reals_at(in->center, j);
     const vec inv_std = of.backward ? reals_at(in->inv_std, j) : (vec){0};
     vec sum[CUBN_RUN_SUMS_MAX];
@@ -122,6 +58,14 @@ INLINED void flush_columns(real_sums *sums, int count, int64_t width, double *to
     }
 }
 
+/* After the last rows, the first ones of the columns to the right are read. */
+INLINED grid_place place_at_row(const grid_place *from, int64_t row, int64_t rows, int64_t width,
+                                task of) {
+  grid_place it = place_at(from, row * from->stride, of);
+  it.ahead = row + SIDE_ROWS < rows ? SIDE_ROWS * from->stride : width - row * from->stride;
+  return it;
+}
+
 INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
                          const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
                          task of, double *to, int64_t sum_stride) {
@@ -134,11 +78,11 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
     for (; !in_order && r + SIDE_ROWS <= end; r += SIDE_ROWS) {
-      const grid_place at = place_at(from, r * from->stride, of);
+      const grid_place at = place_at_row(from, r, rows, width, of);
       step_rows(&at, SIDE_ROWS, width, in, out, of, &sums);
     }
     for (; r < end; ++r) {
-      const grid_place at = place_at(from, r * from->stride, of);
+      const grid_place at = place_at_row(from, r, rows, width, of);
       step_rows(&at, 1, width, in, out, of, &sums);
     }
     if (of.sums) flush_columns(&sums, count, width, to, sum_stride);
