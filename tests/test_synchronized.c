@@ -170,7 +170,7 @@ static void expect_near(const char *what, const data_array *part_array, const da
 
 static void check_half(const half_batch *h, const whole_batch *w, int which, const char *what) {
   const int64_t first = which * h->apply.problem.dims[0] * w->forward.problem.strides[LINE_X][0];
-  char text[96];
+  char text[112];
   snprintf(text, sizeof text, "%s: y", what);
   expect_near(text, &h->apply.after.arrays[DATA_OUTPUT], &w->forward.after.arrays[DATA_OUTPUT],
               first);
