@@ -67,21 +67,21 @@ define EMU_TEST_RULES
 EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
   $$(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-$(1)/src/cpu,generic)
 
-$(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c
+$(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
 	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_CPU_FLAGS_$(1)) \
 	  $$(call CPU_TARGET_DEFINES,generic) -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/examples/nn/%.o: examples/nn/%.c
+$(BUILD)/emu-$(1)/examples/nn/%.o: examples/nn/%.c $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
 	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_NN_FLAGS_$(1)) $(EMU_NN_DEFINES) -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/%.o: %.c
+$(BUILD)/emu-$(1)/%.o: %.c $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
 	$$(CC) $$(TEST_FLAGS) $$(EMU_HOST_FLAGS_$(1)) -DCUBN_WITH_CUDA=1 -DCUBN_TESTS_CUDA \
 	  -DCUBN_TESTS_EMULATED $(EMU_NN_DEFINES) -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/%.cu.o: %.cu
+$(BUILD)/emu-$(1)/%.cu.o: %.cu $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
 	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -Iinclude -Isrc -MMD -MP -c $$< -o $$@
 
@@ -116,8 +116,15 @@ TEST_PROGRAMS += $(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest $(BU
   $(BUILD)/emu-trace/cubn-traffic
 test-emulated: $(TEST_PROGRAMS)
 	$(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest && ) true
-	$(BUILD)/emu-plain/cubn-tests --device cuda --cases all --seeds 1,2
-	$(BUILD)/emu-plain/cubn-tests --device cuda --cases smoke --suite algorithms --gpu sm80
+	$(MAKE) --no-print-directory --output-sync=target test-emulated-plain test-emulated-checked
+
+# Side by side with -j2: each runs on one thread.
+.PHONY: test-emulated-plain test-emulated-checked
+test-emulated-plain: $(BUILD)/emu-plain/cubn-tests
+	$< --device cuda --cases all --seeds 1,2
+	$< --device cuda --cases smoke --suite algorithms --gpu sm80
+
+test-emulated-checked: $(BUILD)/emu-asan/cubn-tests $(BUILD)/emu-trace/cubn-tests $(BUILD)/emu-trace/cubn-traffic
 	$(BUILD)/emu-asan/cubn-tests --device cuda --cases smoke --seeds 1
 	$(BUILD)/emu-trace/cubn-tests --device cuda --cases smoke --seeds 2
 	$(BUILD)/emu-trace/cubn-traffic

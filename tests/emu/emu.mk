@@ -52,18 +52,24 @@ EMU_SELFTEST_SOURCES := $(wildcard $(EMU_DIR)/selftest*.c $(EMU_DIR)/selftest*.c
 EMU_SELFTEST_DEFINE_asan := -DEMU_SELFTEST_ASAN
 EMU_SELFTEST_DEFINE_trace := -DEMU_SELFTEST_TRACE
 
+# Objects depend on what they were compiled with.
 define EMU_RULES
+$(BUILD)/emu-$(1)/settings: EMU_FORCE
+	@mkdir -p $$(@D)
+	@echo '$$(CC) $$(CFLAGS) $$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_ENGINE_FLAGS_$(1))' > $$@.new
+	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+
 EMU_OBJECTS_$(1) := $$(patsubst $(EMU_DIR)/%.cpp,$(BUILD)/emu-$(1)/emu/%.o,$$(EMU_SOURCES_$(1)))
 
-$(BUILD)/emu-$(1)/emu/%.o: $(EMU_DIR)/%.cpp
+$(BUILD)/emu-$(1)/emu/%.o: $(EMU_DIR)/%.cpp $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
 	$$(CXX) $$(EMU_ENGINE_FLAGS_$(1)) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/emu/%.cu.o: $(EMU_DIR)/%.cu
+$(BUILD)/emu-$(1)/emu/%.cu.o: $(EMU_DIR)/%.cu $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
 	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) $(EMU_WARNINGS) -MMD -MP -c $$< -o $$@
 
-$(BUILD)/emu-$(1)/emu/%.c.o: $(EMU_DIR)/%.c
+$(BUILD)/emu-$(1)/emu/%.c.o: $(EMU_DIR)/%.c $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
 	$$(CC) -std=c11 -O1 $(EMU_WARNINGS) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_SELFTEST_DEFINE_$(1)) \
 	  -MMD -MP -c $$< -o $$@
@@ -81,6 +87,9 @@ emu-selftest-$(1): $(BUILD)/emu-$(1)/emu-selftest
 -include $$(EMU_SELFTEST_OBJECTS_$(1):.o=.d)
 endef
 $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_RULES,$(variant))))
+
+.PHONY: EMU_FORCE
+EMU_FORCE:
 
 .PHONY: emu-selftest
 emu-selftest: $(foreach variant,$(EMU_VARIANTS),emu-selftest-$(variant))
