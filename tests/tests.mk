@@ -63,9 +63,11 @@ EMU_CPU_FLAGS_plain := -O1
 EMU_CPU_FLAGS_asan := -fno-sanitize=all
 EMU_CPU_FLAGS_trace := -fno-sanitize=thread
 EMU_NN_FLAGS_trace := -fno-sanitize=thread
+$(foreach v,$(EMU_VARIANTS),$(eval EMU_MORE_FLAGS_$(v) = $(TEST_FLAGS) $(EMU_CPU_FLAGS_$(v)) $(EMU_NN_FLAGS_$(v)) $(EMU_NN_DEFINES)))
 define EMU_TEST_RULES
 EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
   $$(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-$(1)/src/cpu,generic)
+$$(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-$(1)/src/cpu,generic): $(BUILD)/emu-$(1)/settings
 
 $(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
@@ -121,7 +123,7 @@ test-emulated: $(TEST_PROGRAMS)
 # Side by side with -j2: each runs on one thread.
 .PHONY: test-emulated-plain test-emulated-checked
 test-emulated-plain: $(BUILD)/emu-plain/cubn-tests
-	$< --device cuda --cases all --seeds 1,2
+	$< --device cuda --cases all --seeds 1,2,3
 	$< --device cuda --cases smoke --suite algorithms --gpu sm80
 
 test-emulated-checked: $(BUILD)/emu-asan/cubn-tests $(BUILD)/emu-trace/cubn-tests $(BUILD)/emu-trace/cubn-traffic

@@ -51,7 +51,7 @@ DROPIN_LIB := $(LIB_C:%.c=$(EMU_SHARED)/%.o) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.
   $(call CPU_KERNEL_OBJECTS,$(EMU_SHARED)/src/cpu,generic)
 DROPIN_PRELOAD := $(CUDNN_C:%.c=$(EMU_SHARED)/%.o)
 
-$(EMU_SHARED)/src/%.o: src/%.c
+$(EMU_SHARED)/src/%.o: src/%.c $(EMU_SHARED)/settings
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) -DCUBN_WITH_CUDA=1 -c $< -o $@
 

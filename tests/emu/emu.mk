@@ -2,7 +2,7 @@
 # Include from a Makefile at the root of the repository, below its default target. Needs the CUDA
 # headers only.
 #
-# Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX
+# Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX; FORCE (a target that is always made)
 # Gives, for each variant V in plain, asan and trace:
 #   EMU_KERNEL_FLAGS_V  to compile a .cu file: $(CXX) $(EMU_KERNEL_FLAGS_V) -c kernel.cu
 #   EMU_HOST_FLAGS_V    to compile C and C++ host and test code (sanitizers, host-dereference check)
@@ -52,11 +52,11 @@ EMU_SELFTEST_SOURCES := $(wildcard $(EMU_DIR)/selftest*.c $(EMU_DIR)/selftest*.c
 EMU_SELFTEST_DEFINE_asan := -DEMU_SELFTEST_ASAN
 EMU_SELFTEST_DEFINE_trace := -DEMU_SELFTEST_TRACE
 
-# Objects depend on what they were compiled with.
+# Objects depend on what they were compiled with; EMU_MORE_FLAGS_V is what else the includer has.
 define EMU_RULES
-$(BUILD)/emu-$(1)/settings: EMU_FORCE
+$(BUILD)/emu-$(1)/settings: FORCE
 	@mkdir -p $$(@D)
-	@echo '$$(CC) $$(CFLAGS) $$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_ENGINE_FLAGS_$(1))' > $$@.new
+	@echo '$$(CC) $$(CFLAGS) $$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_ENGINE_FLAGS_$(1)) $$(EMU_MORE_FLAGS_$(1))' > $$@.new
 	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 
 EMU_OBJECTS_$(1) := $$(patsubst $(EMU_DIR)/%.cpp,$(BUILD)/emu-$(1)/emu/%.o,$$(EMU_SOURCES_$(1)))
@@ -87,9 +87,6 @@ emu-selftest-$(1): $(BUILD)/emu-$(1)/emu-selftest
 -include $$(EMU_SELFTEST_OBJECTS_$(1):.o=.d)
 endef
 $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_RULES,$(variant))))
-
-.PHONY: EMU_FORCE
-EMU_FORCE:
 
 .PHONY: emu-selftest
 emu-selftest: $(foreach variant,$(EMU_VARIANTS),emu-selftest-$(variant))

@@ -58,10 +58,6 @@ INLINED coefficients coefficients_of(const cubn_coefficients *with) {
                         vec_all((real)with->input_shift)};
 }
 
-INLINED vec reals_at(const void *reals, int64_t column) {
-  return vec_load_reals((const real *)reals + column);
-}
-
 INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int64_t j) {
   return (coefficients){reals_at(columns->center, j),     reals_at(columns->inv_std, j),
                         reals_at(columns->gain, j),       reals_at(columns->slope, j),

@@ -4,7 +4,7 @@
 #ifndef CUBN_CPU_KERNELS_GRIDS_H
 #define CUBN_CPU_KERNELS_GRIDS_H
 
-#include "cpu/kernels/lanes.h"
+#include "cpu/kernels/grid_place.h"
 
 enum {
   GROUP_ROWS = CUBN_GRID_GROUP_ROWS,

@@ -72,6 +72,10 @@ INLINED vec vec_load_reals(const real *from) {
   return v;
 }
 
+INLINED vec reals_at(const void *reals, int64_t column) {
+  return vec_load_reals((const real *)reals + column);
+}
+
 /* Fewer than LANES elements; the other lanes are 0. */
 INLINED vec vec_load_part(const element *from, int64_t count) {
   element part[LANES] = {0};

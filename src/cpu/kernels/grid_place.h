@@ -1,6 +1,6 @@
 /* Places in a grid, and what is done with one vector there. */
-#ifndef CUBN_CPU_KERNELS_LANES_H
-#define CUBN_CPU_KERNELS_LANES_H
+#ifndef CUBN_CPU_KERNELS_GRID_PLACE_H
+#define CUBN_CPU_KERNELS_GRID_PLACE_H
 
 #include "cpu/kernels.h"
 #include "cpu/kernels/runs.h"
@@ -29,10 +29,6 @@ INLINED grid_place place_at(const grid_place *from, int64_t offset, task of) {
   if (of.output && of.backward) it.dy += offset;
   if (of.output) it.output += offset;
   return it;
-}
-
-INLINED vec reals_at(const void *reals, int64_t column) {
-  return vec_load_reals((const real *)reals + column);
 }
 
 INLINED coefficients columns_at(const cubn_grid_coefficients *with, int64_t j, bool backward) {
@@ -82,4 +78,4 @@ INLINED void fetch_rows(const grid_place *at, int rows, int64_t j, bool backward
   }
 }
 
-#endif /* CUBN_CPU_KERNELS_LANES_H */
+#endif /* CUBN_CPU_KERNELS_GRID_PLACE_H */
