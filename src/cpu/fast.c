@@ -31,6 +31,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
   const int tensors = (backward ? 3 : 2) + (problem->adds && (!backward || problem->has_dz));
   const int64_t bytes = values * call.element_bytes * tensors;
   call.fits_core = bytes <= device->machine.core_cache_bytes;
+  call.fetches = bytes > device->machine.shared_cache_bytes / 8;
   call.stream = problem->has_output && bytes > device->machine.shared_cache_bytes / 8 * 3;
   call.is_rich = cubn_is_rich(problem);
   if (call.is_rich) cubn_fused_begin(&call);
@@ -111,6 +112,7 @@ static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t 
   channels->gain[i] = gain;
   channels->shift[i] = cubn_input_shift(alpha * bias, rest, gain);
   channels->is_wide = channels->is_wide || cubn_is_wide(is_single, gain);
+  cubn_fast_fold(call, channels, i);
 }
 
 /* Statistics are given. */
@@ -129,12 +131,11 @@ static void begin_inference(const cubn_call *call, cubn_channels *channels) {
 }
 
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels) {
-  const int64_t s = call->problem->s;
   channels->first = first;
   channels->count = count;
   channels->is_wide = call->has_wide_factor;
   if (call->needs.moments)
-    call->type->load(call->args->x, (cubn_patch){first * s, 1, 0, count, s}, channels->pivot);
+    cubn_fast_load_pivots(call, channels);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)
     cubn_fast_begin_backward(call, channels);
   else

@@ -24,6 +24,7 @@ typedef struct cubn_call {
   int64_t threads; /* that may work on it */
   bool stream;     /* the output goes past the caches */
   bool fits_core;  /* all tensors fit in one core's cache */
+  bool fetches;    /* tensors are so large that they hardly are in the caches */
   bool is_rich;    /* fused kernels are needed, and ... */
   cubn_fusion fusion;
   cubn_activator activator; /* ... the same for double */
@@ -55,7 +56,7 @@ static inline void *cubn_output_at(const cubn_call *call, int64_t offset) {
 #define CUBN_CHANNEL_ARRAYS 11
 typedef struct cubn_channels {
   int64_t first, count;
-  double *pivot;                                   /* a value of the channel */
+  double *pivot;                                   /* the center while sums are formed */
   double *center, *inv_std, *gain, *slope, *shift; /* see kernels.h */
   double *input_gain, *input_shift;
   double *sums[CUBN_RUN_SUMS_MAX];
@@ -69,6 +70,14 @@ void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capaci
  * coefficients if these do not wait for sums. */
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels);
 
+/* What the kernels need not do for every value (fast_center.c). The pivots of statistics, and those of
+ * backward; the coefficients of the output of channel i, and the sums of backward as they would be
+ * with x_hat. */
+void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels);
+void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels);
+void cubn_fast_fold(const cubn_call *call, cubn_channels *channels, int64_t i);
+void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64_t i);
+
 /* Backward, the sums of the statistics are known: what given statistics would have been. */
 void cubn_fast_finish_moments(const cubn_call *call, cubn_channels *channels);
 
@@ -77,6 +86,8 @@ void cubn_fast_finish_moments(const cubn_call *call, cubn_channels *channels);
 void cubn_fast_finish(const cubn_call *call, cubn_channels *channels);
 
 cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t index);
+/* The same for sums: the center is the pivot. */
+cubn_coefficients cubn_fast_sum_coefficients(const cubn_channels *channels, int64_t index);
 
 /* All values of a channel. */
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel);

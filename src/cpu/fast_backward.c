@@ -35,13 +35,14 @@ static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t
   channels->shift[i] = -gain * (dbias / args->count) - channels->slope[i] * (error * inv_std);
   channels->is_wide =
       channels->is_wide || cubn_is_wide(is_single, gain) || cubn_is_wide(is_single, inv_std);
+  cubn_fast_fold(call, channels, i);
 }
 
 /* dx does not wait for sums: they are given, or statistics are constants and ignore them. */
 static void set_known_gradient(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const bool is_frozen = call->problem->is_frozen;
-  double *const scale = channels->pivot, *const dscale = channels->slope;
+  double *const scale = channels->gain, *const dscale = channels->slope;
   double *const dbias = channels->shift;
   cubn_fast_load(call, channels, args->scale, 1, scale);
   cubn_fast_load(call, channels, is_frozen ? NULL : args->dscale, 0, dscale);
@@ -52,6 +53,7 @@ static void set_known_gradient(const cubn_call *call, cubn_channels *channels) {
 
 /* What follows from the statistics. */
 static void use_statistics(const cubn_call *call, cubn_channels *channels) {
+  cubn_fast_set_pivots(call, channels);
   if (cubn_recomputes_input(call->problem)) set_input(call, channels);
   if (call->problem->has_output && !call->needs.waiting) set_known_gradient(call, channels);
 }
@@ -83,27 +85,14 @@ static double saved_mean_error(const cubn_call *call, double saved_mean, double 
   return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
 }
 
-/* Sums of channels that overflowed, again. */
-static void repair_sums(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const cubn_coefficients with = cubn_fast_coefficients(channels, i);
-  const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
-  double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
-  if (isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2])) return;
-  if (call->is_rich)
-    cubn_fused_exact_sums(call, values, &with, sums);
-  else
-    cubn_exact_gradient_sums(call->type, call->args->x, call->args->dy, values, &with, sums);
-  for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
-}
-
 void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const double m = (double)cubn_count(call->problem);
   double *const dbias = channels->sums[0], *const dscale = channels->sums[1];
-  double *const scale = channels->pivot; /* free by now */
+  double *const scale = channels->gain; /* free until dx */
   if (call->needs.waiting) cubn_fast_load(call, channels, args->scale, 1, scale);
   for (int64_t i = 0; i < channels->count; ++i) {
-    repair_sums(call, channels, i);
+    cubn_fast_unfold_sums(call, channels, i);
     const double difference = call->problem->is_frozen ? 0 : channels->sums[2][i] / m;
     const double error = saved_mean_error(call, channels->center[i], difference);
     dscale[i] -= dbias[i] * (error * channels->inv_std[i]);

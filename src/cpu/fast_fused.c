@@ -79,7 +79,8 @@ void cubn_fused_begin(cubn_call *call) {
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
   const int64_t bytes = call->kernels->store_bytes;
-  const int64_t excess = (int64_t)((uintptr_t)cubn_output_at(call, offset) % (uintptr_t)bytes);
+  const int64_t excess =
+      (int64_t)((uintptr_t)cubn_output_at(call, offset) & (uintptr_t)(bytes - 1));
   return call->stream && excess ? (bytes - excess) / call->element_bytes : 0;
 }
 

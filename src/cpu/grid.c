@@ -32,10 +32,9 @@ static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
 }
 
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded) {
-  void **const arrays[CUBN_GRID_ARRAYS] = {&coefficients->center,     &coefficients->inv_std,
-                                           &coefficients->gain,       &coefficients->slope,
-                                           &coefficients->shift,      &coefficients->input_gain,
-                                           &coefficients->input_shift};
+  void **const arrays[CUBN_GRID_ARRAYS] = {&coefficients->center,     &coefficients->gain,
+                                           &coefficients->slope,      &coefficients->shift,
+                                           &coefficients->input_gain, &coefficients->input_shift};
   for (int64_t i = 0; i < CUBN_GRID_ARRAYS; ++i) *arrays[i] = (double *)memory + i * padded;
 }
 
@@ -44,13 +43,19 @@ static void spread(const cubn_call *call, const cubn_channels *channels, cubn_pa
   call->kernels->spread(values, channels->count, pattern.each, pattern.times, to);
 }
 
+static void spread_centers(const cubn_call *call, const cubn_channels *channels,
+                           cubn_pattern pattern, const double *centers,
+                           cubn_grid_coefficients *to) {
+  to->is_centered = false;
+  for (int64_t i = 0; i < channels->count; ++i)
+    if (centers[i] != 0) to->is_centered = true;
+  if (to->is_centered || call->is_rich) spread(call, channels, pattern, centers, to->center);
+}
+
 void cubn_grid_spread_begin(const cubn_call *call, const cubn_channels *channels,
                             cubn_pattern pattern, cubn_grid_coefficients *to) {
-  const bool moments = call->sums == 2;
-  spread(call, channels, pattern, moments ? channels->pivot : channels->center, to->center);
-  if (moments) return;
-  spread(call, channels, pattern, channels->inv_std, to->inv_std);
-  if (!cubn_recomputes_input(call->problem)) return;
+  spread_centers(call, channels, pattern, channels->pivot, to);
+  if (call->sums == 2 || !cubn_recomputes_input(call->problem)) return;
   spread(call, channels, pattern, channels->input_gain, to->input_gain);
   spread(call, channels, pattern, channels->input_shift, to->input_shift);
 }
@@ -59,7 +64,7 @@ void cubn_grid_spread_output(const cubn_call *call, const cubn_channels *channel
                              cubn_pattern pattern, cubn_grid_coefficients *to) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
   if (backward && !call->sums) cubn_grid_spread_begin(call, channels, pattern, to);
-  spread(call, channels, pattern, channels->center, to->center);
+  spread_centers(call, channels, pattern, channels->center, to);
   spread(call, channels, pattern, channels->gain, to->gain);
   spread(call, channels, pattern, channels->shift, to->shift);
   if (backward) spread(call, channels, pattern, channels->slope, to->slope);
@@ -122,7 +127,12 @@ static cubn_grid_output output_of(const cubn_call *call, cubn_grid_part part, bo
 
 void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, bool stream) {
   if (call->is_rich) {
-    const cubn_fused shape = fused_shape(grid, part.with, stream);
+    cubn_fused shape = fused_shape(grid, part.with, stream);
+    if (grid.stride > grid.width && call->problem->pass == CUBN_PASS_INFER) {
+      shape.ahead_x = cubn_at(call, call->args->x, part.offset + grid.stride);
+      if (call->problem->adds)
+        shape.ahead_z = cubn_at(call, call->args->z, part.offset + grid.stride);
+    }
     cubn_fused_output(call, &shape, part.offset);
     return;
   }
@@ -130,16 +140,30 @@ void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, b
   call->kernels->grid_output(grid, &out);
 }
 
+/* While output is written, the values at `ahead` are fetched. */
+static void put_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                            int64_t ahead, bool stream) {
+  if (!call->is_rich) {
+    cubn_grid_put(call, grid, part, stream);
+    return;
+  }
+  cubn_fused shape = fused_shape(grid, part.with, stream);
+  shape.ahead_x = cubn_at(call, call->args->x, ahead);
+  shape.ahead_dy = dy_at(call, ahead);
+  if (call->problem->adds && call->problem->pass == CUBN_PASS_TRAIN)
+    shape.ahead_z = cubn_at(call, call->args->z, part.offset + grid.stride);
+  cubn_fused_output(call, &shape, part.offset);
+}
+
 void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
                            double *sums, int64_t sum_stride, cubn_grid_part put, bool stream) {
   const int64_t rows = grid.rows;
-  if (call->is_rich) { /* by turns, as many rows as kernels sum before they go to doubles */
+  const bool alike = summed.with->is_centered == put.with->is_centered;
+  if (call->is_rich ||
+      !alike) { /* by turns, as many rows as are summed before they go to doubles */
     for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {
       grid.rows = rows - r < CUBN_GRID_GROUP_ROWS ? rows - r : CUBN_GRID_GROUP_ROWS;
-      cubn_fused shape = fused_shape(grid, put.with, stream);
-      shape.ahead_x = cubn_at(call, call->args->x, summed.offset);
-      shape.ahead_dy = dy_at(call, summed.offset);
-      cubn_fused_output(call, &shape, put.offset);
+      put_before_sums(call, grid, put, summed.offset, stream);
       cubn_grid_sum(call, grid, summed, sums, sum_stride);
       put.offset += grid.rows * grid.stride;
       summed.offset += grid.rows * grid.stride;

@@ -14,7 +14,7 @@
 /* Scratch memory of one task that works on blocks: coefficients of two blocks, sums of one, and the
  * numbers of their channels. */
 #define CUBN_BLOCK_COLUMNS_PADDED (CUBN_BLOCK_COLUMNS_MAX + CUBN_GRID_PADDING)
-#define CUBN_GRID_ARRAYS 7
+#define CUBN_GRID_ARRAYS 6
 #define CUBN_SEAT_ARRAYS (2 * CUBN_GRID_ARRAYS + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS)
 #define CUBN_SEAT_BYTES \
   ((sizeof(double) * CUBN_BLOCK_COLUMNS_PADDED * CUBN_SEAT_ARRAYS + 255) / 256 * 256)

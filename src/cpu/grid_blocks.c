@@ -4,8 +4,8 @@
 
 #include "cpu/grid.h"
 
-/* Columns of a block: long stretches of rows are read faster. */
-enum { COLUMNS_WANTED = 784, BLOCKS_PER_THREAD = 2 };
+/* Bytes of a block's rows: long stretches are read faster. */
+enum { STRETCH_BYTES = 3136, LINE_BYTES = 64, BLOCKS_PER_THREAD = 2 };
 
 typedef struct block {
   cubn_channels channels;
@@ -27,13 +27,15 @@ static int64_t choose_block(const cubn_call *call) {
   const cubn_problem *problem = call->problem;
   const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t row_bytes = tensors * problem->n * call->element_bytes;
-  int64_t columns = smaller(COLUMNS_WANTED, call->device->machine.core_cache_bytes / 2 / row_bytes);
+  const int64_t line = LINE_BYTES / call->element_bytes;
+  int64_t columns = smaller(STRETCH_BYTES / call->element_bytes,
+                            call->device->machine.core_cache_bytes / row_bytes);
   const int64_t share =
       problem->c * problem->s / (call->threads == 1 ? 1 : call->threads * BLOCKS_PER_THREAD);
   columns = smaller(columns, share);
-  /* Whole vectors, so that rows of all blocks lie alike. */
+  /* Whole lines of memory, so that rows of all blocks lie alike. */
   int64_t step = 1;
-  while (step < CUBN_GRID_PADDING && step * problem->s % CUBN_GRID_PADDING) step *= 2;
+  while (step < line && step * problem->s % line) step *= 2;
   const int64_t channels = columns / problem->s / step * step;
   if (channels > 0) return channels;
   return step * problem->s <= CUBN_BLOCK_COLUMNS_MAX ? step : 1;

@@ -6,10 +6,12 @@
  *
  *   sums of forward    x - pivot, (x - pivot)^2
  *   y                  (x - center) * gain + shift
- *   sums of backward   dy, dy * x_hat, x - center       where x_hat = (x - center) * inv_std
- *   dx                 dy * gain + (x_hat * slope + shift)
+ *   sums of backward   dy, dy * (x - center), x - center
+ *   dx                 dy * gain + ((x - center) * slope + shift)
  *
- * No more than 32 additions of reals follow one another: then a sum goes into a double. */
+ * Where centers are 0 they cost nothing, and the last sum of backward is left out. No more than 32
+ * additions of reals follow one another: then a sum goes into a double.
+ */
 #ifndef CUBN_CPU_KERNELS_H
 #define CUBN_CPU_KERNELS_H
 
@@ -30,6 +32,15 @@ typedef struct cubn_coefficients {
   double input_gain, input_shift; /* of the input of an activation, in backward */
 } cubn_coefficients;
 
+/* What a run is summed from. The sums are those of backward if there is a dy; in forward the pivot is
+ * the center. */
+typedef struct cubn_run_input {
+  const void *x, *dy;
+  int64_t count;
+  const cubn_coefficients *with;
+  int64_t ahead; /* elements from here to those that will be summed next, which are fetched; or 0 */
+} cubn_run_input;
+
 /* The output of a run: dx if there is a dy, else y. */
 typedef struct cubn_run_output {
   const void *x, *dy;
@@ -41,7 +52,8 @@ typedef struct cubn_run_output {
 
 /* The same per column of a grid. */
 typedef struct cubn_grid_coefficients {
-  void *center, *inv_std, *gain, *slope, *shift, *input_gain, *input_shift;
+  bool is_centered; /* otherwise all centers are 0, and none is read */
+  void *center, *gain, *slope, *shift, *input_gain, *input_shift;
 } cubn_grid_coefficients;
 
 typedef struct cubn_grid {
@@ -87,7 +99,7 @@ typedef enum cubn_curve {
  *         not positive  coef * p if is_leaky, else 0
  *         or, if there is a curve, its value at p
  *   dp  dy where p passes, else coef * dy if is_leaky, else 0; or dy times the slope of the curve
- *   dx  dp * gain + (x_hat * slope + shift) + beta * prior
+ *   dx  dp * gain + ((x - center) * slope + shift) + beta * prior
  *
  * Every product and every sum is rounded for itself: p has the same bits for all targets. */
 typedef struct cubn_fusion {
@@ -117,6 +129,7 @@ typedef struct cubn_fused {
   void *input;         /* p, rounded to an element: forward writes it, backward reads it; or NULL */
   bool stream, stream_dz, stream_input;
   const void *ahead_x, *ahead_dy; /* as much of them will be read next */
+  const void *ahead_z;
 } cubn_fused;
 
 /* Bytes of bits that are written or read for so many values. */
@@ -124,7 +137,7 @@ typedef struct cubn_fused {
 
 typedef struct cubn_fused_kernels {
   void (*output)(const cubn_fused *fused);
-  /* Sums of backward, with dp for dy: of a row, as run_gradient_sums, or of columns, as grid_sums. */
+  /* Sums of backward, with dp for dy: of a row, as the other run_sums, or of columns, as grid_sums. */
   void (*run_sums)(const cubn_fused *fused, double *sums);
   void (*grid_sums)(const cubn_fused *fused, double *sums, int64_t sum_stride);
 } cubn_fused_kernels;
@@ -137,11 +150,7 @@ typedef struct cubn_kernels {
 
   /* `out`, if not NULL, is an output of the same length that is computed at the same time; if it is
    * streamed, it begins where store_bytes divides the address. */
-  void (*run_moments)(const void *x, int64_t count, double pivot, double *sums,
-                      const cubn_run_output *out);
-  void (*run_gradient_sums)(const void *x, const void *dy, int64_t count,
-                            const cubn_coefficients *with, double *sums,
-                            const cubn_run_output *out);
+  void (*run_sums)(const cubn_run_input *in, double *sums, const cubn_run_output *out);
   void (*run_output)(const cubn_run_output *out);
 
   /* `out`, if not NULL, is an output of the same shape that is computed at the same time. */

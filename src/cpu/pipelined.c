@@ -9,7 +9,7 @@
 #include "host/check.h"
 
 /* Neighbouring values of a block in one image: long stretches are read faster. */
-enum { STRETCH_BYTES = 50000 };
+enum { STRETCH_BYTES = 12000 };
 /* Blocks per thread, so that work is shared evenly. */
 enum { BLOCKS_PER_THREAD = 2 };
 /* Values of a channel for each thread that are worth the wait for the others. */

@@ -8,6 +8,8 @@
 
 /* Values of a chunk, unless there would be too many chunks. */
 enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048, PIECE_UNIT = 1024 };
+/* Values to be summed are fetched so far ahead, in whole segments. */
+enum { AHEAD_BYTES = 8000 };
 enum { RICH_TILE = 28 * 64 * 4 };
 /* Values between which sums and output alternate: as many as kernels sum before they go to doubles. */
 enum { TILE_VALUES = 28 * 64 };
@@ -40,24 +42,27 @@ typedef struct segment {
   int64_t current, next, count;
   int64_t channel; /* within the blocks */
   int64_t begin;   /* within the runs */
+  int64_t ahead;   /* from the next block's values to those of the segment after this one */
 } segment;
 
 /* Adds to the lanes of the next block's sums. */
 static void sum_values(const cubn_call *call, const cubn_block *next, const segment *at,
                        int64_t first, int64_t count, double *lanes, const cubn_run_output *out) {
-  const void *x = cubn_at(call, call->args->x, at->next + first);
-  if (call->sums == 2) {
-    call->kernels->run_moments(x, count, next->channels.pivot[at->channel], lanes, out);
-    return;
-  }
-  const cubn_coefficients with = cubn_fast_coefficients(&next->channels, at->channel);
-  if (call->fusion.decides) {
-    const cubn_fused shape = {.rows = 1, .width = count, .with = &with};
+  const bool backward = call->sums == 3;
+  const cubn_coefficients with = cubn_fast_sum_coefficients(&next->channels, at->channel);
+  if (backward && call->fusion.decides) {
+    cubn_fused shape = {.rows = 1, .width = count, .with = &with};
+    if (at->ahead) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
     cubn_fused_sums(call, &shape, at->next + first, lanes, 0);
     return;
   }
-  call->kernels->run_gradient_sums(x, cubn_at(call, call->args->dy, at->next + first), count, &with,
-                                   lanes, out);
+  const cubn_run_input in = {
+      .x = cubn_at(call, call->args->x, at->next + first),
+      .dy = backward ? cubn_at(call, call->args->dy, at->next + first) : NULL,
+      .count = count,
+      .with = &with,
+      .ahead = at->ahead};
+  call->kernels->run_sums(&in, lanes, out);
 }
 
 static void output_exact(const cubn_call *call, int64_t offset, int64_t count,
@@ -135,8 +140,12 @@ static void step_rich(const cubn_call *call, const cubn_block *current, const cu
     const int64_t offset = at->current + out.first;
     cubn_fused shape = {
         .rows = 1, .width = until - out.first, .with = &with, .stream = call->stream};
-    if (next) shape.ahead_x = cubn_at(call, call->args->x, at->next + first);
-    if (next && backward) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + first);
+    if (next && (backward || !call->problem->adds))
+      shape.ahead_x = cubn_at(call, call->args->x, at->next + at->ahead + first);
+    if (next && call->problem->adds && !backward)
+      shape.ahead_z = cubn_at(call, call->args->z, at->current + at->ahead + first);
+    if (next && backward && !call->fusion.decides)
+      shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
     if (shape.width > 0 && current->channels.is_wide)
       output_exact(call, offset, shape.width, &with);
     else if (shape.width > 0)
@@ -176,6 +185,33 @@ static double fold_lanes(const double *values, int lanes) {
   return sums[0];
 }
 
+/* From a segment to the one that is summed some segments after it. */
+typedef struct lookahead {
+  int64_t images, channels; /* as many, but for the end of a row of channels */
+} lookahead;
+
+static lookahead choose_lookahead(const cubn_call *call, const cubn_block *next, int64_t values) {
+  const int64_t segments = divide_up(AHEAD_BYTES, values * call->element_bytes);
+  const int64_t channels = next->channels.count;
+  return (lookahead){segments / channels, segments % channels};
+}
+
+/* After the block's last image comes the next block, which is as wide. */
+static int64_t distance_ahead(const cubn_call *call, lookahead by, int64_t run,
+                              const cubn_block *next, const segment *at) {
+  const int64_t s = call->problem->s, channels = next->channels.count;
+  int64_t image = run + by.images, channel = at->channel + by.channels;
+  if (channel >= channels) {
+    channel -= channels;
+    ++image;
+  }
+  if (image >= call->problem->n) {
+    image -= call->problem->n;
+    channel += channels;
+  }
+  return ((image - run) * call->problem->c + channel - at->channel) * s - at->begin;
+}
+
 void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
                      const cubn_block *current, const cubn_block *next, cubn_chunk_sums *sums) {
   enum { SUMS_LANES = CUBN_RUN_SUMS_MAX * CUBN_RUN_LANES_MAX };
@@ -186,14 +222,19 @@ void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
   const int64_t first_run = chunk / cut->pieces * cut->runs;
   const int64_t begin = chunk % cut->pieces * cut->piece_values;
   const int64_t runs = smaller(cut->runs, problem->n - first_run);
+  const int64_t count = smaller(cut->piece_values, problem->s - begin);
+  const bool ends = begin + count == problem->s;
+  lookahead by = {0};
+  if (next && ends && call->fetches) by = choose_lookahead(call, next, count);
   memset(lanes, 0, (size_t)summed * sizeof *lanes);
   for (int64_t run = first_run; run < first_run + runs; ++run)
     for (int64_t j = 0; j < (summed > written ? summed : written); ++j) {
       const int64_t base = run * problem->c + j;
-      segment at = {
-          .count = smaller(cut->piece_values, problem->s - begin), .channel = j, .begin = begin};
+      segment at = {.count = count, .channel = j, .begin = begin};
       if (j < written) at.current = (base + current->channels.first) * problem->s + begin;
       if (j < summed) at.next = (base + next->channels.first) * problem->s + begin;
+      if (j < summed && call->fetches)
+        at.ahead = ends ? distance_ahead(call, by, run, next, &at) : count;
       (call->is_rich ? step_rich : step_segment)(call, j < written ? current : NULL,
                                                  j < summed ? next : NULL, &at, lanes[j]);
     }

@@ -55,6 +55,12 @@ INLINED void prefetch_step(const void *from, int64_t i) {
   if (from) prefetch((const element *)from + i, STEP * (int64_t)sizeof(element));
 }
 
+INLINED void fetch(const cubn_fused *it, int64_t r, int64_t i, task of) {
+  prefetch_step(it->ahead_x, r * it->stride + i);
+  prefetch_step(it->ahead_dy, r * it->stride + i);
+  if (!of.backward) prefetch_step(it->ahead_z, r * it->stride + i);
+}
+
 INLINED void output_rows(const cubn_fused *it, task of) {
   static const cubn_coefficients none;
   const coefficients of_run = coefficients_of(of.columns ? &none : it->with);
@@ -63,11 +69,12 @@ INLINED void output_rows(const cubn_fused *it, task of) {
     const place at = place_of(it, r);
     int64_t i = 0;
     for (; i + STEP <= it->width; i += STEP) {
-      prefetch_step(it->ahead_x, r * it->stride + i);
-      prefetch_step(it->ahead_dy, r * it->stride + i);
+      fetch(it, r, i, of);
       step(it, &at, &of_run, &f, i, 0, of);
     }
-    if (i < it->width) step(it, &at, &of_run, &f, i, it->width - i, of);
+    if (i == it->width) continue;
+    fetch(it, r, i, of);
+    step(it, &at, &of_run, &f, i, it->width - i, of);
   }
 }
 
@@ -128,42 +135,46 @@ INLINED vec summed_dp(const place *at, vec x, int64_t i, int64_t part, const dec
   return part ? vec_first(dp, part) : dp;
 }
 
-/* What vector k of a step adds to the sums. Lanes that are not used add nothing. */
+/* Adds vector k of a step to sums. Lanes that are not used add nothing. */
 INLINED void sums_at(const place *at, int64_t i, int64_t part, const decisions *by, int k,
                      const coefficients *with, const fusion *f, vec sums[CUBN_RUN_SUMS_MAX]) {
   const vec x = load_lanes(at->x + i, part);
   const vec dp = summed_dp(at, x, i, part, by, k, with, f);
   vec centered = x - with->center;
   if (part) centered = vec_first(centered, part);
-  sums[0] = dp;
-  sums[1] = dp * (centered * with->inv_std);
-  sums[2] = centered;
+  sums[0] += dp;
+  sums[1] = vec_multiply_add(dp, centered, sums[1]);
+  sums[2] += centered;
 }
 
 INLINED void add_step(const place *at, int64_t i, int64_t left, const coefficients *with,
-                      const fusion *f, vec sums[CUBN_RUN_SUMS_MAX][SIDE]) {
+                      const fusion *f, vec sums[SIDE][CUBN_RUN_SUMS_MAX]) {
   decisions by;
   get_decisions(NULL, at, with, f, i, left, false, &by);
-  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
-    vec more[CUBN_RUN_SUMS_MAX];
-    sums_at(at, i + k * LANES, part_of(left, k), &by, k, with, f, more);
-    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) sums[s][k] += more[s];
-  }
+  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k)
+    sums_at(at, i + k * LANES, part_of(left, k), &by, k, with, f, sums[k]);
 }
 
 INLINED void run_sums_of_kind(const cubn_fused *it, double *to, kind which) {
   const coefficients with = coefficients_of(it->with);
   const fusion f = fusion_of(it, which);
   const place at = place_of(it, 0);
+  const task of = {.backward = true};
   for (int64_t i = 0; i < it->width;) {
-    vec sums[CUBN_RUN_SUMS_MAX][SIDE] = {{{0}}};
+    vec sums[SIDE][CUBN_RUN_SUMS_MAX] = {{{0}}};
     int64_t end = i + SUM_STEPS * STEP;
     if (end > it->width) end = it->width;
-    for (; i + STEP <= end; i += STEP) add_step(&at, i, 0, &with, &f, sums);
-    if (i < end) add_step(&at, i, end - i, &with, &f, sums);
+    for (; i + STEP <= end; i += STEP) {
+      fetch(it, 0, i, of);
+      add_step(&at, i, 0, &with, &f, sums);
+    }
+    if (i < end) {
+      fetch(it, 0, i, of);
+      add_step(&at, i, end - i, &with, &f, sums);
+    }
     i = end;
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
-      vec_add_to(to + s * LANES, (sums[s][0] + sums[s][1]) + (sums[s][2] + sums[s][3]));
+      vec_add_to(to + s * LANES, (sums[0][s] + sums[1][s]) + (sums[2][s] + sums[3][s]));
   }
 }
 
@@ -185,12 +196,10 @@ INLINED void add_columns(const cubn_fused *it, const place *at, const fusion *f,
   for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
     const coefficients with = coefficients_at(it->columns, first + j);
-    vec more[CUBN_RUN_SUMS_MAX];
-    sums_at(at, first + j, part_of(left, k), &by, k, &with, f, more);
-    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) {
-      const vec sum = vec_load_reals(&sums->of[s][j]) + more[s];
-      memcpy(&sums->of[s][j], &sum, sizeof sum);
-    }
+    vec sum[CUBN_RUN_SUMS_MAX];
+    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) sum[s] = vec_load_reals(&sums->of[s][j]);
+    sums_at(at, first + j, part_of(left, k), &by, k, &with, f, sum);
+    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) memcpy(&sums->of[s][j], &sum[s], sizeof sum[s]);
   }
 }
 

@@ -18,7 +18,7 @@ enum {
 _Static_assert(STEP % 8 == 0 && STEP <= 64, "the bits of a step are whole bytes of a word");
 
 typedef struct coefficients {
-  vec center, inv_std, gain, slope, shift, input_gain, input_shift;
+  vec center, gain, slope, shift, input_gain, input_shift;
 } coefficients;
 
 /* What there is to do. Most calls are one of two kinds, for which it is constant: then nobody asks. */
@@ -52,17 +52,15 @@ typedef struct place {
 } place;
 
 INLINED coefficients coefficients_of(const cubn_coefficients *with) {
-  return (coefficients){vec_all((real)with->center),     vec_all((real)with->inv_std),
-                        vec_all((real)with->gain),       vec_all((real)with->slope),
-                        vec_all((real)with->shift),      vec_all((real)with->input_gain),
-                        vec_all((real)with->input_shift)};
+  return (coefficients){vec_all((real)with->center),     vec_all((real)with->gain),
+                        vec_all((real)with->slope),      vec_all((real)with->shift),
+                        vec_all((real)with->input_gain), vec_all((real)with->input_shift)};
 }
 
 INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int64_t j) {
-  return (coefficients){reals_at(columns->center, j),     reals_at(columns->inv_std, j),
-                        reals_at(columns->gain, j),       reals_at(columns->slope, j),
-                        reals_at(columns->shift, j),      reals_at(columns->input_gain, j),
-                        reals_at(columns->input_shift, j)};
+  return (coefficients){reals_at(columns->center, j),     reals_at(columns->gain, j),
+                        reals_at(columns->slope, j),      reals_at(columns->shift, j),
+                        reals_at(columns->input_gain, j), reals_at(columns->input_shift, j)};
 }
 
 INLINED coefficients get_coefficients(const cubn_fused *it, const coefficients *of_run, int64_t j,
@@ -170,7 +168,8 @@ INLINED vec input_again(vec x, const coefficients *with) {
 
 INLINED vec backward_at(vec x, bool has_x, vec dp, const coefficients *with) {
   if (!has_x) return dp * with->gain;
-  return dp * with->gain + ((x - with->center) * with->inv_std * with->slope + with->shift);
+  const vec of_x = vec_multiply_add(x - with->center, with->slope, with->shift);
+  return vec_multiply_add(dp, with->gain, of_x);
 }
 
 /* dp of vector k of a step, whose bits are given or not; not of smooth activations. */

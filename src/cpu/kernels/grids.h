@@ -8,6 +8,9 @@
 
 enum {
   GROUP_ROWS = CUBN_GRID_GROUP_ROWS,
+  /* Of a 16-bit type two vectors of the widest target are a line of memory: stores past the caches
+   * want to be a whole one before the next row's. */
+  LINE_VECTORS = STORE_BYTES * 2 == 64 ? 2 : 1,
   SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
   /* Up to this width the sums of rows that are taken in order stay in the first cache. */
   ORDERED_COLUMNS = 512,
@@ -20,32 +23,38 @@ typedef struct real_sums {
 } real_sums;
 
 /* One vector of columns, `rows` rows: sums go on from where they are. */
-INLINED void step_columns(const grid_place *at, int rows, int64_t j, int64_t part,
+INLINED void sum_columns(const grid_place *at, int rows, int64_t j, int64_t part,
+                         const cubn_grid_coefficients *in, task of, real_sums *sums) {
+  const vec center = of.centered ? reals_at(in->center, j) : (vec){0};
+  vec sum[CUBN_RUN_SUMS_MAX];
+  for (int i = 0; i < sums_of(of); ++i) sum[i] = vec_load_reals(&sums->of[i][j]);
+  for (int r = 0; r < rows; ++r) add_lanes(at, r * at->stride + j, part, center, of, sum);
+  for (int i = 0; i < sums_of(of); ++i) memcpy(&sums->of[i][j], &sum[i], sizeof sum[i]);
+}
+
+/* Some vectors of columns, of which the last may be a part. */
+INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors, int64_t part,
                           const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
                           task of, real_sums *sums) {
-  const int count = of.backward ? 3 : 2;
-  if (of.sums) {
-    fetch_rows(at, rows, j, of.backward);
-    const vec center = reals_at(in->center, j);
-    const vec inv_std = of.backward ? reals_at(in->inv_std, j) : (vec){0};
-    vec sum[CUBN_RUN_SUMS_MAX];
-    for (int i = 0; i < count; ++i) sum[i] = vec_load_reals(&sums->of[i][j]);
-    for (int r = 0; r < rows; ++r)
-      add_lanes(at, r * at->stride + j, part, center, inv_std, of.backward, sum);
-    for (int i = 0; i < count; ++i) memcpy(&sums->of[i][j], &sum[i], sizeof sum[i]);
-  }
-  if (of.output) {
-    const coefficients with = columns_at(out, j, of.backward);
-    for (int r = 0; r < rows; ++r) put_output(at, r * at->stride + j, part, &with, of);
-  }
+  fetch_rows(at, rows, j, of);
+  for (int k = 0; k < (of.sums ? vectors : 0); ++k)
+    sum_columns(at, rows, j + k * LANES, part, in, of, sums);
+  if (!of.output) return;
+  coefficients with[LINE_VECTORS];
+  for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, j + k * LANES, of);
+  for (int r = 0; r < rows; ++r)
+    for (int k = 0; k < vectors; ++k)
+      put_output(at, r * at->stride + j + k * LANES, part, &with[k], of);
 }
 
 INLINED void step_rows(const grid_place *at, int rows, int64_t width,
                        const cubn_grid_coefficients *in, const cubn_grid_coefficients *out, task of,
                        real_sums *sums) {
   int64_t j = 0;
-  for (; j + LANES <= width; j += LANES) step_columns(at, rows, j, 0, in, out, of, sums);
-  if (j < width) step_columns(at, rows, j, width - j, in, out, of, sums);
+  for (; j + LINE_VECTORS * LANES <= width; j += LINE_VECTORS * LANES)
+    step_columns(at, rows, j, LINE_VECTORS, 0, in, out, of, sums);
+  for (; j + LANES <= width; j += LANES) step_columns(at, rows, j, 1, 0, in, out, of, sums);
+  if (j < width) step_columns(at, rows, j, 1, width - j, in, out, of, sums);
 }
 
 /* Sums of reals of a group go into doubles. */
@@ -70,7 +79,7 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
                          const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
                          task of, double *to, int64_t sum_stride) {
   real_sums sums;
-  const int count = of.backward ? 3 : 2;
+  const int count = sums_of(of);
   const bool in_order = from->in_order && width <= ORDERED_COLUMNS;
   for (int i = 0; i < (of.sums ? count : 0); ++i)
     memset(&sums.of[i][0], 0, (size_t)(width + LANES) * sizeof(real));
@@ -92,7 +101,6 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
 INLINED cubn_grid_coefficients coefficients_from(const cubn_grid_coefficients *all, int64_t j) {
   if (!all) return (cubn_grid_coefficients){0};
   return (cubn_grid_coefficients){.center = (real *)all->center + j,
-                                  .inv_std = (real *)all->inv_std + j,
                                   .gain = (real *)all->gain + j,
                                   .slope = (real *)all->slope + j,
                                   .shift = (real *)all->shift + j};
@@ -112,23 +120,21 @@ INLINED void wide_grid(const grid_place *from, int64_t rows, int64_t width,
 
 /* Few columns: `vectors` whole vectors. */
 INLINED void narrow_sums(const grid_place *from, int64_t rows, int vectors,
-                         const cubn_grid_coefficients *in, bool backward, double *to,
+                         const cubn_grid_coefficients *in, task of, double *to,
                          int64_t sum_stride) {
-  const int count = backward ? 3 : 2;
+  const int count = sums_of(of);
   const element *x = from->in_x, *dy = from->in_dy;
-  vec center[SIDE], inv_std[SIDE];
+  vec center[SIDE];
   for (int k = 0; k < vectors; ++k) {
-    center[k] = reals_at(in->center, k * LANES);
-    inv_std[k] = backward ? reals_at(in->inv_std, k * LANES) : (vec){0};
+    center[k] = of.centered ? reals_at(in->center, k * LANES) : (vec){0};
   }
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
     vec sums[SIDE][CUBN_RUN_SUMS_MAX] = {{{0}}};
     for (int64_t r = group; r < group + least(rows - group, GROUP_ROWS); ++r) {
       const grid_place at = {.in_x = x, .in_dy = dy};
-      for (int k = 0; k < vectors; ++k)
-        add_lanes(&at, k * LANES, 0, center[k], inv_std[k], backward, sums[k]);
+      for (int k = 0; k < vectors; ++k) add_lanes(&at, k * LANES, 0, center[k], of, sums[k]);
       x += from->stride;
-      if (backward) dy += from->stride;
+      if (of.backward) dy += from->stride;
     }
     for (int k = 0; k < vectors; ++k)
       for (int i = 0; i < count; ++i) vec_add_to(to + i * sum_stride + k * LANES, sums[k][i]);
@@ -138,7 +144,7 @@ INLINED void narrow_sums(const grid_place *from, int64_t rows, int vectors,
 INLINED void narrow_output(const grid_place *from, int64_t rows, int vectors,
                            const cubn_grid_coefficients *out, task of) {
   coefficients with[SIDE];
-  for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, k * LANES, of.backward);
+  for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, k * LANES, of);
   grid_place at = *from;
   for (int64_t r = 0; r < rows; ++r) {
     for (int k = 0; k < vectors; ++k) put_output(&at, k * LANES, 0, &with[k], of);
@@ -155,26 +161,35 @@ INLINED grid_place place_of(const cubn_grid_input *in, const cubn_grid_output *o
 }
 
 INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out,
-                      bool backward) {
+                      task of) {
   const grid_place at = place_of(in, out, grid);
-  if (!out && grid.width == STEP)
-    narrow_sums(&at, grid.rows, SIDE, in->with, backward, in->sums, in->sum_stride);
-  else if (!out)
-    wide_grid(&at, grid.rows, grid.width, in->with, NULL, (task){true, false, backward, false},
-              in->sums, in->sum_stride);
-  else if (out->stream)
-    wide_grid(&at, grid.rows, grid.width, in->with, out->with, (task){true, true, backward, true},
-              in->sums, in->sum_stride);
+  if (!of.output && grid.width == STEP)
+    narrow_sums(&at, grid.rows, SIDE, in->with, of, in->sums, in->sum_stride);
   else
-    wide_grid(&at, grid.rows, grid.width, in->with, out->with, (task){true, true, backward, false},
-              in->sums, in->sum_stride);
+    wide_grid(&at, grid.rows, grid.width, in->with, of.output ? out->with : NULL, of, in->sums,
+              in->sum_stride);
+}
+
+INLINED void sum_grid_of(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out,
+                         bool backward, bool centered) {
+  if (!out)
+    sum_grid(grid, in, NULL, (task){true, false, backward, false, centered});
+  else if (out->stream)
+    sum_grid(grid, in, out, (task){true, true, backward, true, centered});
+  else
+    sum_grid(grid, in, out, (task){true, true, backward, false, centered});
 }
 
 static void grid_sums(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out) {
-  if (in->dy)
-    sum_grid(grid, in, out, true);
+  const bool backward = in->dy != NULL, centered = in->with->is_centered;
+  if (backward && centered)
+    sum_grid_of(grid, in, out, true, true);
+  else if (backward)
+    sum_grid_of(grid, in, out, true, false);
+  else if (centered)
+    sum_grid_of(grid, in, out, false, true);
   else
-    sum_grid(grid, in, out, false);
+    sum_grid_of(grid, in, out, false, false);
 }
 
 INLINED void output_grid(cubn_grid grid, const cubn_grid_output *out, task of) {
@@ -185,15 +200,24 @@ INLINED void output_grid(cubn_grid grid, const cubn_grid_output *out, task of) {
     wide_grid(&at, grid.rows, grid.width, NULL, out->with, of, NULL, 0);
 }
 
-static void grid_output(cubn_grid grid, const cubn_grid_output *out) {
-  if (out->dy && out->stream)
-    output_grid(grid, out, (task){false, true, true, true});
-  else if (out->dy)
-    output_grid(grid, out, (task){false, true, true, false});
-  else if (out->stream)
-    output_grid(grid, out, (task){false, true, false, true});
+INLINED void output_grid_of(cubn_grid grid, const cubn_grid_output *out, bool backward,
+                            bool centered) {
+  if (out->stream)
+    output_grid(grid, out, (task){false, true, backward, true, centered});
   else
-    output_grid(grid, out, (task){false, true, false, false});
+    output_grid(grid, out, (task){false, true, backward, false, centered});
+}
+
+static void grid_output(cubn_grid grid, const cubn_grid_output *out) {
+  const bool backward = out->dy != NULL, centered = out->with->is_centered;
+  if (backward && centered)
+    output_grid_of(grid, out, true, true);
+  else if (backward)
+    output_grid_of(grid, out, true, false);
+  else if (centered)
+    output_grid_of(grid, out, false, true);
+  else
+    output_grid_of(grid, out, false, false);
 }
 
 #endif /* CUBN_CPU_KERNELS_GRIDS_H */

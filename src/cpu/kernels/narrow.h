@@ -10,13 +10,7 @@ typedef uint16_t bits16 __attribute__((vector_size(8)));
 #endif
 
 #if defined(__AVX512F__)
-INLINED bits32 widen(const element *from) {
-  return (bits32)_mm512_cvtepu16_epi32(_mm256_loadu_si256((const __m256i *)(const void *)from));
-}
-
-INLINED void store_low_halves(element *to, bits32 bits) {
-  _mm256_storeu_si256((__m256i *)(void *)to, _mm512_cvtepi32_epi16((__m512i)bits));
-}
+/* Loads and stores of their own, below. */
 #elif defined(__AVX2__)
 INLINED bits32 widen(const element *from) {
   return (bits32)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
@@ -48,15 +42,35 @@ INLINED bits32 choose(mask condition, bits32 yes, bits32 no) {
 
 #if defined(CUBN_ELEMENT_BF16)
 
-/* yes where v is NaN, else no. */
-INLINED bits32 choose_nan(vec v, bits32 yes, bits32 no) {
-#if defined(__AVX512F__)
-  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
-  return (bits32)_mm512_mask_mov_epi32((__m512i)no, is_nan, (__m512i)yes);
-#else
-  return choose(v != v, yes, no);
-#endif
+INLINED bits32 rounded_to_upper_half(bits32 bits) {
+  return bits + (((bits >> 16) & 1u) + 0x7fffu);
 }
+
+#if defined(__AVX512BW__)
+
+/* One permutation of halves puts element l into the upper half of lane l, above zeros; one puts the
+ * upper halves together. */
+INLINED vec vec_load(const element *from) {
+  const __m512i places =
+      _mm512_set_epi32(15 << 16, 14 << 16, 13 << 16, 12 << 16, 11 << 16, 10 << 16, 9 << 16, 8 << 16,
+                       7 << 16, 6 << 16, 5 << 16, 4 << 16, 3 << 16, 2 << 16, 1 << 16, 0);
+  const __m256i packed = _mm256_loadu_si256((const __m256i *)(const void *)from);
+  return (vec)_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, places, _mm512_castsi256_si512(packed));
+}
+
+INLINED void vec_store(element *to, vec v) {
+  const __m512i places =
+      _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 31 << 16 | 29, 27 << 16 | 25, 23 << 16 | 21,
+                       19 << 16 | 17, 15 << 16 | 13, 11 << 16 | 9, 7 << 16 | 5, 3 << 16 | 1);
+  const __m512i bits = (__m512i)v, quiet = _mm512_set1_epi32(0x400000);
+  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+  const __m512i rounded =
+      _mm512_mask_or_epi32((__m512i)rounded_to_upper_half((bits32)v), is_nan, bits, quiet);
+  const __m512i packed = _mm512_permutexvar_epi16(places, rounded);
+  _mm256_storeu_si256((__m256i *)(void *)to, _mm512_castsi512_si256(packed));
+}
+
+#else
 
 INLINED vec vec_load(const element *from) {
   return (vec)(widen(from) << 16);
@@ -64,9 +78,10 @@ INLINED vec vec_load(const element *from) {
 
 INLINED void vec_store(element *to, vec v) {
   const bits32 bits = (bits32)v;
-  const bits32 rounded = bits + (((bits >> 16) & 1u) + 0x7fffu);
-  store_low_halves(to, choose_nan(v, bits | 0x400000u, rounded) >> 16);
+  store_low_halves(to, choose(v != v, bits | 0x400000u, rounded_to_upper_half(bits)) >> 16);
 }
+
+#endif
 
 #elif defined(__AVX512F__)
 

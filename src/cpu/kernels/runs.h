@@ -9,7 +9,8 @@ enum {
   SIDE = 4,            /* vectors side by side */
   STEP = SIDE * LANES, /* values of a step */
   SUM_STEPS = 28,      /* steps, 3 vectors and a part, summed before they go into doubles */
-  SUM_VALUES = SUM_STEPS * STEP
+  SUM_VALUES = SUM_STEPS * STEP,
+  LINE_VALUES = 64 / sizeof(element)
 };
 
 INLINED int64_t least(int64_t a, int64_t b) {
@@ -31,149 +32,162 @@ INLINED int64_t values_before_alignment(const element *to, int64_t count, bool s
 }
 
 typedef struct coefficients {
-  vec center, inv_std, gain, slope, shift;
+  vec center, gain, slope, shift;
 } coefficients;
 
 INLINED coefficients coefficients_of(const cubn_coefficients *with) {
-  return (coefficients){vec_all((real)with->center), vec_all((real)with->inv_std),
-                        vec_all((real)with->gain), vec_all((real)with->slope),
-                        vec_all((real)with->shift)};
+  return (coefficients){vec_all((real)with->center), vec_all((real)with->gain),
+                        vec_all((real)with->slope), vec_all((real)with->shift)};
 }
 
-INLINED vec normalized(vec x, const coefficients *with) {
-  return (x - with->center) * with->gain + with->shift;
+/* What an instance of a kernel does; constants when it is compiled. */
+typedef struct task {
+  bool sums, output, backward, stream;
+  bool centered; /* otherwise centers are 0 */
+} task;
+
+INLINED vec output_value(vec x, vec dy, const coefficients *with, task of) {
+  const vec centered = of.centered ? x - with->center : x;
+  const vec of_x = centered * (of.backward ? with->slope : with->gain) + with->shift;
+  return of.backward ? dy * with->gain + of_x : of_x;
 }
 
-INLINED vec gradient_of(vec x, vec dy, const coefficients *with) {
-  const vec x_hat = (x - with->center) * with->inv_std;
-  return dy * with->gain + (x_hat * with->slope + with->shift);
-}
-
-/* The output of some vectors. `dy` is NULL in forward. */
-INLINED void put_vectors(const element *x, const element *dy, element *to, int vectors,
-                         const coefficients *with, bool stream) {
+/* `vectors` vectors of the output. */
+INLINED void put_vectors(const cubn_run_output *it, int64_t i, int vectors,
+                         const coefficients *with, task of) {
+  const element *const x = (const element *)it->x + i, *const dy = (const element *)it->dy + i;
+  element *const to = (element *)it->output + i;
   vec v[SIDE];
-  for (int k = 0; k < vectors; ++k) {
-    const vec x_k = vec_load(x + k * LANES);
-    v[k] = dy ? gradient_of(x_k, vec_load(dy + k * LANES), with) : normalized(x_k, with);
-  }
-  for (int k = 0; k < vectors; ++k) put(to + k * LANES, v[k], stream);
+  for (int k = 0; k < vectors; ++k)
+    v[k] = output_value(vec_load(x + k * LANES), of.backward ? vec_load(dy + k * LANES) : (vec){0},
+                        with, of);
+  for (int k = 0; k < vectors; ++k) put(to + k * LANES, v[k], of.stream);
 }
 
-INLINED void put_part(const element *x, const element *dy, element *to, int64_t count,
-                      const coefficients *with) {
-  const vec v = vec_load_part(x, count);
-  vec_store_part(to, dy ? gradient_of(v, vec_load_part(dy, count), with) : normalized(v, with),
-                 count);
+/* Fewer values than a vector has. */
+INLINED void put_part(const cubn_run_output *it, int64_t i, int64_t count, const coefficients *with,
+                      task of) {
+  const vec x = vec_load_part((const element *)it->x + i, count);
+  const vec dy = of.backward ? vec_load_part((const element *)it->dy + i, count) : (vec){0};
+  vec_store_part((element *)it->output + i, output_value(x, dy, with, of), count);
 }
 
-INLINED void output_values(const cubn_run_output *it, bool backward, bool stream) {
-  const element *const x = it->x, *const dy = backward ? it->dy : NULL;
-  element *const to = it->output;
+INLINED void output_values(const cubn_run_output *it, task of) {
   const coefficients with = coefficients_of(it->with);
-  int64_t i = values_before_alignment(to, it->count, stream);
-  if (i) put_part(x, dy, to, i, &with);
-  for (; i + STEP <= it->count; i += STEP)
-    put_vectors(x + i, backward ? dy + i : NULL, to + i, SIDE, &with, stream);
-  for (; i + LANES <= it->count; i += LANES)
-    put_vectors(x + i, backward ? dy + i : NULL, to + i, 1, &with, stream);
-  if (i < it->count) put_part(x + i, backward ? dy + i : NULL, to + i, it->count - i, &with);
-}
-
-static void run_output(const cubn_run_output *it) {
-  const bool stream = it->stream;
-  if (it->dy && stream)
-    output_values(it, true, true);
-  else if (it->dy)
-    output_values(it, true, false);
-  else if (stream)
-    output_values(it, false, true);
-  else
-    output_values(it, false, false);
+  int64_t i = values_before_alignment(it->output, it->count, of.stream);
+  if (i) put_part(it, 0, i, &with, of);
+  for (; i + STEP <= it->count; i += STEP) put_vectors(it, i, SIDE, &with, of);
+  for (; i + LANES <= it->count; i += LANES) put_vectors(it, i, 1, &with, of);
+  if (i < it->count) put_part(it, i, it->count - i, &with, of);
 }
 
 typedef struct run_input {
   const element *x, *dy;
-  int64_t count;
-  vec center, inv_std;
+  int64_t count, ahead;
+  vec center;
 } run_input;
 
-/* Adds the values at i to the sums; `backward` says which. */
-INLINED void add_sums(const run_input *in, int64_t i, int k, bool backward, vec sums[][SIDE]) {
-  const vec centered = vec_load(in->x + i) - in->center;
-  if (backward) {
-    const vec dy = vec_load(in->dy + i);
+/* Adds a vector to the sums, number k of those side by side. */
+INLINED void add_vector(vec x, vec dy, int k, task of, vec sums[][SIDE]) {
+  if (of.backward) {
     sums[0][k] += dy;
-    sums[1][k] += dy * (centered * in->inv_std);
-    sums[2][k] += centered;
+    sums[1][k] += dy * x;
+    if (of.centered) sums[2][k] += x;
   } else {
-    sums[0][k] += centered;
-    sums[1][k] += centered * centered;
+    sums[0][k] += x;
+    sums[1][k] += x * x;
   }
 }
 
-INLINED void add_part(const run_input *in, int64_t i, bool backward, vec sums[][SIDE]) {
+INLINED void add_values(const run_input *in, int64_t i, int k, task of, vec sums[][SIDE]) {
+  const vec x = vec_load(in->x + i), dy = of.backward ? vec_load(in->dy + i) : (vec){0};
+  add_vector(of.centered ? x - in->center : x, dy, k, of, sums);
+}
+
+INLINED void add_part(const run_input *in, int64_t i, task of, vec sums[][SIDE]) {
   const int64_t left = in->count - i;
-  const vec centered = vec_first(vec_load_part(in->x + i, left) - in->center, left);
-  if (backward) {
-    const vec dy = vec_load_part(in->dy + i, left);
-    sums[0][0] += dy;
-    sums[1][0] += dy * (centered * in->inv_std);
-    sums[2][0] += centered;
-  } else {
-    sums[0][0] += centered;
-    sums[1][0] += centered * centered;
+  const vec x = vec_load_part(in->x + i, left);
+  const vec dy = of.backward ? vec_load_part(in->dy + i, left) : (vec){0};
+  add_vector(of.centered ? vec_first(x - in->center, left) : x, dy, 0, of, sums);
+}
+
+/* Values that will be summed soon: they come into the second cache while memory waits for output. The
+ * first cache is full of what is worked on. */
+INLINED void fetch(const run_input *in, int64_t i, int values, task of) {
+  for (int k = 0; k < values; k += LINE_VALUES) {
+    __builtin_prefetch(in->x + in->ahead + i + k, 0, 2);
+    if (of.backward) __builtin_prefetch(in->dy + in->ahead + i + k, 0, 2);
   }
 }
 
-/* Sums of one run, and if `out` is not NULL the output of another one of the same length, step by
- * step: memory is read and written at the same time. */
-INLINED void sum_values(const run_input *in, const cubn_run_output *out, bool backward, bool stream,
-                        double *to) {
-  const int count = backward ? 3 : 2;
-  const element *const x = out ? out->x : NULL, *const dy = out && backward ? out->dy : NULL;
-  element *const output = out ? out->output : NULL;
+/* Sums of one run, and the output of another one of the same length, step by step: memory is read
+ * and written at the same time. */
+INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of, double *to) {
   const coefficients with = out ? coefficients_of(out->with) : (coefficients){0};
   vec sums[3][SIDE] = {{{0}}};
   for (int64_t i = 0; i < in->count;) {
     const int64_t end = i + least(in->count - i, SUM_VALUES);
     for (; i + STEP <= end; i += STEP) {
-      if (out) put_vectors(x + i, backward ? dy + i : NULL, output + i, SIDE, &with, stream);
-      for (int k = 0; k < SIDE; ++k) add_sums(in, i + k * LANES, k, backward, sums);
+      if (in->ahead) fetch(in, i, STEP, of);
+      if (of.output) put_vectors(out, i, SIDE, &with, of);
+      for (int k = 0; k < SIDE; ++k) add_values(in, i + k * LANES, k, of, sums);
     }
+    if (in->ahead && i < end) fetch(in, i, STEP, of);
     for (; i + LANES <= end; i += LANES) {
-      if (out) put_vectors(x + i, backward ? dy + i : NULL, output + i, 1, &with, stream);
-      add_sums(in, i, 0, backward, sums);
+      if (of.output) put_vectors(out, i, 1, &with, of);
+      add_values(in, i, 0, of, sums);
     }
     if (i < end) {
-      if (out) put_part(x + i, backward ? dy + i : NULL, output + i, end - i, &with);
-      add_part(in, i, backward, sums);
+      if (of.output) put_part(out, i, end - i, &with, of);
+      add_part(in, i, of, sums);
     }
     i = end;
-    flush_sums(sums, count, to);
+    flush_sums(sums, of.backward ? of.centered ? 3 : 2 : 2, to);
   }
 }
 
-INLINED void sum_run(const run_input *in, const cubn_run_output *out, bool backward, double *to) {
-  if (!out)
-    sum_values(in, NULL, backward, false, to);
-  else if (out->stream)
-    sum_values(in, out, backward, true, to);
+INLINED void output_run(const cubn_run_output *it, bool backward, bool centered) {
+  if (it->stream)
+    output_values(it, (task){false, true, backward, true, centered});
   else
-    sum_values(in, out, backward, false, to);
+    output_values(it, (task){false, true, backward, false, centered});
 }
 
-static void run_moments(const void *x, int64_t count, double pivot, double *sums,
-                        const cubn_run_output *out) {
-  const run_input in = {.x = x, .count = count, .center = vec_all((real)pivot)};
-  sum_run(&in, out, false, sums);
+static void run_output(const cubn_run_output *it) {
+  const bool backward = it->dy != NULL, centered = it->with->center != 0;
+  if (backward && centered)
+    output_run(it, true, true);
+  else if (backward)
+    output_run(it, true, false);
+  else if (centered)
+    output_run(it, false, true);
+  else
+    output_run(it, false, false);
 }
 
-static void run_gradient_sums(const void *x, const void *dy, int64_t count,
-                              const cubn_coefficients *with, double *sums,
-                              const cubn_run_output *out) {
-  const run_input in = {x, dy, count, vec_all((real)with->center), vec_all((real)with->inv_std)};
-  sum_run(&in, out, true, sums);
+INLINED void sum_run(const cubn_run_input *from, const cubn_run_output *out, bool backward,
+                     bool centered, double *to) {
+  const run_input in = {from->x, from->dy, from->count, from->ahead,
+                        vec_all((real)from->with->center)};
+  if (!out)
+    sum_values(&in, NULL, (task){true, false, backward, false, centered}, to);
+  else if (out->stream)
+    sum_values(&in, out, (task){true, true, backward, true, centered}, to);
+  else
+    sum_values(&in, out, (task){true, true, backward, false, centered}, to);
+}
+
+static void run_sums(const cubn_run_input *in, double *sums, const cubn_run_output *out) {
+  const bool backward = in->dy != NULL;
+  const bool centered = in->with->center != 0 || (out && out->with->center != 0);
+  if (backward && centered)
+    sum_run(in, out, true, true, sums);
+  else if (backward)
+    sum_run(in, out, true, false, sums);
+  else if (centered)
+    sum_run(in, out, false, true, sums);
+  else
+    sum_run(in, out, false, false, sums);
 }
 
 #endif /* CUBN_CPU_KERNELS_RUNS_H */

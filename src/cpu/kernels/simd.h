@@ -66,6 +66,25 @@ INLINED vec vec_all(real value) {
   return value - (vec){0};
 }
 
+/* a * b + c, rounded once where the target has an instruction for it. */
+INLINED vec vec_multiply_add(vec a, vec b, vec c) {
+#if defined(__AVX512F__) && defined(CUBN_ELEMENT_F64)
+  return (vec)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX512F__)
+  return (vec)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FMA__) && defined(CUBN_ELEMENT_F64)
+  return (vec)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__FMA__)
+  return (vec)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__ARM_NEON) && defined(CUBN_ELEMENT_F64)
+  return (vec)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#elif defined(__ARM_NEON)
+  return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
 INLINED vec vec_load_reals(const real *from) {
   vec v;
   memcpy(&v, from, sizeof v);
@@ -163,7 +182,7 @@ INLINED void vec_fence(void) {
 
 /* Asks for the lines of so many bytes from here on. Addresses past the end do no harm. */
 INLINED void prefetch(const void *at, int64_t bytes) {
-  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)at + b);
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)at + b, 0, 2);
 }
 
 #endif /* CUBN_CPU_KERNELS_SIMD_H */
