@@ -148,6 +148,10 @@ static void run_with_bits(const cubn_call *call, cubn_fused *it, int64_t offset,
     cubn_mask_put_bits(mask, offset + r * it->stride, it->width, bits + r * it->bits_stride, bytes);
 }
 
+static const void *move_on(const cubn_call *call, const void *ahead, int64_t elements) {
+  return ahead ? cubn_at(call, ahead, elements) : NULL;
+}
+
 /* Batches of rows whose bits fit in the buffer. */
 static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t offset, double *sums,
                      int64_t sum_stride) {
@@ -160,6 +164,9 @@ static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t off
     else
       it.rows = most;
     place(call, offset + r * it.stride, sums != NULL, &it);
+    it.ahead_x = move_on(call, it.ahead_x, r * it.stride);
+    it.ahead_dy = move_on(call, it.ahead_dy, r * it.stride);
+    it.ahead_z = move_on(call, it.ahead_z, r * it.stride);
     if (has_bits)
       run_with_bits(call, &it, offset + r * it.stride, sums, sum_stride);
     else

@@ -24,6 +24,9 @@
 #define CUBN_GRID_PADDING 16
 /* Rows of a grid that are summed before sums go into doubles. */
 #define CUBN_GRID_GROUP_ROWS 32
+/* Rows that are one behind the other in memory, not longer than this, are taken one by one: their sums
+ * stay in the first cache, and memory is read fastest in its order. */
+#define CUBN_GRID_ORDERED_COLUMNS 512
 /* Columns of a grid that kernels sum at a time. */
 #define CUBN_GRID_STRIPE 2048
 

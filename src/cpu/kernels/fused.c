@@ -1,6 +1,6 @@
-/* The table of fused kernels of one target and one element type. One loop serves runs, whose
- * coefficients stay in registers, and grids, whose coefficients come from the cache. What is fused
- * is asked for once per step of four vectors: such branches cost less than the memory they wait for. */
+/* The table of fused kernels of one target and one element type. One loop serves runs, with
+ * coefficients in registers, and grids, with those of the cache. What is fused is asked for once per
+ * step of four vectors: such branches cost less than the memory they wait for. */
 #include "cpu/kernels/fused.h"
 
 #include "cpu/kernels/smooth.h"
@@ -16,39 +16,33 @@ INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficie
   return f->has.scales ? p * f->alpha : p;
 }
 
+/* What is written of vector k of a step, at j; bits are those of the step's row. */
+INLINED void output_vector(const cubn_fused *it, const place *at, int64_t j, int64_t part, int k,
+                           const coefficients *with, const fusion *f, task of, uint64_t *bits) {
+  vec v, dp = {0};
+  if (of.backward) {
+    const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};
+    dp = dp_at(at, x, j, part, *bits, k, with, f);
+    v = backward_at(x, f->has.dx_needs_x, dp, with);
+  } else {
+    v = forward_at(at, j, part, with, f, k, bits);
+  }
+  if (f->has.blends) v += f->beta * load_lanes(at->output + j, part);
+  if (of.backward && f->has.dz) put_lanes(at->dz + j, dp, part, of.stream && it->stream_dz);
+  if (f->has.output) put_lanes(at->output + j, v, part, of.stream);
+}
+
 /* One step, from column i on; `left` values if it is not 0. */
 INLINED void output_step(const cubn_fused *it, const place *at, const coefficients *of_run,
                          const fusion *f, int64_t i, int64_t left, task of) {
-  vec v[SIDE] = {{0}}, dp[SIDE] = {{0}};
-  uint64_t bits = of.backward && f->has.bits ? get_bits(at->bits + i / 8, left ? left : STEP) : 0;
+  const int64_t count = left ? left : STEP;
+  uint64_t bits = of.backward && f->has.bits ? get_bits(at->bits + i / 8, count) : 0;
   for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
-    const int64_t j = i + k * LANES, part = part_of(left, k);
+    const int64_t j = i + k * LANES;
     const coefficients with = get_coefficients(it, of_run, j, of);
-    if (of.backward) {
-      const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};
-      dp[k] = dp_at(at, x, j, part, bits, k, &with, f);
-      v[k] = backward_at(x, f->has.dx_needs_x, dp[k], &with);
-    } else {
-      v[k] = forward_at(at, j, part, &with, f, k, &bits);
-    }
-    if (f->has.blends) v[k] += f->beta * load_lanes(at->output + j, part);
+    output_vector(it, at, j, part_of(left, k), k, &with, f, of, &bits);
   }
-  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
-    const int64_t j = i + k * LANES, part = part_of(left, k);
-    if (of.backward && f->has.dz) put_lanes(at->dz + j, dp[k], part, of.stream && it->stream_dz);
-    if (f->has.output) put_lanes(at->output + j, v[k], part, of.stream);
-  }
-  if (!of.backward && f->has.bits) put_bits(at->bits + i / 8, bits, left ? left : STEP);
-}
-
-INLINED void step(const cubn_fused *it, const place *at, const coefficients *of_run,
-                  const fusion *f, int64_t i, int64_t left, task of) {
-  if (of.which != SMOOTH)
-    output_step(it, at, of_run, f, i, left, of);
-  else if (of.backward)
-    smooth_backward(it, at, of_run, f, i, left, of);
-  else
-    smooth_forward(it, at, of_run, f, i, left, of);
+  if (!of.backward && f->has.bits) put_bits(at->bits + i / 8, bits, count);
 }
 
 INLINED void prefetch_step(const void *from, int64_t i) {
@@ -61,6 +55,19 @@ INLINED void fetch(const cubn_fused *it, int64_t r, int64_t i, task of) {
   if (!of.backward) prefetch_step(it->ahead_z, r * it->stride + i);
 }
 
+/* A step of row r, which begins at `at`. */
+INLINED void step(const cubn_fused *it, const place *at, int64_t r, const coefficients *of_run,
+                  const fusion *f, int64_t i, int64_t left, task of) {
+  fetch(it, r, i, of);
+  if (of.which != SMOOTH)
+    output_step(it, at, of_run, f, i, left, of);
+  else if (of.backward)
+    smooth_backward(it, at, of_run, f, i, left, of);
+  else
+    smooth_forward(it, at, of_run, f, i, left, of);
+}
+
+/* One row after the other: four aside need fewer loads, but memory likes them less. */
 INLINED void output_rows(const cubn_fused *it, task of) {
   static const cubn_coefficients none;
   const coefficients of_run = coefficients_of(of.columns ? &none : it->with);
@@ -68,13 +75,8 @@ INLINED void output_rows(const cubn_fused *it, task of) {
   for (int64_t r = 0; r < it->rows; ++r) {
     const place at = place_of(it, r);
     int64_t i = 0;
-    for (; i + STEP <= it->width; i += STEP) {
-      fetch(it, r, i, of);
-      step(it, &at, &of_run, &f, i, 0, of);
-    }
-    if (i == it->width) continue;
-    fetch(it, r, i, of);
-    step(it, &at, &of_run, &f, i, it->width - i, of);
+    for (; i + STEP <= it->width; i += STEP) step(it, &at, r, &of_run, &f, i, 0, of);
+    if (i < it->width) step(it, &at, r, &of_run, &f, i, it->width - i, of);
   }
 }
 
@@ -147,9 +149,11 @@ INLINED void sums_at(const place *at, int64_t i, int64_t part, const decisions *
   sums[2] += centered;
 }
 
-INLINED void add_step(const place *at, int64_t i, int64_t left, const coefficients *with,
-                      const fusion *f, vec sums[SIDE][CUBN_RUN_SUMS_MAX]) {
+INLINED void add_step(const cubn_fused *it, const place *at, int64_t i, int64_t left,
+                      const coefficients *with, const fusion *f,
+                      vec sums[SIDE][CUBN_RUN_SUMS_MAX]) {
   decisions by;
+  prefetch_step(it->ahead_dy, i);
   get_decisions(NULL, at, with, f, i, left, false, &by);
   for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k)
     sums_at(at, i + k * LANES, part_of(left, k), &by, k, with, f, sums[k]);
@@ -159,19 +163,12 @@ INLINED void run_sums_of_kind(const cubn_fused *it, double *to, kind which) {
   const coefficients with = coefficients_of(it->with);
   const fusion f = fusion_of(it, which);
   const place at = place_of(it, 0);
-  const task of = {.backward = true};
   for (int64_t i = 0; i < it->width;) {
     vec sums[SIDE][CUBN_RUN_SUMS_MAX] = {{{0}}};
     int64_t end = i + SUM_STEPS * STEP;
     if (end > it->width) end = it->width;
-    for (; i + STEP <= end; i += STEP) {
-      fetch(it, 0, i, of);
-      add_step(&at, i, 0, &with, &f, sums);
-    }
-    if (i < end) {
-      fetch(it, 0, i, of);
-      add_step(&at, i, end - i, &with, &f, sums);
-    }
+    for (; i + STEP <= end; i += STEP) add_step(it, &at, i, 0, &with, &f, sums);
+    if (i < end) add_step(it, &at, i, end - i, &with, &f, sums);
     i = end;
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
       vec_add_to(to + s * LANES, (sums[0][s] + sums[1][s]) + (sums[2][s] + sums[3][s]));
@@ -189,16 +186,21 @@ typedef struct real_sums {
   real of[CUBN_RUN_SUMS_MAX][STRIPE_COLUMNS + CUBN_GRID_PADDING];
 } real_sums;
 
-INLINED void add_columns(const cubn_fused *it, const place *at, const fusion *f, int64_t first,
-                         int64_t i, int64_t left, real_sums *sums) {
-  decisions by;
-  get_decisions(it, at, NULL, f, first + i, left, true, &by);
+INLINED void add_columns(const cubn_fused *it, const place *at, int rows, const fusion *f,
+                         int64_t first, int64_t i, int64_t left, real_sums *sums) {
+  decisions by[SIDE_ROWS];
+  for (int r = 0; r < rows; ++r) {
+    place row = *at;
+    if (f->has.bits) row.bits += r * it->bits_stride;
+    get_decisions(it, &row, NULL, f, first + i, left, true, &by[r]);
+  }
   for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
     const coefficients with = coefficients_at(it->columns, first + j);
     vec sum[CUBN_RUN_SUMS_MAX];
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) sum[s] = vec_load_reals(&sums->of[s][j]);
-    sums_at(at, first + j, part_of(left, k), &by, k, &with, f, sum);
+    for (int r = 0; r < rows; ++r)
+      sums_at(at, r * it->stride + first + j, part_of(left, k), &by[r], k, &with, f, sum);
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) memcpy(&sums->of[s][j], &sum[s], sizeof sum[s]);
   }
 }
@@ -214,18 +216,22 @@ INLINED void flush(real_sums *sums, int64_t width, double *to, int64_t sum_strid
 
 INLINED void grid_sums_of_kind(const cubn_fused *it, double *to, int64_t sum_stride, kind which) {
   const fusion f = fusion_of(it, which);
+  const bool lie_apart = it->stride > it->width || it->width > CUBN_GRID_ORDERED_COLUMNS;
+  const bool aside = which != SMOOTH && lie_apart;
   real_sums sums;
   for (int64_t first = 0; first < it->width; first += STRIPE_COLUMNS) {
     const int64_t width = it->width - first < STRIPE_COLUMNS ? it->width - first : STRIPE_COLUMNS;
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
       memset(sums.of[s], 0, (size_t)(width + LANES) * sizeof(real));
-    for (int64_t r = 0; r < it->rows; ++r) {
+    for (int64_t r = 0; r < it->rows;) {
+      const int64_t in_group = least(it->rows, r / GROUP_ROWS * GROUP_ROWS + GROUP_ROWS) - r;
+      const int rows = aside ? (int)least(in_group, SIDE_ROWS) : 1;
       const place at = place_of(it, r);
       int64_t i = 0;
-      for (; i + STEP <= width; i += STEP) add_columns(it, &at, &f, first, i, 0, &sums);
-      if (i < width) add_columns(it, &at, &f, first, i, width - i, &sums);
-      if (r % GROUP_ROWS == GROUP_ROWS - 1 || r + 1 == it->rows)
-        flush(&sums, width, to + first, sum_stride);
+      for (; i + STEP <= width; i += STEP) add_columns(it, &at, rows, &f, first, i, 0, &sums);
+      if (i < width) add_columns(it, &at, rows, &f, first, i, width - i, &sums);
+      r += rows;
+      if (r % GROUP_ROWS == 0 || r == it->rows) flush(&sums, width, to + first, sum_stride);
     }
   }
 }

@@ -12,6 +12,7 @@
 enum {
   SIDE = 4,            /* vectors side by side */
   STEP = SIDE * LANES, /* values of a step: whole bytes of bits */
+  SIDE_ROWS = 4,       /* rows that are summed at a time */
   SUM_STEPS = 28       /* steps summed before they go into doubles */
 };
 

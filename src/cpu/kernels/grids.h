@@ -12,8 +12,6 @@ enum {
    * want to be a whole one before the next row's. */
   LINE_VECTORS = STORE_BYTES * 2 == 64 ? 2 : 1,
   SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
-  /* Up to this width the sums of rows that are taken in order stay in the first cache. */
-  ORDERED_COLUMNS = 512,
   /* Columns whose sums of reals are kept: in the first two caches. */
   STRIPE_COLUMNS = CUBN_GRID_STRIPE
 };
@@ -80,7 +78,7 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
                          task of, double *to, int64_t sum_stride) {
   real_sums sums;
   const int count = sums_of(of);
-  const bool in_order = from->in_order && width <= ORDERED_COLUMNS;
+  const bool in_order = from->in_order && width <= CUBN_GRID_ORDERED_COLUMNS;
   for (int i = 0; i < (of.sums ? count : 0); ++i)
     memset(&sums.of[i][0], 0, (size_t)(width + LANES) * sizeof(real));
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {

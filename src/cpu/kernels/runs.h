@@ -13,10 +13,6 @@ enum {
   LINE_VALUES = 64 / sizeof(element)
 };
 
-INLINED int64_t least(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
 /* Adds up SIDE vectors of each of `count` sums. */
 INLINED void flush_sums(vec sums[][SIDE], int count, double *to) {
   for (int i = 0; i < count; ++i) {

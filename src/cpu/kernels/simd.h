@@ -62,6 +62,10 @@ INLINED void vec_store(element *to, vec v) {
 }
 #endif
 
+INLINED int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
 INLINED vec vec_all(real value) {
   return value - (vec){0};
 }
