@@ -35,6 +35,7 @@ void test_curves_suites(void);
 void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
+void test_wide_channels_suites(void);
 void test_example_suites(void);
 void test_extended_suites(void);
 void test_fused_suites(void);
@@ -91,6 +92,7 @@ static void (*const register_suites[])(void) = {
     test_cuda_backend_suites,
     test_descriptor_suites,
     test_determinism_suites,
+    test_wide_channels_suites,
     test_example_suites,
     test_extended_suites,
     test_fused_suites,

@@ -54,9 +54,9 @@ const char *cubn_fast_reject(const cubn_problem *problem) {
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
   double **const arrays[CUBN_CHANNEL_ARRAYS] = {
-      &channels->pivot,   &channels->center,     &channels->inv_std,    &channels->gain,
-      &channels->slope,   &channels->shift,      &channels->sums[0],    &channels->sums[1],
-      &channels->sums[2], &channels->input_gain, &channels->input_shift};
+      &channels->pivot,   &channels->center,     &channels->inv_std,     &channels->gain,
+      &channels->slope,   &channels->shift,      &channels->sums[0],     &channels->sums[1],
+      &channels->sums[2], &channels->input_gain, &channels->input_shift, &channels->wide};
   *channels = (cubn_channels){0};
   for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) *arrays[i] = memory + i * capacity;
 }
@@ -111,7 +111,7 @@ static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t 
   channels->center[i] = cubn_to_real(call, mean);
   channels->gain[i] = gain;
   channels->shift[i] = cubn_input_shift(alpha * bias, rest, gain);
-  channels->is_wide = channels->is_wide || cubn_is_wide(is_single, gain);
+  if (cubn_is_wide(is_single, gain)) cubn_fast_set_wide(channels, i);
   cubn_fast_fold(call, channels, i);
 }
 
@@ -133,7 +133,8 @@ static void begin_inference(const cubn_call *call, cubn_channels *channels) {
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels) {
   channels->first = first;
   channels->count = count;
-  channels->is_wide = call->has_wide_factor;
+  channels->has_wide = call->has_wide_factor;
+  for (int64_t i = 0; i < count; ++i) channels->wide[i] = call->has_wide_factor;
   if (call->needs.moments)
     cubn_fast_load_pivots(call, channels);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)
@@ -226,18 +227,4 @@ cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t 
                              channels->gain[index],       channels->slope[index],
                              channels->shift[index],      channels->input_gain[index],
                              channels->input_shift[index]};
-}
-
-void cubn_fast_output_exact(const cubn_call *call, const cubn_channels *channels) {
-  const cubn_args *args = call->args;
-  for (int64_t i = 0; i < channels->count; ++i) {
-    const cubn_coefficients with = cubn_fast_coefficients(channels, i);
-    const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
-    if (call->is_rich)
-      cubn_fused_exact_output(call, values, &with);
-    else if (call->problem->pass == CUBN_PASS_BACKWARD)
-      cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, &with);
-    else
-      cubn_exact_normalize(call->type, args->x, args->output, values, &with);
-  }
 }

@@ -53,15 +53,16 @@ static inline void *cubn_output_at(const cubn_call *call, int64_t offset) {
 
 /* Neighbouring channels. Arrays of doubles, one for each channel, in memory of the caller:
  * cubn_channels_place needs CUBN_CHANNEL_ARRAYS times `capacity` of them. */
-#define CUBN_CHANNEL_ARRAYS 11
+#define CUBN_CHANNEL_ARRAYS 12
 typedef struct cubn_channels {
   int64_t first, count;
   double *pivot;                                   /* the center while sums are formed */
   double *center, *inv_std, *gain, *slope, *shift; /* see kernels.h */
   double *input_gain, *input_shift;
   double *sums[CUBN_RUN_SUMS_MAX];
-  /* Float would not do for some channel: cubn_exact_... must compute the output. */
-  bool is_wide;
+  /* Not 0 where float would not do for a channel: cubn_exact_... must compute its output. */
+  double *wide;
+  bool has_wide; /* some channel is wide */
 } cubn_channels;
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity);
@@ -92,8 +93,10 @@ cubn_coefficients cubn_fast_sum_coefficients(const cubn_channels *channels, int6
 /* All values of a channel. */
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel);
 
-/* Computes the output of these channels in double. */
-void cubn_fast_output_exact(const cubn_call *call, const cubn_channels *channels);
+void cubn_fast_set_wide(cubn_channels *channels, int64_t i);
+
+/* Computes the output of some values of a channel in double. */
+void cubn_fast_put_exact(const cubn_call *call, cubn_patch values, const cubn_coefficients *with);
 
 /* ---- between the files that do this */
 

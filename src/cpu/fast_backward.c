@@ -20,7 +20,7 @@ static void set_input(const cubn_call *call, cubn_channels *channels) {
     const double gain = cubn_input_gain(channels->input_gain[i], inv_std);
     channels->input_gain[i] = gain;
     channels->input_shift[i] = cubn_input_shift(channels->input_shift[i], rest[i], gain);
-    channels->is_wide = channels->is_wide || cubn_is_wide(is_single, gain);
+    if (cubn_is_wide(is_single, gain)) cubn_fast_set_wide(channels, i);
   }
 }
 
@@ -33,8 +33,8 @@ static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t
   channels->gain[i] = gain;
   channels->slope[i] = -gain * (dscale / args->count);
   channels->shift[i] = -gain * (dbias / args->count) - channels->slope[i] * (error * inv_std);
-  channels->is_wide =
-      channels->is_wide || cubn_is_wide(is_single, gain) || cubn_is_wide(is_single, inv_std);
+  if (cubn_is_wide(is_single, gain) || cubn_is_wide(is_single, inv_std))
+    cubn_fast_set_wide(channels, i);
   cubn_fast_fold(call, channels, i);
 }
 

@@ -100,7 +100,7 @@ static bool fold_deviation(const cubn_call *call, cubn_channels *channels, int64
   const double slope = channels->slope[i] * channels->inv_std[i];
   if (!can_fold(call, channels->inv_std[i]) ||
       (cubn_is_single(call->param_type) && fabs(slope) > SLOPE_MAX)) {
-    channels->is_wide = true;
+    cubn_fast_set_wide(channels, i);
     return false;
   }
   channels->slope[i] = slope;

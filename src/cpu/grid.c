@@ -140,6 +140,35 @@ void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, b
   call->kernels->grid_output(grid, &out);
 }
 
+static cubn_grid_coefficients columns_from(const cubn_call *call, const cubn_grid_coefficients *all,
+                                           int64_t column) {
+  cubn_grid_coefficients it = *all;
+  void **const arrays[CUBN_GRID_ARRAYS] = {&it.center, &it.gain,       &it.slope,
+                                           &it.shift,  &it.input_gain, &it.input_shift};
+  for (int i = 0; i < CUBN_GRID_ARRAYS; ++i)
+    *arrays[i] = (char *)*arrays[i] + column * call->kernels->real_bytes;
+  return it;
+}
+
+/* From left to right, because rows of the mask are written so: see bits.c. */
+void cubn_grid_put_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                         const cubn_channels *channels) {
+  const int64_t s = call->problem->s, count = grid.width / s;
+  for (int64_t first = 0, end; first < count; first = end) {
+    const int64_t offset = part.offset + first * s, channel = first % channels->count;
+    end = first + 1;
+    if (channels->wide[channel] != 0) {
+      const cubn_coefficients with = cubn_fast_coefficients(channels, channel);
+      cubn_fast_put_exact(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &with);
+      continue;
+    }
+    while (end < count && channels->wide[end % channels->count] == 0) ++end;
+    const cubn_grid_coefficients with = columns_from(call, part.with, first * s);
+    grid.width = (end - first) * s;
+    cubn_grid_put(call, grid, (cubn_grid_part){offset, &with}, false);
+  }
+}
+
 /* While output is written, the values at `ahead` are fetched. */
 static void put_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
                             int64_t ahead, bool stream) {

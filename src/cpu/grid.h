@@ -47,6 +47,9 @@ typedef struct cubn_grid_part {
 void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, double *sums,
                    int64_t sum_stride);
 void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, bool stream);
+/* Writes outputs of channels of which some are wide. */
+void cubn_grid_put_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                         const cubn_channels *channels);
 void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
                            double *sums, int64_t sum_stride, cubn_grid_part put, bool stream);
 

@@ -105,6 +105,13 @@ static void step(const cubn_call *call, const block *current, const block *next,
   }
 }
 
+/* The output of a block that has wide channels. */
+static void put_alone(const cubn_call *call, const block *it) {
+  const cubn_grid grid = {call->problem->n, it->width, call->problem->c * call->problem->s, false};
+  const cubn_grid_part part = {it->offset, &it->coefficients};
+  cubn_grid_put_mixed(call, grid, part, &it->channels);
+}
+
 /* Statistics in backward: a pass of their own over the block, which then is in the cache. */
 static void find_moments(const cubn_call *call, block *it, double *sums) {
   const cubn_call moments = cubn_call_of_moments(call);
@@ -141,8 +148,8 @@ static void blocks_task(void *context, int64_t seat, int64_t first, int64_t end)
     if (next && call->needs.moments && call->problem->pass == CUBN_PASS_BACKWARD)
       find_moments(call, next, sums);
     if (!call->writes) current = NULL;
-    if (current && current->channels.is_wide) {
-      cubn_fast_output_exact(call, &current->channels);
+    if (current && current->channels.has_wide) {
+      put_alone(call, current);
       current = NULL;
     }
     if (next && call->sums) clear_sums(call, next, sums);

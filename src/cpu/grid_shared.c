@@ -106,7 +106,10 @@ static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, doubl
 
 static void put_rows(const shared_work *work, int64_t row, cubn_grid grid, bool stream) {
   const cubn_grid_part part = {offset_of(work, row), &work->coefficients};
-  cubn_grid_put(work->call, grid, part, stream);
+  if (work->channels.has_wide)
+    cubn_grid_put_mixed(work->call, grid, part, &work->channels);
+  else
+    cubn_grid_put(work->call, grid, part, stream);
 }
 
 static void sums_task(void *context, int64_t seat, int64_t first, int64_t end) {
@@ -196,10 +199,6 @@ static void run_slice(shared_work *work, int64_t first) {
     cubn_fast_finish(call, &work->channels);
   }
   if (!call->writes) return;
-  if (work->channels.is_wide) {
-    cubn_fast_output_exact(call, &work->channels);
-    return;
-  }
   cubn_grid_spread_output(call, &work->channels, work->shape.pattern, &work->coefficients);
   work->stream = streams(work);
   cubn_for_ranges(call->threads, chunks, output_task, work);

@@ -59,7 +59,9 @@ static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end)
     const cubn_coefficients with = cubn_fast_coefficients(&work->channels, channel);
     const int64_t count = smaller(PIECE_VALUES, s - begin);
     const cubn_run_output out = cubn_call_output(call, offset, count, &with);
-    if (call->is_rich)
+    if (work->channels.wide[channel] != 0)
+      cubn_fast_put_exact(call, (cubn_patch){offset, 1, 0, count, 1}, &with);
+    else if (call->is_rich)
       put_rich(call, offset, begin, count, &with);
     else
       call->kernels->run_output(&out);
@@ -75,10 +77,7 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const 
   for (int64_t first = 0; first < problem->c; first += slice) {
     const int64_t count = smaller(slice, problem->c - first);
     cubn_fast_begin(&work.call, first, count, &work.channels);
-    if (work.channels.is_wide)
-      cubn_fast_output_exact(&work.call, &work.channels);
-    else
-      cubn_for_ranges(work.call.threads, problem->n * count * work.pieces, pieces_task, &work);
+    cubn_for_ranges(work.call.threads, problem->n * count * work.pieces, pieces_task, &work);
   }
   return CUBN_STATUS_SUCCESS;
 }

@@ -65,18 +65,6 @@ static void sum_values(const cubn_call *call, const cubn_block *next, const segm
   call->kernels->run_sums(&in, lanes, out);
 }
 
-static void output_exact(const cubn_call *call, int64_t offset, int64_t count,
-                         const cubn_coefficients *with) {
-  const cubn_args *args = call->args;
-  const cubn_patch values = {offset, 1, 0, count, 1};
-  if (call->is_rich)
-    cubn_fused_exact_output(call, values, with);
-  else if (call->problem->pass == CUBN_PASS_BACKWARD)
-    cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, with);
-  else
-    cubn_exact_normalize(call->type, args->x, args->output, values, with);
-}
-
 cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
                                  const cubn_coefficients *with) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
@@ -146,8 +134,8 @@ static void step_rich(const cubn_call *call, const cubn_block *current, const cu
       shape.ahead_z = cubn_at(call, call->args->z, at->current + at->ahead + first);
     if (next && backward && !call->fusion.decides)
       shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
-    if (shape.width > 0 && current->channels.is_wide)
-      output_exact(call, offset, shape.width, &with);
+    if (shape.width > 0 && current->channels.wide[at->channel] != 0)
+      cubn_fast_put_exact(call, (cubn_patch){offset, 1, 0, shape.width, 1}, &with);
     else if (shape.width > 0)
       cubn_fused_output(call, &shape, offset);
     if (until > out.first) out.first = until;
@@ -164,8 +152,8 @@ static void step_segment(const cubn_call *call, const cubn_block *current, const
   const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
   const cubn_run_output out = cubn_call_output(call, at->current, at->count, &with);
   const int64_t lead = cubn_values_before_alignment(call, at->current);
-  if (current->channels.is_wide) {
-    output_exact(call, at->current, at->count, &with);
+  if (current->channels.wide[at->channel] != 0) {
+    cubn_fast_put_exact(call, (cubn_patch){at->current, 1, 0, at->count, 1}, &with);
     if (next) sum_values(call, next, at, 0, at->count, lanes, NULL);
   } else if (!next) {
     call->kernels->run_output(&out);
