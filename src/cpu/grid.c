@@ -188,8 +188,8 @@ void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part
                            double *sums, int64_t sum_stride, cubn_grid_part put, bool stream) {
   const int64_t rows = grid.rows;
   const bool alike = summed.with->is_centered == put.with->is_centered;
-  if (call->is_rich ||
-      !alike) { /* by turns, as many rows as are summed before they go to doubles */
+  if (call->is_rich || !alike) {
+    /* By turns, as many rows as are summed before they go to doubles. */
     for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {
       grid.rows = rows - r < CUBN_GRID_GROUP_ROWS ? rows - r : CUBN_GRID_GROUP_ROWS;
       put_before_sums(call, grid, put, summed.offset, stream);

@@ -42,7 +42,7 @@ typedef struct segment {
   int64_t current, next, count;
   int64_t channel; /* within the blocks */
   int64_t begin;   /* within the runs */
-  int64_t ahead;   /* from the next block's values to those of the segment after this one */
+  int64_t ahead;   /* from the next block's values to those that are fetched, or 0 */
 } segment;
 
 /* Adds to the lanes of the next block's sums. */
@@ -110,7 +110,8 @@ static int64_t values_before_tiles(const cubn_call *call, int64_t offset) {
   return -cubn_mask_bit(mask, offset / mask->row, offset) & 7;
 }
 
-/* Fused: the same by turns; while one is written, the next values to be summed are fetched. */
+/* Fused: the same by turns. Both fetch what will be summed, so that memory never waits: x (or z) while
+ * output is written, dy while sums are formed. */
 static void step_rich(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                       const segment *at, double *lanes) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;

@@ -50,11 +50,6 @@ INLINED void add_lanes(const grid_place *at, int64_t offset, int64_t part, vec c
   }
 }
 
-/* How many sums there are. */
-INLINED int sums_of(task of) {
-  return of.backward && of.centered ? 3 : 2;
-}
-
 INLINED void put_output(const grid_place *at, int64_t offset, int64_t part,
                         const coefficients *with, task of) {
   const vec x = load_lanes(at->x + offset, part);

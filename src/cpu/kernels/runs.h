@@ -42,6 +42,11 @@ typedef struct task {
   bool centered; /* otherwise centers are 0 */
 } task;
 
+/* How many sums there are. */
+INLINED int sums_of(task of) {
+  return of.backward && of.centered ? 3 : 2;
+}
+
 INLINED vec output_value(vec x, vec dy, const coefficients *with, task of) {
   const vec centered = of.centered ? x - with->center : x;
   const vec of_x = centered * (of.backward ? with->slope : with->gain) + with->shift;
@@ -138,7 +143,7 @@ INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of
       add_part(in, i, of, sums);
     }
     i = end;
-    flush_sums(sums, of.backward ? of.centered ? 3 : 2 : 2, to);
+    flush_sums(sums, sums_of(of), to);
   }
 }
 
