@@ -33,9 +33,10 @@ enum { FEW_COLUMNS = 64, ROWS_MIN = 4096 };
 /* Largest slope times inv_std of float arithmetic. */
 #define SLOPE_MAX 1e34
 
+/* 0 and NaN make no difference to when they come in. */
 static bool can_fold(const cubn_call *call, double inv_std) {
   const double most = cubn_is_single(call->param_type) ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
-  return inv_std <= most && inv_std >= 1 / most;
+  return isnan(inv_std) || inv_std == 0 || (inv_std <= most && inv_std >= 1 / most);
 }
 
 /* Epsilon says more than the variance where values are nearly constant. */
