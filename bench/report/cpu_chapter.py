@@ -27,8 +27,8 @@ HOW = """Made by `make performance` from [bench/results](../bench/results), whic
 All columns of a line were measured in one loop, by turns. Time in us, medians. **Of copy**: time over that of the
 faster of two copies of as many bytes, an ordinary one and one past the caches. **Of oneDNN**: time over that of
 oneDNN in the same layout; **of 16c**: over that of oneDNN in its own blocked layout, to convert into which costs it
-nothing here. Below 1 cubn is faster. **Copy of oneDNN**: time of that copy over oneDNN's, below which nothing that reads its input
-from memory once can come. oneDNN keeps no running statistics and computes in float throughout.
+nothing here. Below 1 cubn is faster. **Copy of oneDNN**: time of that copy over oneDNN's, which is what a pass as fast as a
+copy would have. oneDNN keeps no running statistics and computes in float throughout.
 """
 
 

@@ -30,8 +30,6 @@ enum { FEW_COLUMNS = 64, ROWS_MIN = 4096 };
  * may leave the range of float (double) where dy * x_hat and slope do not. */
 #define DEVIATION_MAX 0x1p40
 #define DEVIATION_MAX_DOUBLE 0x1p300
-/* Largest slope times inv_std of float arithmetic. */
-#define SLOPE_MAX 1e34
 
 /* 0 and NaN make no difference to when they come in. */
 static bool can_fold(const cubn_call *call, double inv_std) {
@@ -75,7 +73,7 @@ void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
 
 /* Channels whose sums are of no use: they overflowed, or their deviation is extreme. */
 static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  cubn_coefficients with = cubn_fast_coefficients(channels, i);
+  const cubn_coefficients with = cubn_fast_coefficients(channels, i);
   const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
   double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
   if (can_fold(call, with.inv_std) && isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2]))
@@ -100,7 +98,7 @@ void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64
 static bool fold_deviation(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const double slope = channels->slope[i] * channels->inv_std[i];
   if (!can_fold(call, channels->inv_std[i]) ||
-      (cubn_is_single(call->param_type) && fabs(slope) > SLOPE_MAX)) {
+      (cubn_is_single(call->param_type) && fabs(slope) > CUBN_COEFFICIENT_MAX)) {
     cubn_fast_set_wide(channels, i);
     return false;
   }

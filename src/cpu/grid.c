@@ -169,7 +169,7 @@ void cubn_grid_put_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_part p
   }
 }
 
-/* While output is written, the values at `ahead` are fetched. */
+/* While fused output is written, the values at `ahead` are fetched. */
 static void put_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
                             int64_t ahead, bool stream) {
   if (!call->is_rich) {

@@ -9,9 +9,8 @@
  *   sums of backward   dy, dy * (x - center), x - center
  *   dx                 dy * gain + ((x - center) * slope + shift)
  *
- * Where centers are 0 they cost nothing, and the last sum of backward is left out. No more than 32
- * additions of reals follow one another: then a sum goes into a double.
- */
+ * Where centers are 0 they cost nothing, and the last sum of backward is left out; not in fused
+ * kernels. No more than 32 additions of reals follow one another: then a sum goes into a double. */
 #ifndef CUBN_CPU_KERNELS_H
 #define CUBN_CPU_KERNELS_H
 
@@ -30,6 +29,7 @@
 /* Columns of a grid that kernels sum at a time. */
 #define CUBN_GRID_STRIPE 2048
 
+/* inv_std is of no use to kernels: they have it in the slope (fast_center.c). */
 typedef struct cubn_coefficients {
   double center, inv_std, gain, slope, shift;
   double input_gain, input_shift; /* of the input of an activation, in backward */
@@ -55,7 +55,7 @@ typedef struct cubn_run_output {
 
 /* The same per column of a grid. */
 typedef struct cubn_grid_coefficients {
-  bool is_centered; /* otherwise all centers are 0, and none is read */
+  bool is_centered; /* otherwise all centers are 0, and only fused kernels read them */
   void *center, *gain, *slope, *shift, *input_gain, *input_shift;
 } cubn_grid_coefficients;
 
@@ -104,7 +104,8 @@ typedef enum cubn_curve {
  *   dp  dy where p passes, else coef * dy if is_leaky, else 0; or dy times the slope of the curve
  *   dx  dp * gain + ((x - center) * slope + shift) + beta * prior
  *
- * Every product and every sum is rounded for itself: p has the same bits for all targets. */
+ * Every product and every sum on the way to p is rounded for itself: it has the same bits for all
+ * targets. */
 typedef struct cubn_fusion {
   bool decides; /* there is an activation */
   bool is_leaky, nan_passes;

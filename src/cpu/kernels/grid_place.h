@@ -12,7 +12,7 @@ typedef struct grid_place {
   const element *x, *dy;       /* of the output */
   element *output;
   int64_t stride;
-  int64_t ahead; /* from here to the rows that will be summed next */
+  int64_t ahead; /* from here to the rows that will be read next */
   bool in_order;
 } grid_place;
 

@@ -8,8 +8,8 @@
 
 enum {
   GROUP_ROWS = CUBN_GRID_GROUP_ROWS,
-  /* Of a 16-bit type two vectors of the widest target are a line of memory: stores past the caches
-   * want to be a whole one before the next row's. */
+  /* Stores past the caches want to be a whole line of memory before the next row's: two vectors of
+   * 32 bytes, such as those of a 16-bit type in the widest registers. */
   LINE_VECTORS = STORE_BYTES * 2 == 64 ? 2 : 1,
   SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
   /* Columns whose sums of reals are kept: in the first two caches. */

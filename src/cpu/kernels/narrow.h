@@ -46,7 +46,7 @@ INLINED bits32 rounded_to_upper_half(bits32 bits) {
   return bits + (((bits >> 16) & 1u) + 0x7fffu);
 }
 
-#if defined(__AVX512BW__)
+#if defined(__AVX512F__)
 
 /* One permutation of halves puts element l into the upper half of lane l, above zeros; one puts the
  * upper halves together. */
