@@ -78,10 +78,8 @@ void cubn_fused_begin(cubn_call *call) {
 }
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
-  const int64_t bytes = call->kernels->store_bytes;
-  const int64_t excess =
-      (int64_t)((uintptr_t)cubn_output_at(call, offset) & (uintptr_t)(bytes - 1));
-  return call->stream && excess ? (bytes - excess) / call->element_bytes : 0;
+  const int64_t excess = (int64_t)((uintptr_t)cubn_output_at(call, offset) % CUBN_LINE_BYTES);
+  return call->stream && excess ? (CUBN_LINE_BYTES - excess) / call->element_bytes : 0;
 }
 
 static bool is_aligned(const cubn_call *call, const void *array, int64_t offset) {

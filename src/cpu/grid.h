@@ -7,8 +7,9 @@
 
 #include "cpu/fast.h"
 
-/* Columns that are worked on at a time. */
-#define CUBN_BLOCK_COLUMNS_MAX CUBN_GRID_STRIPE
+/* Columns that are worked on at a time: so many that blocks of runs of any length begin at whole lines
+ * of memory, or nearly of any. */
+#define CUBN_BLOCK_COLUMNS_MAX (2 * CUBN_GRID_STRIPE)
 #define CUBN_SLICE_COLUMNS_MAX 8192
 
 /* Scratch memory of one task that works on blocks: coefficients of two blocks, sums of one, and the
@@ -18,6 +19,9 @@
 #define CUBN_SEAT_ARRAYS (2 * CUBN_GRID_ARRAYS + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS)
 #define CUBN_SEAT_BYTES \
   ((sizeof(double) * CUBN_BLOCK_COLUMNS_PADDED * CUBN_SEAT_ARRAYS + 255) / 256 * 256)
+
+/* The fewest channels whose values, in one image, are whole lines of memory. */
+int64_t cubn_channels_of_lines(const cubn_problem *problem);
 
 /* Coefficients of columns, in memory for CUBN_GRID_ARRAYS arrays of `padded` doubles. */
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded);

@@ -5,7 +5,7 @@
 #include "cpu/grid.h"
 
 /* Bytes of a block's rows: long stretches are read faster. */
-enum { STRETCH_BYTES = 3136, LINE_BYTES = 64, BLOCKS_PER_THREAD = 2 };
+enum { STRETCH_BYTES = 3200, BLOCKS_PER_THREAD = 2 };
 
 typedef struct block {
   cubn_channels channels;
@@ -22,23 +22,29 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+int64_t cubn_channels_of_lines(const cubn_problem *problem) {
+  const int64_t line = CUBN_LINE_BYTES / (int64_t)cubn_element_bytes(problem->type);
+  int64_t channels = 1;
+  while (channels < line && channels * problem->s % line) channels *= 2;
+  return channels;
+}
+
 /* How many channels a block has. Results do not depend on it. */
 static int64_t choose_block(const cubn_call *call) {
   const cubn_problem *problem = call->problem;
   const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t row_bytes = tensors * problem->n * call->element_bytes;
-  const int64_t line = LINE_BYTES / call->element_bytes;
   int64_t columns = smaller(STRETCH_BYTES / call->element_bytes,
                             call->device->machine.core_cache_bytes / row_bytes);
   const int64_t share =
       problem->c * problem->s / (call->threads == 1 ? 1 : call->threads * BLOCKS_PER_THREAD);
   columns = smaller(columns, share);
-  /* Whole lines of memory, so that rows of all blocks lie alike. */
-  int64_t step = 1;
-  while (step < line && step * problem->s % line) step *= 2;
+  /* So that rows of all blocks lie alike. */
+  const int64_t step = cubn_channels_of_lines(problem);
   const int64_t channels = columns / problem->s / step * step;
   if (channels > 0) return channels;
-  return step * problem->s <= CUBN_BLOCK_COLUMNS_MAX ? step : 1;
+  const bool is_fit = step * problem->s <= CUBN_BLOCK_COLUMNS_MAX;
+  return is_fit && step * call->threads <= problem->c ? step : 1;
 }
 
 static void begin_block(const blocks_work *work, int64_t index, block *it) {

@@ -20,7 +20,7 @@ static int64_t smaller(int64_t a, int64_t b) {
 static const char *reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
   if (problem->walk != CUBN_WALK_ROWS) return "not packed rows";
-  if (problem->s < CUBN_RUN_MIN) return "runs are short";
+  if (!cubn_has_long_runs(problem)) return "runs are short";
   return cubn_fast_reject(problem);
 }
 
@@ -45,26 +45,48 @@ static void put_rich(const cubn_call *call, int64_t offset, int64_t begin, int64
   }
 }
 
+/* Neighbouring values of one channel, in some images. */
+static void put_piece(const cubn_call *call, const cubn_channels *channels, int64_t channel,
+                      const cubn_run_output *shape, int64_t offset, int64_t begin) {
+  const cubn_coefficients with = cubn_fast_coefficients(channels, channel);
+  const cubn_patch patch = {offset, shape->runs, shape->stride, shape->count, 1};
+  if (channels->wide[channel] != 0) {
+    cubn_fast_put_exact(call, patch, &with);
+    return;
+  }
+  if (call->is_rich) {
+    for (int64_t r = 0; r < shape->runs; ++r)
+      put_rich(call, offset + r * shape->stride, begin, shape->count, &with);
+    return;
+  }
+  cubn_run_output out = cubn_call_output(call, offset, shape->count, &with);
+  if (shape->runs == CUBN_RUNS_ASIDE && cubn_lie_alike(call, shape->runs, shape->stride)) {
+    out.runs = shape->runs;
+    out.stride = shape->stride;
+    call->kernels->run_output(&out);
+    return;
+  }
+  for (int64_t r = 0; r < shape->runs; ++r) {
+    out = cubn_call_output(call, offset + r * shape->stride, shape->count, &with);
+    call->kernels->run_output(&out);
+  }
+}
+
 /* Pieces of the slice's runs, in the order of memory. */
 static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end) {
   const inference *work = context;
   const cubn_call *call = &work->call;
-  const int64_t s = call->problem->s, channels = work->channels.count;
+  const cubn_problem *problem = call->problem;
+  const int64_t s = problem->s, channels = work->channels.count;
   (void)seat;
   for (int64_t index = first; index < end; ++index) {
     const int64_t run = index / work->pieces, begin = index % work->pieces * PIECE_VALUES;
-    const int64_t image = run / channels, channel = run % channels;
-    const int64_t at = image * call->problem->c + work->channels.first + channel;
-    const int64_t offset = at * s + begin;
-    const cubn_coefficients with = cubn_fast_coefficients(&work->channels, channel);
-    const int64_t count = smaller(PIECE_VALUES, s - begin);
-    const cubn_run_output out = cubn_call_output(call, offset, count, &with);
-    if (work->channels.wide[channel] != 0)
-      cubn_fast_put_exact(call, (cubn_patch){offset, 1, 0, count, 1}, &with);
-    else if (call->is_rich)
-      put_rich(call, offset, begin, count, &with);
-    else
-      call->kernels->run_output(&out);
+    const int64_t image = run / channels * CUBN_RUNS_ASIDE, channel = run % channels;
+    const int64_t at = image * problem->c + work->channels.first + channel;
+    const cubn_run_output shape = {.runs = smaller(CUBN_RUNS_ASIDE, problem->n - image),
+                                   .stride = problem->c * s,
+                                   .count = smaller(PIECE_VALUES, s - begin)};
+    put_piece(call, &work->channels, channel, &shape, at * s + begin, begin);
   }
   if (call->stream) call->kernels->fence();
 }
@@ -77,7 +99,8 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const 
   for (int64_t first = 0; first < problem->c; first += slice) {
     const int64_t count = smaller(slice, problem->c - first);
     cubn_fast_begin(&work.call, first, count, &work.channels);
-    cubn_for_ranges(work.call.threads, problem->n * count * work.pieces, pieces_task, &work);
+    const int64_t groups = (problem->n + CUBN_RUNS_ASIDE - 1) / CUBN_RUNS_ASIDE;
+    cubn_for_ranges(work.call.threads, groups * count * work.pieces, pieces_task, &work);
   }
   return CUBN_STATUS_SUCCESS;
 }

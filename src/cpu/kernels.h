@@ -20,6 +20,9 @@
 /* Sums of a run are kept per lane until they are folded. */
 #define CUBN_RUN_LANES_MAX 16
 #define CUBN_RUN_SUMS_MAX 3
+/* Runs that are worked on at the same time, or just one. */
+#define CUBN_RUNS_ASIDE 4
+#define CUBN_LINE_BYTES 64 /* of memory: streamed whole, if possible */
 #define CUBN_GRID_PADDING 16
 /* Rows of a grid that are summed before sums go into doubles. */
 #define CUBN_GRID_GROUP_ROWS 32
@@ -35,20 +38,21 @@ typedef struct cubn_coefficients {
   double input_gain, input_shift; /* of the input of an activation, in backward */
 } cubn_coefficients;
 
-/* What a run is summed from. The sums are those of backward if there is a dy; in forward the pivot is
- * the center. */
+/* What is summed: one run of `count` values, or CUBN_RUNS_ASIDE of them, `stride` values apart. The
+ * sums are those of backward if there is a dy; in forward the pivot is the center. */
 typedef struct cubn_run_input {
   const void *x, *dy;
-  int64_t count;
+  int64_t runs, stride, count;
   const cubn_coefficients *with;
   int64_t ahead; /* elements from here to those that will be summed next, which are fetched; or 0 */
 } cubn_run_input;
 
-/* The output of a run: dx if there is a dy, else y. */
+/* The output of one run or of several, as above: dx if there is a dy, else y. Streamed, lines of
+ * memory begin at the same values of all of them. */
 typedef struct cubn_run_output {
   const void *x, *dy;
   void *output;
-  int64_t count;
+  int64_t runs, stride, count;
   const cubn_coefficients *with;
   bool stream;
 } cubn_run_output;
@@ -152,8 +156,7 @@ typedef struct cubn_kernels {
   int64_t real_bytes;
   int lanes; /* of a run's sums: sum i of lane l is sums[i * lanes + l] */
 
-  /* `out`, if not NULL, is an output of the same length that is computed at the same time; if it is
-   * streamed, it begins where store_bytes divides the address. */
+  /* `out`, if not NULL, is an output of the same shape that is computed at the same time. */
   void (*run_sums)(const cubn_run_input *in, double *sums, const cubn_run_output *out);
   void (*run_output)(const cubn_run_output *out);
 

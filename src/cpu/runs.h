@@ -6,7 +6,7 @@
 #include "cpu/fast.h"
 
 /* Shorter runs are columns of a grid. */
-#define CUBN_RUN_MIN 512
+bool cubn_has_long_runs(const cubn_problem *problem);
 
 /* Channels that are worked on side by side. */
 #define CUBN_BLOCK_CHANNELS_MAX 32
@@ -41,6 +41,9 @@ void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
 /* The output of neighbouring values of one channel. */
 cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
                                  const cubn_coefficients *with);
+
+/* Whether lines of memory begin at the same values of all runs, if the output is streamed. */
+bool cubn_lie_alike(const cubn_call *call, int64_t runs, int64_t stride);
 
 /* Fused: which values a piece of a run writes, of `count` from `begin` on, those at `offset`. Where a
  * mask is written, pieces are shifted to whole bytes of it. Relative to begin. */

@@ -2,9 +2,7 @@
 #ifndef CUBN_CPU_KERNELS_GRID_PLACE_H
 #define CUBN_CPU_KERNELS_GRID_PLACE_H
 
-#include "cpu/kernels.h"
-#include "cpu/kernels/runs.h"
-#include "cpu/kernels/simd.h"
+#include "cpu/kernels/task.h"
 
 /* Inputs and outputs of a kernel, from some column and row on. */
 typedef struct grid_place {
@@ -50,11 +48,24 @@ INLINED void add_lanes(const grid_place *at, int64_t offset, int64_t part, vec c
   }
 }
 
-INLINED void put_output(const grid_place *at, int64_t offset, int64_t part,
-                        const coefficients *with, task of) {
+INLINED vec output_at(const grid_place *at, int64_t offset, int64_t part, const coefficients *with,
+                      task of) {
   const vec x = load_lanes(at->x + offset, part);
   const vec dy = of.backward ? load_lanes(at->dy + offset, part) : (vec){0};
-  put_lanes(at->output + offset, output_value(x, dy, with, of), part, of.stream);
+  return output_value(x, dy, with, of);
+}
+
+INLINED void put_output(const grid_place *at, int64_t offset, int64_t part,
+                        const coefficients *with, task of) {
+  put_lanes(at->output + offset, output_at(at, offset, part, with, of), part, of.stream);
+}
+
+/* Two vectors. */
+INLINED void put_output_pair(const grid_place *at, int64_t offset, const coefficients with[2],
+                             task of) {
+  const vec a = output_at(at, offset, 0, &with[0], of);
+  const vec b = output_at(at, offset + LANES, 0, &with[1], of);
+  put_pair(at->output + offset, a, b, of.stream);
 }
 
 /* Rows that lie far apart: processors do not guess where the next ones begin. They are wanted in the

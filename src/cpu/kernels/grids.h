@@ -38,11 +38,13 @@ INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors
   for (int k = 0; k < (of.sums ? vectors : 0); ++k)
     sum_columns(at, rows, j + k * LANES, part, in, of, sums);
   if (!of.output) return;
-  coefficients with[LINE_VECTORS];
+  coefficients with[2];
   for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, j + k * LANES, of);
   for (int r = 0; r < rows; ++r)
-    for (int k = 0; k < vectors; ++k)
-      put_output(at, r * at->stride + j + k * LANES, part, &with[k], of);
+    if (LINE_VECTORS == 2 && vectors == 2)
+      put_output_pair(at, r * at->stride + j, with, of);
+    else
+      put_output(at, r * at->stride + j, part, with, of);
 }
 
 INLINED void step_rows(const grid_place *at, int rows, int64_t width,
@@ -171,11 +173,11 @@ INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *in, const cubn_grid
 INLINED void sum_grid_of(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out,
                          bool backward, bool centered) {
   if (!out)
-    sum_grid(grid, in, NULL, (task){true, false, backward, false, centered});
+    sum_grid(grid, in, NULL, (task){true, false, backward, false, centered, false});
   else if (out->stream)
-    sum_grid(grid, in, out, (task){true, true, backward, true, centered});
+    sum_grid(grid, in, out, (task){true, true, backward, true, centered, false});
   else
-    sum_grid(grid, in, out, (task){true, true, backward, false, centered});
+    sum_grid(grid, in, out, (task){true, true, backward, false, centered, false});
 }
 
 static void grid_sums(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out) {
@@ -201,9 +203,9 @@ INLINED void output_grid(cubn_grid grid, const cubn_grid_output *out, task of) {
 INLINED void output_grid_of(cubn_grid grid, const cubn_grid_output *out, bool backward,
                             bool centered) {
   if (out->stream)
-    output_grid(grid, out, (task){false, true, backward, true, centered});
+    output_grid(grid, out, (task){false, true, backward, true, centered, false});
   else
-    output_grid(grid, out, (task){false, true, backward, false, centered});
+    output_grid(grid, out, (task){false, true, backward, false, centered, false});
 }
 
 static void grid_output(cubn_grid grid, const cubn_grid_output *out) {

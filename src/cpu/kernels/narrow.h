@@ -50,24 +50,36 @@ INLINED bits32 rounded_to_upper_half(bits32 bits) {
 
 /* One permutation of halves puts element l into the upper half of lane l, above zeros; one puts the
  * upper halves together. */
-INLINED vec vec_load(const element *from) {
+INLINED vec widened(__m256i packed) {
   const __m512i places =
       _mm512_set_epi32(15 << 16, 14 << 16, 13 << 16, 12 << 16, 11 << 16, 10 << 16, 9 << 16, 8 << 16,
                        7 << 16, 6 << 16, 5 << 16, 4 << 16, 3 << 16, 2 << 16, 1 << 16, 0);
-  const __m256i packed = _mm256_loadu_si256((const __m256i *)(const void *)from);
   return (vec)_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, places, _mm512_castsi256_si512(packed));
 }
 
-INLINED void vec_store(element *to, vec v) {
+/* The upper halves are rounded. Bit 16, where it is set, carries a tie up to the even one. */
+INLINED __m512i rounded(vec v) {
+  const __m512i bits = (__m512i)v, quiet = _mm512_set1_epi32(0x400000);
+  const __mmask16 is_odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
+  const __m512i down = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
+  const __m512i up = _mm512_mask_add_epi32(down, is_odd, bits, _mm512_set1_epi32(0x8000));
+  return _mm512_mask_or_epi32(up, is_nan, bits, quiet);
+}
+
+INLINED __m256i narrowed(vec v) {
   const __m512i places =
       _mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 31 << 16 | 29, 27 << 16 | 25, 23 << 16 | 21,
                        19 << 16 | 17, 15 << 16 | 13, 11 << 16 | 9, 7 << 16 | 5, 3 << 16 | 1);
-  const __m512i bits = (__m512i)v, quiet = _mm512_set1_epi32(0x400000);
-  const __mmask16 is_nan = _mm512_cmp_ps_mask((__m512)v, (__m512)v, _CMP_UNORD_Q);
-  const __m512i rounded =
-      _mm512_mask_or_epi32((__m512i)rounded_to_upper_half((bits32)v), is_nan, bits, quiet);
-  const __m512i packed = _mm512_permutexvar_epi16(places, rounded);
-  _mm256_storeu_si256((__m256i *)(void *)to, _mm512_castsi512_si256(packed));
+  return _mm512_castsi512_si256(_mm512_permutexvar_epi16(places, rounded(v)));
+}
+
+INLINED __m512i packed_pair(vec a, vec b) {
+  const __m512i places = _mm512_set_epi32(
+      63 << 16 | 61, 59 << 16 | 57, 55 << 16 | 53, 51 << 16 | 49, 47 << 16 | 45, 43 << 16 | 41,
+      39 << 16 | 37, 35 << 16 | 33, 31 << 16 | 29, 27 << 16 | 25, 23 << 16 | 21, 19 << 16 | 17,
+      15 << 16 | 13, 11 << 16 | 9, 7 << 16 | 5, 3 << 16 | 1);
+  return _mm512_permutex2var_epi16(rounded(a), places, rounded(b));
 }
 
 #else
@@ -85,13 +97,16 @@ INLINED void vec_store(element *to, vec v) {
 
 #elif defined(__AVX512F__)
 
-INLINED vec vec_load(const element *from) {
-  return (vec)_mm512_cvtph_ps(_mm256_loadu_si256((const __m256i *)(const void *)from));
+INLINED vec widened(__m256i packed) {
+  return (vec)_mm512_cvtph_ps(packed);
 }
 
-INLINED void vec_store(element *to, vec v) {
-  const __m256i packed = _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  _mm256_storeu_si256((__m256i *)(void *)to, packed);
+INLINED __m256i narrowed(vec v) {
+  return _mm512_cvtps_ph((__m512)v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+
+INLINED __m512i packed_pair(vec a, vec b) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(narrowed(a)), narrowed(b), 1);
 }
 
 #elif defined(__F16C__)
@@ -139,6 +154,16 @@ INLINED void vec_store(element *to, vec v) {
   store_low_halves(to, half | (bits >> 16 & 0x8000u));
 }
 
+#endif
+
+#if defined(__AVX512F__)
+INLINED vec vec_load(const element *from) {
+  return widened(_mm256_loadu_si256((const __m256i *)(const void *)from));
+}
+
+INLINED void vec_store(element *to, vec v) {
+  _mm256_storeu_si256((__m256i *)(void *)to, narrowed(v));
+}
 #endif
 
 #endif /* CUBN_CPU_KERNELS_NARROW_H */

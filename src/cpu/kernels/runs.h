@@ -1,16 +1,15 @@
-/* Kernels on runs. Four vectors at a time. */
+/* Kernels on runs. Four vectors at a time, of one run or of four that lie apart: memory is read and
+ * written faster in several places at once. */
 #ifndef CUBN_CPU_KERNELS_RUNS_H
 #define CUBN_CPU_KERNELS_RUNS_H
 
-#include "cpu/kernels.h"
-#include "cpu/kernels/simd.h"
+#include "cpu/kernels/task.h"
 
 enum {
-  SIDE = 4,            /* vectors side by side */
-  STEP = SIDE * LANES, /* values of a step */
-  SUM_STEPS = 28,      /* steps, 3 vectors and a part, summed before they go into doubles */
-  SUM_VALUES = SUM_STEPS * STEP,
-  LINE_VALUES = 64 / sizeof(element)
+  /* Vectors of each run, in a step of several: two lines of memory, if that is not too many. */
+  DEPTH = 128 / STORE_BYTES < SIDE ? 128 / STORE_BYTES : SIDE,
+  SUM_STEPS = 28, /* vectors of each side, 3 and a part, summed before they go into doubles */
+  LINE_VALUES = CUBN_LINE_BYTES / sizeof(element)
 };
 
 /* Adds up SIDE vectors of each of `count` sums. */
@@ -21,36 +20,13 @@ INLINED void flush_sums(vec sums[][SIDE], int count, double *to) {
   }
 }
 
-/* Values up to the first at which whole vectors can be streamed. */
-INLINED int64_t values_before_alignment(const element *to, int64_t count, bool stream) {
-  const int64_t excess = (int64_t)((uintptr_t)to % STORE_BYTES / sizeof(element));
-  return stream && excess ? least(LANES - excess, count) : 0;
+INLINED int runs_of(task of) {
+  return of.aside ? SIDE : 1;
 }
 
-typedef struct coefficients {
-  vec center, gain, slope, shift;
-} coefficients;
-
-INLINED coefficients coefficients_of(const cubn_coefficients *with) {
-  return (coefficients){vec_all((real)with->center), vec_all((real)with->gain),
-                        vec_all((real)with->slope), vec_all((real)with->shift)};
-}
-
-/* What an instance of a kernel does; constants when it is compiled. */
-typedef struct task {
-  bool sums, output, backward, stream;
-  bool centered; /* otherwise centers are 0 */
-} task;
-
-/* How many sums there are. */
-INLINED int sums_of(task of) {
-  return of.backward && of.centered ? 3 : 2;
-}
-
-INLINED vec output_value(vec x, vec dy, const coefficients *with, task of) {
-  const vec centered = of.centered ? x - with->center : x;
-  const vec of_x = centered * (of.backward ? with->slope : with->gain) + with->shift;
-  return of.backward ? dy * with->gain + of_x : of_x;
+/* Vectors of each run in a step. */
+INLINED int depth_of(task of) {
+  return of.aside ? DEPTH : SIDE;
 }
 
 /* `vectors` vectors of the output. */
@@ -62,29 +38,56 @@ INLINED void put_vectors(const cubn_run_output *it, int64_t i, int vectors,
   for (int k = 0; k < vectors; ++k)
     v[k] = output_value(vec_load(x + k * LANES), of.backward ? vec_load(dy + k * LANES) : (vec){0},
                         with, of);
-  for (int k = 0; k < vectors; ++k) put(to + k * LANES, v[k], of.stream);
+  for (int k = 0; k + 2 <= vectors; k += 2) put_pair(to + k * LANES, v[k], v[k + 1], of.stream);
+  if (vectors % 2) put(to + (vectors - 1) * LANES, v[vectors - 1], of.stream);
 }
 
-/* Fewer values than a vector has. */
-INLINED void put_part(const cubn_run_output *it, int64_t i, int64_t count, const coefficients *with,
-                      task of) {
-  const vec x = vec_load_part((const element *)it->x + i, count);
-  const vec dy = of.backward ? vec_load_part((const element *)it->dy + i, count) : (vec){0};
-  vec_store_part((element *)it->output + i, output_value(x, dy, with, of), count);
+/* Values i .. end - 1 of each run, which are not whole lines of memory. */
+INLINED void put_edges(const cubn_run_output *it, int64_t i, int64_t end, const coefficients *with,
+                       task of) {
+  of.stream = false;
+  for (int64_t first = i; first < end; first += LANES)
+    for (int r = 0; r < runs_of(of); ++r) {
+      const int64_t at = r * it->stride + first, part = end - first;
+      if (part >= LANES) {
+        put_vectors(it, at, 1, with, of);
+        continue;
+      }
+      const vec x = vec_load_part((const element *)it->x + at, part);
+      const vec dy = of.backward ? vec_load_part((const element *)it->dy + at, part) : (vec){0};
+      vec_store_part((element *)it->output + at, output_value(x, dy, with, of), part);
+    }
+}
+
+/* Values up to the first line of memory, if there must be lines. Returns how many. */
+INLINED int64_t put_first(const cubn_run_output *it, const coefficients *with, task of) {
+  const int64_t excess = (int64_t)((uintptr_t)it->output % CUBN_LINE_BYTES / sizeof(element));
+  const int64_t count = of.stream && excess ? least(LINE_VALUES - excess, it->count) : 0;
+  put_edges(it, 0, count, with, of);
+  return count;
+}
+
+/* Less than a step, from value i on. */
+INLINED void put_last(const cubn_run_output *it, int64_t i, const coefficients *with, task of) {
+  const int64_t end = i + (it->count - i) / LINE_VALUES * LINE_VALUES;
+  for (; i < end; i += LANES)
+    for (int r = 0; r < runs_of(of); ++r) put_vectors(it, r * it->stride + i, 1, with, of);
+  put_edges(it, i, it->count, with, of);
 }
 
 INLINED void output_values(const cubn_run_output *it, task of) {
   const coefficients with = coefficients_of(it->with);
-  int64_t i = values_before_alignment(it->output, it->count, of.stream);
-  if (i) put_part(it, 0, i, &with, of);
-  for (; i + STEP <= it->count; i += STEP) put_vectors(it, i, SIDE, &with, of);
-  for (; i + LANES <= it->count; i += LANES) put_vectors(it, i, 1, &with, of);
-  if (i < it->count) put_part(it, i, it->count - i, &with, of);
+  const int64_t step = depth_of(of) * LANES;
+  int64_t i = put_first(it, &with, of);
+  for (; i + step <= it->count; i += step)
+    for (int r = 0; r < runs_of(of); ++r)
+      put_vectors(it, r * it->stride + i, depth_of(of), &with, of);
+  put_last(it, i, &with, of);
 }
 
 typedef struct run_input {
   const element *x, *dy;
-  int64_t count, ahead;
+  int64_t stride, count, ahead;
   vec center;
 } run_input;
 
@@ -105,11 +108,11 @@ INLINED void add_values(const run_input *in, int64_t i, int k, task of, vec sums
   add_vector(of.centered ? x - in->center : x, dy, k, of, sums);
 }
 
-INLINED void add_part(const run_input *in, int64_t i, task of, vec sums[][SIDE]) {
-  const int64_t left = in->count - i;
-  const vec x = vec_load_part(in->x + i, left);
-  const vec dy = of.backward ? vec_load_part(in->dy + i, left) : (vec){0};
-  add_vector(of.centered ? vec_first(x - in->center, left) : x, dy, 0, of, sums);
+INLINED void add_part(const run_input *in, int64_t i, int64_t part, int k, task of,
+                      vec sums[][SIDE]) {
+  const vec x = vec_load_part(in->x + i, part);
+  const vec dy = of.backward ? vec_load_part(in->dy + i, part) : (vec){0};
+  add_vector(of.centered ? vec_first(x - in->center, part) : x, dy, k, of, sums);
 }
 
 /* Values that will be summed soon: they come into the second cache while memory waits for output. The
@@ -121,74 +124,108 @@ INLINED void fetch(const run_input *in, int64_t i, int values, task of) {
   }
 }
 
-/* Sums of one run, and the output of another one of the same length, step by step: memory is read
- * and written at the same time. */
-INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of, double *to) {
-  const coefficients with = out ? coefficients_of(out->with) : (coefficients){0};
-  vec sums[3][SIDE] = {{{0}}};
-  for (int64_t i = 0; i < in->count;) {
-    const int64_t end = i + least(in->count - i, SUM_VALUES);
-    for (; i + STEP <= end; i += STEP) {
-      if (in->ahead) fetch(in, i, STEP, of);
-      if (of.output) put_vectors(out, i, SIDE, &with, of);
-      for (int k = 0; k < SIDE; ++k) add_values(in, i + k * LANES, k, of, sums);
-    }
-    if (in->ahead && i < end) fetch(in, i, STEP, of);
-    for (; i + LANES <= end; i += LANES) {
-      if (of.output) put_vectors(out, i, 1, &with, of);
-      add_values(in, i, 0, of, sums);
-    }
-    if (i < end) {
-      if (of.output) put_part(out, i, end - i, &with, of);
-      add_part(in, i, of, sums);
-    }
-    i = end;
-    flush_sums(sums, sums_of(of), to);
+/* Up to a step of each run from value i on: some vectors, or fewer values than a vector has. */
+INLINED void sum_step(const run_input *in, int64_t i, int vectors, int64_t part, task of,
+                      vec sums[][SIDE]) {
+  for (int r = 0; r < runs_of(of); ++r) {
+    const int64_t at = r * in->stride + i;
+    if (in->ahead) fetch(in, at, part ? LANES : vectors * LANES, of);
+    if (part) add_part(in, at, part, of.aside ? r : 0, of, sums);
+    for (int k = 0; k < vectors; ++k) add_values(in, at + k * LANES, of.aside ? r : k, of, sums);
   }
 }
 
-INLINED void output_run(const cubn_run_output *it, bool backward, bool centered) {
+/* A step of sums from value i on, and one of output from value o on: memory is read and written at
+ * the same time. */
+INLINED void step_of_both(const run_input *in, int64_t i, const cubn_run_output *out, int64_t o,
+                          const coefficients *with, task of, vec sums[][SIDE]) {
+  const int vectors = depth_of(of);
+  for (int r = 0; r < runs_of(of); ++r) {
+    const int64_t at = r * in->stride + i;
+    if (in->ahead) fetch(in, at, vectors * LANES, of);
+    put_vectors(out, r * out->stride + o, vectors, with, of);
+    for (int k = 0; k < vectors; ++k) add_values(in, at + k * LANES, of.aside ? r : k, of, sums);
+  }
+}
+
+/* Sums of runs, and the output of other ones of the same shape. */
+INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of, double *to) {
+  const coefficients with = out ? coefficients_of(out->with) : (coefficients){0};
+  const int64_t step = depth_of(of) * LANES, count = in->count;
+  const int64_t most = SUM_STEPS * (of.aside ? LANES : STEP);
+  vec sums[3][SIDE] = {{{0}}};
+  int64_t o = of.output ? put_first(out, &with, of) : 0;
+  for (int64_t i = 0; i < count;) {
+    const int64_t end = i + least(count - i, most);
+    if (of.output)
+      for (; i + step <= end && o + step <= count; i += step, o += step)
+        step_of_both(in, i, out, o, &with, of, sums);
+    for (; i + step <= end; i += step) sum_step(in, i, depth_of(of), 0, of, sums);
+    for (; i + LANES <= end; i += LANES) sum_step(in, i, 1, 0, of, sums);
+    if (i < end) sum_step(in, i, 0, end - i, of, sums);
+    i = end;
+    flush_sums(sums, sums_of(of), to);
+  }
+  if (of.output) put_last(out, o, &with, of);
+}
+
+INLINED void output_run(const cubn_run_output *it, bool backward, bool centered, bool aside) {
   if (it->stream)
-    output_values(it, (task){false, true, backward, true, centered});
+    output_values(it, (task){false, true, backward, true, centered, aside});
   else
-    output_values(it, (task){false, true, backward, false, centered});
+    output_values(it, (task){false, true, backward, false, centered, aside});
+}
+
+INLINED void output_runs(const cubn_run_output *it, bool backward, bool centered) {
+  if (it->runs == 1)
+    output_run(it, backward, centered, false);
+  else
+    output_run(it, backward, centered, true);
 }
 
 static void run_output(const cubn_run_output *it) {
   const bool backward = it->dy != NULL, centered = it->with->center != 0;
   if (backward && centered)
-    output_run(it, true, true);
+    output_runs(it, true, true);
   else if (backward)
-    output_run(it, true, false);
+    output_runs(it, true, false);
   else if (centered)
-    output_run(it, false, true);
+    output_runs(it, false, true);
   else
-    output_run(it, false, false);
+    output_runs(it, false, false);
 }
 
 INLINED void sum_run(const cubn_run_input *from, const cubn_run_output *out, bool backward,
-                     bool centered, double *to) {
-  const run_input in = {from->x, from->dy, from->count, from->ahead,
-                        vec_all((real)from->with->center)};
+                     bool centered, bool aside, double *to) {
+  const run_input in = {from->x,     from->dy,    from->stride,
+                        from->count, from->ahead, vec_all((real)from->with->center)};
   if (!out)
-    sum_values(&in, NULL, (task){true, false, backward, false, centered}, to);
+    sum_values(&in, NULL, (task){true, false, backward, false, centered, aside}, to);
   else if (out->stream)
-    sum_values(&in, out, (task){true, true, backward, true, centered}, to);
+    sum_values(&in, out, (task){true, true, backward, true, centered, aside}, to);
   else
-    sum_values(&in, out, (task){true, true, backward, false, centered}, to);
+    sum_values(&in, out, (task){true, true, backward, false, centered, aside}, to);
+}
+
+INLINED void sum_runs(const cubn_run_input *in, const cubn_run_output *out, bool backward,
+                      bool centered, double *to) {
+  if (in->runs == 1)
+    sum_run(in, out, backward, centered, false, to);
+  else
+    sum_run(in, out, backward, centered, true, to);
 }
 
 static void run_sums(const cubn_run_input *in, double *sums, const cubn_run_output *out) {
   const bool backward = in->dy != NULL;
   const bool centered = in->with->center != 0 || (out && out->with->center != 0);
   if (backward && centered)
-    sum_run(in, out, true, true, sums);
+    sum_runs(in, out, true, true, sums);
   else if (backward)
-    sum_run(in, out, true, false, sums);
+    sum_runs(in, out, true, false, sums);
   else if (centered)
-    sum_run(in, out, false, true, sums);
+    sum_runs(in, out, false, true, sums);
   else
-    sum_run(in, out, false, false, sums);
+    sum_runs(in, out, false, false, sums);
 }
 
 #endif /* CUBN_CPU_KERNELS_RUNS_H */

@@ -99,27 +99,7 @@ INLINED vec reals_at(const void *reals, int64_t column) {
   return vec_load_reals((const real *)reals + column);
 }
 
-/* Fewer than LANES elements; the other lanes are 0. */
-INLINED vec vec_load_part(const element *from, int64_t count) {
-  element part[LANES] = {0};
-  for (int64_t l = 0; l < count; ++l) part[l] = from[l];
-  return vec_load(part);
-}
-
-INLINED void vec_store_part(element *to, vec v, int64_t count) {
-  element part[LANES];
-  vec_store(part, v);
-  for (int64_t l = 0; l < count; ++l) to[l] = part[l];
-}
-
-/* v in the first lanes, 0 in the others. */
-INLINED vec vec_first(vec v, int64_t count) {
-  real lanes[LANES];
-  memcpy(lanes, &v, sizeof v);
-  for (int64_t l = count; l < LANES; ++l) lanes[l] = 0;
-  memcpy(&v, lanes, sizeof v);
-  return v;
-}
+#include "cpu/kernels/parts.h"
 
 /* sums[l] += v[l] */
 INLINED void vec_add_to(double *sums, vec v) {
@@ -163,6 +143,24 @@ INLINED void put(element *to, vec v, bool stream) {
     vec_stream(to, v);
   else
     vec_store(to, v);
+}
+
+/* Two vectors one behind the other: a whole line of memory, if the type and the place allow it. */
+INLINED void put_pair(element *to, vec a, vec b, bool stream) {
+#if defined(__AVX512F__) && (defined(CUBN_ELEMENT_F16) || defined(CUBN_ELEMENT_BF16))
+  const __m512i packed = packed_pair(a, b);
+  if (!stream) {
+    _mm512_storeu_si512(to, packed);
+  } else if ((uintptr_t)to % 64 == 0) {
+    _mm512_stream_si512((__m512i *)(void *)to, packed);
+  } else {
+    _mm256_stream_si256((__m256i *)(void *)to, _mm512_castsi512_si256(packed));
+    _mm256_stream_si256((__m256i *)(void *)(to + LANES), _mm512_extracti64x4_epi64(packed, 1));
+  }
+#else
+  put(to, a, stream);
+  put(to + LANES, b, stream);
+#endif
 }
 
 /* `part` is 0, or the number of lanes that are used. */

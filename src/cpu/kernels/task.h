@@ -1,0 +1,40 @@
+/* What the kernels on runs and grids have in common. */
+#ifndef CUBN_CPU_KERNELS_TASK_H
+#define CUBN_CPU_KERNELS_TASK_H
+
+#include "cpu/kernels.h"
+#include "cpu/kernels/simd.h"
+
+enum {
+  SIDE = CUBN_RUNS_ASIDE, /* vectors side by side */
+  STEP = SIDE * LANES     /* values of a step of one run */
+};
+
+typedef struct coefficients {
+  vec center, gain, slope, shift;
+} coefficients;
+
+INLINED coefficients coefficients_of(const cubn_coefficients *with) {
+  return (coefficients){vec_all((real)with->center), vec_all((real)with->gain),
+                        vec_all((real)with->slope), vec_all((real)with->shift)};
+}
+
+/* What an instance of a kernel does; constants when it is compiled. */
+typedef struct task {
+  bool sums, output, backward, stream;
+  bool centered; /* otherwise centers are 0 */
+  bool aside;    /* SIDE runs at a time */
+} task;
+
+/* How many sums there are. */
+INLINED int sums_of(task of) {
+  return of.backward && of.centered ? 3 : 2;
+}
+
+INLINED vec output_value(vec x, vec dy, const coefficients *with, task of) {
+  const vec centered = of.centered ? x - with->center : x;
+  const vec of_x = centered * (of.backward ? with->slope : with->gain) + with->shift;
+  return of.backward ? dy * with->gain + of_x : of_x;
+}
+
+#endif /* CUBN_CPU_KERNELS_TASK_H */
