@@ -122,7 +122,14 @@ static bool lies_as_mask(const cubn_call *call, const cubn_fused *it, int64_t of
   const int64_t at = offset / mask->row;
   if (cubn_mask_bit(mask, at, offset) % 8 != 0 || offset % mask->row + it->width > mask->row)
     return false;
-  return it->rows == 1 || (it->stride == mask->row && !mask->is_phased);
+  return it->rows == 1 || (it->stride % mask->row == 0 && !mask->is_phased);
+}
+
+static void use_mask(const cubn_call *call, cubn_fused *it, int64_t offset) {
+  const cubn_mask *mask = &call->problem->mask;
+  it->bits =
+      (uint8_t *)call->args->reserve + cubn_mask_bit(mask, offset / mask->row, offset) / 8;
+  it->bits_stride = it->stride / mask->row * mask->row_bytes;
 }
 
 /* Rows at `offset`, all of which find room in a buffer of bits. */
@@ -131,8 +138,7 @@ static void run_with_bits(const cubn_call *call, cubn_fused *it, int64_t offset,
   const cubn_mask *mask = &call->problem->mask;
   uint8_t *const bytes = call->args->reserve;
   if (lies_as_mask(call, it, offset)) {
-    it->bits = bytes + cubn_mask_bit(mask, offset / mask->row, offset) / 8;
-    it->bits_stride = mask->row_bytes;
+    use_mask(call, it, offset);
     run_kernel(call, it, sums, sum_stride);
     return;
   }
@@ -190,4 +196,27 @@ void cubn_fused_output(const cubn_call *call, const cubn_fused *shape, int64_t o
 void cubn_fused_sums(const cubn_call *call, const cubn_fused *shape, int64_t offset, double *sums,
                      int64_t sum_stride) {
   run_rows(call, shape, offset, sums, sum_stride);
+}
+
+/* Places what is written; false if the kernel that does both cannot do it. */
+static bool place_joined(const cubn_call *call, int64_t offset, cubn_fused *it) {
+  const bool has_bits = call->problem->reserve == CUBN_RESERVE_MASK;
+  place(call, offset, false, it);
+  if (has_bits && !lies_as_mask(call, it, offset)) return false;
+  if (has_bits && it->stream && cubn_values_before_alignment(call, offset) % 8 != 0) return false;
+  if (has_bits) use_mask(call, it, offset);
+  return call->kernels->fused->joins(it);
+}
+
+bool cubn_fused_both(const cubn_call *call, const cubn_fused *summed, int64_t offset, double *sums,
+                     const cubn_fused *written, int64_t output_offset) {
+  cubn_fused in = *summed, out = *written;
+  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
+  const bool has_bits = backward && call->problem->reserve == CUBN_RESERVE_MASK;
+  if (!place_joined(call, output_offset, &out)) return false;
+  place(call, offset, true, &in);
+  if (has_bits && !lies_as_mask(call, &in, offset)) return false;
+  if (has_bits) use_mask(call, &in, offset);
+  call->kernels->fused->run_both(&in, sums, &out);
+  return true;
 }

@@ -30,4 +30,9 @@ void cubn_fused_exact_output(const cubn_call *call, cubn_patch values,
 void cubn_fused_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *with,
                            double sums[3]);
 
+/* The sums of rows while the output of as many others is computed, in one loop; false, and nothing is
+ * done, if the kernels have none for this operation, or if its bits lie badly. */
+bool cubn_fused_both(const cubn_call *call, const cubn_fused *summed, int64_t offset, double *sums,
+                     const cubn_fused *written, int64_t output_offset);
+
 #endif /* CUBN_CPU_FAST_FUSED_H */

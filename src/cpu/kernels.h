@@ -145,8 +145,14 @@ typedef struct cubn_fused {
 
 typedef struct cubn_fused_kernels {
   void (*output)(const cubn_fused *fused);
-  /* Sums of backward, with dp for dy: of a row, as the other run_sums, or of columns, as grid_sums. */
+  /* Sums of backward, with dp for dy: of one row or of CUBN_RUNS_ASIDE, as the other run_sums, ... */
   void (*run_sums)(const cubn_fused *fused, double *sums);
+  /* ... or those of forward too, while the output of other rows is computed, of the same shape, if
+   * `joins` finds it frequent enough to have a loop for it. Its bits begin at the first bit of a byte
+   * also after the values that lie before a line of memory. */
+  bool (*joins)(const cubn_fused *out);
+  void (*run_both)(const cubn_fused *in, double *sums, const cubn_fused *out);
+  /* Sums of columns, as the other grid_sums. */
   void (*grid_sums)(const cubn_fused *fused, double *sums, int64_t sum_stride);
 } cubn_fused_kernels;
 

@@ -144,7 +144,7 @@ void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
   of.ends = of.begin + of.count == problem->s;
   memset(lanes, 0, (size_t)summed * sizeof *lanes);
   for (; of.run < first_run + runs; of.run += of.runs) {
-    of.runs = !call->is_rich && first_run + runs - of.run >= ASIDE ? ASIDE : 1;
+    of.runs = first_run + runs - of.run >= ASIDE ? ASIDE : 1;
     step_images(call, &of, current, next, lanes);
   }
   for (int k = 0; k < call->sums; ++k)

@@ -12,14 +12,21 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+/* What is summed of a fused operation, and what then is read next. */
+static cubn_fused summed_shape(const cubn_call *call, const cubn_segment *at, int64_t first,
+                               int64_t count, const cubn_coefficients *with) {
+  cubn_fused shape = {.rows = at->runs, .width = count, .stride = at->stride, .with = with};
+  if (at->ahead) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
+  return shape;
+}
+
 /* Adds to the lanes of the next block's sums. */
 static void sum_values(const cubn_call *call, const cubn_block *next, const cubn_segment *at,
                        int64_t first, int64_t count, double *lanes, const cubn_run_output *out) {
   const bool backward = call->sums == 3;
   const cubn_coefficients with = cubn_fast_sum_coefficients(&next->channels, at->channel);
   if (backward && call->fusion.decides) {
-    cubn_fused shape = {.rows = 1, .width = count, .with = &with};
-    if (at->ahead) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
+    const cubn_fused shape = summed_shape(call, at, first, count, &with);
     cubn_fused_sums(call, &shape, at->next + first, lanes, 0);
     return;
   }
@@ -93,36 +100,59 @@ static int64_t values_before_tiles(const cubn_call *call, int64_t offset) {
   return -cubn_mask_bit(mask, offset / mask->row, offset) & 7;
 }
 
+/* Fused: sums and output in one loop. False if there is none for it. */
+static bool step_both(const cubn_call *call, const cubn_block *current, const cubn_block *next,
+                      const cubn_segment *at, double *lanes) {
+  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
+  if (!current || !next || !cubn_lie_alike(call, at->runs, at->stride)) return false;
+  if (current->channels.wide[at->channel] != 0 || backward != (call->sums == 3)) return false;
+  const cubn_coefficients in_with = cubn_fast_sum_coefficients(&next->channels, at->channel);
+  const cubn_coefficients out_with = cubn_fast_coefficients(&current->channels, at->channel);
+  cubn_fused in = {.rows = at->runs, .width = at->count, .stride = at->stride, .with = &in_with};
+  cubn_fused out = in;
+  out.with = &out_with;
+  out.stream = call->stream;
+  if (at->ahead) in.ahead_x = cubn_at(call, call->args->x, at->next + at->ahead);
+  if (at->ahead && backward) in.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead);
+  if (at->ahead && call->problem->adds && !backward)
+    out.ahead_z = cubn_at(call, call->args->z, at->current + at->ahead);
+  return cubn_fused_both(call, &in, at->next, lanes, &out, at->current);
+}
+
+/* Fused: values first .. end - 1 of one run, shifted to where lines of memory or bytes of the mask
+ * begin. */
+static void put_rich(const cubn_call *call, const cubn_block *current, const cubn_block *next,
+                     const cubn_segment *at, int64_t r, int64_t first, int64_t end) {
+  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
+  const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
+  const int64_t offset = at->current + r * at->stride, ahead = r * at->stride + at->ahead + first;
+  const cubn_range range = cubn_rich_range(call, offset, at->begin, at->count);
+  const int64_t lead = range.first + values_before_tiles(call, offset + range.first);
+  const int64_t from = first == 0 ? range.first : smaller(first + lead, range.end);
+  const int64_t until = end == at->count ? range.end : smaller(end + lead, range.end);
+  cubn_fused shape = {.rows = 1, .width = until - from, .with = &with, .stream = call->stream};
+  if (next && (backward || !call->problem->adds))
+    shape.ahead_x = cubn_at(call, call->args->x, at->next + ahead);
+  if (next && call->problem->adds && !backward)
+    shape.ahead_z = cubn_at(call, call->args->z, at->current + ahead);
+  if (next && backward && !call->fusion.decides)
+    shape.ahead_dy = cubn_at(call, call->args->dy, at->next + ahead);
+  if (shape.width > 0 && current->channels.wide[at->channel] != 0)
+    cubn_fast_put_exact(call, (cubn_patch){offset + from, 1, 0, shape.width, 1}, &with);
+  else if (shape.width > 0)
+    cubn_fused_output(call, &shape, offset + from);
+}
+
 /* Fused: the same by turns. Both fetch what will be summed, so that memory never waits: x (or z) while
  * output is written, dy while sums are formed. */
 static void step_rich(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                       const cubn_segment *at, double *lanes) {
-  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
-  cubn_coefficients with = {0};
-  cubn_range out = {0, 0};
-  int64_t lead = 0;
-  if (current) {
-    with = cubn_fast_coefficients(&current->channels, at->channel);
-    out = cubn_rich_range(call, at->current, at->begin, at->count);
-    lead = out.first + values_before_tiles(call, at->current + out.first);
-  }
-  for (int64_t first = 0; first < at->count; first += RICH_TILE) {
-    const int64_t end = smaller(first + RICH_TILE, at->count);
-    const int64_t until = end == at->count ? out.end : smaller(end + lead, out.end);
-    const int64_t offset = at->current + out.first;
-    cubn_fused shape = {
-        .rows = 1, .width = until - out.first, .with = &with, .stream = call->stream};
-    if (next && (backward || !call->problem->adds))
-      shape.ahead_x = cubn_at(call, call->args->x, at->next + at->ahead + first);
-    if (next && call->problem->adds && !backward)
-      shape.ahead_z = cubn_at(call, call->args->z, at->current + at->ahead + first);
-    if (next && backward && !call->fusion.decides)
-      shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
-    if (shape.width > 0 && current->channels.wide[at->channel] != 0)
-      cubn_fast_put_exact(call, (cubn_patch){offset, 1, 0, shape.width, 1}, &with);
-    else if (shape.width > 0)
-      cubn_fused_output(call, &shape, offset);
-    if (until > out.first) out.first = until;
+  const int64_t tile = at->runs == 1 ? RICH_TILE : TILE_VALUES;
+  if (at->runs > 1 && step_both(call, current, next, at, lanes)) return;
+  for (int64_t first = 0; first < at->count; first += tile) {
+    const int64_t end = smaller(first + tile, at->count);
+    for (int64_t r = 0; current && r < at->runs; ++r)
+      put_rich(call, current, next, at, r, first, end);
     if (next) sum_values(call, next, at, first, end - first, lanes, NULL);
   }
 }

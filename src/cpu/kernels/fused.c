@@ -1,71 +1,9 @@
 /* The table of fused kernels of one target and one element type. One loop serves runs, with
  * coefficients in registers, and grids, with those of the cache. What is fused is asked for once per
  * step of four vectors: such branches cost less than the memory they wait for. */
-#include "cpu/kernels/fused.h"
-
-#include "cpu/kernels/smooth.h"
+#include "cpu/kernels/fused_runs.h"
 
 enum { GROUP_ROWS = CUBN_GRID_GROUP_ROWS, STRIPE_COLUMNS = CUBN_GRID_STRIPE };
-
-/* y of vector k, and its bits. */
-INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficients *with,
-                       const fusion *f, int k, uint64_t *bits) {
-  vec p = input_at(at, i, part, with, f);
-  if (f->has.bits) *bits |= flags_to_bits(passes(p, f)) << k * LANES;
-  if (f->has.decides) p = activated(p, f);
-  return f->has.scales ? p * f->alpha : p;
-}
-
-/* What is written of vector k of a step, at j; bits are those of the step's row. */
-INLINED void output_vector(const cubn_fused *it, const place *at, int64_t j, int64_t part, int k,
-                           const coefficients *with, const fusion *f, task of, uint64_t *bits) {
-  vec v, dp = {0};
-  if (of.backward) {
-    const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};
-    dp = dp_at(at, x, j, part, *bits, k, with, f);
-    v = backward_at(x, f->has.dx_needs_x, dp, with);
-  } else {
-    v = forward_at(at, j, part, with, f, k, bits);
-  }
-  if (f->has.blends) v += f->beta * load_lanes(at->output + j, part);
-  if (of.backward && f->has.dz) put_lanes(at->dz + j, dp, part, of.stream && it->stream_dz);
-  if (f->has.output) put_lanes(at->output + j, v, part, of.stream);
-}
-
-/* One step, from column i on; `left` values if it is not 0. */
-INLINED void output_step(const cubn_fused *it, const place *at, const coefficients *of_run,
-                         const fusion *f, int64_t i, int64_t left, task of) {
-  const int64_t count = left ? left : STEP;
-  uint64_t bits = of.backward && f->has.bits ? get_bits(at->bits + i / 8, count) : 0;
-  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
-    const int64_t j = i + k * LANES;
-    const coefficients with = get_coefficients(it, of_run, j, of);
-    output_vector(it, at, j, part_of(left, k), k, &with, f, of, &bits);
-  }
-  if (!of.backward && f->has.bits) put_bits(at->bits + i / 8, bits, count);
-}
-
-INLINED void prefetch_step(const void *from, int64_t i) {
-  if (from) prefetch((const element *)from + i, STEP * (int64_t)sizeof(element));
-}
-
-INLINED void fetch(const cubn_fused *it, int64_t r, int64_t i, task of) {
-  prefetch_step(it->ahead_x, r * it->stride + i);
-  prefetch_step(it->ahead_dy, r * it->stride + i);
-  if (!of.backward) prefetch_step(it->ahead_z, r * it->stride + i);
-}
-
-/* A step of row r, which begins at `at`. */
-INLINED void step(const cubn_fused *it, const place *at, int64_t r, const coefficients *of_run,
-                  const fusion *f, int64_t i, int64_t left, task of) {
-  fetch(it, r, i, of);
-  if (of.which != SMOOTH)
-    output_step(it, at, of_run, f, i, left, of);
-  else if (of.backward)
-    smooth_backward(it, at, of_run, f, i, left, of);
-  else
-    smooth_forward(it, at, of_run, f, i, left, of);
-}
 
 /* One row after the other: four aside need fewer loads, but memory likes them less. */
 INLINED void output_rows(const cubn_fused *it, task of) {
@@ -96,8 +34,14 @@ INLINED void output_of_pass(const cubn_fused *it, bool backward) {
     case RELU:
       output_of_kind(it, backward, RELU);
       return;
+    case RELU_NAN:
+      output_of_kind(it, backward, RELU_NAN);
+      return;
     case ADD_RELU:
       output_of_kind(it, backward, ADD_RELU);
+      return;
+    case ADD_RELU_NAN:
+      if (!backward) output_of_kind(it, false, ADD_RELU_NAN);
       return;
     case SMOOTH: /* whose time is not in the stores */
       output_rows(it, (task){backward, it->columns, it->stream, SMOOTH});
@@ -115,71 +59,6 @@ static void output(const cubn_fused *it) {
     output_of_pass(it, true);
   else
     output_of_pass(it, false);
-}
-
-/* What decides on the values of a step: bits, or slopes. */
-typedef struct decisions {
-  uint64_t bits;
-  vec slopes[SIDE];
-} decisions;
-
-INLINED void get_decisions(const cubn_fused *it, const place *at, const coefficients *of_run,
-                           const fusion *f, int64_t i, int64_t left, bool columns, decisions *to) {
-  if (f->has.curve) get_slopes(it, at, of_run, f, i, left, (task){.columns = columns}, to->slopes);
-  to->bits = f->has.bits ? get_bits(at->bits + i / 8, left ? left : STEP) : 0;
-}
-
-/* dp as it is summed: 0 in lanes that are not used. */
-INLINED vec summed_dp(const place *at, vec x, int64_t i, int64_t part, const decisions *by, int k,
-                      const coefficients *with, const fusion *f) {
-  if (!f->has.curve) return dp_at(at, x, i, part, by->bits, k, with, f);
-  const vec dp = vec_rounded(load_lanes(at->dy + i, part) * by->slopes[k]);
-  return part ? vec_first(dp, part) : dp;
-}
-
-/* Adds vector k of a step to sums. Lanes that are not used add nothing. */
-INLINED void sums_at(const place *at, int64_t i, int64_t part, const decisions *by, int k,
-                     const coefficients *with, const fusion *f, vec sums[CUBN_RUN_SUMS_MAX]) {
-  const vec x = load_lanes(at->x + i, part);
-  const vec dp = summed_dp(at, x, i, part, by, k, with, f);
-  vec centered = x - with->center;
-  if (part) centered = vec_first(centered, part);
-  sums[0] += dp;
-  sums[1] = vec_multiply_add(dp, centered, sums[1]);
-  sums[2] += centered;
-}
-
-INLINED void add_step(const cubn_fused *it, const place *at, int64_t i, int64_t left,
-                      const coefficients *with, const fusion *f,
-                      vec sums[SIDE][CUBN_RUN_SUMS_MAX]) {
-  decisions by;
-  prefetch_step(it->ahead_dy, i);
-  get_decisions(NULL, at, with, f, i, left, false, &by);
-  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k)
-    sums_at(at, i + k * LANES, part_of(left, k), &by, k, with, f, sums[k]);
-}
-
-INLINED void run_sums_of_kind(const cubn_fused *it, double *to, kind which) {
-  const coefficients with = coefficients_of(it->with);
-  const fusion f = fusion_of(it, which);
-  const place at = place_of(it, 0);
-  for (int64_t i = 0; i < it->width;) {
-    vec sums[SIDE][CUBN_RUN_SUMS_MAX] = {{{0}}};
-    int64_t end = i + SUM_STEPS * STEP;
-    if (end > it->width) end = it->width;
-    for (; i + STEP <= end; i += STEP) add_step(it, &at, i, 0, &with, &f, sums);
-    if (i < end) add_step(it, &at, i, end - i, &with, &f, sums);
-    i = end;
-    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
-      vec_add_to(to + s * LANES, (sums[0][s] + sums[1][s]) + (sums[2][s] + sums[3][s]));
-  }
-}
-
-static void run_sums(const cubn_fused *it, double *to) {
-  if (it->fusion->curve)
-    run_sums_of_kind(it, to, SMOOTH);
-  else
-    run_sums_of_kind(it, to, ANYTHING);
 }
 
 typedef struct real_sums {
@@ -237,11 +116,24 @@ INLINED void grid_sums_of_kind(const cubn_fused *it, double *to, int64_t sum_str
 }
 
 static void grid_sums(const cubn_fused *it, double *to, int64_t sum_stride) {
-  if (it->fusion->curve)
-    grid_sums_of_kind(it, to, sum_stride, SMOOTH);
-  else
-    grid_sums_of_kind(it, to, sum_stride, ANYTHING);
+  switch (kind_of(it)) {
+    case RELU:
+      grid_sums_of_kind(it, to, sum_stride, RELU);
+      return;
+    case RELU_NAN:
+      grid_sums_of_kind(it, to, sum_stride, RELU_NAN);
+      return;
+    case ADD_RELU:
+    case ADD_RELU_NAN: /* no kind of backward */
+      grid_sums_of_kind(it, to, sum_stride, ADD_RELU);
+      return;
+    case SMOOTH:
+      grid_sums_of_kind(it, to, sum_stride, SMOOTH);
+      return;
+    case ANYTHING:
+      grid_sums_of_kind(it, to, sum_stride, ANYTHING);
+  }
 }
 
 extern const cubn_fused_kernels CUBN_FUSED_KERNELS;
-const cubn_fused_kernels CUBN_FUSED_KERNELS = {output, run_sums, grid_sums};
+const cubn_fused_kernels CUBN_FUSED_KERNELS = {output, run_sums, joins, run_both, grid_sums};

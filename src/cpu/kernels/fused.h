@@ -10,10 +10,9 @@
 #include "cpu/kernels/simd.h"
 
 enum {
-  SIDE = 4,            /* vectors side by side */
+  SIDE = CUBN_RUNS_ASIDE, /* vectors side by side */
   STEP = SIDE * LANES, /* values of a step: whole bytes of bits */
-  SIDE_ROWS = 4,       /* rows that are summed at a time */
-  SUM_STEPS = 28       /* steps summed before they go into doubles */
+  SIDE_ROWS = 4        /* rows of a grid that are summed at a time */
 };
 
 _Static_assert(STEP % 8 == 0 && STEP <= 64, "the bits of a step are whole bytes of a word");
@@ -22,15 +21,18 @@ typedef struct coefficients {
   vec center, gain, slope, shift, input_gain, input_shift;
 } coefficients;
 
-/* What there is to do. Most calls are one of two kinds, for which it is constant: then nobody asks. */
+/* What there is to do. Most calls are of a few kinds, for which it is constant: then nobody asks. */
 typedef struct parts {
   bool decides, leaks, clips, scales, blends;
+  bool nan;  /* passes */
+  bool most; /* p may be too large to pass */
   bool z, bits, input, dz, output, dx_needs_x;
   uint8_t curve; /* cubn_curve, a byte, so that there is no padding */
 } parts;
 
-/* ANYTHING but smooth activations, and these. */
-typedef enum { ANYTHING, RELU, ADD_RELU, SMOOTH } kind;
+/* ANYTHING but smooth activations, and these; ..._NAN lets NaN pass. In backward of ADD_RELU forward
+ * has decided about it. */
+typedef enum { ANYTHING, RELU, ADD_RELU, RELU_NAN, ADD_RELU_NAN, SMOOTH } kind;
 
 /* What an instance of a loop does; constants when it is compiled. */
 typedef struct task {
@@ -41,7 +43,6 @@ typedef struct task {
 /* cubn_fusion, for vectors. */
 typedef struct fusion {
   parts has;
-  flags nan;
   vec least, most, ceiling, coef, swish_beta, alpha, beta;
 } fusion;
 
@@ -75,6 +76,8 @@ INLINED parts parts_of(const cubn_fused *it) {
                  .clips = it->fusion->ceiling < (double)INFINITY,
                  .scales = it->fusion->alpha != 1,
                  .blends = it->fusion->blends,
+                 .nan = it->fusion->nan_passes,
+                 .most = it->fusion->most < (double)INFINITY,
                  .z = it->z,
                  .bits = it->bits,
                  .input = it->input,
@@ -84,9 +87,14 @@ INLINED parts parts_of(const cubn_fused *it) {
                  .curve = (uint8_t)it->fusion->curve};
 }
 
+INLINED bool is_special(kind which) {
+  return which != ANYTHING && which != SMOOTH;
+}
+
 INLINED parts parts_of_kind(kind which, bool backward) {
-  const bool adds = which == ADD_RELU;
+  const bool adds = which == ADD_RELU || which == ADD_RELU_NAN;
   return (parts){.decides = true,
+                 .nan = which == RELU_NAN || which == ADD_RELU_NAN,
                  .z = adds && !backward,
                  .bits = adds,
                  .dz = adds && backward,
@@ -99,7 +107,8 @@ INLINED kind kind_of(const cubn_fused *it) {
   parts has = parts_of(it);
   if (has.curve) return SMOOTH;
   if (backward) has.scales = false; /* alpha is part of the gain */
-  for (int which = RELU; which <= ADD_RELU; ++which) {
+  if (backward && has.bits) has.nan = has.most = false;
+  for (int which = RELU; which < SMOOTH; ++which) {
     const parts wanted = parts_of_kind((kind)which, backward);
     if (!memcmp(&has, &wanted, sizeof has)) return (kind)which;
   }
@@ -108,11 +117,10 @@ INLINED kind kind_of(const cubn_fused *it) {
 
 INLINED fusion fusion_of(const cubn_fused *fused, kind which) {
   const cubn_fusion *const it = fused->fusion;
-  const bool is_special = which == RELU || which == ADD_RELU;
-  parts has = is_special ? parts_of_kind(which, fused->dy) : parts_of(fused);
+  parts has = parts_of(fused);
+  if (is_special(which)) has = parts_of_kind(which, fused->dy);
   if (which != SMOOTH) has.curve = CUBN_CURVE_NONE;
   return (fusion){.has = has,
-                  .nan = flags_all(it->nan_passes),
                   .least = vec_all((real)it->least),
                   .most = vec_all((real)it->most),
                   .ceiling = vec_all((real)it->ceiling),
@@ -141,12 +149,18 @@ INLINED int64_t part_of(int64_t left, int k) {
   return left && left < (k + 1) * LANES ? left - k * LANES : 0;
 }
 
+INLINED flags or_nan(flags it, vec p, const fusion *f) {
+  if (f->has.nan) it |= is_nan(p);
+  return it;
+}
+
 INLINED flags passes(vec p, const fusion *f) {
-  return is_within(p, f->least, f->most) | (is_nan(p) & f->nan);
+  const flags is_enough = is_at_least(p, f->least);
+  return or_nan(f->has.most ? is_enough & is_at_most(p, f->most) : is_enough, p, f);
 }
 
 INLINED vec activated(vec p, const fusion *f) {
-  const flags up = is_above(p, (vec){0}) | (is_nan(p) & f->nan);
+  const flags up = or_nan(is_above(p, (vec){0}), p, f);
   const vec low = f->has.leaks ? p * f->coef : (vec){0}, v = vec_choose(up, p, low);
   return f->has.clips ? vec_choose(is_above(v, f->ceiling), f->ceiling, v) : v;
 }

@@ -40,11 +40,11 @@ INLINED void add_lanes(const grid_place *at, int64_t offset, int64_t part, vec c
   if (of.backward) {
     const vec dy = load_lanes(at->in_dy + offset, part);
     sums[0] += dy;
-    sums[1] += dy * x;
+    sums[1] = vec_multiply_add(dy, x, sums[1]);
     if (of.centered) sums[2] += x;
   } else {
     sums[0] += x;
-    sums[1] += x * x;
+    sums[1] = vec_multiply_add(x, x, sums[1]);
   }
 }
 

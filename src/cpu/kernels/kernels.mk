@@ -18,10 +18,6 @@ CPU_FLAGS_generic :=
 CPU_FLAGS_neon :=
 CPU_FLAGS_avx2 := -mavx2 -mfma -mf16c
 CPU_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
-# A product and a sum may become one instruction, rounded once; not where forward and backward must
-# agree in every bit, on whatever instruction set they run.
-CPU_SOURCE_FLAGS_kernels := -ffp-contract=fast
-CPU_SOURCE_FLAGS_fused := -ffp-contract=off
 CPU_SOURCES := kernels fused
 
 CPU_KERNEL_OBJECTS = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU_SOURCES),$(1)/$(s)-$(t)-$(e).o)))
@@ -29,7 +25,7 @@ CPU_KERNEL_OBJECTS = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU
 define CPU_KERNEL_RULE
 $(1)/$(5)-$(2)-$(3).o: src/cpu/kernels/$(5).c $(BUILD)/settings
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(C_ALL) $$(CPU_SOURCE_FLAGS_$(5)) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(shell echo $(3) | tr a-z A-Z) \
+	$$(CC) $$(CPPFLAGS) $$(C_ALL) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(shell echo $(3) | tr a-z A-Z) \
 	  -DCUBN_KERNELS=cubn_kernels_$(2)_$(3) -DCUBN_FUSED_KERNELS=cubn_fused_kernels_$(2)_$(3) -DCUBN_TARGET='"$(2)"' -c $$< -o $$@
 -include $(1)/$(5)-$(2)-$(3).d
 endef

@@ -19,16 +19,16 @@ INLINED flags is_above(vec a, vec b) {
   return CUBN_COMPARE(a, b, _CMP_GT_OQ);
 }
 
-INLINED flags is_within(vec v, vec least, vec most) {
-  return CUBN_COMPARE(v, least, _CMP_GE_OQ) & CUBN_COMPARE(v, most, _CMP_LE_OQ);
+INLINED flags is_at_least(vec a, vec b) {
+  return CUBN_COMPARE(a, b, _CMP_GE_OQ);
+}
+
+INLINED flags is_at_most(vec a, vec b) {
+  return CUBN_COMPARE(a, b, _CMP_LE_OQ);
 }
 
 INLINED flags is_nan(vec v) {
   return CUBN_COMPARE(v, v, _CMP_UNORD_Q);
-}
-
-INLINED flags flags_all(bool condition) {
-  return (flags)(0 - (unsigned)condition);
 }
 
 INLINED uint64_t flags_to_bits(flags f) {
@@ -56,16 +56,16 @@ INLINED flags is_above(vec a, vec b) {
   return (flags)(a > b);
 }
 
-INLINED flags is_within(vec v, vec least, vec most) {
-  return (flags)((v >= least) & (v <= most));
+INLINED flags is_at_least(vec a, vec b) {
+  return (flags)(a >= b);
+}
+
+INLINED flags is_at_most(vec a, vec b) {
+  return (flags)(a <= b);
 }
 
 INLINED flags is_nan(vec v) {
   return (flags)(v != v);
-}
-
-INLINED flags flags_all(bool condition) {
-  return (flags){0} - (real_bits)condition;
 }
 
 INLINED uint64_t flags_to_bits(flags f) {
@@ -94,6 +94,10 @@ INLINED vec vec_choose(flags f, vec yes, vec no) {
 }
 
 #endif
+
+INLINED flags is_within(vec v, vec least, vec most) {
+  return is_at_least(v, least) & is_at_most(v, most);
+}
 
 /* Bytes in the order of the lanes. */
 INLINED void put_bits(uint8_t *to, uint64_t bits, int64_t count) {

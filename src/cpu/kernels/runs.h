@@ -95,11 +95,11 @@ typedef struct run_input {
 INLINED void add_vector(vec x, vec dy, int k, task of, vec sums[][SIDE]) {
   if (of.backward) {
     sums[0][k] += dy;
-    sums[1][k] += dy * x;
+    sums[1][k] = vec_multiply_add(dy, x, sums[1][k]);
     if (of.centered) sums[2][k] += x;
   } else {
     sums[0][k] += x;
-    sums[1][k] += x * x;
+    sums[1][k] = vec_multiply_add(x, x, sums[1][k]);
   }
 }
 

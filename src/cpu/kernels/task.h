@@ -33,8 +33,9 @@ INLINED int sums_of(task of) {
 
 INLINED vec output_value(vec x, vec dy, const coefficients *with, task of) {
   const vec centered = of.centered ? x - with->center : x;
-  const vec of_x = centered * (of.backward ? with->slope : with->gain) + with->shift;
-  return of.backward ? dy * with->gain + of_x : of_x;
+  const vec factor = of.backward ? with->slope : with->gain;
+  const vec of_x = vec_multiply_add(centered, factor, with->shift);
+  return of.backward ? vec_multiply_add(dy, with->gain, of_x) : of_x;
 }
 
 #endif /* CUBN_CPU_KERNELS_TASK_H */

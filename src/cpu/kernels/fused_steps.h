@@ -1,0 +1,114 @@
+/* Steps of the fused kernels: four vectors of a row. */
+#ifndef CUBN_CPU_KERNELS_FUSED_STEPS_H
+#define CUBN_CPU_KERNELS_FUSED_STEPS_H
+
+#include "cpu/kernels/fused.h"
+#include "cpu/kernels/smooth.h"
+
+/* y of vector k, and its bits. */
+INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficients *with,
+                       const fusion *f, int k, uint64_t *bits) {
+  vec p = input_at(at, i, part, with, f);
+  if (f->has.bits) *bits |= flags_to_bits(passes(p, f)) << k * LANES;
+  if (f->has.decides) p = activated(p, f);
+  return f->has.scales ? p * f->alpha : p;
+}
+
+/* What is written of a step. */
+typedef struct step_output {
+  vec v[SIDE], dp[SIDE];
+} step_output;
+
+/* Of vector k of a step, at j; bits are those of the step's row. */
+INLINED void output_vector(const place *at, int64_t j, int64_t part, int k, const coefficients *with,
+                           const fusion *f, task of, uint64_t *bits, step_output *to) {
+  vec v;
+  if (of.backward) {
+    const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};
+    to->dp[k] = dp_at(at, x, j, part, *bits, k, with, f);
+    v = backward_at(x, f->has.dx_needs_x, to->dp[k], with);
+  } else {
+    v = forward_at(at, j, part, with, f, k, bits);
+  }
+  if (f->has.blends) v += f->beta * load_lanes(at->output + j, part);
+  to->v[k] = v;
+}
+
+/* Vectors from column i on; `left` values if it is not 0. */
+INLINED void put_step(element *to, const vec v[SIDE], int64_t i, int64_t left, bool stream) {
+  for (int k = 0; !left && k < SIDE; k += 2) put_pair(to + i + k * LANES, v[k], v[k + 1], stream);
+  for (int k = 0; k < SIDE && k * LANES < left; ++k)
+    put_lanes(to + i + k * LANES, v[k], part_of(left, k), stream);
+}
+
+/* One step, from column i on; `left` values if it is not 0. */
+INLINED void output_step(const cubn_fused *it, const place *at, const coefficients *of_run,
+                         const fusion *f, int64_t i, int64_t left, task of) {
+  const int64_t count = left ? left : STEP;
+  step_output out = {{{0}}, {{0}}};
+  uint64_t bits = of.backward && f->has.bits ? get_bits(at->bits + i / 8, count) : 0;
+  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
+    const int64_t j = i + k * LANES;
+    const coefficients with = get_coefficients(it, of_run, j, of);
+    output_vector(at, j, part_of(left, k), k, &with, f, of, &bits, &out);
+  }
+  if (of.backward && f->has.dz) put_step(at->dz, out.dp, i, left, of.stream && it->stream_dz);
+  if (f->has.output) put_step(at->output, out.v, i, left, of.stream);
+  if (!of.backward && f->has.bits) put_bits(at->bits + i / 8, bits, count);
+}
+
+INLINED void prefetch_step(const void *from, int64_t i) {
+  if (from) prefetch((const element *)from + i, STEP * (int64_t)sizeof(element));
+}
+
+INLINED void fetch(const cubn_fused *it, int64_t r, int64_t i, task of) {
+  prefetch_step(it->ahead_x, r * it->stride + i);
+  prefetch_step(it->ahead_dy, r * it->stride + i);
+  if (!of.backward) prefetch_step(it->ahead_z, r * it->stride + i);
+}
+
+/* A step of row r, which begins at `at`. */
+INLINED void step(const cubn_fused *it, const place *at, int64_t r, const coefficients *of_run,
+                  const fusion *f, int64_t i, int64_t left, task of) {
+  fetch(it, r, i, of);
+  if (of.which != SMOOTH)
+    output_step(it, at, of_run, f, i, left, of);
+  else if (of.backward)
+    smooth_backward(it, at, of_run, f, i, left, of);
+  else
+    smooth_forward(it, at, of_run, f, i, left, of);
+}
+
+/* What decides on the values of a step: bits, or slopes. */
+typedef struct decisions {
+  uint64_t bits;
+  vec slopes[SIDE];
+} decisions;
+
+INLINED void get_decisions(const cubn_fused *it, const place *at, const coefficients *of_run,
+                           const fusion *f, int64_t i, int64_t left, bool columns, decisions *to) {
+  if (f->has.curve) get_slopes(it, at, of_run, f, i, left, (task){.columns = columns}, to->slopes);
+  to->bits = f->has.bits ? get_bits(at->bits + i / 8, left ? left : STEP) : 0;
+}
+
+/* dp as it is summed: 0 in lanes that are not used. */
+INLINED vec summed_dp(const place *at, vec x, int64_t i, int64_t part, const decisions *by, int k,
+                      const coefficients *with, const fusion *f) {
+  if (!f->has.curve) return dp_at(at, x, i, part, by->bits, k, with, f);
+  const vec dp = vec_rounded(load_lanes(at->dy + i, part) * by->slopes[k]);
+  return part ? vec_first(dp, part) : dp;
+}
+
+/* Adds vector k of a step to sums. Lanes that are not used add nothing. */
+INLINED void sums_at(const place *at, int64_t i, int64_t part, const decisions *by, int k,
+                     const coefficients *with, const fusion *f, vec sums[CUBN_RUN_SUMS_MAX]) {
+  const vec x = load_lanes(at->x + i, part);
+  const vec dp = summed_dp(at, x, i, part, by, k, with, f);
+  vec centered = x - with->center;
+  if (part) centered = vec_first(centered, part);
+  sums[0] += dp;
+  sums[1] = vec_multiply_add(dp, centered, sums[1]);
+  sums[2] += centered;
+}
+
+#endif /* CUBN_CPU_KERNELS_FUSED_STEPS_H */
