@@ -146,8 +146,10 @@ INLINED void both_of_kind(const cubn_fused *it, double *to, const cubn_fused *ou
   put_rows(&out, o, it->width, &f, of);
 }
 
+/* Two outputs of four rows are too many places to write to, where memory is what takes the time. */
 static bool joins(const cubn_fused *out) {
-  return out->rows == SIDE && is_special(kind_of(out));
+  const bool is_narrow = sizeof(element) == 2;
+  return out->rows == SIDE && is_special(kind_of(out)) && (is_narrow || !(out->dy && out->dz));
 }
 
 INLINED void both_of(const cubn_fused *in, double *sums, const cubn_fused *out, kind which) {
