@@ -11,8 +11,8 @@
 
 enum {
   SIDE = CUBN_RUNS_ASIDE, /* vectors side by side */
-  STEP = SIDE * LANES, /* values of a step: whole bytes of bits */
-  SIDE_ROWS = 4        /* rows of a grid that are summed at a time */
+  STEP = SIDE * LANES,    /* values of a step: whole bytes of bits */
+  SIDE_ROWS = 4           /* rows of a grid that are summed at a time */
 };
 
 _Static_assert(STEP % 8 == 0 && STEP <= 64, "the bits of a step are whole bytes of a word");

@@ -84,8 +84,7 @@ INLINED void sums_of_rows(const cubn_fused *it, double *to, kind which) {
     sums_of_kind(it, 0, to, (run_task){true, true, which});
     return;
   }
-  for (int64_t r = 0; r < it->rows; ++r)
-    sums_of_kind(it, r, to, (run_task){true, false, which});
+  for (int64_t r = 0; r < it->rows; ++r) sums_of_kind(it, r, to, (run_task){true, false, which});
 }
 
 /* Rows that are written. */

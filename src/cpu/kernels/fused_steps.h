@@ -20,8 +20,9 @@ typedef struct step_output {
 } step_output;
 
 /* Of vector k of a step, at j; bits are those of the step's row. */
-INLINED void output_vector(const place *at, int64_t j, int64_t part, int k, const coefficients *with,
-                           const fusion *f, task of, uint64_t *bits, step_output *to) {
+INLINED void output_vector(const place *at, int64_t j, int64_t part, int k,
+                           const coefficients *with, const fusion *f, task of, uint64_t *bits,
+                           step_output *to) {
   vec v;
   if (of.backward) {
     const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};

@@ -11,6 +11,7 @@ typedef struct grid_place {
   element *output;
   int64_t stride;
   int64_t ahead; /* from here to the rows that will be read next */
+  int64_t kept;  /* where their sums are kept: from this column on */
   bool in_order;
 } grid_place;
 
