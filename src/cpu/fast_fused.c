@@ -127,8 +127,7 @@ static bool lies_as_mask(const cubn_call *call, const cubn_fused *it, int64_t of
 
 static void use_mask(const cubn_call *call, cubn_fused *it, int64_t offset) {
   const cubn_mask *mask = &call->problem->mask;
-  it->bits =
-      (uint8_t *)call->args->reserve + cubn_mask_bit(mask, offset / mask->row, offset) / 8;
+  it->bits = (uint8_t *)call->args->reserve + cubn_mask_bit(mask, offset / mask->row, offset) / 8;
   it->bits_stride = it->stride / mask->row * mask->row_bytes;
 }
 
