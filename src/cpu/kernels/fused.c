@@ -14,7 +14,7 @@ INLINED void output_rows(const cubn_fused *it, task of) {
     const place at = place_of(it, r);
     int64_t i = 0;
     for (; i + STEP <= it->width; i += STEP) step(it, &at, r, &of_run, &f, i, 0, of);
-    if (i < it->width) step(it, &at, r, &of_run, &f, i, it->width - i, of);
+    if (i < it->width) output_rest(it, r, r + 1, i, it->width - i);
   }
 }
 

@@ -18,18 +18,15 @@ INLINED void moments_at(const place *at, int64_t i, int64_t part, const coeffici
 /* What an instance of a loop does. */
 typedef struct run_task {
   bool backward;
-  bool aside; /* SIDE rows at a time: each has its side of the sums; else each vector of a step */
+  bool aside; /* SIDE rows: each has its side of the sums; else each vector of a step */
   kind which;
 } run_task;
 
-INLINED int rows_of(run_task of) {
-  return of.aside ? SIDE : 1;
-}
+typedef vec run_sum[CUBN_RUN_SUMS_MAX];
 
-/* Adds a step of a row. */
+/* Adds a step of row r. */
 INLINED void add_step(const cubn_fused *it, const place *at, int64_t r, int64_t i, int64_t left,
-                      const coefficients *with, const fusion *f, run_task of,
-                      vec sums[][CUBN_RUN_SUMS_MAX]) {
+                      const coefficients *with, const fusion *f, run_task of, run_sum sums[]) {
   decisions by;
   prefetch_step(it->ahead_x, r * it->stride + i);
   prefetch_step(it->ahead_dy, r * it->stride + i);
@@ -43,106 +40,110 @@ INLINED void add_step(const cubn_fused *it, const place *at, int64_t r, int64_t 
   }
 }
 
-typedef vec run_sum[CUBN_RUN_SUMS_MAX];
-
-/* The end of a tile, and what goes into doubles. */
-INLINED void end_tile(const cubn_fused *it, const place at[], int64_t i, int64_t end,
-                      const coefficients *with, const fusion *f, run_task of, run_sum sums[SIDE],
-                      double *to) {
-  run_sum all[SIDE];
-  memcpy(all, sums, sizeof all);
-  for (; i < end; i += STEP)
-    for (int r = 0; r < rows_of(of); ++r)
-      add_step(it, &at[r], r, i, least(end - i, STEP), with, f, of, all + r);
-  for (int s = 0; s < (of.backward ? 3 : 2); ++s)
-    vec_add_to(to + s * LANES, (all[0][s] + all[1][s]) + (all[2][s] + all[3][s]));
+/* Values i .. end - 1 of rows first .. first + rows - 1, which are few; each has its side of the sums,
+ * if there are several. One copy serves all kinds. */
+OUTLINED void add_rest(const cubn_fused *it, int64_t first, int64_t rows, int64_t i, int64_t end,
+                       bool aside, run_sum sums[]) {
+  const coefficients with = coefficients_of(it->with);
+  const fusion f = fusion_of(it, it->fusion->curve != CUBN_CURVE_NONE ? SMOOTH : ANYTHING);
+  const run_task backward = {true, aside, ANYTHING}, forward = {false, aside, ANYTHING};
+  for (int64_t r = 0; r < rows; ++r) {
+    const place at = place_of(it, first + r);
+    for (int64_t k = i; k < end; k += STEP)
+      if (it->dy)
+        add_step(it, &at, first + r, k, least(end - k, STEP), &with, &f, backward, sums + r);
+      else
+        add_step(it, &at, first + r, k, least(end - k, STEP), &with, &f, forward, sums + r);
+  }
 }
 
-/* Rows from `first` on. */
-INLINED void sums_of_kind(const cubn_fused *it, int64_t first, double *to, run_task of) {
+INLINED void flush_sides(const run_sum sums[SIDE], bool backward, double *to) {
+  for (int s = 0; s < (backward ? 3 : 2); ++s)
+    vec_add_to(to + s * LANES, (sums[0][s] + sums[1][s]) + (sums[2][s] + sums[3][s]));
+}
+
+/* Row r, or SIDE rows. */
+INLINED void sums_of_kind(const cubn_fused *it, int64_t r, double *to, run_task of) {
   const coefficients with = coefficients_of(it->with);
   const fusion f = fusion_of(it, of.which);
   place at[SIDE];
-  for (int r = 0; r < rows_of(of); ++r) at[r] = place_of(it, first + r);
+  for (int k = 0; k < (of.aside ? SIDE : 1); ++k) at[k] = place_of(it, r + k);
   for (int64_t i = 0, end; i < it->width; i = end) {
-    run_sum sums[SIDE] = {{{0}}};
+    run_sum sums[SIDE] = {{{0}}}, all[SIDE];
     end = i + least(it->width - i, of.aside ? TILE_VALUES : SIDE * TILE_VALUES);
     for (; i + STEP <= end; i += STEP) {
-      add_step(it, &at[0], 0, i, 0, &with, &f, of, sums);
+      add_step(it, &at[0], r, i, 0, &with, &f, of, sums);
       if (!of.aside) continue;
-      add_step(it, &at[1], 1, i, 0, &with, &f, of, sums + 1);
-      add_step(it, &at[2], 2, i, 0, &with, &f, of, sums + 2);
-      add_step(it, &at[3], 3, i, 0, &with, &f, of, sums + 3);
+      add_step(it, &at[1], r + 1, i, 0, &with, &f, of, sums + 1);
+      add_step(it, &at[2], r + 2, i, 0, &with, &f, of, sums + 2);
+      add_step(it, &at[3], r + 3, i, 0, &with, &f, of, sums + 3);
     }
-    end_tile(it, at, i, end, &with, &f, of, sums, to);
+    memcpy(all, sums, sizeof all);
+    if (i < end) add_rest(it, r, of.aside ? SIDE : 1, i, end, of.aside, all);
+    flush_sides(all, of.backward, to);
   }
 }
 
 /* Rows that no loop sums together with output come one after the other. */
 INLINED void sums_of_rows(const cubn_fused *it, double *to, kind which) {
-  if (it->rows == SIDE && is_special(which)) {
-    sums_of_kind(it, 0, to, (run_task){true, true, which});
-    return;
-  }
   for (int64_t r = 0; r < it->rows; ++r) sums_of_kind(it, r, to, (run_task){true, false, which});
 }
 
-/* Rows that are written. */
-typedef struct written {
-  const cubn_fused *it;
-  coefficients with;
-  place at[SIDE];
-} written;
-
-INLINED void put_row(const written *out, int r, int64_t o, int64_t left, const fusion *f,
-                     run_task of) {
-  prefetch_step(out->it->ahead_z, r * out->it->stride + o);
-  output_step(out->it, &out->at[r], &out->with, f, o, left,
-              (task){of.backward, false, out->it->stream, of.which});
-}
-
-/* Values o .. end - 1 of all rows. */
-INLINED void put_rows(const written *out, int64_t o, int64_t end, const fusion *f, run_task of) {
-  for (; o < end; o += STEP)
-    for (int r = 0; r < SIDE; ++r) put_row(out, r, o, least(end - o, STEP), f, of);
+/* Values o .. end - 1 of all rows, which are few. */
+INLINED void put_rest(const cubn_fused *it, int64_t o, int64_t end) {
+  for (; o < end; o += STEP) output_rest(it, 0, SIDE, o, least(end - o, STEP));
 }
 
 /* Values up to the first line of memory, if there must be lines: a part of a vector, then whole ones.
  * Returns how many. */
-INLINED int64_t put_first(const written *out, const fusion *f, run_task of) {
-  const int64_t line = CUBN_LINE_BYTES / sizeof(element), width = out->it->width;
-  const uintptr_t bytes = (uintptr_t)out->at[0].output % CUBN_LINE_BYTES;
+INLINED int64_t put_first(const cubn_fused *it) {
+  const int64_t line = CUBN_LINE_BYTES / sizeof(element);
+  const uintptr_t bytes = (uintptr_t)it->output % CUBN_LINE_BYTES;
   const int64_t before = line - (int64_t)(bytes / sizeof(element));
-  if (!out->it->stream || bytes == 0) return 0;
-  put_rows(out, 0, least(before % LANES, width), f, of);
-  put_rows(out, before % LANES, least(before, width), f, of);
-  return least(before, width);
+  if (!it->stream || bytes == 0) return 0;
+  put_rest(it, 0, least(before % LANES, it->width));
+  put_rest(it, before % LANES, least(before, it->width));
+  return least(before, it->width);
+}
+
+/* Rows that are summed, and those that are written. */
+typedef struct both {
+  const cubn_fused *in, *out;
+  coefficients in_with, out_with;
+  place summed[SIDE], written[SIDE];
+  fusion f;
+} both;
+
+/* A step of row r. */
+INLINED void step_of_both(const both *it, int64_t r, int64_t i, int64_t o, run_task of,
+                          run_sum *sums) {
+  const task put = {of.backward, false, it->out->stream, of.which};
+  prefetch_step(it->out->ahead_z, r * it->out->stride + o);
+  output_step(it->out, &it->written[r], &it->out_with, &it->f, o, 0, put);
+  add_step(it->in, &it->summed[r], r, i, 0, &it->in_with, &it->f, of, sums);
 }
 
 /* SIDE rows of sums, and as many of output. */
-INLINED void both_of_kind(const cubn_fused *it, double *to, const cubn_fused *out_it, run_task of) {
-  const coefficients with = coefficients_of(it->with);
-  const fusion f = fusion_of(out_it, of.which);
-  written out = {.it = out_it, .with = coefficients_of(out_it->with)};
-  place at[SIDE];
-  for (int r = 0; r < SIDE; ++r) at[r] = place_of(it, r), out.at[r] = place_of(out_it, r);
-  int64_t o = put_first(&out, &f, of);
-  for (int64_t i = 0, end; i < it->width; i = end) {
-    run_sum sums[SIDE] = {{{0}}};
-    end = i + least(it->width - i, TILE_VALUES);
-    for (; i + STEP <= end && o + STEP <= it->width; i += STEP, o += STEP) {
-      put_row(&out, 0, o, 0, &f, of);
-      add_step(it, &at[0], 0, i, 0, &with, &f, of, sums);
-      put_row(&out, 1, o, 0, &f, of);
-      add_step(it, &at[1], 1, i, 0, &with, &f, of, sums + 1);
-      put_row(&out, 2, o, 0, &f, of);
-      add_step(it, &at[2], 2, i, 0, &with, &f, of, sums + 2);
-      put_row(&out, 3, o, 0, &f, of);
-      add_step(it, &at[3], 3, i, 0, &with, &f, of, sums + 3);
+INLINED void both_of_kind(const cubn_fused *in, double *to, const cubn_fused *out, run_task of) {
+  both it = {.in = in, .out = out, .f = fusion_of(out, of.which)};
+  it.in_with = coefficients_of(in->with);
+  it.out_with = coefficients_of(out->with);
+  for (int r = 0; r < SIDE; ++r) it.summed[r] = place_of(in, r), it.written[r] = place_of(out, r);
+  int64_t o = put_first(out);
+  for (int64_t i = 0, end; i < in->width; i = end) {
+    run_sum sums[SIDE] = {{{0}}}, rest[SIDE];
+    end = i + least(in->width - i, TILE_VALUES);
+    for (; i + STEP <= end && o + STEP <= in->width; i += STEP, o += STEP) {
+      step_of_both(&it, 0, i, o, of, sums);
+      step_of_both(&it, 1, i, o, of, sums + 1);
+      step_of_both(&it, 2, i, o, of, sums + 2);
+      step_of_both(&it, 3, i, o, of, sums + 3);
     }
-    end_tile(it, at, i, end, &with, &f, of, sums, to);
+    memcpy(rest, sums, sizeof rest);
+    if (i < end) add_rest(in, 0, SIDE, i, end, true, rest);
+    flush_sides(rest, of.backward, to);
   }
-  put_rows(&out, o, it->width, &f, of);
+  put_rest(out, o, in->width);
 }
 
 /* Two outputs of four rows are too many places to write to, where memory is what takes the time. */
@@ -178,24 +179,19 @@ static void run_both(const cubn_fused *in, double *sums, const cubn_fused *out) 
   }
 }
 
+/* One row is of any kind. */
 static void run_sums(const cubn_fused *it, double *to) {
-  switch (kind_of(it)) {
-    case RELU:
-      sums_of_rows(it, to, RELU);
-      return;
-    case RELU_NAN:
-      sums_of_rows(it, to, RELU_NAN);
-      return;
-    case ADD_RELU:
-    case ADD_RELU_NAN: /* no kind of backward */
-      sums_of_rows(it, to, ADD_RELU);
-      return;
-    case SMOOTH:
-      sums_of_rows(it, to, SMOOTH);
-      return;
-    case ANYTHING:
-      sums_of_rows(it, to, ANYTHING);
-  }
+  const kind which = kind_of(it);
+  if (which == SMOOTH)
+    sums_of_rows(it, to, SMOOTH);
+  else if (it->rows < SIDE || which == ANYTHING)
+    sums_of_rows(it, to, ANYTHING);
+  else if (which == RELU)
+    sums_of_kind(it, 0, to, (run_task){true, true, RELU});
+  else if (which == RELU_NAN)
+    sums_of_kind(it, 0, to, (run_task){true, true, RELU_NAN});
+  else
+    sums_of_kind(it, 0, to, (run_task){true, true, ADD_RELU});
 }
 
 #endif /* CUBN_CPU_KERNELS_FUSED_RUNS_H */

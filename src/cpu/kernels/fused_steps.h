@@ -80,6 +80,32 @@ INLINED void step(const cubn_fused *it, const place *at, int64_t r, const coeffi
     smooth_forward(it, at, of_run, f, i, left, of);
 }
 
+INLINED void rest_of_rows(const cubn_fused *it, int64_t first, int64_t end, int64_t i, int64_t left,
+                          task of) {
+  static const cubn_coefficients none;
+  const coefficients of_run = coefficients_of(it->columns ? &none : it->with);
+  const fusion f = fusion_of(it, of.which);
+  for (int64_t r = first; r < end; ++r) {
+    const place at = place_of(it, r);
+    step(it, &at, r, &of_run, &f, i, left, of);
+  }
+}
+
+/* `left` values of rows first .. end - 1, less than a step or as many, from column i on. One copy
+ * serves all kinds. */
+OUTLINED void output_rest(const cubn_fused *it, int64_t first, int64_t end, int64_t i,
+                          int64_t left) {
+  const bool is_smooth = it->fusion->curve != CUBN_CURVE_NONE;
+  if (it->dy && is_smooth)
+    rest_of_rows(it, first, end, i, left, (task){true, it->columns, it->stream, SMOOTH});
+  else if (it->dy)
+    rest_of_rows(it, first, end, i, left, (task){true, it->columns, it->stream, ANYTHING});
+  else if (is_smooth)
+    rest_of_rows(it, first, end, i, left, (task){false, it->columns, it->stream, SMOOTH});
+  else
+    rest_of_rows(it, first, end, i, left, (task){false, it->columns, it->stream, ANYTHING});
+}
+
 /* What decides on the values of a step: bits, or slopes. */
 typedef struct decisions {
   uint64_t bits;

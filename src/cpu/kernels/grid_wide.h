@@ -38,7 +38,7 @@ INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors
   fetch_rows(at, rows, j, of);
   for (int k = 0; k < (of.sums ? vectors : 0); ++k)
     sum_columns(at, rows, j + k * LANES, part, in, of, sums);
-  if (!of.output) return;
+  if (!of.output || !out) return;
   coefficients with[2];
   for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, j + k * LANES, of);
   for (int r = 0; r < rows; ++r)

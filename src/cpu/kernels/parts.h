@@ -41,7 +41,7 @@ INLINED vec vec_first(vec v, int64_t count) {
 #else
 
 INLINED mask lanes_below(int64_t count) {
-  mask lanes;
+  mask lanes = {0};
   for (int l = 0; l < LANES; ++l) lanes[l] = l;
   return lanes < (real_bits)count - (mask){0};
 }

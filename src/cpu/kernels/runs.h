@@ -154,10 +154,10 @@ INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of
   const int64_t step = depth_of(of) * LANES, count = in->count;
   const int64_t most = SUM_STEPS * (of.aside ? LANES : STEP);
   vec sums[3][SIDE] = {{{0}}};
-  int64_t o = of.output ? put_first(out, &with, of) : 0;
+  int64_t o = out ? put_first(out, &with, of) : 0;
   for (int64_t i = 0; i < count;) {
     const int64_t end = i + least(count - i, most);
-    if (of.output)
+    if (out)
       for (; i + step <= end && o + step <= count; i += step, o += step)
         step_of_both(in, i, out, o, &with, of, sums);
     for (; i + step <= end; i += step) sum_step(in, i, depth_of(of), 0, of, sums);
@@ -166,7 +166,7 @@ INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of
     i = end;
     flush_sums(sums, sums_of(of), to);
   }
-  if (of.output) put_last(out, o, &with, of);
+  if (out) put_last(out, o, &with, of);
 }
 
 INLINED void output_run(const cubn_run_output *it, bool backward, bool centered, bool aside) {
