@@ -17,24 +17,41 @@ enum {
   SIDE_GROUPS = 4
 };
 
-typedef struct real_sums {
-  real of[CUBN_RUN_SUMS_MAX][STRIPE_COLUMNS + CUBN_GRID_PADDING];
-} real_sums;
+/* Sums of reals: array i begins SUMS_STRIDE reals after the one before. Loads wait for stores that lie
+ * alike in their pages: so they must not, neighbouring arrays nor the rows that are read. */
+enum {
+  PAGE_BYTES = 4096,
+  SUMS_STRIDE = STRIPE_COLUMNS + 1344 / sizeof(real),
+  SUMS_REALS = CUBN_RUN_SUMS_MAX * SUMS_STRIDE + PAGE_BYTES / sizeof(real)
+};
+
+INLINED real *sums_at(real *sums, int i, int64_t column) {
+  return sums + i * SUMS_STRIDE + column;
+}
+
+/* Half a row away from the rows, if all of these lie alike. */
+INLINED real *place_sums(real *memory, const grid_place *from) {
+  const uintptr_t row = (uintptr_t)from->stride * sizeof(element);
+  const uintptr_t period = row > 0 && PAGE_BYTES % row == 0 ? row : PAGE_BYTES;
+  const uintptr_t wanted = (uintptr_t)from->in_x + period / 2 - (uintptr_t)memory;
+  return memory + wanted % period / sizeof(vec) * LANES;
+}
 
 /* One vector of columns, `rows` rows: sums go on from where they are. */
 INLINED void sum_columns(const grid_place *at, int rows, int64_t j, int64_t part,
-                         const cubn_grid_coefficients *in, task of, real_sums *sums) {
+                         const cubn_grid_coefficients *in, task of, real *sums) {
   const vec center = of.centered ? reals_at(in->center, j) : (vec){0};
   vec sum[CUBN_RUN_SUMS_MAX];
-  for (int i = 0; i < sums_of(of); ++i) sum[i] = vec_load_reals(&sums->of[i][at->kept + j]);
+  for (int i = 0; i < sums_of(of); ++i) sum[i] = vec_load_reals(sums_at(sums, i, at->kept + j));
   for (int r = 0; r < rows; ++r) add_lanes(at, r * at->stride + j, part, center, of, sum);
-  for (int i = 0; i < sums_of(of); ++i) memcpy(&sums->of[i][at->kept + j], &sum[i], sizeof sum[i]);
+  for (int i = 0; i < sums_of(of); ++i)
+    memcpy(sums_at(sums, i, at->kept + j), &sum[i], sizeof sum[i]);
 }
 
 /* Some vectors of columns, of which the last may be a part. */
 INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors, int64_t part,
                           const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
-                          task of, real_sums *sums) {
+                          task of, real *sums) {
   fetch_rows(at, rows, j, of);
   for (int k = 0; k < (of.sums ? vectors : 0); ++k)
     sum_columns(at, rows, j + k * LANES, part, in, of, sums);
@@ -50,7 +67,7 @@ INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors
 
 INLINED void step_rows(const grid_place *at, int rows, int64_t width,
                        const cubn_grid_coefficients *in, const cubn_grid_coefficients *out, task of,
-                       real_sums *sums) {
+                       real *sums) {
   int64_t j = 0;
   for (; j + LINE_VECTORS * LANES <= width; j += LINE_VECTORS * LANES)
     step_columns(at, rows, j, LINE_VECTORS, 0, in, out, of, sums);
@@ -59,24 +76,26 @@ INLINED void step_rows(const grid_place *at, int rows, int64_t width,
 }
 
 /* Sums of reals of a group, kept from some column on, go into doubles. */
-INLINED void flush_columns(real_sums *sums, int64_t kept, int count, int64_t width, double *to,
+INLINED void flush_columns(real *sums, int64_t kept, int count, int64_t width, double *to,
                            int64_t sum_stride) {
-  for (int i = 0; i < count; ++i)
+  for (int i = 0; i < count; ++i) {
+    real *const from = sums_at(sums, i, kept);
     for (int64_t j = 0; j < width; ++j) {
-      to[i * sum_stride + j] += (double)sums->of[i][kept + j];
-      sums->of[i][kept + j] = 0;
+      to[i * sum_stride + j] += (double)from[j];
+      from[j] = 0;
     }
+  }
 }
 
-INLINED void clear_columns(real_sums *sums, int64_t kept, int count, int64_t width) {
+INLINED void clear_columns(real *sums, int64_t kept, int count, int64_t width) {
   for (int i = 0; i < count; ++i)
-    memset(&sums->of[i][kept], 0, (size_t)(width + LANES) * sizeof(real));
+    memset(sums_at(sums, i, kept), 0, (size_t)(width + LANES) * sizeof(real));
 }
 
 /* Sums of short rows in the order of memory, some groups at a time: memory is read faster in several
  * places at once. They go into doubles in the order of the groups. Returns how many rows it did. */
 INLINED int64_t sum_groups(const grid_place *from, int64_t rows, int64_t width,
-                           const cubn_grid_coefficients *in, task of, real_sums *sums, double *to,
+                           const cubn_grid_coefficients *in, task of, real *sums, double *to,
                            int64_t sum_stride) {
   enum { ALL_ROWS = SIDE_GROUPS * GROUP_ROWS, FETCHED_ROWS = 4 };
   int64_t done = 0;
@@ -108,25 +127,26 @@ INLINED grid_place place_at_row(const grid_place *from, int64_t row, int64_t row
 INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
                          const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
                          task of, double *to, int64_t sum_stride) {
-  real_sums sums;
+  real memory[SUMS_REALS] __attribute__((aligned(64)));
+  real *const sums = place_sums(memory, from);
   const int count = sums_of(of);
   const bool in_order = from->in_order && width <= CUBN_GRID_ORDERED_COLUMNS;
   int64_t done = 0;
-  if (of.sums) clear_columns(&sums, 0, count, width);
+  if (of.sums) clear_columns(sums, 0, count, width);
   if (in_order && !of.output && width <= GROUP_COLUMNS)
-    done = sum_groups(from, rows, width, in, of, &sums, to, sum_stride);
+    done = sum_groups(from, rows, width, in, of, sums, to, sum_stride);
   for (int64_t group = done; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
     for (; !in_order && r + SIDE_ROWS <= end; r += SIDE_ROWS) {
       const grid_place at = place_at_row(from, r, rows, width, of);
-      step_rows(&at, SIDE_ROWS, width, in, out, of, &sums);
+      step_rows(&at, SIDE_ROWS, width, in, out, of, sums);
     }
     for (; r < end; ++r) {
       const grid_place at = place_at_row(from, r, rows, width, of);
-      step_rows(&at, 1, width, in, out, of, &sums);
+      step_rows(&at, 1, width, in, out, of, sums);
     }
-    if (of.sums) flush_columns(&sums, 0, count, width, to, sum_stride);
+    if (of.sums) flush_columns(sums, 0, count, width, to, sum_stride);
   }
 }
 
