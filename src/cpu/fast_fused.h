@@ -20,7 +20,8 @@ int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset);
  * several rows, all begin where store_bytes divides the address. */
 void cubn_fused_output(const cubn_call *call, const cubn_fused *shape, int64_t offset);
 
-/* Sums of backward: by lanes for a single row of one channel, else by columns. */
+/* Sums of backward: by lanes for one row of one channel, or for CUBN_RUNS_ASIDE of them; else by
+ * columns. */
 void cubn_fused_sums(const cubn_call *call, const cubn_fused *shape, int64_t offset, double *sums,
                      int64_t sum_stride);
 

@@ -13,7 +13,8 @@ enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048, PIECE_UNIT = 1024 };
 /* Values to be summed are fetched so far ahead, in whole segments. */
 enum { AHEAD_BYTES = 8000 };
 enum { SUMS_LANES = CUBN_RUN_SUMS_MAX * CUBN_RUN_LANES_MAX, ASIDE = CUBN_RUNS_ASIDE };
-/* Long runs are worked on in several places at once, parts of so many values at least, ... */
+/* A single run is worked on in several places at once if it has so many values; the places are a
+ * multiple of the unit apart. */
 enum { QUARTERED_MIN = 2048, QUARTER_UNIT = 64 };
 
 /* Blocks of a grid are faster if they begin at whole lines of memory, up to some length of run. */
