@@ -67,6 +67,7 @@ static const char *const smoke[] = {
 static const char *const fused_smoke[] = {
     "train nchw f32 n2c3h4w5 relu",
     "train nchw f16 n4c12h7w7 add_relu offset=1",
+    "train nchw f32 n6c5h24w25 add_relu",
     "train nchw bf16 n2c35h5w9 add_gelu inplace_z",
     "train nchw f64 n3c5h4w4 clipped mean=1e4 data=ties",
     "train nhwc f16 n2c64h5w5 add_relu",
@@ -82,6 +83,7 @@ static const char *const fused_smoke[] = {
     "infer nchw+1 bf16 n2c3h4w5 add_tanh reserve beta=0.5",
     "backward nchw f32 n2c3h4w5 relu data=ties",
     "backward nchw f16 n4c12h7w7 add_relu offset=1 data=ties",
+    "backward nchw bf16 n6c5h24w25 add_relu",
     "backward nchw bf16 n2c35h5w9 add_gelu inplace",
     "backward nhwc f16 n2c64h5w5 add_relu inplace_z",
     "backward nhwc bf16 n1c27h7w9 add_leaky data=nandy inplace_zx",

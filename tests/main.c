@@ -32,6 +32,7 @@ void test_api_errors_sizes_suites(void);
 void test_buffer_suites(void);
 void test_cpu_targets_suites(void);
 void test_curves_suites(void);
+void test_runs_suites(void);
 void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
@@ -89,6 +90,7 @@ static void (*const register_suites[])(void) = {
     test_buffer_suites,
     test_cpu_targets_suites,
     test_curves_suites,
+    test_runs_suites,
     test_cuda_backend_suites,
     test_descriptor_suites,
     test_determinism_suites,
