@@ -7,8 +7,8 @@
 
 #include "cpu/fast.h"
 
-/* Columns that are worked on at a time: so many that blocks of runs of any length begin at whole lines
- * of memory, or nearly of any. */
+/* Columns that are worked on at a time: enough for blocks to begin at whole lines of memory, for most
+ * lengths of short runs. */
 #define CUBN_BLOCK_COLUMNS_MAX (2 * CUBN_GRID_STRIPE)
 #define CUBN_SLICE_COLUMNS_MAX 8192
 

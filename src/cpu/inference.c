@@ -1,5 +1,5 @@
-/* inference: packed [n][c][s] with long runs, y from given statistics. One pass in the order of
- * memory; the coefficients of all channels, or of as many as fit, come first. */
+/* inference: packed [n][c][s] with long runs, y from given statistics. One pass, some images at
+ * a time; the coefficients of all channels, or of as many as fit, come first. */
 #include "cpu/algos.h"
 #include "cpu/fast_fused.h"
 #include "cpu/runs.h"
@@ -72,7 +72,7 @@ static void put_piece(const cubn_call *call, const cubn_channels *channels, int6
   }
 }
 
-/* Pieces of the slice's runs, in the order of memory. */
+/* Pieces of the slice's runs, each in some images: the last of them may be fewer. */
 static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end) {
   const inference *work = context;
   const cubn_call *call = &work->call;

@@ -12,21 +12,14 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-/* What is summed of a fused operation, and what then is read next. */
-static cubn_fused summed_shape(const cubn_call *call, const cubn_segment *at, int64_t first,
-                               int64_t count, const cubn_coefficients *with) {
-  cubn_fused shape = {.rows = at->runs, .width = count, .stride = at->stride, .with = with};
-  if (at->ahead) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
-  return shape;
-}
-
 /* Adds to the lanes of the next block's sums. */
 static void sum_values(const cubn_call *call, const cubn_block *next, const cubn_segment *at,
                        int64_t first, int64_t count, double *lanes, const cubn_run_output *out) {
   const bool backward = call->sums == 3;
   const cubn_coefficients with = cubn_fast_sum_coefficients(&next->channels, at->channel);
   if (backward && call->fusion.decides) {
-    const cubn_fused shape = summed_shape(call, at, first, count, &with);
+    cubn_fused shape = {.rows = at->runs, .width = count, .stride = at->stride, .with = &with};
+    if (at->ahead) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
     cubn_fused_sums(call, &shape, at->next + first, lanes, 0);
     return;
   }
@@ -66,8 +59,8 @@ static void put_aligned(const cubn_call *call, const cubn_segment *at,
   }
 }
 
-/* Sums and output by turns, where the output does not lie as the input does: the sums' tiles begin
- * at the same values all the same, because these decide their bits. */
+/* Sums and output by turns, where lines of memory begin at other values of every run: the sums' tiles
+ * begin at the same values all the same, because these decide their bits. */
 static void step_by_turns(const cubn_call *call, const cubn_block *next, const cubn_segment *at,
                           const cubn_coefficients *with, double *lanes) {
   for (int64_t first = 0; first < at->count; first += TILE_VALUES) {
