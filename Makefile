@@ -61,7 +61,8 @@ CUNIT_LIBS := $(if $(CUNIT_PREFIX),$(wildcard $(CUNIT_PREFIX)/lib/libcunit.a \
 all: lib
 
 # ---- the library
-LIB_C := $(wildcard src/host/*.c src/cpu/*.c)
+LIB_C := $(wildcard src/core/*.c src/host/*.c) \
+  $(filter-out src/cpu/kernels/%,$(wildcard src/cpu/*.c src/cpu/*/*.c))
 LIB_CU := $(wildcard src/cuda/*.cu)
 LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(call CPU_KERNEL_OBJECTS,$(BUILD)/obj/src/cpu,$(CPU_TARGETS)) $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
 SO := $(BUILD)/libcubn.so.$(VERSION)

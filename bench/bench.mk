@@ -1,9 +1,8 @@
 # The benchmark. Included by the top Makefile.
 
 # The core of the tests, which shares its problem lines, data and oracle; nothing of it needs CUnit.
-BENCH_TEST_C := $(wildcard tests/problem_*.c tests/data*.c tests/oracle*.c tests/compare*.c \
-  tests/tolerance*.c tests/run_*.c)
-BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timer_cuda%),$(wildcard bench/*.c)) $(BENCH_TEST_C)
+BENCH_ALL_C := $(wildcard bench/*.c bench/*/*.c) $(wildcard tests/kit/*.c)
+BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timers/timer_cuda%),$(BENCH_ALL_C))
 BENCH_OBJECTS := $(BENCH_C:%.c=$(BUILD)/obj/bench-program/%.o)
 BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench
 ifndef BENCH_COMMIT
@@ -45,7 +44,7 @@ accuracy: $(BUILD)/cubn-bench
 # The same program against the CUDA emulator: its times mean nothing, but it shows that the
 # benchmark works on a GPU.
 ifneq ($(CUDA_INCLUDE),)
-BENCH_EMULATED := $(patsubst %.c,$(BUILD)/emu-plain/bench-program/%.o,$(wildcard bench/*.c) $(BENCH_TEST_C)) \
+BENCH_EMULATED := $(patsubst %.c,$(BUILD)/emu-plain/bench-program/%.o,$(BENCH_ALL_C)) \
   $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
   $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-plain/src/cpu,generic)
 

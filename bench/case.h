@@ -3,7 +3,7 @@
 #ifndef CUBN_BENCH_CASE_H
 #define CUBN_BENCH_CASE_H
 
-#include "run_line.h"
+#include "kit/run_line.h"
 
 typedef struct bench_case {
   line_problem problem;

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/handle.h"
 #include "host.h"
-#include "host/handle.h"
 #include "host/select.h"
-#include "report.h"
+#include "report/report.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 

@@ -3,7 +3,7 @@
 #define CUBN_BENCH_MEASURE_H
 
 #include "case.h"
-#include "timer.h"
+#include "timers/timer.h"
 
 typedef struct bench_times {
   double median, min, spread; /* seconds; spread is the interquartile range */

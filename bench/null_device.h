@@ -2,7 +2,7 @@
 #ifndef CUBN_BENCH_NULL_DEVICE_H
 #define CUBN_BENCH_NULL_DEVICE_H
 
-#include "host/handle.h"
+#include "core/handle.h"
 
 #define NULL_DEVICE_ALGOS_MAX 16
 

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/handle.h"
 #include "graph.h"
-#include "host/handle.h"
 
 /* The dimensions of the problem on which a CPU's time per call is measured. */
 #define TINY_BATCH 2

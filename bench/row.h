@@ -2,7 +2,7 @@
 #ifndef CUBN_BENCH_ROW_H
 #define CUBN_BENCH_ROW_H
 
-#include "peer.h"
+#include "peers/peer.h"
 #include "suites.h"
 
 #define BENCH_PEERS_MAX 2

@@ -2,8 +2,8 @@
 #ifndef CUBN_BENCH_SUITES_H
 #define CUBN_BENCH_SUITES_H
 
+#include "kit/problem_line.h"
 #include "options.h"
-#include "problem_line.h"
 
 typedef struct bench_item {
   line_problem problem;

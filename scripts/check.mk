@@ -16,7 +16,7 @@ check-readme:
 
 check-cppcheck:
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Iinclude -Isrc \
-	  --enable=warning,performance,portability --suppress=missingIncludeSystem src/host src/cpu src/cudnn
+	  --enable=warning,performance,portability --suppress=missingIncludeSystem src/core src/host src/cpu src/cudnn
 
 check-clang:
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CUDA=0 lib

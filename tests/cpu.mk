@@ -6,15 +6,10 @@
 #   test-instructions  how many instructions three small calls take
 # Each is left out, with a line that says so, where its tools are missing.
 
-SMOKE_C := tests/smoke.c $(wildcard tests/cases*.c) $(wildcard tests/problem_*.c tests/data*.c tests/oracle*.c tests/compare*.c \
-  tests/tolerance*.c tests/run_*.c)
-SMOKE_OBJECTS := $(SMOKE_C:%.c=$(BUILD)/obj/smoke-program/%.o)
-
-$(BUILD)/obj/smoke-program/%.o: %.c $(BUILD)/settings
-	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(C_ALL) -Itests -DCUBN_WITH_CUDA=$(CUDA) -c $< -o $@
-
-$(BUILD)/tests/cubn-smoke: $(SMOKE_OBJECTS) $(STATIC)
+# The programs of tests/tools that need the kit alone, and no CUnit.
+KIT_OBJECTS := $(KIT_C:%.c=$(BUILD)/obj/%.o)
+$(addprefix $(BUILD)/tests/cubn-,smoke instructions checksums): $(BUILD)/tests/cubn-%: \
+    $(BUILD)/obj/tests/tools/%.o $(KIT_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
 
@@ -61,18 +56,13 @@ else
 	@echo 'valgrind: not run, it is not there'
 endif
 
-$(BUILD)/tests/cubn-instructions: $(BUILD)/obj/smoke-program/tests/instructions.o \
-    $(filter-out %/smoke.o %/tests/cases.o %/cases_products.o,$(SMOKE_OBJECTS)) $(STATIC)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
-
 .PHONY: test-instructions
 test-instructions:
 ifneq ($(and $(VALGRIND),$(filter x86_64,$(CPU_ARCH))),)
 	$(MAKE) --no-print-directory $(BUILD)/tests/cubn-instructions
-	tests/instructions.sh $(BUILD)/tests/cubn-instructions
+	tests/tools/instructions.sh $(BUILD)/tests/cubn-instructions
 else
 	@echo 'Instructions: not counted, this is no x86-64 or there is no valgrind'
 endif
 
--include $(SMOKE_OBJECTS:.o=.d) $(BUILD)/obj/smoke-program/tests/instructions.d
+-include $(wildcard $(BUILD)/obj/tests/tools/*.d)

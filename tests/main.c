@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "suite.h"
+#include "suites/support/suite.h"
 #ifdef CUBN_TESTS_EMULATED
 #include "emu/control.h"
 #endif

@@ -1,7 +1,8 @@
 # Tests: one program, built for this machine and three times against the CUDA emulator.
 # Included by the top Makefile.
 
-TEST_C := $(filter-out tests/traffic.c tests/smoke.c tests/instructions.c tests/predictions.c tests/nvtx_tool.c tests/emu_%.c,$(wildcard tests/*.c))
+KIT_C := $(wildcard tests/kit/*.c)
+TEST_C := tests/main.c $(KIT_C) $(wildcard tests/suites/*.c tests/suites/support/*.c)
 TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
@@ -22,7 +23,7 @@ $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
 TEST_PROGRAMS := $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
 
 # The ranges that tools see, by a tool of our own.
-$(BUILD)/tests/nvtx_tool.so: tests/nvtx_tool.c $(BUILD)/settings
+$(BUILD)/tests/nvtx_tool.so: tests/tools/nvtx_tool.c $(BUILD)/settings
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -shared -fvisibility=hidden -isystem $(CUDA_INCLUDE) $< -o $@
 
@@ -54,8 +55,8 @@ include tests/emu/emu.mk
 # The GPU side of the examples' layers, with a stand-in for cuBLAS; needs its header.
 EMU_CUBLAS := $(wildcard $(CUDA_INCLUDE)/cublas_v2.h)
 EMU_NN_CU := $(if $(EMU_CUBLAS),$(wildcard examples/nn/*.cu))
-EMU_C := $(LIB_C) $(TEST_C) $(NN_C) $(wildcard tests/emu_*.c)
-EMU_CU := $(LIB_CU) $(EMU_NN_CU) $(if $(EMU_CUBLAS),tests/emu_cublas.cu)
+EMU_C := $(LIB_C) $(TEST_C) $(NN_C) $(wildcard tests/kit/emulated/*.c)
+EMU_CU := $(LIB_CU) $(EMU_NN_CU) $(if $(EMU_CUBLAS),tests/kit/emulated/cublas.cu)
 EMU_NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0)
 # The CPU backend is checked by builds of its own (cpu.mk); here it is quickly compiled, and its threads
 # must stay out of the trace build's single-threaded checks.
@@ -96,12 +97,23 @@ $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
 $(foreach variant,$(EMU_VARIANTS),$(call CPU_KERNEL_RULES,$(BUILD)/emu-$(variant)/src/cpu,generic, \
   $(EMU_HOST_FLAGS_$(variant)) $(EMU_CPU_FLAGS_$(variant))))
 
-$(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/traffic.o \
-    $(filter-out %/tests/main.o $(BUILD)/emu-trace/tests/test_%.o,$(EMU_TEST_OBJECTS_trace)) $(EMU_OBJECTS_trace)
+EMU_WITHOUT_SUITES = $(filter-out %/tests/main.o $(BUILD)/emu-$(1)/tests/suites/%,$(EMU_TEST_OBJECTS_$(1))) \
+  $(EMU_OBJECTS_$(1))
+$(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/tools/traffic.o $(call EMU_WITHOUT_SUITES,trace)
 	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_trace) -o $@
 
+# Checksums of outputs, to compare two builds (tests/tools/checksums.c).
+$(BUILD)/emu-plain/cubn-checksums: $(BUILD)/emu-plain/tests/tools/checksums.o $(call EMU_WITHOUT_SUITES,plain)
+	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_plain) -o $@
+
+.PHONY: checksums
+checksums: $(BUILD)/tests/cubn-checksums $(BUILD)/emu-plain/cubn-checksums
+	CUBN_THREADS=1 $(BUILD)/tests/cubn-checksums > $(BUILD)/checksums-cpu.txt
+	CUBN_THREADS=3 $(BUILD)/tests/cubn-checksums | cmp - $(BUILD)/checksums-cpu.txt
+	$(BUILD)/emu-plain/cubn-checksums > $(BUILD)/checksums-cuda.txt
+
 # What is expected of an H100, by the library's own choice of algorithms.
-$(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/predictions.o $(BUILD)/emu-plain/bench/suite_tables.o \
+$(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/tools/predictions.o $(BUILD)/emu-plain/bench/suite_tables.o \
     $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) $(EMU_OBJECTS_plain) \
     $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-plain/src/cpu,generic)
 	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@

@@ -2,7 +2,7 @@
 #ifndef CUBN_CPU_ALGOS_H
 #define CUBN_CPU_ALGOS_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 /* Fast: in the precision of the elements, by vector kernels. */
 extern const cubn_algo cubn_cpu_pipelined; /* packed, long runs; training and backward */

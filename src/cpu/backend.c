@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/backend.h"
+#include "core/check.h"
 #include "cpu/algos.h"
 #include "cpu/device.h"
-#include "cpu/grid.h"
-#include "host/backend.h"
-#include "host/check.h"
+#include "cpu/grid/grid.h"
 
 enum { ALIGNMENT = 256, THREADS_MAX = 1024 };
 

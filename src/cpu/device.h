@@ -2,8 +2,8 @@
 #ifndef CUBN_CPU_DEVICE_H
 #define CUBN_CPU_DEVICE_H
 
+#include "core/backend.h"
 #include "cpu/machine.h"
-#include "host/backend.h"
 
 /* Enough for every job, see job.c. Pages that no job touches take no memory. */
 #define CUBN_CPU_WORKSPACE_BYTES ((size_t)9 << 19)

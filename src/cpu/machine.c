@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "host/check.h"
+#include "core/check.h"
 
 #ifdef _OPENMP
 #include <omp.h>

@@ -2,8 +2,8 @@
 #ifndef CUBN_CPU_MACHINE_H
 #define CUBN_CPU_MACHINE_H
 
-#include "cpu/kernels.h"
-#include "host/backend.h"
+#include "core/backend.h"
+#include "cpu/kernels/kernels.h"
 
 typedef struct cubn_machine {
   int64_t core_cache_bytes;   /* second level: one core's own */

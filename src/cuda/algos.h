@@ -2,7 +2,7 @@
 #ifndef CUBN_CUDA_ALGOS_H
 #define CUBN_CUDA_ALGOS_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 /* The workspace of a stream. Its first CUBN_COUNTER_BYTES hold counters of unsigned int that are
  * zero between operations: the backend clears the workspace once, when it allocates it, and every

@@ -3,7 +3,7 @@
  *
  * Idea. As resident, for groups that exceed one block, or that are too few to fill the device: each
  * block sums its part of the group, and the sums meet (hold_block.cuh). */
-#include "cuda/device/hold_plan.cuh"
+#include "cuda/plan/tile_plan.cuh"
 
 namespace cubn {
 namespace {

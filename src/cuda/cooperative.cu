@@ -10,8 +10,8 @@
  *
  * The results do not depend on the order in which blocks run: shares, tiles and the order of all
  * additions follow from the problem and the device. */
-#include "cuda/device/crew.cuh"
-#include "cuda/device/crew_plan.cuh"
+#include "cuda/device/group/block_group.cuh"
+#include "cuda/plan/block_group_plan.cuh"
 
 namespace cubn {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <cuda_runtime.h>
 
+#include "core/backend.h"
+#include "core/check.h"
 #include "cuda/algos.h"
-#include "host/backend.h"
-#include "host/check.h"
 
 /* Size of the temporary storage of a stream. It is fixed, so that a problem is cut into the same
  * pieces whatever came before it, and nothing has to grow during an operation or a capture:

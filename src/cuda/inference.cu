@@ -3,9 +3,9 @@
  * Idea. The second pass of a training step alone: a block computes the factors of its channels, in
  * double, and applies them to a chunk. x is read once and y written once. Short rows are taken in
  * runs of several channels, which are consecutive in memory. An activation is applied in passing. */
-#include "cuda/device/apply.cuh"
-#include "cuda/device/cut.cuh"
-#include "cuda/device/fused.cuh"
+#include "cuda/device/pass/apply.cuh"
+#include "cuda/plan/operations.cuh"
+#include "cuda/plan/partition.cuh"
 
 namespace cubn {
 namespace {

@@ -5,7 +5,7 @@
  * aligned vectors whatever the rows are. Sums are taken from shared memory with the arithmetic of
  * the two-pass algorithm; there, channels need no alignment. Fused backward turns dy into the
  * gradient of the pre-activation in the tile, once. */
-#include "cuda/device/hold_plan.cuh"
+#include "cuda/plan/tile_plan.cuh"
 
 namespace cubn {
 namespace {

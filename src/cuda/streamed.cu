@@ -18,10 +18,10 @@
  *
  * The results do not depend on the order in which blocks take tickets: chunks, slots and the order
  * of all additions follow from the problem and the device. */
-#include "cuda/device/apply.cuh"
-#include "cuda/device/cut.cuh"
-#include "cuda/device/fused.cuh"
-#include "cuda/device/gather.cuh"
+#include "cuda/device/pass/apply.cuh"
+#include "cuda/device/pass/gather.cuh"
+#include "cuda/plan/operations.cuh"
+#include "cuda/plan/partition.cuh"
 
 namespace cubn {
 namespace {

@@ -10,9 +10,9 @@
 // for the range of float nor for a mean that is large against the deviation.
 #include <algorithm>
 
-#include "cuda/device/fused.cuh"
-#include "cuda/device/launch.cuh"
-#include "cuda/strided_kernels.cuh"
+#include "cuda/plan/launch.cuh"
+#include "cuda/plan/operations.cuh"
+#include "cuda/strided/kernels.cuh"
 
 namespace cubn {
 namespace {

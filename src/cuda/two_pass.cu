@@ -15,10 +15,10 @@
  * The results do not depend on the order in which blocks run: chunks, slots and the order of all
  * additions follow from the problem and the device. If the slots do not fit into the workspace, the
  * launches are repeated for slices of the units. */
-#include "cuda/device/apply.cuh"
-#include "cuda/device/cut.cuh"
-#include "cuda/device/fused.cuh"
-#include "cuda/device/gather.cuh"
+#include "cuda/device/pass/apply.cuh"
+#include "cuda/device/pass/gather.cuh"
+#include "cuda/plan/operations.cuh"
+#include "cuda/plan/partition.cuh"
 
 namespace cubn {
 namespace {

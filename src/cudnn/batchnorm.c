@@ -1,7 +1,7 @@
 /* The batch-norm functions that libcubn_cudnn.so exports under cuDNN's names. */
+#include "core/check.h"
 #include "cudnn/call.h"
 #include "cudnn/handles.h"
-#include "host/check.h"
 
 cubnStatus_t cudnnBatchNormalizationForwardTraining(
     cudnnHandle_t handle, cubnBatchNormMode_t mode, const void *alpha, const void *beta,

@@ -3,9 +3,9 @@
 
 #include <stdatomic.h>
 
+#include "core/check.h"
+#include "core/log.h"
 #include "cudnn/handles.h"
-#include "host/check.h"
-#include "host/log.h"
 
 typedef struct call_counts {
   atomic_ullong taken, passed_on;

@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "host/error.h"
-#include "host/log.h"
+#include "core/error.h"
+#include "core/log.h"
 
 typedef struct handle_entry {
   cudnnHandle_t key;

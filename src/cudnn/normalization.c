@@ -1,6 +1,6 @@
 /* The functions of the normalization family that libcubn_cudnn.so exports under cuDNN's names. */
+#include "core/check.h"
 #include "cudnn/call.h"
-#include "host/check.h"
 
 cubnStatus_t cudnnNormalizationForwardTraining(
     cudnnHandle_t handle, cubnNormMode_t mode, cubnNormOps_t ops, cubnNormAlgo_t algo,

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "host/check.h"
+#include "core/check.h"
 
 const cubn_activation cubn_identity = {
     .mode = CUBN_ACTIVATION_IDENTITY, .propagates_nan = true, .swish_beta = 1};

@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_ACTIVATION_H
 #define CUBN_HOST_ACTIVATION_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 struct cubnActivationStruct {
   cubn_activation value;

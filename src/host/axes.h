@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_AXES_H
 #define CUBN_HOST_AXES_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 /* Fills walk, n, c, s, channels and samples of a problem whose pass, mode and descriptors are set
  * and checked. */

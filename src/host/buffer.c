@@ -1,9 +1,9 @@
 /* Device memory for programs that run on every backend. */
 #include <stdlib.h>
 
-#include "host/check.h"
-#include "host/error.h"
-#include "host/handle.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/handle.h"
 
 struct cubnBufferStruct {
   cubnHandle_t handle;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/backend.h"
-#include "host/check.h"
+#include "core/backend.h"
+#include "core/check.h"
 
 bool cubn_packed_strides(int rank, const int64_t dims[], const int order[], int64_t strides[]) {
   int64_t stride = 1;

@@ -3,8 +3,8 @@
 
 #include "host/activation.h"
 
-#include "host/check.h"
-#include "host/error.h"
+#include "core/check.h"
+#include "core/error.h"
 #include "host/problem.h"
 #include "host/ranges.h"
 #include "host/reserve.h"

@@ -3,7 +3,7 @@
 #ifndef CUBN_HOST_EXECUTE_H
 #define CUBN_HOST_EXECUTE_H
 
-#include "host/handle.h"
+#include "core/handle.h"
 
 /* A reserve space as a caller gives it. */
 typedef struct cubn_reserve_space {

@@ -1,8 +1,8 @@
 /* The extended interface: from descriptor and tensors to a problem. */
 #include "host/extended.h"
 
+#include "core/check.h"
 #include "host/activation.h"
-#include "host/check.h"
 #include "host/execute.h"
 #include "host/reserve.h"
 

@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_EXTENDED_H
 #define CUBN_HOST_EXTENDED_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 enum { CUBN_ATTRIBUTE_COUNT = CUBN_BATCHNORM_PARAM_BETA + 1 };
 

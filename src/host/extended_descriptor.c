@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/check.h"
 #include "host/activation.h"
-#include "host/check.h"
 #include "host/extended.h"
 
 typedef struct attribute_range {

@@ -3,10 +3,10 @@
  * layer's bias is normalized like a value. */
 #include <math.h>
 
+#include "core/check.h"
+#include "core/error.h"
 #include "host/activation.h"
-#include "host/check.h"
 #include "host/descriptor.h"
-#include "host/error.h"
 #include "host/execute.h"
 
 /* The weights as a tensor whose dimension 1 is the one of the output channels. */

@@ -1,12 +1,12 @@
 /* Handles: which device, which stream, and what the environment says. */
-#include "host/handle.h"
+#include "core/handle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "host/check.h"
-#include "host/error.h"
-#include "host/log.h"
+#include "core/check.h"
+#include "core/error.h"
+#include "core/log.h"
 #include "host/ranges.h"
 #include "host/select.h"
 

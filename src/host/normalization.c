@@ -1,7 +1,7 @@
 /* cuDNN's second interface to the same operations. */
 #include <string.h>
 
-#include "host/check.h"
+#include "core/check.h"
 #include "host/descriptor.h"
 #include "host/execute.h"
 #include "host/sizes.h"

@@ -1,9 +1,9 @@
 /* Checks the pointers of a call: which are required, aligned, and allowed to be equal. */
 #include "host/pointers.h"
 
-#include "host/check.h"
+#include "core/check.h"
 #include "host/descriptor.h"
-#include "host/problem.h"
+#include "host/problem_text.h"
 #include "host/reserve.h"
 
 /* A pointer argument, as checked. */

@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_POINTERS_H
 #define CUBN_HOST_POINTERS_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 /* Checks the pointers of a collapsed problem. */
 cubnStatus_t cubn_check_pointers(const cubn_problem *problem, const cubn_args *args,

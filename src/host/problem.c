@@ -2,26 +2,11 @@
  * its value. */
 #include "host/problem.h"
 
+#include "core/check.h"
 #include "host/axes.h"
-#include "host/check.h"
 #include "host/descriptor.h"
 #include "host/pointers.h"
-
-const char *cubn_array_name(const cubn_problem *problem, int array) {
-  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
-  switch (array) {
-    case CUBN_ARRAY_X:
-      return "x";
-    case CUBN_ARRAY_OUTPUT:
-      return backward ? "dx" : "y";
-    case CUBN_ARRAY_DY:
-      return "dy";
-    case CUBN_ARRAY_Z:
-      return backward ? "dz" : "z";
-    default:
-      return "param";
-  }
-}
+#include "host/problem_text.h"
 
 /* Whether the call has this array, and so must describe it. */
 static bool is_needed(const cubn_problem *problem, int array) {

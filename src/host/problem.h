@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_PROBLEM_H
 #define CUBN_HOST_PROBLEM_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 /* Checks the descriptors of a call and collapses them. `problem` comes in with pass, mode,
  * descriptors, activation and the has_ and is_ flags, the rest is filled in; `function` is named in
@@ -11,9 +11,6 @@ cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function);
 
 /* The same, and checks the arguments. A count of 0 becomes that of x. */
 cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const char *function);
-
-/* Name of an array in messages. */
-const char *cubn_array_name(const cubn_problem *problem, int array);
 
 /* Reads a blending factor, a double for double tensors and else a float. */
 cubnStatus_t cubn_read_factor(const char *function, const char *argument, const void *pointer,

@@ -194,3 +194,19 @@ void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char 
   if (problem->pass == CUBN_PASS_BACKWARD && args->param_beta != 0.0)
     append(&to, " pbeta=%g", args->param_beta);
 }
+
+const char *cubn_array_name(const cubn_problem *problem, int array) {
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  switch (array) {
+    case CUBN_ARRAY_X:
+      return "x";
+    case CUBN_ARRAY_OUTPUT:
+      return backward ? "dx" : "y";
+    case CUBN_ARRAY_DY:
+      return "dy";
+    case CUBN_ARRAY_Z:
+      return backward ? "dz" : "z";
+    default:
+      return "param";
+  }
+}

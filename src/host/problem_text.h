@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_PROBLEM_TEXT_H
 #define CUBN_HOST_PROBLEM_TEXT_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 #define CUBN_PROBLEM_TEXT_MAX 256
 
@@ -11,5 +11,8 @@
  */
 void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char *text,
                        size_t text_bytes);
+
+/* Name of an array in messages. */
+const char *cubn_array_name(const cubn_problem *problem, int array);
 
 #endif /* CUBN_HOST_PROBLEM_TEXT_H */

@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_RANGES_H
 #define CUBN_HOST_RANGES_H
 
-#include "host/handle.h"
+#include "core/handle.h"
 
 /* Whether a tool that shows ranges is attached, or CUBN_NVTX=1 says so. Called when a handle is
  * created: without a tool a call costs one comparison more. */

@@ -2,8 +2,8 @@
  * cubn_reserve and cubn_mask. */
 #include "host/reserve.h"
 
+#include "core/check.h"
 #include "host/axes.h"
-#include "host/check.h"
 #include "host/descriptor.h"
 
 cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {

@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_RESERVE_H
 #define CUBN_HOST_RESERVE_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 /* What a problem keeps there, from activation, adds, pass and is_frozen. */
 cubn_reserve cubn_reserve_kind(const cubn_problem *problem);

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "host/log.h"
+#include "core/log.h"
 #include "host/problem_text.h"
 
 static bool backend_has(const cubn_backend *backend, const char *name) {

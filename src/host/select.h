@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_SELECT_H
 #define CUBN_HOST_SELECT_H
 
-#include "host/handle.h"
+#include "core/handle.h"
 
 /* Whether any backend of this library has an algorithm of this name. */
 bool cubn_algo_exists(const char *name);

@@ -1,8 +1,8 @@
 /* The size queries of cuDNN's interface. */
 #include "host/sizes.h"
 
+#include "core/check.h"
 #include "host/activation.h"
-#include "host/check.h"
 #include "host/descriptor.h"
 #include "host/problem.h"
 #include "host/reserve.h"

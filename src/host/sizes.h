@@ -2,7 +2,7 @@
 #ifndef CUBN_HOST_SIZES_H
 #define CUBN_HOST_SIZES_H
 
-#include "host/backend.h"
+#include "core/backend.h"
 
 typedef struct cubn_size_query {
   const char *function;

@@ -2,7 +2,7 @@
 #ifndef CUBN_CPU_KERNELS_FUSED_STEPS_H
 #define CUBN_CPU_KERNELS_FUSED_STEPS_H
 
-#include "cpu/kernels/fused.h"
+#include "cpu/kernels/fused_math.h"
 #include "cpu/kernels/smooth.h"
 
 /* y of vector k, and its bits. */

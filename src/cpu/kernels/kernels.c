@@ -1,7 +1,7 @@
 /* The table of kernels of one target and one element type. The Makefile gives its name, as
  * CUBN_KERNELS, that of the table of fused.c, as CUBN_FUSED_KERNELS, and the target's, as
  * CUBN_TARGET. */
-#include "cpu/kernels.h"
+#include "cpu/kernels/kernels.h"
 
 #include "cpu/kernels/grids.h"
 #include "cpu/kernels/runs.h"

@@ -4,7 +4,7 @@
 #define CUBN_CPU_KERNELS_SMOOTH_H
 
 #include "cpu/kernels/curves.h"
-#include "cpu/kernels/fused.h"
+#include "cpu/kernels/fused_math.h"
 
 /* One copy of all curves serves all loops. */
 #define OUTLINED static __attribute__((noinline))

@@ -2,7 +2,7 @@
 #ifndef CUBN_CPU_KERNELS_TASK_H
 #define CUBN_CPU_KERNELS_TASK_H
 
-#include "cpu/kernels.h"
+#include "cpu/kernels/kernels.h"
 #include "cpu/kernels/simd.h"
 
 enum {

@@ -1,0 +1,200 @@
+/* Timer of the CPU: a monotonic clock around the call. */
+#include <omp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cpu_name.h"
+#include "timers/timer.h"
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+/* A thread less pays off where it would copy less than this. */
+#define COPY_BYTES_PER_THREAD ((size_t)128 << 10)
+/* Threads that wait for work spin for a while, and would take the processors from another library
+ * with threads of its own: before a call all have gone to sleep. */
+#define SETTLE_NANOSECONDS 4000000
+#define ALIGNMENT ((size_t)256)
+/* Taken where the system does not tell the size of its caches. */
+#define CACHE_BYTES_GUESS ((size_t)64 << 20)
+
+typedef struct cpu_timer {
+  bench_timer base;
+  bool warm;
+  int threads;
+  double begin, elapsed;
+  unsigned char *flush_memory;
+  unsigned char flush_value;
+  unsigned char *from, *to;
+  size_t copy_bytes;
+} cpu_timer;
+
+double bench_clock(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* Of one socket or core complex, as the kernel tells it; sysconf may give the sum of all. */
+static size_t last_level_cache_bytes(void) {
+  unsigned long kibibytes = 0;
+  FILE *file = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r");
+  if (file) {
+    if (fscanf(file, "%luK", &kibibytes) != 1) kibibytes = 0;
+    fclose(file);
+  }
+  if (kibibytes) return (size_t)kibibytes << 10;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+  const long level3_bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+  if (level3_bytes > 0) return (size_t)level3_bytes;
+#endif
+  return CACHE_BYTES_GUESS;
+}
+
+/* The part of [0, bytes) that falls to one thread, in cache lines. */
+static void part_of_thread(size_t bytes, int thread, int threads, size_t *begin, size_t *end) {
+  const size_t lines = (bytes + 63) / 64;
+  *begin = lines * (size_t)thread / (size_t)threads * 64;
+  *end = lines * ((size_t)thread + 1) / (size_t)threads * 64;
+  if (*end > bytes) *end = bytes;
+}
+
+static size_t flush_bytes(const cpu_timer *timer) {
+  return 2 * timer->base.cache_bytes;
+}
+
+static void flush(bench_timer *base) {
+  cpu_timer *timer = (cpu_timer *)base;
+  if (timer->warm) return;
+  ++timer->flush_value;
+#pragma omp parallel num_threads(timer->threads)
+  {
+    size_t begin, end;
+    part_of_thread(flush_bytes(timer), omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
+    memset(timer->flush_memory + begin, timer->flush_value, end - begin);
+  }
+}
+
+static void start(bench_timer *base, int slot) {
+  (void)slot;
+  if (!((cpu_timer *)base)->warm)
+    nanosleep(&(struct timespec){.tv_nsec = SETTLE_NANOSECONDS}, NULL);
+  ((cpu_timer *)base)->begin = bench_clock();
+}
+
+static void stop(bench_timer *base, int slot) {
+  (void)slot;
+  cpu_timer *timer = (cpu_timer *)base;
+  timer->elapsed = bench_clock() - timer->begin;
+}
+
+static const char *wait(bench_timer *base) {
+  (void)base;
+  return NULL;
+}
+
+static double seconds(bench_timer *base, int slot) {
+  (void)slot;
+  return ((cpu_timer *)base)->elapsed;
+}
+
+typedef void copy_function(void *to, const void *from, size_t bytes);
+
+static void copy_in_parts(cpu_timer *timer, size_t bytes, copy_function *copy_part) {
+  const size_t useful = bytes / COPY_BYTES_PER_THREAD + 1;
+  const int threads = useful < (size_t)timer->threads ? (int)useful : timer->threads;
+#pragma omp parallel num_threads(threads) if (threads > 1)
+  {
+    size_t begin, end;
+    part_of_thread(bytes, omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
+    if (begin < end) copy_part(timer->to + begin, timer->from + begin, end - begin);
+  }
+}
+
+static void copy_plain(void *to, const void *from, size_t bytes) {
+  memcpy(to, from, bytes);
+}
+
+static void copy(bench_timer *base, size_t bytes) {
+  copy_in_parts((cpu_timer *)base, bytes, copy_plain);
+}
+
+#if defined(__SSE2__)
+/* Parts begin at whole lines. */
+static void copy_past_caches(void *to, const void *from, size_t bytes) {
+  const size_t whole = bytes / sizeof(__m128i);
+  __m128i *const target = to;
+  const __m128i *const source = from;
+  for (size_t i = 0; i < whole; ++i) _mm_stream_si128(target + i, _mm_load_si128(source + i));
+  memcpy(target + whole, source + whole, bytes - whole * sizeof(__m128i));
+  _mm_sfence();
+}
+
+static void copy_streaming(bench_timer *base, size_t bytes) {
+  copy_in_parts((cpu_timer *)base, bytes, copy_past_caches);
+}
+#else
+#define copy_streaming NULL
+#endif
+
+static const char *reserve_copy(bench_timer *base, size_t bytes) {
+  cpu_timer *timer = (cpu_timer *)base;
+  if (bytes <= timer->copy_bytes) return NULL;
+  free(timer->from);
+  free(timer->to);
+  timer->from = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  timer->to = aligned_alloc(ALIGNMENT, (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
+  timer->copy_bytes = timer->from && timer->to ? bytes : 0;
+  if (!timer->copy_bytes) return "no memory for the copy to compare with";
+  memset(timer->from, 1, bytes);
+  copy(base, bytes); /* the threads touch their parts of the target first */
+  return NULL;
+}
+
+static void close_timer(bench_timer *base) {
+  cpu_timer *timer = (cpu_timer *)base;
+  free(timer->flush_memory);
+  free(timer->from);
+  free(timer->to);
+  free(timer);
+}
+
+static void describe(cpu_timer *timer) {
+  char name[96];
+  bench_cpu_name(name, sizeof name);
+  snprintf(timer->base.device, sizeof timer->base.device,
+           "%s, %d threads, last-level cache %zu MiB", name, timer->threads,
+           timer->base.cache_bytes >> 20);
+  snprintf(timer->base.versions, sizeof timer->base.versions, "compiler %s", __VERSION__);
+}
+
+bench_timer *bench_timer_open_cpu(bool warm, const char **error) {
+  cpu_timer *timer = calloc(1, sizeof *timer);
+  *error = "no memory for the timer";
+  if (!timer) return NULL;
+  timer->base = (bench_timer){.flush = flush,
+                              .start = start,
+                              .stop = stop,
+                              .wait = wait,
+                              .seconds = seconds,
+                              .reserve_copy = reserve_copy,
+                              .copy = copy,
+                              .copy_streaming = copy_streaming,
+                              .close = close_timer,
+                              .slots = 1,
+                              .cache_bytes = last_level_cache_bytes()};
+  const char *threads = getenv("CUBN_THREADS");
+  timer->warm = warm;
+  timer->threads = threads && atoi(threads) > 0 ? atoi(threads) : omp_get_max_threads();
+  timer->flush_memory = malloc(flush_bytes(timer));
+  if (!timer->flush_memory) {
+    free(timer);
+    return NULL;
+  }
+  describe(timer);
+  return &timer->base;
+}

@@ -1,0 +1,34 @@
+/* Names of status values, and the version. */
+#include "cubn.h"
+
+const char *cubnGetErrorString(cubnStatus_t status) {
+  switch (status) {
+    case CUBN_STATUS_SUCCESS:
+      return "CUBN_STATUS_SUCCESS";
+    case CUBN_STATUS_NOT_INITIALIZED:
+      return "CUBN_STATUS_NOT_INITIALIZED";
+    case CUBN_STATUS_SUBLIBRARY_VERSION_MISMATCH:
+      return "CUBN_STATUS_SUBLIBRARY_VERSION_MISMATCH";
+    case CUBN_STATUS_RUNTIME_IN_PROGRESS:
+      return "CUBN_STATUS_RUNTIME_IN_PROGRESS";
+    case CUBN_STATUS_RUNTIME_FP_OVERFLOW:
+      return "CUBN_STATUS_RUNTIME_FP_OVERFLOW";
+    case CUBN_STATUS_BAD_PARAM:
+      return "CUBN_STATUS_BAD_PARAM";
+    case CUBN_STATUS_NOT_SUPPORTED:
+      return "CUBN_STATUS_NOT_SUPPORTED";
+    case CUBN_STATUS_INTERNAL_ERROR:
+      return "CUBN_STATUS_INTERNAL_ERROR";
+    case CUBN_STATUS_HOST_ALLOCATION_FAILED:
+      return "CUBN_STATUS_HOST_ALLOCATION_FAILED";
+    case CUBN_STATUS_DEVICE_ALLOCATION_FAILED:
+      return "CUBN_STATUS_DEVICE_ALLOCATION_FAILED";
+    case CUBN_STATUS_EXECUTION_FAILED:
+      return "CUBN_STATUS_EXECUTION_FAILED";
+  }
+  return "CUBN_STATUS_UNKNOWN";
+}
+
+size_t cubnGetVersion(void) {
+  return CUBN_VERSION;
+}

@@ -1,0 +1,48 @@
+/* Arithmetic on channels for the fast algorithms: from sums in double to coefficients in the
+ * kernels' precision. Backward: fast_backward.c. */
+#include "cpu/fast/call.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cpu/common/preactivation.h"
+#include "cpu/fast/epilogue.h"
+#include "cpu/fast/exact.h"
+
+cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
+                          const cubn_args *args) {
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const int64_t values = cubn_count(problem) * problem->c;
+  cubn_call call = {.device = device, .problem = problem, .args = args};
+  call.kernels = cubn_machine_kernels(&device->machine, problem->type);
+  call.type = cubn_conversion_of(problem->type);
+  call.param_type = cubn_conversion_of_param(problem->type);
+  call.element_bytes = (int64_t)cubn_element_bytes(problem->type);
+  call.needs = cubn_needs_of(problem, args);
+  call.sums = problem->pass == CUBN_PASS_TRAIN ? 2 : call.needs.sums ? 3 : 0;
+  call.writes = problem->has_output || problem->has_dz;
+  call.threads = cubn_threads_for(device, values);
+  if (call.threads > device->machine.threads) call.threads = device->machine.threads;
+  const int tensors = (backward ? 3 : 2) + (problem->adds && (!backward || problem->has_dz));
+  const int64_t bytes = values * call.element_bytes * tensors;
+  call.fits_core = bytes <= device->machine.core_cache_bytes;
+  call.fetches = bytes > device->machine.shared_cache_bytes / 8;
+  call.stream = problem->has_output && bytes > device->machine.shared_cache_bytes / 8 * 3;
+  call.is_rich = cubn_is_rich(problem);
+  if (call.is_rich) cubn_fused_begin(&call);
+  return call;
+}
+
+cubn_call cubn_call_of_moments(const cubn_call *call) {
+  cubn_call it = *call;
+  it.sums = 2;
+  return it;
+}
+
+const char *cubn_fast_reject(const cubn_problem *problem) {
+  if (cubn_count(problem) == 0) return "empty";
+  /* Backward will compute the statistics again, and all algorithms must come to the same. */
+  if (problem->reserve == CUBN_RESERVE_MEANS && !problem->has_saved)
+    return "an activation's input needs saved statistics";
+  return NULL;
+}

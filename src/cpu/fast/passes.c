@@ -1,0 +1,23 @@
+/* Before the sums, and after them, of any pass. */
+#include "cpu/fast/passes.h"
+
+void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels) {
+  channels->first = first;
+  channels->count = count;
+  channels->has_wide = call->has_wide_factor;
+  for (int64_t i = 0; i < count; ++i) channels->wide[i] = call->has_wide_factor;
+  if (call->needs.moments)
+    cubn_fast_load_pivots(call, channels);
+  else if (call->problem->pass == CUBN_PASS_BACKWARD)
+    cubn_fast_begin_backward(call, channels);
+  else
+    cubn_fast_begin_inference(call, channels);
+}
+
+void cubn_fast_finish(const cubn_call *call, cubn_channels *channels) {
+  if (!call->sums) return;
+  if (call->problem->pass == CUBN_PASS_TRAIN)
+    cubn_fast_finish_training(call, channels);
+  else
+    cubn_fast_finish_backward(call, channels);
+}

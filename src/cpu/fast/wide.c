@@ -1,0 +1,20 @@
+/* Channels for which float would not do: each is computed in double by itself, so that its neighbours
+ * come out the same whether they share a block with it or not. */
+#include "cpu/fast/call.h"
+#include "cpu/fast/epilogue.h"
+#include "cpu/fast/exact.h"
+
+void cubn_fast_set_wide(cubn_channels *channels, int64_t i) {
+  channels->wide[i] = 1;
+  channels->has_wide = true;
+}
+
+void cubn_fast_put_exact(const cubn_call *call, cubn_patch values, const cubn_coefficients *with) {
+  const cubn_args *args = call->args;
+  if (call->is_rich)
+    cubn_fused_exact_output(call, values, with);
+  else if (call->problem->pass == CUBN_PASS_BACKWARD)
+    cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, with);
+  else
+    cubn_exact_normalize(call->type, args->x, args->output, values, with);
+}

@@ -1,0 +1,46 @@
+/* columns: packed [n][c]. A group is as many neighbouring columns as a tile is wide. */
+#include "cpu/algos.h"
+#include "cpu/plain/job.h"
+
+static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  if (problem->walk != CUBN_WALK_COLUMNS) return "not packed columns";
+  if (cubn_count(problem) == 0) return "empty";
+  return NULL;
+}
+
+static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, int64_t index,
+                      cubn_group *group) {
+  const int64_t first = index * plan->width, left = problem->c - first;
+  group->width = left < plan->width ? left : plan->width;
+  group->first_channel = first;
+  for (int array = 0; array < CUBN_ARRAY_COUNT; ++array) {
+    group->offset[array] = first;
+    group->stride[array] = 1;
+  }
+}
+
+static cubn_patch get_patch(const cubn_problem *problem, const cubn_group *group, cubn_array array,
+                            int64_t sample, int64_t samples) {
+  const int64_t offset = group->offset[array] + sample * problem->c;
+  if (group->width == problem->c) return (cubn_patch){offset, 1, 0, samples * problem->c, 1};
+  return (cubn_patch){offset, samples, problem->c, group->width, 1};
+}
+
+static cubn_walk_plan make_plan(const cubn_problem *problem) {
+  const int64_t width = problem->c < CUBN_WIDTH_MAX ? problem->c : CUBN_WIDTH_MAX;
+  return (cubn_walk_plan){(problem->c - 1) / width + 1, width, get_group, get_patch};
+}
+
+static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  const cubn_walk_plan plan = make_plan(problem);
+  return cubn_job_workspace_bytes(problem, &plan);
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  const cubn_walk_plan plan = make_plan(problem);
+  return cubn_job_run(device, problem, args, &plan);
+}
+
+const cubn_algo cubn_cpu_columns = {"columns", reject, workspace_bytes, run};

@@ -1,0 +1,135 @@
+/* Passes over the samples of a chunk, tile by tile. */
+#include <string.h>
+
+#include "cpu/plain/job.h"
+
+/* The tile that begins at this sample of a group, of which so many are left. */
+static cubn_tile get_tile(const cubn_job *job, const cubn_group *group, int64_t first,
+                          int64_t left) {
+  return (cubn_tile){job, group, first, left < group->tile_samples ? left : group->tile_samples};
+}
+
+static void set_zero(double *values, int64_t count) {
+  memset(values, 0, (size_t)count * sizeof *values);
+}
+
+/* Exact in two passes over the tile: the mean first, then the differences from it. */
+static void tile_moments(const double *x, const cubn_group *group, int64_t samples,
+                         const cubn_lanes *lanes, cubn_moments *moments) {
+  double mean[CUBN_LANES_MAX], squares[CUBN_LANES_MAX];
+  set_zero(mean, group->lanes);
+  set_zero(squares, group->lanes);
+  const int64_t values = samples * group->width;
+  cubn_tile_sum(x, values, group->lanes, lanes->mean_high, mean);
+  cubn_lanes_fold(mean, group->width, group->lanes);
+  for (int64_t j = 0; j < group->width; ++j) mean[j] /= (double)samples;
+  cubn_lanes_spread(mean, group->width, group->lanes);
+  cubn_tile_squares(x, values, group->lanes, lanes->mean_high, mean, squares);
+  cubn_lanes_fold(squares, group->width, group->lanes);
+  moments->count = samples;
+  memcpy(moments->mean, mean, (size_t)group->width * sizeof *mean);
+  memcpy(moments->squares, squares, (size_t)group->width * sizeof *squares);
+}
+
+void cubn_sweep_moments(const cubn_job *job, const cubn_group *group, int64_t first, int64_t count,
+                        const cubn_lanes *lanes, cubn_moments *moments) {
+  double x[CUBN_TILE_VALUES];
+  moments->count = 0;
+  for (int64_t done = 0; done < count;) {
+    const cubn_tile tile = get_tile(job, group, first + done, count - done);
+    cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, x);
+    cubn_moments of_tile;
+    tile_moments(x, group, tile.samples, lanes, &of_tile);
+    cubn_moments_append(moments, &of_tile, group->width);
+    done += tile.samples;
+  }
+}
+
+/* Blends with what the output was, and writes it. */
+static void put_output(const cubn_tile *tile, double *result) {
+  const cubn_job *job = tile->job;
+  if (job->problem->blends) {
+    double prior[CUBN_TILE_VALUES];
+    cubn_load_tile(tile, CUBN_ARRAY_OUTPUT, job->args->output, prior);
+    cubn_tile_blend(result, prior, tile->samples * tile->group->width, job->args->beta);
+  }
+  cubn_store_tile(tile, CUBN_ARRAY_OUTPUT, result, job->args->output);
+}
+
+void cubn_sweep_forward(const cubn_job *job, const cubn_group *group, int64_t first, int64_t count,
+                        const cubn_lanes *lanes) {
+  const bool has_activation = job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+  double x[CUBN_TILE_VALUES], y[CUBN_TILE_VALUES];
+  for (int64_t done = 0; done < count;) {
+    const cubn_tile tile = get_tile(job, group, first + done, count - done);
+    const int64_t values = tile.samples * group->width;
+    cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, has_activation ? x : y);
+    if (has_activation)
+      cubn_tile_input(x, y, values, group->lanes, lanes);
+    else
+      cubn_tile_normalize(y, values, group->lanes, lanes);
+    if (cubn_is_fused(job->problem)) cubn_fuse_forward(&tile, y);
+    put_output(&tile, y);
+    done += tile.samples;
+  }
+}
+
+/* dz and dx of a tile; dy becomes dx. */
+static void put_gradients(const cubn_tile *tile, const double *x, double *dy,
+                          const cubn_lanes *lanes) {
+  const cubn_problem *problem = tile->job->problem;
+  const int64_t values = tile->samples * tile->group->width, n = tile->group->lanes;
+  if (problem->has_dz) cubn_store_tile(tile, CUBN_ARRAY_Z, dy, tile->job->args->dz);
+  if (!problem->has_output) return;
+  if (problem->is_frozen)
+    cubn_tile_scale(dy, values, n, lanes);
+  else
+    cubn_tile_gradient(x, dy, values, n, lanes);
+  put_output(tile, dy);
+}
+
+/* Adds a tile to the sums. */
+static void add_gradients(const cubn_tile *tile, const double *x, const double *dy,
+                          const cubn_lanes *lanes, cubn_lane_sums *sums) {
+  static const double zeros[CUBN_LANES_MAX];
+  const int64_t values = tile->samples * tile->group->width, n = tile->group->lanes;
+  if (tile->job->needs.x_sums)
+    cubn_tile_gradient_sums(x, dy, values, n, lanes, sums);
+  else
+    cubn_tile_sum(dy, values, n, zeros, sums->dy);
+}
+
+/* From lanes to channels. */
+static void fold_sums(const cubn_group *group, cubn_lane_sums *of_lanes, cubn_gradient_sums *sums) {
+  cubn_lanes_fold(of_lanes->dy, group->width, group->lanes);
+  cubn_lanes_fold(of_lanes->dy_x_hat, group->width, group->lanes);
+  cubn_lanes_fold(of_lanes->x, group->width, group->lanes);
+  const size_t bytes = (size_t)group->width * sizeof(double);
+  memcpy(sums->dy, of_lanes->dy, bytes);
+  memcpy(sums->dy_x_hat, of_lanes->dy_x_hat, bytes);
+  memcpy(sums->x, of_lanes->x, bytes);
+}
+
+void cubn_sweep_backward(const cubn_job *job, const cubn_group *group, int64_t first, int64_t count,
+                         const cubn_lanes *lanes, cubn_gradient_sums *sums, bool writes) {
+  const cubn_problem *problem = job->problem;
+  const bool dx_needs_x = problem->has_output && !problem->is_frozen;
+  const bool needs_x =
+      cubn_recomputes_input(problem) || (sums && job->needs.x_sums) || (writes && dx_needs_x);
+  const bool has_activation = problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+  double x[CUBN_TILE_VALUES], dy[CUBN_TILE_VALUES];
+  cubn_lane_sums of_lanes;
+  set_zero(of_lanes.dy, group->lanes);
+  set_zero(of_lanes.dy_x_hat, group->lanes);
+  set_zero(of_lanes.x, group->lanes);
+  for (int64_t done = 0; done < count;) {
+    const cubn_tile tile = get_tile(job, group, first + done, count - done);
+    if (needs_x) cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, x);
+    cubn_load_tile(&tile, CUBN_ARRAY_DY, job->args->dy, dy);
+    if (has_activation) cubn_fuse_backward(&tile, lanes, x, dy);
+    if (sums) add_gradients(&tile, x, dy, lanes, &of_lanes);
+    if (writes) put_gradients(&tile, x, dy, lanes);
+    done += tile.samples;
+  }
+  if (sums) fold_sums(group, &of_lanes, sums);
+}

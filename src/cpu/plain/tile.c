@@ -1,0 +1,225 @@
+/* The loops over tiles: where the CPU backend spends its time. Lanes are taken in blocks of a fixed
+ * size, whose sums and coefficients stay in registers while the block's rows pass by. */
+#include "cpu/plain/tile.h"
+
+#include "cpu/common/clones.h"
+#include "cpu/common/preactivation.h"
+
+enum { BLOCK = 16 };
+
+int64_t cubn_lanes_for_width(int64_t width) {
+  int64_t lanes = width;
+  while (lanes % BLOCK != 0 && lanes < CUBN_LANES_MAX / 2) lanes *= 2;
+  return lanes;
+}
+
+void cubn_lanes_spread(double *values, int64_t width, int64_t lanes) {
+  for (int64_t l = width; l < lanes; ++l) values[l] = values[l - width];
+}
+
+void cubn_lanes_fold(double *sums, int64_t width, int64_t lanes) {
+  for (int64_t half = lanes / 2; half >= width; half /= 2)
+    for (int64_t l = 0; l < half; ++l) sums[l] += sums[l + half];
+}
+
+/* Every function works on the whole rows of a tile first, then on the row that is left over. The
+ * functions named _block do so for n of the lanes: for the constant BLOCK, or for those that
+ * remain; the compiler makes two of each. */
+typedef struct {
+  int64_t rows, lanes;
+} piece;
+
+CUBN_INLINED piece whole_rows(int64_t count, int64_t lanes) {
+  return (piece){count / lanes, lanes};
+}
+
+CUBN_INLINED piece last_row(int64_t count, int64_t lanes) {
+  return (piece){1, count % lanes};
+}
+
+CUBN_INLINED void sum_block(const double *restrict x, int64_t rows, int64_t stride, int64_t n,
+                            const double *restrict high, double *restrict sums) {
+  if (n == 0) return;
+  double sum[BLOCK] = {0};
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t l = 0; l < n; ++l) sum[l] += x[r * stride + l] - high[l];
+  for (int64_t l = 0; l < n; ++l) sums[l] += sum[l];
+}
+
+CUBN_CLONES void cubn_tile_sum(const double *x, int64_t count, int64_t lanes, const double *high,
+                               double *sums) {
+  piece part = whole_rows(count, lanes);
+  for (int i = 0; i < 2; ++i) {
+    int64_t l = 0;
+    for (; l + BLOCK <= part.lanes; l += BLOCK)
+      sum_block(x + l, part.rows, lanes, BLOCK, high + l, sums + l);
+    sum_block(x + l, part.rows, lanes, part.lanes - l, high + l, sums + l);
+    x += part.rows * lanes;
+    part = last_row(count, lanes);
+  }
+}
+
+CUBN_INLINED double square(double value) {
+  return value * value;
+}
+
+CUBN_INLINED void squares_block(const double *restrict x, int64_t rows, int64_t stride, int64_t n,
+                                const double *restrict high, const double *restrict low,
+                                double *restrict sums) {
+  if (n == 0) return;
+  double sum[BLOCK] = {0};
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t l = 0; l < n; ++l) sum[l] += square((x[r * stride + l] - high[l]) - low[l]);
+  for (int64_t l = 0; l < n; ++l) sums[l] += sum[l];
+}
+
+CUBN_CLONES void cubn_tile_squares(const double *x, int64_t count, int64_t lanes,
+                                   const double *high, const double *low, double *sums) {
+  piece part = whole_rows(count, lanes);
+  for (int i = 0; i < 2; ++i) {
+    int64_t l = 0;
+    for (; l + BLOCK <= part.lanes; l += BLOCK)
+      squares_block(x + l, part.rows, lanes, BLOCK, high + l, low + l, sums + l);
+    squares_block(x + l, part.rows, lanes, part.lanes - l, high + l, low + l, sums + l);
+    x += part.rows * lanes;
+    part = last_row(count, lanes);
+  }
+}
+
+CUBN_INLINED void gradient_sums_block(const double *restrict x, const double *restrict dy,
+                                      int64_t rows, int64_t stride, int64_t n, int64_t lane,
+                                      const cubn_lanes *restrict with,
+                                      cubn_lane_sums *restrict sums) {
+  if (n == 0) return;
+  const double *high = with->mean_high + lane, *low = with->mean_low + lane;
+  const double *inv_std = with->inv_std + lane;
+  double sum_dy[BLOCK] = {0}, sum_dy_x_hat[BLOCK] = {0}, sum_x[BLOCK] = {0};
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t l = 0; l < n; ++l) {
+      const double centered = (x[r * stride + l] - high[l]) - low[l];
+      sum_dy[l] += dy[r * stride + l];
+      sum_dy_x_hat[l] += dy[r * stride + l] * (centered * inv_std[l]);
+      sum_x[l] += centered;
+    }
+  for (int64_t l = 0; l < n; ++l) {
+    sums->dy[lane + l] += sum_dy[l];
+    sums->dy_x_hat[lane + l] += sum_dy_x_hat[l];
+    sums->x[lane + l] += sum_x[l];
+  }
+}
+
+CUBN_CLONES void cubn_tile_gradient_sums(const double *x, const double *dy, int64_t count,
+                                         int64_t lanes, const cubn_lanes *with,
+                                         cubn_lane_sums *sums) {
+  piece part = whole_rows(count, lanes);
+  for (int i = 0; i < 2; ++i) {
+    int64_t l = 0;
+    for (; l + BLOCK <= part.lanes; l += BLOCK)
+      gradient_sums_block(x + l, dy + l, part.rows, lanes, BLOCK, l, with, sums);
+    gradient_sums_block(x + l, dy + l, part.rows, lanes, part.lanes - l, l, with, sums);
+    x += part.rows * lanes;
+    dy += part.rows * lanes;
+    part = last_row(count, lanes);
+  }
+}
+
+CUBN_INLINED void normalize_block(double *restrict x, int64_t rows, int64_t stride, int64_t n,
+                                  int64_t lane, const cubn_lanes *restrict with) {
+  const double *high = with->mean_high + lane, *low = with->mean_low + lane;
+  const double *gain = with->gain + lane, *offset = with->offset + lane;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t l = 0; l < n; ++l) {
+      const double centered = (x[r * stride + l] - high[l]) - low[l];
+      x[r * stride + l] = centered * gain[l] + offset[l];
+    }
+}
+
+CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
+                                     const cubn_lanes *with) {
+  piece part = whole_rows(count, lanes);
+  for (int i = 0; i < 2; ++i) {
+    int64_t l = 0;
+    for (; l + BLOCK <= part.lanes; l += BLOCK)
+      normalize_block(x + l, part.rows, lanes, BLOCK, l, with);
+    normalize_block(x + l, part.rows, lanes, part.lanes - l, l, with);
+    x += part.rows * lanes;
+    part = last_row(count, lanes);
+  }
+}
+
+/* Rows of all lanes; the last one may be shorter. */
+CUBN_CLONES static void input_in_double(const double *restrict x, double *restrict p, int64_t count,
+                                        int64_t lanes, const cubn_lanes *restrict with) {
+  for (int64_t done = 0; done < count; done += lanes) {
+    const int64_t n = count - done < lanes ? count - done : lanes;
+    for (int64_t l = 0; l < n; ++l)
+      p[done + l] = (x[done + l] - with->mean_high[l]) * with->input_gain[l] + with->input_shift[l];
+  }
+}
+
+CUBN_CLONES static void input_in_single(const double *restrict x, double *restrict p, int64_t count,
+                                        int64_t lanes, const cubn_lanes *restrict with) {
+  float center[CUBN_LANES_MAX] = {0}, gain[CUBN_LANES_MAX] = {0}, shift[CUBN_LANES_MAX] = {0};
+  for (int64_t l = 0; l < lanes; ++l) {
+    center[l] = (float)with->mean_high[l];
+    gain[l] = (float)with->input_gain[l];
+    shift[l] = (float)with->input_shift[l];
+  }
+  for (int64_t done = 0; done < count; done += lanes) {
+    const int64_t n = count - done < lanes ? count - done : lanes;
+    for (int64_t l = 0; l < n; ++l)
+      p[done + l] = (double)(((float)x[done + l] - center[l]) * gain[l] + shift[l]);
+  }
+}
+
+void cubn_tile_input(const double *x, double *p, int64_t count, int64_t lanes,
+                     const cubn_lanes *with) {
+  if (!with->input_is_single)
+    input_in_double(x, p, count, lanes, with);
+  else if (!with->input_is_wide)
+    input_in_single(x, p, count, lanes, with);
+  else
+    for (int64_t i = 0; i < count; ++i)
+      p[i] = cubn_input_of(true, x[i], with->mean_high[i % lanes], with->input_gain[i % lanes],
+                           with->input_shift[i % lanes]);
+}
+
+CUBN_INLINED void gradient_block(const double *restrict x, double *restrict dy, int64_t rows,
+                                 int64_t stride, int64_t n, int64_t lane,
+                                 const cubn_lanes *restrict with) {
+  const double *high = with->mean_high + lane, *low = with->mean_low + lane;
+  const double *inv_std = with->inv_std + lane, *gain = with->gain + lane;
+  const double *offset = with->offset + lane, *slope = with->slope + lane;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t l = 0; l < n; ++l) {
+      const double x_hat = ((x[r * stride + l] - high[l]) - low[l]) * inv_std[l];
+      dy[r * stride + l] = ((dy[r * stride + l] - offset[l]) - x_hat * slope[l]) * gain[l];
+    }
+}
+
+CUBN_CLONES void cubn_tile_gradient(const double *x, double *dy, int64_t count, int64_t lanes,
+                                    const cubn_lanes *with) {
+  piece part = whole_rows(count, lanes);
+  for (int i = 0; i < 2; ++i) {
+    int64_t l = 0;
+    for (; l + BLOCK <= part.lanes; l += BLOCK)
+      gradient_block(x + l, dy + l, part.rows, lanes, BLOCK, l, with);
+    gradient_block(x + l, dy + l, part.rows, lanes, part.lanes - l, l, with);
+    x += part.rows * lanes;
+    dy += part.rows * lanes;
+    part = last_row(count, lanes);
+  }
+}
+
+CUBN_CLONES void cubn_tile_scale(double *values, int64_t count, int64_t lanes,
+                                 const cubn_lanes *with) {
+  for (int64_t done = 0; done < count; done += lanes) {
+    const int64_t n = count - done < lanes ? count - done : lanes;
+    for (int64_t l = 0; l < n; ++l) values[done + l] *= with->gain[l];
+  }
+}
+
+CUBN_CLONES void cubn_tile_blend(double *restrict result, const double *restrict prior,
+                                 int64_t count, double beta) {
+  for (int64_t i = 0; i < count; ++i) result[i] += beta * prior[i];
+}

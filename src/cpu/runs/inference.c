@@ -1,0 +1,108 @@
+/* inference: packed [n][c][s] with long runs, y from given statistics. One pass, some images at
+ * a time; the coefficients of all channels, or of as many as fit, come first. */
+#include "cpu/algos.h"
+#include "cpu/fast/epilogue.h"
+#include "cpu/runs/chunks.h"
+
+/* Pieces in which one thread takes its runs. */
+enum { PIECE_VALUES = 1 << 16, RICH_VALUES = CUBN_FUSED_WIDTH_MAX };
+
+typedef struct inference {
+  cubn_call call;
+  cubn_channels channels; /* of the slice, in the workspace */
+  int64_t pieces;         /* of a run */
+} inference;
+
+static int64_t smaller(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  if (problem->walk != CUBN_WALK_ROWS) return "not packed rows";
+  if (!cubn_has_long_runs(problem)) return "runs are short";
+  return cubn_fast_reject(problem);
+}
+
+static int64_t slice_channels(const cubn_problem *problem) {
+  const int64_t room = (int64_t)(CUBN_CPU_WORKSPACE_BYTES / sizeof(double) / CUBN_CHANNEL_ARRAYS);
+  return smaller(problem->c, room);
+}
+
+static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
+  (void)device;
+  return (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
+}
+
+/* Fused: `count` values at `offset`, which are at `begin` of a run. */
+static void put_rich(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
+                     const cubn_coefficients *with) {
+  const cubn_range range = cubn_rich_range(call, offset, begin, count);
+  for (int64_t first = range.first; first < range.end; first += RICH_VALUES) {
+    const int64_t width = smaller(RICH_VALUES, range.end - first);
+    const cubn_fused shape = {.rows = 1, .width = width, .with = with, .stream = call->stream};
+    cubn_fused_output(call, &shape, offset + first);
+  }
+}
+
+/* Neighbouring values of one channel, in some images. */
+static void put_piece(const cubn_call *call, const cubn_channels *channels, int64_t channel,
+                      const cubn_run_output *shape, int64_t offset, int64_t begin) {
+  const cubn_coefficients with = cubn_fast_coefficients(channels, channel);
+  const cubn_patch patch = {offset, shape->runs, shape->stride, shape->count, 1};
+  if (channels->wide[channel] != 0) {
+    cubn_fast_put_exact(call, patch, &with);
+    return;
+  }
+  if (call->is_rich) {
+    for (int64_t r = 0; r < shape->runs; ++r)
+      put_rich(call, offset + r * shape->stride, begin, shape->count, &with);
+    return;
+  }
+  cubn_run_output out = cubn_call_output(call, offset, shape->count, &with);
+  if (shape->runs == CUBN_RUNS_ASIDE && cubn_lie_alike(call, shape->runs, shape->stride)) {
+    out.runs = shape->runs;
+    out.stride = shape->stride;
+    call->kernels->run_output(&out);
+    return;
+  }
+  for (int64_t r = 0; r < shape->runs; ++r) {
+    out = cubn_call_output(call, offset + r * shape->stride, shape->count, &with);
+    call->kernels->run_output(&out);
+  }
+}
+
+/* Pieces of the slice's runs, each in some images: the last of them may be fewer. */
+static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end) {
+  const inference *work = context;
+  const cubn_call *call = &work->call;
+  const cubn_problem *problem = call->problem;
+  const int64_t s = problem->s, channels = work->channels.count;
+  (void)seat;
+  for (int64_t index = first; index < end; ++index) {
+    const int64_t run = index / work->pieces, begin = index % work->pieces * PIECE_VALUES;
+    const int64_t image = run / channels * CUBN_RUNS_ASIDE, channel = run % channels;
+    const int64_t at = image * problem->c + work->channels.first + channel;
+    const cubn_run_output shape = {.runs = smaller(CUBN_RUNS_ASIDE, problem->n - image),
+                                   .stride = problem->c * s,
+                                   .count = smaller(PIECE_VALUES, s - begin)};
+    put_piece(call, &work->channels, channel, &shape, at * s + begin, begin);
+  }
+  if (call->stream) call->kernels->fence();
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  inference work = {.call = cubn_call_begin(device, problem, args),
+                    .pieces = (problem->s + PIECE_VALUES - 1) / PIECE_VALUES};
+  const int64_t slice = slice_channels(problem);
+  cubn_channels_place(&work.channels, args->workspace, slice);
+  for (int64_t first = 0; first < problem->c; first += slice) {
+    const int64_t count = smaller(slice, problem->c - first);
+    cubn_fast_begin(&work.call, first, count, &work.channels);
+    const int64_t groups = (problem->n + CUBN_RUNS_ASIDE - 1) / CUBN_RUNS_ASIDE;
+    cubn_for_ranges(work.call.threads, groups * count * work.pieces, pieces_task, &work);
+  }
+  return CUBN_STATUS_SUCCESS;
+}
+
+const cubn_algo cubn_cpu_inference = {"inference", reject, workspace_bytes, run};

@@ -1,0 +1,82 @@
+// Element types, and the type that computes for them: double for double, else float. Per-channel
+// parameters have the computing type too.
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+
+#include "core/backend.h"
+#include "cuda/device/base/portability.cuh"
+
+namespace cubn {
+
+template <class T>
+struct ComputeType {
+  using Type = float;
+};
+template <>
+struct ComputeType<double> {
+  using Type = double;
+};
+template <class T>
+using Compute = typename ComputeType<T>::Type;
+
+__device__ inline float to_compute(float value) {
+  return value;
+}
+__device__ inline double to_compute(double value) {
+  return value;
+}
+__device__ inline float to_compute(__half value) {
+  return __half2float(value);
+}
+__device__ inline float to_compute(__nv_bfloat16 value) {
+  return __bfloat162float(value);
+}
+
+// Rounds to nearest even.
+template <class T>
+__device__ inline T from_compute(Compute<T> value) {
+  return value;
+}
+template <>
+__device__ inline __half from_compute<__half>(float value) {
+  return __float2half(value);
+}
+template <>
+__device__ inline __nv_bfloat16 from_compute<__nv_bfloat16>(float value) {
+  return __float2bfloat16(value);
+}
+
+// a * b + c, rounded once.
+__device__ inline float multiply_add(float a, float b, float c) {
+  return fmaf(a, b, c);
+}
+__device__ inline double multiply_add(double a, double b, double c) {
+  return fma(a, b, c);
+}
+
+// Elements of T in the widest access.
+template <class T>
+constexpr int WIDEST = 16 / static_cast<int>(sizeof(T));
+
+template <class T>
+struct TypeTag {
+  using Type = T;
+};
+
+// visit(TypeTag<T>{}) for the element type `type`, which the host has checked.
+template <class Visit>
+cubnStatus_t visit_type(cubnDataType_t type, Visit &&visit) {
+  switch (type) {
+    case CUBN_DATA_DOUBLE:
+      return visit(TypeTag<double>{});
+    case CUBN_DATA_HALF:
+      return visit(TypeTag<__half>{});
+    case CUBN_DATA_BFLOAT16:
+      return visit(TypeTag<__nv_bfloat16>{});
+    default:
+      return visit(TypeTag<float>{});
+  }
+}
+
+}  // namespace cubn

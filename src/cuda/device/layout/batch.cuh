@@ -1,0 +1,90 @@
+// Batches: the U vectors of each tensor that a thread moves at a time.
+#pragma once
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/layout/walk.cuh"
+
+namespace cubn {
+
+template <int U>
+struct Items {
+  int64_t offset[U];
+  unsigned valid[U];
+  bool whole;  // all elements of all vectors are valid
+
+  // The next U vectors of the thread.
+  template <class Walk>
+  __device__ void take(const Walk &walk, typename Walk::Cursor &at) {
+    whole = true;
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      const Item item = walk.item(at);
+      walk.advance(at);
+      offset[u] = item.offset;
+      valid[u] = item.valid;
+      whole = whole && item.valid == ALL_VALID<Walk::VECTOR>;
+    }
+  }
+  __device__ Item item(int u) const {
+    return {offset[u], valid[u]};
+  }
+};
+
+// Elements that are not valid become 0.
+template <Cache CACHE, class T, int V, int U>
+__device__ inline void load_items(Pack<T, V> (&packs)[U], const T *tensor, const Items<U> &items) {
+  if (items.whole) {
+#pragma unroll
+    for (int u = 0; u < U; ++u) packs[u] = load_pack<CACHE, V>(tensor + items.offset[u]);
+    return;
+  }
+#pragma unroll
+  for (int u = 0; u < U; ++u) {
+    if (items.valid[u] == ALL_VALID<V>) {
+      packs[u] = load_pack<CACHE, V>(tensor + items.offset[u]);
+    } else {
+#pragma unroll
+      for (int k = 0; k < V; ++k)
+        packs[u].v[k] = items.valid[u] >> k & 1
+                            ? load_pack<CACHE, 1>(tensor + items.offset[u] + k).v[0]
+                            : from_compute<T>(0);
+    }
+  }
+}
+
+template <Cache CACHE, class T, int V, int U>
+__device__ inline void store_items(T *tensor, const Pack<T, V> (&packs)[U], const Items<U> &items) {
+#pragma unroll
+  for (int u = 0; u < U; ++u) {
+    if (items.whole || items.valid[u] == ALL_VALID<V>) {
+      store_pack<CACHE>(tensor + items.offset[u], packs[u]);
+    } else {
+#pragma unroll
+      for (int k = 0; k < V; ++k)
+        if (items.valid[u] >> k & 1)
+          store_pack<CACHE>(tensor + items.offset[u] + k, Pack<T, 1>{{packs[u].v[k]}});
+    }
+  }
+}
+
+// The values of one of the W channels of a batch: value i of channel w is element i of the batch if
+// W = 1, else element w of vector i.
+template <class T, int INPUTS, int V, int U, int W>
+struct ChannelView {
+  static constexpr int COUNT = U * V / W;
+  const Pack<T, V> (&packs)[INPUTS][U];
+  const Items<U> &items;
+  int w;
+
+  __device__ static int vector(int i) { return W == 1 ? i / V : i; }
+  __device__ int element(int i) const { return W == 1 ? i % V : w; }
+  __device__ Compute<T> value(int input, int i) const {
+    return to_compute(packs[input][vector(i)].v[element(i)]);
+  }
+  // WHOLE: known to be true for all.
+  template <bool WHOLE>
+  __device__ bool valid(int i) const {
+    return WHOLE || (items.valid[vector(i)] >> element(i) & 1);
+  }
+};
+
+}  // namespace cubn

@@ -1,0 +1,111 @@
+// Backward: sums over a channel, and dx = scale * inv_std * (dy - dbias / m - x_hat * dscale / m).
+//
+// Numerics. Everything is computed from x_hat = (x - saved_mean) * inv_std, whose size does not
+// depend on that of x. The saved mean is rounded; what x_hat sums up to beside 0 shows by how much.
+// If that is no more than a rounding, the exact mean is used instead; else the caller passed other
+// statistics, which are used as they are.
+#pragma once
+#include "cuda/device/op/forward.cuh"
+
+namespace cubn {
+
+// dx = (dy - shift - (x - center) * inv_std * slope) * gain
+template <class Real>
+struct BackwardCoefficients {
+  Real center, inv_std, slope, shift, gain;
+};
+
+template <class T>
+struct Backward {
+  using Element = T;
+  using Real = Compute<T>;
+  using Coefficients = BackwardCoefficients<Real>;
+  static constexpr int INPUTS = 2;
+  static constexpr bool FUSED = false;
+  const T *inputs[INPUTS];  // x, dy
+  T *output;                // dx, or NULL
+  const Real *scale;        // or NULL: 1
+  const Real *saved_mean, *saved_inv_std;
+  int64_t saved_channel0;  // the channel that saved_mean and saved_inv_std begin with
+  Real *dscale, *dbias;    // each may be NULL
+  double count;            // values of a channel that are summed
+  double m;                // values of a channel in the formula of dx
+  double alpha, param_alpha, param_beta;
+  double epsilon;  // of statistics that are computed again
+  Real beta;
+
+  // A thread's sums of one channel: of dy, dy * x_hat and x_hat.
+  struct Sums {
+    Real center, inv_std;
+    double dy, product, x_hat;
+  };
+
+  __device__ Sums begin(int64_t channel) const {
+    const int64_t i = channel - saved_channel0;
+    return {saved_mean[i], saved_inv_std[i], 0.0, 0.0, 0.0};
+  }
+
+  // Elements that are not valid have dy = 0, but their x_hat is not 0.
+  template <bool WHOLE, class View>
+  __device__ static void fold(Sums &sums, bool, const View &view) {
+    Real sum_dy = 0, sum_product = 0, sum_x_hat = 0;
+#pragma unroll
+    for (int i = 0; i < View::COUNT; ++i) {
+      const Real dy = view.value(1, i);
+      const Real x_hat =
+          view.template valid<WHOLE>(i) ? (view.value(0, i) - sums.center) * sums.inv_std : Real(0);
+      sum_dy += dy;
+      sum_product = multiply_add(dy, x_hat, sum_product);
+      sum_x_hat += x_hat;
+    }
+    sums.dy += static_cast<double>(sum_dy);
+    sums.product += static_cast<double>(sum_product);
+    sums.x_hat += static_cast<double>(sum_x_hat);
+  }
+
+  // Sums need no pivot; see Forward for what these functions do.
+  __device__ static void relative(const Sums &sums, double, double, double *slot) {
+    slot[0] = sums.dy;
+    slot[1] = sums.product;
+    slot[2] = sums.x_hat;
+  }
+  __device__ static double pivot_of(Real) {
+    return 0.0;
+  }
+  __device__ static double pivot_of_slot(const double *) {
+    return 0.0;
+  }
+  __device__ static void settle(double *, double) {}
+  __device__ static void unsettle(double *, double) {}
+
+  __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
+    const Real center = saved_mean[channel - saved_channel0];
+    const Real saved = saved_inv_std[channel - saved_channel0];
+    const double mean = static_cast<double>(center), inv_std = static_cast<double>(saved);
+    const double rounding = sizeof(Real) == 4 ? 0x1p-23 : 0x1p-52;
+    const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std
+    const double rest = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
+    const double sum_dy = slot[0], sum_product = slot[1] - rest * sum_dy;
+    const double slope = sum_product / m;
+    *coefficients = {center, saved, static_cast<Real>(slope),
+                     static_cast<Real>(sum_dy / m - rest * slope), gain_of(channel, inv_std)};
+    write_sums(channel, sum_product, sum_dy);
+  }
+  __device__ Real gain_of(int64_t channel, double inv_std) const {
+    return static_cast<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);
+  }
+  __device__ void write_sums(int64_t channel, double sum_product, double sum_dy) const {
+    if (dscale) blend_into(dscale + channel, param_alpha, sum_product, param_beta);
+    if (dbias) blend_into(dbias + channel, param_alpha, sum_dy, param_beta);
+  }
+
+  __device__ bool reads(int) const {
+    return true;
+  }
+  __device__ static Real apply(const Coefficients &k, const Real (&in)[INPUTS]) {
+    const Real x_hat = (in[0] - k.center) * k.inv_std;
+    return multiply_add(-k.slope, x_hat, in[1] - k.shift) * k.gain;
+  }
+};
+
+}  // namespace cubn

@@ -1,0 +1,235 @@
+// Cuts a problem into units and chunks, from the problem and the device alone.
+#pragma once
+#include <numeric>
+
+#include "cuda/device/op/mask.cuh"
+#include "cuda/plan/launch.cuh"
+#include "cuda/tuning.h"
+
+namespace cubn {
+
+struct Cut {
+  int64_t units, unit_channels;  // of the last unit perhaps fewer
+  int64_t chunks;                // per unit
+};
+
+// How finely a problem is cut.
+struct Grain {
+  int64_t blocks;       // that the chunks of all units shall make, as long as no chunk ...
+  int64_t chunk_bytes;  // ... has fewer bytes of x than this
+  int64_t slab_bytes;   // of a row of columns in a unit, at most
+};
+
+// Chunks that fill the device.
+inline Grain grain_of(const cubn_device *device, const cubn_problem &problem) {
+  const bool infers = problem.pass == CUBN_PASS_INFER;
+  return {device->multiprocessor_count * PASS_BLOCKS_PER_SM,
+          infers ? INFERENCE_CHUNK_BYTES_MIN : CHUNK_BYTES_MIN, INT64_MAX};
+}
+
+// Chunks of a unit: not more than half of the workspace has slots for.
+inline int64_t wanted_chunks(const Grain &grain, const cubn_problem &problem, int64_t units,
+                             int64_t unit_channels) {
+  constexpr int64_t SLOTS_MAX =
+      static_cast<int64_t>(CUBN_WORKSPACE_BYTES / 2 / sizeof(double[SLOT]));
+  const int64_t element_bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
+  const int64_t unit_bytes = cubn_count(&problem) * unit_channels * element_bytes;
+  const int64_t most = clamp(unit_bytes / grain.chunk_bytes, 1, SLOTS_MAX / unit_channels);
+  return clamp(ceil_div(grain.blocks, units), 1, most);
+}
+
+// Vectors that a row of so many elements touches, at most, in whole groups.
+template <int V, int ALIGN>
+int vectors_of(int64_t elements, bool begins_aligned) {
+  const int64_t touched = begins_aligned ? elements : elements + ALIGN - 1;
+  return static_cast<int>(round_up(ceil_div(touched, V), ALIGN / V));
+}
+
+template <int V, int ALIGN = V>
+Rows<V, PASS_THREADS, ALIGN> make_rows(const Grain &grain, const cubn_problem &problem, int phase,
+                                       Cut *cut) {
+  // Segments are cut at whole cache lines of a row, if the row begins at one.
+  constexpr int64_t SEGMENT_STEP = 64, SEGMENT_MAX = int64_t(1) << 30;
+  const int64_t n = problem.n, c = problem.c, s = problem.s;
+  const int64_t wanted = wanted_chunks(grain, problem, c, 1);
+  Rows<V, PASS_THREADS, ALIGN> walk = {};
+  walk.n = n;
+  walk.c = c;
+  walk.s = s;
+  walk.phase = phase;
+  walk.cut_mask = problem.reserve == CUBN_RESERVE_MASK ? ALIGN - 1 : 0;
+  const int64_t segments = clamp(wanted / n, ceil_div(s, SEGMENT_MAX), s);
+  walk.segment = segments > 1 ? round_up(ceil_div(s, segments), SEGMENT_STEP) : s;
+  walk.segments = static_cast<int>(ceil_div(s, walk.segment));
+  walk.rows_per_chunk = walk.segments > 1 ? 1 : ceil_div(n, clamp(wanted, 1, n));
+  const bool aligned = phase == 0 && s % ALIGN == 0;  // every row begins at a vector
+  walk.vectors = vectors_of<V, ALIGN>(walk.segment, aligned);
+  walk.step_rows = PASS_THREADS / walk.vectors;
+  walk.step_vectors = PASS_THREADS % walk.vectors;
+  *cut = {c, 1, ceil_div(n, walk.rows_per_chunk) * walk.segments};
+  return walk;
+}
+
+template <int V, int ALIGN = V>
+Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &problem, Cut *cut) {
+  using Walk = Columns<V, PASS_THREADS>;
+  const int64_t n = problem.n, c = problem.c, row_vectors = c / V;
+  Walk walk = {};
+  walk.n = n;
+  walk.c = c;
+  const int64_t vector_bytes = V * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  const int64_t lanes = clamp(grain.slab_bytes / vector_bytes, 1, Walk::LANES_MAX);
+  const int64_t units = ceil_div(row_vectors, lanes);
+  walk.lanes = static_cast<int>(round_up(ceil_div(row_vectors, units), ALIGN / V));
+  const int64_t unit_channels = static_cast<int64_t>(walk.lanes) * V;
+  cut->units = ceil_div(c, unit_channels);
+  cut->unit_channels = unit_channels;
+  const int64_t wanted = wanted_chunks(grain, problem, cut->units, unit_channels);
+  walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
+  cut->chunks = ceil_div(n, walk.rows_per_chunk);
+  return walk;
+}
+
+// Rows of so many elements after which vectors of V lie in a row as before.
+template <int V>
+int period_of(int64_t elements) {
+  return static_cast<int>(V / std::gcd(elements, static_cast<int64_t>(V)));
+}
+
+template <int V>
+Linear<V, PASS_THREADS> make_linear(const Grain &grain, const cubn_problem &problem, int phase,
+                                    Cut *cut) {
+  const int64_t n = problem.n, c = problem.c;
+  Linear<V, PASS_THREADS> walk = {};
+  walk.n = n;
+  walk.c = c;
+  walk.period = period_of<V>(c);
+  walk.lanes = static_cast<int>(walk.period * c / V);
+  walk.phase = phase;
+  walk.first_column = static_cast<int>((V * c - phase) % c);
+  const int64_t wanted = wanted_chunks(grain, problem, 1, c);
+  const int64_t least = 1 + ceil_div(phase, c);  // the first chunk is short of `phase` elements
+  const int64_t rows = ceil_div(n, clamp(wanted, 1, n));
+  walk.rows_per_chunk = round_up(rows > least ? rows : least, walk.period);
+  *cut = {1, c, ceil_div(n, walk.rows_per_chunk)};
+  return walk;
+}
+
+// Whether all channels of columns fit into one unit of it.
+inline bool fits_linear(const Grain &grain, const cubn_problem &problem) {
+  const int64_t row_bytes = problem.c * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return problem.c <= PASS_THREADS && row_bytes <= grain.slab_bytes;
+}
+
+// Runs in which every thread keeps its place, so that its channels are known once.
+template <int V, int ALIGN = V>
+Runs<V, PASS_THREADS, ALIGN> make_runs(const Grain &grain, const cubn_problem &problem, int phase,
+                                       Cut *cut) {
+  using Walk = Runs<V, PASS_THREADS, ALIGN>;
+  const int64_t n = problem.n, c = problem.c, s = problem.s;
+  Walk walk = {};
+  walk.n = n;
+  walk.c = c;
+  walk.s = s;
+  walk.phase = phase;
+  walk.period = n > 1 ? period_of<ALIGN>(c * s) : 1;
+  const int64_t threads = PASS_THREADS / walk.period;  // for a run
+  const int64_t widest = clamp((threads * V - ALIGN) / s, 1, Walk::UNIT_CHANNELS_MAX);
+  const int64_t row_bytes = s * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  walk.group = static_cast<int>(clamp(clamp(grain.slab_bytes / row_bytes, 1, widest), 1, c));
+  const int64_t run = walk.group * s;
+  const bool aligned = phase == 0 && run % ALIGN == 0 && c * s % ALIGN == 0;
+  walk.vectors = vectors_of<V, ALIGN>(run, aligned);
+  walk.step_rows = PASS_THREADS / walk.vectors / walk.period * walk.period;
+  cut->units = ceil_div(c, walk.group);
+  cut->unit_channels = walk.group;
+  const int64_t wanted = wanted_chunks(grain, problem, cut->units, walk.group);
+  walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
+  cut->chunks = ceil_div(n, walk.rows_per_chunk);
+  return walk;
+}
+
+// Rows so short that vectors at their ends are many, in images that all begin at the same phase.
+template <int V, int ALIGN = V>
+bool runs_are_better(const cubn_problem &problem) {
+  const int64_t row_bytes = problem.s * static_cast<int64_t>(cubn_element_bytes(problem.type));
+  return V > 1 && row_bytes < SHORT_ROW_BYTES &&
+         (problem.c * problem.s % ALIGN == 0 || problem.n == 1);
+}
+
+// Columns of which not every row begins at a vector, in tensors that begin `phase` elements past one.
+template <int V, class Visit>
+cubnStatus_t visit_folded_columns(const Grain &grain, const cubn_problem &problem, int phase,
+                                  Visit &&visit) {
+  Cut cut;
+  if (fits_linear(grain, problem)) {
+    const auto walk = make_linear<V>(grain, problem, phase, &cut);
+    return visit(walk, cut);
+  }
+  const auto walk = make_runs<V>(grain, problem, phase, &cut);
+  return visit(walk, cut);
+}
+
+// visit(walk, cut) with the widest walk that the tensors of the operation allow.
+template <class Op, class Visit>
+cubnStatus_t visit_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
+                        Visit &&visit) {
+  constexpr int V = WIDEST<typename Op::Element>;
+  const int phase = common_phase(op);
+  Cut cut;
+  if (problem.walk == CUBN_WALK_ROWS) {
+    if (phase < 0) {
+      const auto walk = make_rows<1>(grain, problem, 0, &cut);
+      return visit(walk, cut);
+    }
+    const auto walk = make_rows<V>(grain, problem, phase, &cut);
+    return visit(walk, cut);
+  }
+  if (phase < 0) {
+    const auto walk = make_columns<1>(grain, problem, &cut);
+    return visit(walk, cut);
+  }
+  if (phase != 0 || problem.c % V != 0)
+    return visit_folded_columns<V>(grain, problem, phase, visit);
+  const auto walk = make_columns<V>(grain, problem, &cut);
+  return visit(walk, cut);
+}
+
+// Fused operations know vectors only, and where they have a mask vectors in whole bytes of it. Whether
+// the mask allows that depends on the problem ...
+constexpr const char *NO_GRANULES = "rows of the mask are no whole bytes";
+// ... and whether the tensors, past alignment by `phase`, do. If not, the strided algorithm does the
+// work.
+inline bool fused_phase_fits(const cubn_problem &problem, int phase) {
+  return problem.reserve == CUBN_RESERVE_MASK ? phase == 0 : phase >= 0;
+}
+
+// The same for fused operations whose phase fits.
+template <class Op, class Visit>
+cubnStatus_t visit_fused_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
+                              Visit &&visit) {
+  constexpr int V = WIDEST<typename Op::Element>;
+  const int phase = common_phase(op);
+  Cut cut;
+  if (problem.walk == CUBN_WALK_ROWS) {
+    const auto walk = make_rows<V, GRANULE>(grain, problem, phase, &cut);
+    return visit(walk, cut);
+  }
+  if (phase != 0 || problem.c % V != 0)
+    return visit_folded_columns<V>(grain, problem, phase, visit);
+  const auto walk = make_columns<V, GRANULE>(grain, problem, &cut);
+  return visit(walk, cut);
+}
+
+template <class Op, class Visit>
+cubnStatus_t visit_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                        Visit &&visit) {
+  return visit_walk(grain_of(device, problem), problem, op, visit);
+}
+template <class Op, class Visit>
+cubnStatus_t visit_fused_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                              Visit &&visit) {
+  return visit_fused_walk(grain_of(device, problem), problem, op, visit);
+}
+
+}  // namespace cubn

@@ -1,0 +1,215 @@
+#include "kit/oracle.h"
+
+#include <math.h>
+
+static long double get_param(const line_problem *problem, const data_set *set, int array,
+                             int64_t channel) {
+  return (long double)data_get(&set->arrays[array], line_param_index(problem, channel));
+}
+
+/* A blending factor as the call receives it: a float but for double tensors. */
+static long double factor_of(const line_problem *problem, double factor) {
+  return (long double)data_round(line_param_type(problem), factor);
+}
+
+/* prior is not read where its weight is 0. */
+static long double blend(long double alpha, long double result, long double beta,
+                         const data_set *set, int array, int64_t place) {
+  if (beta == 0) return alpha * result;
+  return alpha * result + beta * (long double)data_get(&set->arrays[array], place);
+}
+
+long double oracle_inverse_std(long double var, double epsilon) {
+  const long double v = var + (long double)epsilon;
+  return v == 0 ? 0.0L : 1.0L / sqrtl(v);
+}
+
+void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
+                       int64_t number) {
+  const long double count = (long double)channel->count;
+  long double sum = 0, rest = 0, squares = 0, largest = 0;
+  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w))
+    sum += (long double)data_get(x, w.at[LINE_X]);
+  const long double about = sum / count;
+  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
+    const long double difference = (long double)data_get(x, w.at[LINE_X]) - about;
+    rest += difference;
+    squares += difference * difference;
+    largest = fmaxl(largest, fabsl(difference));
+  }
+  /* `rest` is what the rounding of the first sum left over. */
+  channel->mean = about + rest / count;
+  channel->var = (squares - rest * rest / count) / count;
+  channel->deviation = largest;
+}
+
+/* As the call receives it: a double, or a parameter in device memory. */
+static long double running_factor(const line_problem *problem) {
+  return problem->device_factor ? factor_of(problem, problem->factor)
+                                : (long double)problem->factor;
+}
+
+static void update_running(const line_problem *problem, const data_set *before,
+                           oracle_channel *channel, int64_t place) {
+  const bool separate = problem->separate_running;
+  const long double factor = running_factor(problem);
+  const long double count = (long double)channel->count;
+  const bool is_unbiased = channel->count > 1 && !problem->running_is_biased;
+  const long double var = is_unbiased ? channel->var * count / (count - 1) : channel->var;
+  channel->running_mean = blend(factor, channel->mean, 1 - factor, before,
+                                separate ? DATA_PREVIOUS_MEAN : DATA_RUNNING_MEAN, place);
+  channel->running_var = blend(factor, var, 1 - factor, before,
+                               separate ? DATA_PREVIOUS_VAR : DATA_RUNNING_VAR, place);
+}
+
+/* The statistics that a call is given. */
+static void take_given(const line_problem *problem, const data_set *before, oracle_channel *channel,
+                       int64_t number) {
+  const long double var = get_param(problem, before, DATA_VAR, number);
+  channel->mean = get_param(problem, before, DATA_MEAN, number);
+  channel->var = var;
+  channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(var, problem->epsilon);
+}
+
+/* The saved mean is a rounded one. Where it is the mean of x up to its own rounding, the mean of x
+ * is meant; else the caller supplies other statistics, such as those of a larger batch. */
+static long double backward_mean(const line_problem *problem, long double saved,
+                                 long double true_mean) {
+  const long double rounding = 2 * (long double)data_roundoff(line_param_type(problem));
+  return fabsl(true_mean - saved) <= rounding * fabsl(saved) ? true_mean : saved;
+}
+
+static void compute_gradients(const line_problem *problem, const data_set *before,
+                              oracle_channel *channel, int64_t number) {
+  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
+    const oracle_element element = oracle_load(problem, before, &w);
+    const long double dp = oracle_dp(problem, channel, &element);
+    const long double x_hat = (element.x - channel->mean) * channel->inv_std;
+    channel->deviation = fmaxl(channel->deviation, fabsl(element.x - channel->mean));
+    channel->dbias_sum += dp;
+    channel->dscale_sum += dp * x_hat;
+    channel->dp_sum_abs += fabsl(dp);
+    channel->dp_x_hat_sum_abs += fabsl(dp * x_hat);
+  }
+}
+
+/* Statistics of backward: of the pre-activation, and to normalize x with. */
+static void take_saved(const line_problem *problem, const data_set *before, oracle_channel *channel,
+                       int64_t number) {
+  oracle_statistics(problem, &before->arrays[DATA_X], channel, number);
+  channel->inv_std = oracle_inverse_std(channel->var, problem->epsilon);
+  channel->input_mean = channel->mean;
+  channel->input_inv_std = channel->inv_std;
+  if (problem->no_saved) return;
+  const long double saved = get_param(problem, before, DATA_SAVED_MEAN, number);
+  channel->mean = problem->given_sums ? saved : backward_mean(problem, saved, channel->mean);
+  channel->inv_std = get_param(problem, before, DATA_SAVED_INV_STD, number);
+}
+
+static void compute_backward(const line_problem *problem, const data_set *before,
+                             oracle_channel *channel, int64_t number) {
+  const int64_t place = line_param_index(problem, number);
+  if (channel->count > 0 && problem->frozen) {
+    take_given(problem, before, channel, number);
+    channel->input_mean = channel->mean;
+    channel->input_inv_std = channel->inv_std;
+  } else if (channel->count > 0) {
+    take_saved(problem, before, channel, number);
+  }
+  compute_gradients(problem, before, channel, number);
+  if (problem->given_sums) {
+    channel->dscale_sum = get_param(problem, before, DATA_DSCALE, number);
+    channel->dbias_sum = get_param(problem, before, DATA_DBIAS, number);
+    return;
+  }
+  const long double alpha = factor_of(problem, problem->param_alpha);
+  const long double beta = factor_of(problem, problem->param_beta);
+  if (!problem->no_dscale)
+    channel->dscale = blend(alpha, channel->dscale_sum, beta, before, DATA_DSCALE, place);
+  if (!problem->no_dbias)
+    channel->dbias = blend(alpha, channel->dbias_sum, beta, before, DATA_DBIAS, place);
+}
+
+oracle_channel oracle_compute(const line_problem *problem, const data_set *before,
+                              int64_t channel) {
+  oracle_channel result = {.count = line_values_per_channel(problem), .scale = 1};
+  if (data_has(before, DATA_SCALE)) result.scale = get_param(problem, before, DATA_SCALE, channel);
+  if (data_has(before, DATA_BIAS)) result.bias = get_param(problem, before, DATA_BIAS, channel);
+  if (problem->pass == LINE_BACKWARD) {
+    compute_backward(problem, before, &result, channel);
+    return result;
+  }
+  if (problem->pass == LINE_INFER) {
+    take_given(problem, before, &result, channel);
+  } else if (result.count > 0) {
+    oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
+    result.inv_std = oracle_inverse_std(result.var, problem->epsilon);
+    result.saved_mean = result.mean;
+    result.saved_inv_std = result.inv_std;
+    if (!problem->no_running)
+      update_running(problem, before, &result, line_param_index(problem, channel));
+  }
+  result.input_mean = result.mean;
+  result.input_inv_std = result.inv_std;
+  return result;
+}
+
+static long double load(const data_set *set, int array, int64_t at) {
+  return data_has(set, array) ? (long double)data_get(&set->arrays[array], at) : 0;
+}
+
+oracle_element oracle_load(const line_problem *problem, const data_set *before,
+                           const line_walk *walk) {
+  oracle_element element = {.x = load(before, DATA_X, walk->at[LINE_X]),
+                            .dy = load(before, DATA_DY, walk->at[LINE_DY]),
+                            .z = load(before, DATA_Z, walk->at[LINE_Z])};
+  if (problem->beta != 0) element.prior = load(before, before->output, walk->at[LINE_OUTPUT]);
+  if (!data_has(before, DATA_Y)) return element;
+  const double y = data_get(&before->arrays[DATA_Y], walk->at[LINE_OUTPUT]);
+  const bool clips = problem->activation == CUBN_ACTIVATION_CLIPPED_RELU;
+  element.passes = isnan(y) || (y > 0 && (!clips || y < problem->coef));
+  return element;
+}
+
+long double oracle_input(const oracle_channel *channel, const oracle_element *element) {
+  return channel->scale * ((element->x - channel->input_mean) * channel->input_inv_std) +
+         channel->bias + element->z;
+}
+
+long double oracle_exact_dp(const line_problem *problem, const oracle_channel *channel,
+                            const oracle_element *element) {
+  if (problem->activation == CUBN_ACTIVATION_IDENTITY) return element->dy;
+  long double p = oracle_input(channel, element);
+  /* With z the pre-activation was stored. */
+  if (problem->adds) p = (long double)data_round(problem->type, (double)p);
+  const long double slope = oracle_slope(problem, p, element->passes);
+  const bool stops = slope == 0 && line_decides(problem); /* NaN and infinity, too */
+  return stops ? 0 : element->dy * slope;
+}
+
+long double oracle_dp(const line_problem *problem, const oracle_channel *channel,
+                      const oracle_element *element) {
+  return (long double)data_round(problem->type, (double)oracle_exact_dp(problem, channel, element));
+}
+
+/* The result before blending. */
+static long double output_result(const line_problem *problem, const oracle_channel *channel,
+                                 const oracle_element *element) {
+  if (problem->pass != LINE_BACKWARD)
+    return oracle_activate(problem, oracle_input(channel, element));
+  const long double count =
+      problem->count > 0 ? (long double)problem->count : (long double)channel->count;
+  const long double dp = oracle_dp(problem, channel, element);
+  const long double gain = channel->scale * channel->inv_std;
+  const long double x_hat = (element->x - channel->mean) * channel->inv_std;
+  if (problem->frozen) return gain * dp;
+  return gain * (dp - channel->dbias_sum / count - x_hat * channel->dscale_sum / count);
+}
+
+long double oracle_output(const line_problem *problem, const oracle_channel *channel,
+                          const oracle_element *element) {
+  const long double result =
+      factor_of(problem, problem->alpha) * output_result(problem, channel, element);
+  if (problem->beta == 0) return result;
+  return result + factor_of(problem, problem->beta) * element->prior;
+}

@@ -1,0 +1,77 @@
+/* Activations and their derivatives, from their formulas. */
+#include <math.h>
+
+#include "kit/oracle.h"
+
+static long double sigmoid(long double p) {
+  return 1 / (1 + expl(-p));
+}
+
+/* Distribution function and density of the standard normal distribution. */
+static long double normal_share(long double p) {
+  return erfcl(-p * sqrtl(0.5L)) / 2;
+}
+
+static long double normal_density(long double p) {
+  const long double pi = 3.14159265358979323846264338327950288L;
+  return expl(-p * p / 2) / sqrtl(2 * pi);
+}
+
+/* Not max and min: NaN is none of their business. */
+static long double relu(const line_problem *problem, long double p) {
+  if (isnan(p)) return problem->drops_nan ? 0 : p;
+  if (p <= 0) return 0;
+  const bool clips = problem->activation == CUBN_ACTIVATION_CLIPPED_RELU;
+  return clips && p > (long double)problem->coef ? (long double)problem->coef : p;
+}
+
+long double oracle_activate(const line_problem *problem, long double p) {
+  const long double coef = (long double)problem->coef;
+  switch (problem->activation) {
+    case CUBN_ACTIVATION_RELU:
+    case CUBN_ACTIVATION_CLIPPED_RELU:
+      return relu(problem, p);
+    case CUBN_ACTIVATION_LEAKY_RELU:
+      return p > 0 ? p : coef * p;
+    case CUBN_ACTIVATION_ELU:
+      return p > 0 ? p : coef * expm1l(p);
+    case CUBN_ACTIVATION_SIGMOID:
+      return sigmoid(p);
+    case CUBN_ACTIVATION_TANH:
+      return tanhl(p);
+    case CUBN_ACTIVATION_SWISH:
+      return p * sigmoid((long double)problem->swish_beta * p);
+    case CUBN_ACTIVATION_GELU:
+      return p * normal_share(p);
+    default:
+      return p;
+  }
+}
+
+long double oracle_slope(const line_problem *problem, long double p, bool passes) {
+  const long double coef = (long double)problem->coef;
+  long double s, t;
+  switch (problem->activation) {
+    case CUBN_ACTIVATION_RELU:
+    case CUBN_ACTIVATION_CLIPPED_RELU:
+      return passes ? 1 : 0;
+    case CUBN_ACTIVATION_LEAKY_RELU:
+      return passes ? 1 : coef;
+    case CUBN_ACTIVATION_ELU:
+      return passes && !isnan(p) ? 1 : coef * expl(p);
+    case CUBN_ACTIVATION_SIGMOID:
+      /* 1 - s would lose what matters for large p. */
+      return sigmoid(p) * sigmoid(-p);
+    case CUBN_ACTIVATION_TANH:
+      t = tanhl(p);
+      return (1 - t) * (1 + t);
+    case CUBN_ACTIVATION_SWISH:
+      t = (long double)problem->swish_beta * p;
+      s = sigmoid(t);
+      return s + t * s * sigmoid(-t);
+    case CUBN_ACTIVATION_GELU:
+      return normal_share(p) + p * normal_density(p);
+    default:
+      return 1;
+  }
+}

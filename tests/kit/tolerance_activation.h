@@ -1,0 +1,16 @@
+/* Errors of activations and their derivatives; see tolerance_activation.c. */
+#ifndef CUBN_TESTS_TOLERANCE_ACTIVATION_H
+#define CUBN_TESTS_TOLERANCE_ACTIVATION_H
+
+#include "kit/oracle.h"
+
+/* Allowed error of activation(p), computed in arithmetic of roundoff u from a p that is wrong by at
+ * most p_error. */
+long double activation_error(const line_problem *problem, long double u, long double p,
+                             long double p_error);
+
+/* The same of its derivative, where forward has decided. */
+long double slope_error(const line_problem *problem, long double u, long double p,
+                        long double p_error);
+
+#endif /* CUBN_TESTS_TOLERANCE_ACTIVATION_H */

@@ -1,0 +1,276 @@
+/* The curves of smooth activations in the CPU's fused kernels, and their slopes: against long double
+ * over all numbers, and the same bits on all instruction sets.
+ *
+ * The kernels are called as they are by the algorithms, with coefficients that leave p as it is. Errors
+ * are counted in units of the last place (2^-23, 2^-52) of the sum of the sizes of a curve's terms:
+ * these cancel where a slope crosses 0. What passes the least number on its way may lose STEPS of it. */
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/handle.h"
+#include "cpu/device.h"
+#include "suites/support/suite.h"
+
+/* Roundings of the longest chain, that of GELU: square, exp, ratio, products. */
+#define UNITS 4.0L
+#define STEPS 8.0L
+
+enum { COUNT = 4099, TARGETS = 4 };
+
+static const char *const names[] = {"", "elu", "sigmoid", "tanh", "swish", "gelu"};
+
+typedef struct expected {
+  long double value, size;
+} expected;
+
+static long double times(long double p, long double share) {
+  return share == 0 ? 0 : p * share;
+}
+
+static expected single(long double value) {
+  return (expected){value, fabsl(value)};
+}
+
+static expected sum_of(long double a, long double b) {
+  return (expected){a + b, fabsl(a) + fabsl(b)};
+}
+
+static expected value_at(int curve, long double p) {
+  switch (curve) {
+    case CUBN_CURVE_ELU:
+      return single(p > 0 ? p : expm1l(p));
+    case CUBN_CURVE_SIGMOID:
+      return single(1 / (1 + expl(-p)));
+    case CUBN_CURVE_TANH:
+      return single(tanhl(p));
+    case CUBN_CURVE_SWISH:
+      return single(times(p, 1 / (1 + expl(-p))));
+    default:
+      return single(times(p, erfcl(-p * sqrtl(0.5L)) / 2));
+  }
+}
+
+static expected slope_at(int curve, long double p) {
+  const long double here = 1 / (1 + expl(-p)), rest = 1 / (1 + expl(p)),
+                    twice = expl(-2 * fabsl(p));
+  const long double density = 0.39894228040143267793994605993438L * expl(-p * p / 2);
+  switch (curve) {
+    case CUBN_CURVE_ELU:
+      return single(p > 0 ? 1 : expl(p));
+    case CUBN_CURVE_SIGMOID:
+      return single(here * rest);
+    case CUBN_CURVE_TANH:
+      return single(4 * twice / ((1 + twice) * (1 + twice)));
+    case CUBN_CURVE_SWISH:
+      return sum_of(here, times(p, here * rest));
+    default:
+      return sum_of(erfcl(-p * sqrtl(0.5L)) / 2, times(p, density));
+  }
+}
+
+/* to = curve(x), or its slope; `ones` is a dy. */
+static void apply(const cubn_kernels *kernels, int curve, const void *ones, const void *x,
+                  void *to) {
+  const cubn_coefficients with = {.inv_std = 1, .gain = 1, .input_gain = 1};
+  const cubn_fusion fusion = {.decides = true,
+                              .curve = (cubn_curve)curve,
+                              .swish_beta = 1,
+                              .least = DBL_TRUE_MIN,
+                              .most = INFINITY,
+                              .ceiling = INFINITY,
+                              .coef = 1,
+                              .alpha = 1};
+  cubn_fusion of_type = fusion;
+  if (kernels->real_bytes == sizeof(float)) of_type.least = (double)FLT_TRUE_MIN;
+  const cubn_fused it = {.rows = 1,
+                         .width = COUNT,
+                         .stride = COUNT,
+                         .with = &with,
+                         .fusion = &of_type,
+                         .x = x,
+                         .dy = ones,
+                         .output = to,
+                         .recomputes = ones != NULL};
+  kernels->fused->output(&it);
+}
+
+/* Machines of the targets that there are, NULL behind the last. */
+typedef struct machines {
+  cubnHandle_t handles[TARGETS + 1];
+} machines;
+
+static void open_machines(machines *all) {
+  static const char *const targets[TARGETS] = {"generic", "avx2", "avx512", "neon"};
+  int count = 0;
+  memset(all, 0, sizeof *all);
+  for (int i = 0; i < TARGETS; ++i) {
+    setenv("CUBN_CPU_TARGET", targets[i], 1);
+    if (cubnCreateOnDevice(&all->handles[count], "cpu") == CUBN_STATUS_SUCCESS) ++count;
+  }
+  unsetenv("CUBN_CPU_TARGET");
+  CU_ASSERT_FATAL(count > 0);
+}
+
+static void close_machines(machines *all) {
+  for (int i = 0; all->handles[i]; ++i) cubnDestroy(all->handles[i]);
+}
+
+static const cubn_kernels *kernels_of(const machines *all, int i, cubnDataType_t type) {
+  return cubn_machine_kernels(&all->handles[i]->device->machine, type);
+}
+
+static long double element(cubnDataType_t type, const void *array, int i) {
+  return type == CUBN_DATA_FLOAT ? (long double)((const float *)array)[i]
+                                 : (long double)((const double *)array)[i];
+}
+
+/* Error in units; infinite where something else was wanted. */
+static long double error_of(cubnDataType_t type, expected wanted, long double p, long double got) {
+  const bool is_float = type == CUBN_DATA_FLOAT;
+  const long double unit = is_float ? FLT_EPSILON : DBL_EPSILON;
+  const long double step = is_float ? FLT_TRUE_MIN : DBL_TRUE_MIN;
+  if (isnan(p)) return isnan(got) ? 0 : (long double)INFINITY;
+  if (isinf(wanted.value) || !isfinite(got)) return got == wanted.value ? 0 : (long double)INFINITY;
+  const long double factor = fminl(fabsl(p), is_float ? 128 : 1024) + STEPS;
+  const long double error = fabsl(got - wanted.value) - step * factor;
+  return error <= 0 ? 0 : error / (unit * wanted.size);
+}
+
+/* Elements that are not the same bits. Which NaN it is depends on the order of the operands, which
+ * compilers choose. */
+static int differences(cubnDataType_t type, const void *a, const void *b) {
+  const size_t bytes = type == CUBN_DATA_FLOAT ? sizeof(float) : sizeof(double);
+  int count = 0;
+  for (int i = 0; i < COUNT; ++i) {
+    const size_t at = (size_t)i * bytes;
+    const bool are_nan = isnan(element(type, a, i)) && isnan(element(type, b, i));
+    count += !are_nan && memcmp((const char *)a + at, (const char *)b + at, bytes) != 0;
+  }
+  return count;
+}
+
+/* The worst error of the first target; the others must have its bits. */
+static long double worst_at(const machines *all, cubnDataType_t type, int curve, const void *ones,
+                            const void *x, const char *what) {
+  static double first[COUNT], other[COUNT];
+  long double worst = 0, at = 0;
+  apply(kernels_of(all, 0, type), curve, ones, x, first);
+  for (int i = 0; i < COUNT; ++i) {
+    const long double p = element(type, x, i);
+    const expected wanted = ones ? slope_at(curve, p) : value_at(curve, p);
+    const long double error = error_of(type, wanted, p, element(type, first, i));
+    if (error > worst) worst = error, at = p;
+  }
+  SUITE_CHECK(worst <= UNITS, "%s of %s at %.20Lg: wrong by %.3Lg units", what, names[curve], at,
+              worst);
+  for (int i = 1; all->handles[i]; ++i) {
+    apply(kernels_of(all, i, type), curve, ones, x, other);
+    SUITE_CHECK(!differences(type, first, other), "%s of %s: other bits on %s", what, names[curve],
+                kernels_of(all, i, type)->target);
+  }
+  return worst;
+}
+
+/* Batches of numbers: all sizes, by the bits; the ends; and where the curves are curved, evenly. */
+static void fill_floats(int batch, float *x) {
+  static const float ends[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, FLT_MAX, -FLT_MAX};
+  for (int i = 0; i < COUNT; ++i) {
+    const int64_t index = (int64_t)batch * COUNT + i;
+    const uint32_t bits = (uint32_t)index * 2654435761u;
+    memcpy(&x[i], &bits, sizeof bits);
+    if (isnan(x[i])) x[i] = NAN;
+    if (batch % 2) x[i] = (float)(index * 7919 % 2200001) * 1e-4f - 110;
+    if (batch % 4 == 3) x[i] /= 32;
+  }
+  memcpy(x, ends, sizeof ends);
+}
+
+static void fill_doubles(int batch, double *x) {
+  static const double ends[] = {0.0,         -0.0,    (double)INFINITY, (double)-INFINITY,
+                                (double)NAN, DBL_MAX, -DBL_MAX};
+  for (int i = 0; i < COUNT; ++i) {
+    const int64_t index = (int64_t)batch * COUNT + i;
+    const uint64_t bits = (uint64_t)index * 0x9e3779b97f4a7c15u;
+    memcpy(&x[i], &bits, sizeof bits);
+    if (isnan(x[i])) x[i] = (double)NAN;
+    if (batch % 2) x[i] = (double)(index * 7919 % 15200001) * 1e-4 - 760;
+    if (batch % 4 == 3) x[i] /= 64;
+  }
+  memcpy(x, ends, sizeof ends);
+}
+
+static void check_type(cubnDataType_t type) {
+  static double x[COUNT], ones[COUNT];
+  const int batches = suite_all_cases() ? 400 : 24;
+  long double worst[2][CUBN_CURVE_GELU + 1] = {{0}};
+  machines all;
+  open_machines(&all);
+  for (int i = 0; i < COUNT; ++i)
+    if (type == CUBN_DATA_FLOAT)
+      ((float *)ones)[i] = 1;
+    else
+      ones[i] = 1;
+  for (int batch = 0; batch < batches; ++batch) {
+    if (type == CUBN_DATA_FLOAT)
+      fill_floats(batch, (float *)x);
+    else
+      fill_doubles(batch, x);
+    for (int curve = CUBN_CURVE_ELU; curve <= CUBN_CURVE_GELU; ++curve) {
+      const long double value = worst_at(&all, type, curve, NULL, x, "value");
+      const long double slope = worst_at(&all, type, curve, ones, x, "slope");
+      worst[0][curve] = fmaxl(worst[0][curve], value);
+      worst[1][curve] = fmaxl(worst[1][curve], slope);
+    }
+  }
+  for (int curve = CUBN_CURVE_ELU; suite_verbose() && curve <= CUBN_CURVE_GELU; ++curve)
+    printf("%s: value %.2Lf, slope %.2Lf units\n", names[curve], worst[0][curve], worst[1][curve]);
+  close_machines(&all);
+}
+
+static void test_floats(void) {
+  check_type(CUBN_DATA_FLOAT);
+}
+
+static void test_doubles(void) {
+  check_type(CUBN_DATA_DOUBLE);
+}
+
+/* Every number of 16 bits: the same bits on all targets. */
+static void check_narrow(const machines *all, cubnDataType_t type, uint16_t one) {
+  static uint16_t x[COUNT], ones[COUNT], first[COUNT], other[COUNT];
+  for (int i = 0; i < COUNT; ++i) ones[i] = one;
+  for (int start = 0; start < 65536; start += COUNT)
+    for (int task = 0; task < 2 * CUBN_CURVE_GELU; ++task) {
+      const int curve = task / 2 + CUBN_CURVE_ELU;
+      for (int i = 0; i < COUNT; ++i) x[i] = (uint16_t)(start + i);
+      apply(kernels_of(all, 0, type), curve, task % 2 ? ones : NULL, x, first);
+      for (int t = 1; all->handles[t]; ++t) {
+        int different = 0;
+        apply(kernels_of(all, t, type), curve, task % 2 ? ones : NULL, x, other);
+        for (int i = 0; i < COUNT; ++i) {
+          const bool is_nan = (x[i] & 0x7fff) > (one == 0x3c00 ? 0x7c00 : 0x7f80);
+          different += first[i] != other[i] && !is_nan;
+        }
+        SUITE_CHECK(!different, "%s %s: %d of %d other bits on %s", names[curve],
+                    task % 2 ? "slope" : "value", different, COUNT,
+                    kernels_of(all, t, type)->target);
+      }
+    }
+}
+
+static void test_narrow(void) {
+  machines all;
+  open_machines(&all);
+  check_narrow(&all, CUBN_DATA_HALF, 0x3c00);
+  check_narrow(&all, CUBN_DATA_BFLOAT16, 0x3f80);
+  close_machines(&all);
+}
+
+void test_curves_suites(void) {
+  static const suite_test tests[] = {
+      {"float", test_floats}, {"double", test_doubles}, {"16 bits", test_narrow}, {NULL, NULL}};
+  suite_add("curves", SUITE_CPU, tests);
+}

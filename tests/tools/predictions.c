@@ -1,0 +1,137 @@
+/* make predictions: the chapter "GPU: predictions" of docs/PERFORMANCE.md. For each layer of ResNet-50,
+ * which algorithm the library chooses on an H100, as the emulator describes one, and what is expected of
+ * it. Nothing is computed and nothing measured: the choice is the library's own, the times are
+ * arithmetic on the assumptions below. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../bench/suite_tables.h"
+#include "core/handle.h"
+#include "cuda/algos.h"
+#include "emu/control.h"
+
+enum { ROWS_MAX = 8, MULTIPROCESSORS = 132 };
+
+/* Assumptions. The copy rate is that measured on H100s by others; the shares are what the design
+ * expects of each algorithm on tensors of 50 MB and more; a launch with its first and last block costs
+ * so much whatever is moved. What cooperative moves, and how often all its blocks wait for each other
+ * and nothing moves, is what it estimates itself when it deals a problem to blocks. */
+static const double copy_bytes_per_us = 3.0e6, launch_us = 3.0, meeting_us = 4.0;
+static const struct {
+  const char *name;
+  double share;                             /* of the copy rate, on the bytes that it moves */
+  double forward_tensors, backward_tensors; /* moved to and from memory */
+  int launches;
+  const char *limit;
+} expectations[] = {
+    {"resident", 0.90, 2, 3, 1, "memory"},
+    {"cluster", 0.90, 2, 3, 1, "memory"},
+    {"streamed", 0.85, 2, 3, 1, "memory, and waiting for units"},
+    {"cooperative", 0.85, 0, 0, 1, "memory, and meetings of blocks"},
+    {"two_pass", 0.90, 3, 5, 2, "memory, x is read twice"},
+};
+
+static const char *chosen;
+static cubn_crew_plan plan; /* if cooperative is chosen */
+
+static cubnStatus_t note_choice(cubn_device *device, const cubn_problem *problem,
+                                const cubn_args *args) {
+  (void)args;
+  plan = cubn_cooperative_plan(device, problem);
+  return CUBN_STATUS_SUCCESS;
+}
+
+/* The backend of the handle with rows that do nothing but be chosen. */
+static cubn_backend backend_without_work(const cubn_backend *backend, cubn_algo (*rows)[ROWS_MAX],
+                                         const cubn_algo *(*tables)[ROWS_MAX + 1]) {
+  cubn_backend idle = *backend;
+  for (int pass = 0; pass < CUBN_PASS_COUNT; ++pass) {
+    for (int i = 0; backend->algos[pass][i] && i < ROWS_MAX; ++i) {
+      rows[pass][i] = *backend->algos[pass][i];
+      rows[pass][i].run = note_choice;
+      tables[pass][i] = &rows[pass][i];
+      tables[pass][i + 1] = NULL;
+    }
+    idle.algos[pass] = tables[pass];
+  }
+  return idle;
+}
+
+static void require(cubnStatus_t status) {
+  char message[256];
+  if (status == CUBN_STATUS_SUCCESS) return;
+  cubnGetLastErrorString(message, sizeof message);
+  fprintf(stderr, "predictions: %s\n", message);
+  exit(EXIT_FAILURE);
+}
+
+/* Calls with tensors that nobody looks at. */
+static void choose(cubnHandle_t handle, cubnTensorFormat_t format, int n, int c, int h, int w,
+                   int backward) {
+  cubnTensorDescriptor_t x, params;
+  void *const tensor = (void *)(uintptr_t)4096, *const array = (void *)(uintptr_t)8192;
+  const float one = 1, zero = 0;
+  require(cubnCreateTensorDescriptor(&x));
+  require(cubnCreateTensorDescriptor(&params));
+  require(cubnSetTensor4dDescriptor(x, format, CUBN_DATA_HALF, n, c, h, w));
+  require(cubnDeriveBNTensorDescriptor(params, x, CUBN_BATCHNORM_SPATIAL));
+  if (backward)
+    require(cubnBatchNormalizationBackward(handle, CUBN_BATCHNORM_SPATIAL, &one, &zero, &one, &zero,
+                                           x, tensor, x, tensor, x, tensor, params, array, array,
+                                           array, 1e-5, array, array));
+  else
+    require(cubnBatchNormalizationForwardTraining(handle, CUBN_BATCHNORM_SPATIAL, &one, &zero, x,
+                                                  tensor, x, tensor, params, array, array, 0.1,
+                                                  array, array, 1e-5, array, array));
+  chosen = handle->last_algo->name;
+  require(cubnDestroyTensorDescriptor(x));
+  require(cubnDestroyTensorDescriptor(params));
+}
+
+static void print_row(const char *layer, int count, const char *layout, int n, double x_bytes,
+                      int backward) {
+  size_t e = 0;
+  while (e + 1 < sizeof expectations / sizeof expectations[0] &&
+         strcmp(expectations[e].name, chosen))
+    ++e;
+  const double tensors =
+      backward ? expectations[e].backward_tensors : expectations[e].forward_tensors;
+  const double floor_us = (backward ? 3 : 2) * x_bytes / copy_bytes_per_us;
+  const double moved = tensors > 0 ? tensors * x_bytes : (double)plan.moved_bytes;
+  const double moving_us = moved / copy_bytes_per_us / expectations[e].share;
+  const double waiting_us = tensors > 0 ? 0 : meeting_us * plan.meetings;
+  const double us = moving_us + waiting_us + launch_us * expectations[e].launches;
+  const char *const limit =
+      launch_us * expectations[e].launches > moving_us ? "the launch" : expectations[e].limit;
+  printf("| %s x%d | %d | %s | %s | %.1f | %s | %.0f %% | %s |\n", layer, count, n, layout,
+         backward ? "backward" : "train", floor_us, chosen, 100 * floor_us / us, limit);
+}
+
+int main(void) {
+  static cubn_algo rows[CUBN_PASS_COUNT][ROWS_MAX];
+  static const cubn_algo *tables[CUBN_PASS_COUNT][ROWS_MAX + 1];
+  static const int batches[] = {32, 256};
+  cubnHandle_t handle;
+  emu_set_device("sm90", MULTIPROCESSORS);
+  require(cubnCreateOnDevice(&handle, "cuda"));
+  const cubn_backend *const backend = handle->backend;
+  const cubn_backend idle = backend_without_work(backend, rows, tables);
+  handle->backend = &idle;
+  puts(
+      "| layer, count | batch | layout | pass | floor, us | algorithm | predicted share of the "
+      "floor | "
+      "limited by |\n| --- | --- | --- | --- | --- | --- | --- | --- |");
+  for (const suite_layer *layer = bench_suite_tables[0].layers; layer->sizes; ++layer)
+    for (int i = 0; i < 8; ++i) {
+      int c = 0, h = 0, w = 0;
+      const int n = batches[i / 4], nhwc = i / 2 % 2, backward = i % 2;
+      if (sscanf(layer->sizes, "c%dh%dw%d", &c, &h, &w) != 3) return EXIT_FAILURE;
+      choose(handle, nhwc ? CUBN_TENSOR_NHWC : CUBN_TENSOR_NCHW, n, c, h, w, backward);
+      print_row(layer->sizes, layer->count, nhwc ? "nhwc" : "nchw", n, 2.0 * n * c * h * w,
+                backward);
+    }
+  handle->backend = backend;
+  require(cubnDestroy(handle));
+  return EXIT_SUCCESS;
+}
