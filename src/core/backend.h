@@ -19,7 +19,7 @@ extern "C" {
 typedef enum { CUBN_PASS_TRAIN, CUBN_PASS_INFER, CUBN_PASS_BACKWARD, CUBN_PASS_COUNT } cubn_pass;
 
 /* How memory is walked; see cubn_problem. */
-typedef enum { CUBN_WALK_ROWS, CUBN_WALK_COLUMNS, CUBN_WALK_STRIDED } cubn_walk;
+typedef enum { CUBN_LAYOUT_ROWS, CUBN_LAYOUT_COLUMNS, CUBN_LAYOUT_STRIDED } cubn_layout;
 
 /* The arrays of a problem that have strides. OUTPUT is y, or dx in backward; DY is backward's only;
  * Z is z, or dz in backward; PLACE counts the elements of x in the order in which they lie in
@@ -95,15 +95,15 @@ static inline int64_t cubn_mask_bit(const cubn_mask *mask, int64_t at, int64_t p
  *
  * Packed problems, in which all tensors have the same layout, are [n][c][s] with statistics over n
  * and s, and parameters [c]:
- *   CUBN_WALK_ROWS     s > 1; element (i, j, k) at (i * c + j) * s + k
- *   CUBN_WALK_COLUMNS  s = 1; element (i, j) at i * c + j
- * Everything else is CUBN_WALK_STRIDED: channels are the elements of `channels`, the values of a
+ *   CUBN_LAYOUT_ROWS     s > 1; element (i, j, k) at (i * c + j) * s + k
+ *   CUBN_LAYOUT_COLUMNS  s = 1; element (i, j) at i * c + j
+ * Everything else is CUBN_LAYOUT_STRIDED: channels are the elements of `channels`, the values of a
  * channel are the elements of `samples`; an element's offset is the sum of both offsets. There
  * c = elements of channels, n = elements of samples, s = 1. `channels` and `samples` are filled in
  * always, so that a strided algorithm accepts every problem. */
 typedef struct cubn_problem {
   cubn_pass pass;
-  cubn_walk walk;
+  cubn_layout layout;
   cubnDataType_t type;
   int64_t n, c, s;
   cubn_axes channels, samples;

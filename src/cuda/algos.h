@@ -45,13 +45,13 @@ extern const cubn_algo cubn_cuda_infer_strided;
 extern const cubn_algo cubn_cuda_backward_strided;
 
 /* How cooperative deals a problem to blocks, and what it expects of that. */
-typedef struct cubn_crew_plan {
-  int64_t groups, crews, ranks;   /* groups of channels; crews of so many blocks */
-  int64_t tiles_per_block, slots; /* of a group; those that stay in shared memory */
-  int64_t moved_bytes;            /* to and from memory, for all groups */
-  double meetings;                /* that nothing else is done during */
-} cubn_crew_plan;
-cubn_crew_plan cubn_cooperative_plan(const cubn_device *device, const cubn_problem *problem);
+typedef struct cubn_block_group_plan {
+  int64_t groups, block_groups, ranks; /* groups of channels; crews of so many blocks */
+  int64_t tiles_per_block, slots;      /* of a group; those that stay in shared memory */
+  int64_t moved_bytes;                 /* to and from memory, for all groups */
+  double all_reduces;                  /* that nothing else is done during */
+} cubn_block_group_plan;
+cubn_block_group_plan cubn_cooperative_plan(const cubn_device *device, const cubn_problem *problem);
 
 /* Called once when a device is opened, with that device current: sets the attributes of kernels
  * that need more shared memory than the default. */

@@ -144,7 +144,7 @@ cubnStatus_t read_attribute(cudaDeviceAttr attribute, int ordinal, int *value) {
 cubnStatus_t read_attributes(cubn_device *device) {
   const int ordinal = device->ordinal;
   int major = 0, minor = 0, shared = 0, l2 = 0;
-  CUBN_TRY(read_attribute(cudaDevAttrMultiProcessorCount, ordinal, &device->multiprocessor_count));
+  CUBN_TRY(read_attribute(cudaDevAttrMultiProcessorCount, ordinal, &device->sm_count));
   CUBN_TRY(read_attribute(cudaDevAttrComputeCapabilityMajor, ordinal, &major));
   CUBN_TRY(read_attribute(cudaDevAttrComputeCapabilityMinor, ordinal, &minor));
   CUBN_TRY(read_attribute(cudaDevAttrMaxThreadsPerBlock, ordinal, &device->max_threads_per_block));

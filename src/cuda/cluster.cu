@@ -9,10 +9,10 @@ namespace cubn {
 namespace {
 
 template <int V, class Op>
-__global__ void __launch_bounds__(RESIDENT_THREADS, HOLD_BLOCKS<Op>)
-    cluster_kernel(const Hold hold, Op op) {
+__global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
+    cluster_kernel(const TileParams params, Op op) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
-  hold_group<true, V>(hold, op, shared);
+  reduce_and_apply_tile<true, V>(params, op, shared);
 }
 
 /* How good a cut is: portable clusters, two blocks on a multiprocessor, enough blocks, and with enough of
@@ -27,34 +27,34 @@ struct Grade {
   }
 };
 
-Grade grade_of(const cubn_device *device, const HoldShape &shape, const HoldCut &cut) {
-  const int64_t bytes = hold_bytes(shape, cut);
-  if (cut.positions < 0 || bytes > hold_bytes_max(device)) return {-1, 0};
-  const int64_t blocks = ceil_div(shape.c, cut.group) * cut.ranks;
-  const bool fills = blocks * RUN_SM_SHARE >=
-                     RESIDENT_BLOCKS_PER_SM * device->multiprocessor_count * (RUN_SM_SHARE - 1);
+Grade grade_of(const cubn_device *device, const TileShape &shape, const TilePartition &partition) {
+  const int64_t bytes = smem_bytes(shape, partition);
+  if (partition.positions < 0 || bytes > smem_bytes_max(device)) return {-1, 0};
+  const int64_t blocks = ceil_div(shape.c, partition.group) * partition.ranks;
+  const bool fills =
+      blocks * RUN_SM_SHARE >= RESIDENT_BLOCKS_PER_SM * device->sm_count * (RUN_SM_SHARE - 1);
   const bool enough = fills || bytes < CLUSTER_SHARE_BYTES_MIN;
-  const bool good_runs = hold_run(shape, cut) * shape.element_bytes >= RUN_BYTES_GOOD;
-  const int points = 8 * (cut.ranks <= CLUSTER_RANKS_PORTABLE) +
-                     4 * (bytes <= hold_bytes_half(device)) + 2 * enough + (enough && good_runs);
+  const bool good_runs = tile_run(shape, partition) * shape.element_bytes >= RUN_BYTES_GOOD;
+  const int points = 8 * (partition.ranks <= CLUSTER_RANKS_PORTABLE) +
+                     4 * (bytes <= smem_bytes_half(device)) + 2 * enough + (enough && good_runs);
   return {points, enough ? 0 : bytes};
 }
 
 /* The best cut; of equally good ones that with the fewest blocks in a cluster and the longest
  * runs. */
-HoldCut best_cut(const cubn_device *device, const cubn_problem &problem) {
-  const HoldShape shape = hold_shape(problem);
-  const int64_t row_bytes = shape.s * shape.element_bytes, widest = hold_widest_group(shape);
-  HoldCut best = {};
-  if (shape.n * row_bytes > device->cluster_ranks_max * hold_bytes_max(device)) return best;
+TilePartition best_partition(const cubn_device *device, const cubn_problem &problem) {
+  const TileShape shape = tile_shape(problem);
+  const int64_t row_bytes = shape.s * shape.element_bytes, widest = widest_channel_group(shape);
+  TilePartition best = {};
+  if (shape.n * row_bytes > device->cluster_ranks_max * smem_bytes_max(device)) return best;
   Grade best_grade = {-1, 0};
   for (int64_t ranks = 2; ranks <= device->cluster_ranks_max; ranks *= 2)
     for (int64_t group = widest; group > 0; group /= 2) {
       if (group < widest && group * row_bytes < RUN_BYTES_MIN) break;
-      const HoldCut cut = hold_cut(shape, group, ranks);
-      const Grade grade = grade_of(device, shape, cut);
+      const TilePartition partition = tile_partition(shape, group, ranks);
+      const Grade grade = grade_of(device, shape, partition);
       if (!grade.is_better_than(best_grade)) continue;
-      best = cut;
+      best = partition;
       best_grade = grade;
     }
   return best;
@@ -62,8 +62,9 @@ HoldCut best_cut(const cubn_device *device, const cubn_problem &problem) {
 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
   if (device->cluster_ranks_max == 0) return "needs a device with clusters of blocks";
-  if (const char *const reason = hold_reject(*problem)) return reason;
-  if (best_cut(device, *problem).group == 0) return "no group of channels fits into a cluster";
+  if (const char *const reason = tile_reject(*problem)) return reason;
+  if (best_partition(device, *problem).group == 0)
+    return "no group of channels fits into a cluster";
   return nullptr;
 }
 
@@ -90,17 +91,18 @@ struct ClusterLaunch {
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
-  const auto start = [&](auto vector, const auto &op, const Hold &hold, int64_t shared_bytes) {
-    const int64_t blocks = ceil_div(hold.c, hold.group) * hold.ranks;
-    const ClusterLaunch launch(device, blocks, hold.ranks, shared_bytes);
-    void (*const kernel)(const Hold, std::decay_t<decltype(op)>) =
+  const auto start = [&](auto vector, const auto &op, const TileParams &params,
+                         int64_t shared_bytes) {
+    const int64_t blocks = ceil_div(params.c, params.group) * params.ranks;
+    const ClusterLaunch launch(device, blocks, params.ranks, shared_bytes);
+    void (*const kernel)(const TileParams, std::decay_t<decltype(op)>) =
         cluster_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
-    return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, kernel, hold, op),
+    return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, kernel, params, op),
                            "cudaLaunchKernelEx");
   };
   return visit_type(problem->type, [&](auto tag) {
-    return run_held<typename decltype(tag)::Type>(device, *problem, *args,
-                                                  best_cut(device, *problem), start);
+    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args,
+                                                   best_partition(device, *problem), start);
   });
 }
 
@@ -109,7 +111,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 template <class Kernel>
 cubnStatus_t allow(const cubn_device *device, Kernel *kernel) {
   CUBN_TRY(cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                static_cast<int>(hold_bytes_max(device))),
+                                                static_cast<int>(smem_bytes_max(device))),
                            "cudaFuncSetAttribute"));
   return cubn_cuda_check(
       cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
@@ -119,9 +121,10 @@ cubnStatus_t allow(const cubn_device *device, Kernel *kernel) {
 /* The largest cluster of blocks with all shared memory for which the device has room: a part of a
  * device may have none for the largest that there are. */
 cubnStatus_t find_ranks_max(cubn_device *device) {
-  void (*const kernel)(const Hold, Forward<float>) = cluster_kernel<WIDEST<float>, Forward<float>>;
+  void (*const kernel)(const TileParams, Forward<float>) =
+      cluster_kernel<WIDEST<float>, Forward<float>>;
   for (int ranks = CLUSTER_RANKS_MAX; ranks > 1; ranks /= 2) {
-    const ClusterLaunch launch(device, ranks, ranks, hold_bytes_max(device));
+    const ClusterLaunch launch(device, ranks, ranks, smem_bytes_max(device));
     int clusters = 0;
     const cudaError_t error = cudaOccupancyMaxActiveClusters(&clusters, kernel, &launch.config);
     if (error == cudaErrorInvalidClusterSize) { /* of this device */
@@ -142,8 +145,8 @@ cubnStatus_t find_ranks_max(cubn_device *device) {
 cubnStatus_t cubn_cluster_prepare(cubn_device *device) {
   device->cluster_ranks_max = 0;
   if (device->kernel_capability < 90) return CUBN_STATUS_SUCCESS;
-  CUBN_TRY(cubn::visit_held_kernels([&](auto vector, const auto &op) {
-    void (*const kernel)(const cubn::Hold, std::decay_t<decltype(op)>) =
+  CUBN_TRY(cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
+    void (*const kernel)(const cubn::TileParams, std::decay_t<decltype(op)>) =
         cubn::cluster_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
     return cubn::allow(device, kernel);
   }));

@@ -17,23 +17,25 @@ namespace cubn {
 namespace {
 
 template <int V, class Op>
-__global__ void __launch_bounds__(RESIDENT_THREADS, HOLD_BLOCKS<Op>)
-    cooperative_kernel(const Hold hold, const Op op, const Crew crew) {
+__global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
+    cooperative_kernel(const TileParams params, const Op op,
+                       const BlockGroupParams groups_of_blocks) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
-  CUBN_SHARED(CrewState, state, );
-  CrewBlock<V, Op> block(hold, crew, shared, &state);
+  CUBN_SHARED(BlockGroupState, state, );
+  BlockGroupMember<V, Op> block(params, groups_of_blocks, shared, &state);
   block.work(op);
 }
 
 template <int V, class Op>
-constexpr auto KERNEL =
-    static_cast<void (*)(const Hold, const Op, const Crew)>(cooperative_kernel<V, Op>);
+constexpr auto KERNEL = static_cast<void (*)(const TileParams, const Op, const BlockGroupParams)>(
+    cooperative_kernel<V, Op>);
 
 /* Crews of the cut, with their memory in the workspace, where also statistics are kept that the
  * operation computes again. */
 template <class Op>
-Crew make_crew(const HoldShape &shape, const CrewCut &cut, void *workspace, bool recomputes,
-               Op *op) {
+BlockGroupParams make_block_group_params(const TileShape &shape,
+                                         const BlockGroupPartition &partition, void *workspace,
+                                         bool recomputes, Op *op) {
   using Real = typename Op::Real;
   unsigned char *memory = static_cast<unsigned char *>(workspace) + CUBN_COUNTER_BYTES;
   const auto take = [&memory](int64_t count, size_t bytes) {
@@ -41,50 +43,53 @@ Crew make_crew(const HoldShape &shape, const CrewCut &cut, void *workspace, bool
     memory += round_up(count * static_cast<int64_t>(bytes), 128);
     return taken;
   };
-  const int64_t channels = cut.crews * cut.group;
-  Crew crew = {};
-  crew.groups = ceil_div(shape.c, cut.group);
-  crew.crews = static_cast<int>(cut.crews);
-  crew.ranks = static_cast<int>(cut.ranks);
-  crew.tiles = static_cast<int>(cut.tiles);
-  crew.slots = static_cast<int>(cut.slots);
-  crew.counters = static_cast<unsigned *>(workspace);
-  crew.sums = reinterpret_cast<double *>(take(channels * cut.ranks, sizeof(double[SLOT])));
-  crew.coefficients = take(channels, sizeof(typename Op::Coefficients));
+  const int64_t channels = partition.block_groups * partition.group;
+  BlockGroupParams groups_of_blocks = {};
+  groups_of_blocks.groups = ceil_div(shape.c, partition.group);
+  groups_of_blocks.block_groups = static_cast<int>(partition.block_groups);
+  groups_of_blocks.ranks = static_cast<int>(partition.ranks);
+  groups_of_blocks.tiles = static_cast<int>(partition.tiles);
+  groups_of_blocks.slots = static_cast<int>(partition.slots);
+  groups_of_blocks.counters = static_cast<unsigned *>(workspace);
+  groups_of_blocks.sums =
+      reinterpret_cast<double *>(take(channels * partition.ranks, sizeof(double[SLOT])));
+  groups_of_blocks.coefficients = take(channels, sizeof(typename Op::Coefficients));
   if (recomputes) {
     if constexpr (Op::INPUTS == 2) {
       op->saved_mean = reinterpret_cast<Real *>(take(shape.c, sizeof(Real)));
       op->saved_inv_std = reinterpret_cast<Real *>(take(shape.c, sizeof(Real)));
     }
   }
-  return crew;
+  return groups_of_blocks;
 }
 
 /* Counters and numbers of tiles must not overflow, nor the workspace. */
-bool is_countable(const CrewTask &task, const CrewCut &cut) {
-  const int64_t groups = ceil_div(task.shape.c, cut.group);
+bool is_countable(const BlockGroupProblem &task, const BlockGroupPartition &partition) {
+  const int64_t groups = ceil_div(task.shape.c, partition.group);
   const int64_t slots_bytes =
-      task.blocks() * cut.group * static_cast<int64_t>(sizeof(double[SLOT]));
+      task.blocks() * partition.group * static_cast<int64_t>(sizeof(double[SLOT]));
   const int64_t saved_bytes =
       task.recomputes ? task.shape.c * static_cast<int64_t>(sizeof(double[2])) : 0;
   const int64_t some_bytes = 64 << 10; /* coefficients, and what alignment takes */
-  return groups * task.meetings() <= INT32_MAX / cut.ranks &&
+  return groups * task.all_reduces() <= INT32_MAX / partition.ranks &&
          slots_bytes + saved_bytes + some_bytes <=
              static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES);
 }
 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
-  if (device->crew_bytes[0] == 0) return "blocks of this device cannot wait for each other";
-  if (const char *const reason = hold_reject(*problem)) return reason;
+  if (device->cooperative_smem_bytes[0] == 0)
+    return "blocks of this device cannot wait for each other";
+  if (const char *const reason = tile_reject(*problem)) return reason;
   if (!problem->has_output && !problem->has_dz) return "has no second pass";
-  const CrewTask task = crew_task(device, *problem);
+  const BlockGroupProblem task = block_group_problem(device, *problem);
   if (task.shape.n > INT32_MAX / 2 || task.shape.s > INT32_MAX / 2) return "images are too many";
-  const CrewCut cut = best_crew_cut(task);
-  if (cut.group == 0)
+  const BlockGroupPartition partition = best_block_group_partition(task);
+  if (partition.group == 0)
     return task.recomputes ? "without saved statistics, no group of channels fits on the device"
                            : "no part of a group of channels fits into shared memory";
-  if (!is_countable(task, cut)) return "too many groups of channels";
-  if (cut.cost_bytes * CREW_GAIN_SHARE > crew_cost_of_two_passes(task) * (CREW_GAIN_SHARE - 1))
+  if (!is_countable(task, partition)) return "too many groups of channels";
+  if (partition.cost_bytes * COOPERATIVE_GAIN_SHARE >
+      cost_of_two_passes(task) * (COOPERATIVE_GAIN_SHARE - 1))
     return "what exceeds shared memory, and waiting, cost about as much as a second pass";
   return nullptr;
 }
@@ -110,19 +115,21 @@ struct CooperativeLaunch {
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
-  const CrewTask task = crew_task(device, *problem);
-  const CrewCut cut = best_crew_cut(task);
-  const auto start = [&](auto vector, const auto &op, const Hold &hold, int64_t shared_bytes) {
+  const BlockGroupProblem task = block_group_problem(device, *problem);
+  const BlockGroupPartition partition = best_block_group_partition(task);
+  const auto start = [&](auto vector, const auto &op, const TileParams &params,
+                         int64_t shared_bytes) {
     using Op = std::decay_t<decltype(op)>;
-    const CooperativeLaunch launch(device, cut.crews * cut.ranks, shared_bytes);
+    const CooperativeLaunch launch(device, partition.block_groups * partition.ranks, shared_bytes);
     Op complete = op;
-    const Crew crew = make_crew(task.shape, cut, args->workspace, hold.recomputes, &complete);
+    const BlockGroupParams groups_of_blocks = make_block_group_params(
+        task.shape, partition, args->workspace, params.recomputes, &complete);
     return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>,
-                                              hold, complete, crew),
+                                              params, complete, groups_of_blocks),
                            "cudaLaunchKernelEx");
   };
   return visit_type(problem->type, [&](auto tag) {
-    return run_held<typename decltype(tag)::Type>(device, *problem, *args, cut, start);
+    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args, partition, start);
   });
 }
 
@@ -134,7 +141,7 @@ size_t workspace_bytes(const cubn_device *, const cubn_problem *) {
 
 /* What each block may have, in the units in which shared memory is given out, less one for what is
  * not dynamic. */
-cubnStatus_t find_crew_bytes(cubn_device *device) {
+cubnStatus_t find_cooperative_smem_bytes(cubn_device *device) {
   constexpr int64_t UNIT = 128;
   const auto read = [device](cudaDeviceAttr attribute, int *value) {
     return cubn_cuda_check(cudaDeviceGetAttribute(value, attribute, device->ordinal),
@@ -147,7 +154,8 @@ cubnStatus_t find_crew_bytes(cubn_device *device) {
   for (int blocks = 1; cooperative != 0 && blocks <= RESIDENT_BLOCKS_PER_SM; ++blocks) {
     const int64_t share = (all / blocks - reserved) / UNIT * UNIT;
     const int64_t most = static_cast<int64_t>(device->shared_bytes_per_block);
-    device->crew_bytes[blocks - 1] = static_cast<size_t>(clamp(share, UNIT, most) - UNIT);
+    device->cooperative_smem_bytes[blocks - 1] =
+        static_cast<size_t>(clamp(share, UNIT, most) - UNIT);
   }
   return CUBN_STATUS_SUCCESS;
 }
@@ -156,7 +164,7 @@ cubnStatus_t find_crew_bytes(cubn_device *device) {
  * made for run at a time on each multiprocessor. */
 template <class Op, class Kernel>
 cubnStatus_t allow(const cubn_device *device, Kernel *kernel, bool *runs) {
-  const int bytes = static_cast<int>(device->crew_bytes[HOLD_BLOCKS<Op> - 1]);
+  const int bytes = static_cast<int>(device->cooperative_smem_bytes[TILE_BLOCKS_PER_SM<Op> - 1]);
   CUBN_TRY(cubn_cuda_check(
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
       "cudaFuncSetAttribute"));
@@ -168,38 +176,39 @@ cubnStatus_t allow(const cubn_device *device, Kernel *kernel, bool *runs) {
   CUBN_TRY(cubn_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
                                &blocks, kernel, RESIDENT_THREADS, static_cast<size_t>(bytes)),
                            "cudaOccupancyMaxActiveBlocksPerMultiprocessor"));
-  *runs = *runs && blocks >= HOLD_BLOCKS<Op>;
+  *runs = *runs && blocks >= TILE_BLOCKS_PER_SM<Op>;
   return CUBN_STATUS_SUCCESS;
 }
 
 }  // namespace
 }  // namespace cubn
 
-cubn_crew_plan cubn_cooperative_plan(const cubn_device *device, const cubn_problem *problem) {
-  const cubn::CrewTask task = cubn::crew_task(device, *problem);
-  const cubn::CrewCut cut = cubn::best_crew_cut(task);
-  cubn_crew_plan plan = {};
-  if (cut.group == 0) return plan;
-  plan.groups = cubn::ceil_div(task.shape.c, cut.group);
-  plan.crews = cut.crews;
-  plan.ranks = cut.ranks;
-  plan.tiles_per_block = cubn::ceil_div(cut.tiles, cut.ranks);
-  plan.slots = cut.slots;
-  plan.moved_bytes = cut.moved_bytes;
-  plan.meetings = static_cast<double>(cut.cost_bytes - cut.moved_bytes) /
-                  static_cast<double>(task.meeting_bytes);
+cubn_block_group_plan cubn_cooperative_plan(const cubn_device *device,
+                                            const cubn_problem *problem) {
+  const cubn::BlockGroupProblem task = cubn::block_group_problem(device, *problem);
+  const cubn::BlockGroupPartition partition = cubn::best_block_group_partition(task);
+  cubn_block_group_plan plan = {};
+  if (partition.group == 0) return plan;
+  plan.groups = cubn::ceil_div(task.shape.c, partition.group);
+  plan.block_groups = partition.block_groups;
+  plan.ranks = partition.ranks;
+  plan.tiles_per_block = cubn::ceil_div(partition.tiles, partition.ranks);
+  plan.slots = partition.slots;
+  plan.moved_bytes = partition.moved_bytes;
+  plan.all_reduces = static_cast<double>(partition.cost_bytes - partition.moved_bytes) /
+                     static_cast<double>(task.all_reduce_bytes);
   return plan;
 }
 
 cubnStatus_t cubn_cooperative_prepare(cubn_device *device) {
-  CUBN_TRY(cubn::find_crew_bytes(device));
-  if (device->crew_bytes[0] == 0) return CUBN_STATUS_SUCCESS;
+  CUBN_TRY(cubn::find_cooperative_smem_bytes(device));
+  if (device->cooperative_smem_bytes[0] == 0) return CUBN_STATUS_SUCCESS;
   bool runs = true;
-  CUBN_TRY(cubn::visit_held_kernels([&](auto vector, const auto &op) {
+  CUBN_TRY(cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
     using Op = std::decay_t<decltype(op)>;
     return cubn::allow<Op>(device, cubn::KERNEL<decltype(vector)::VALUE, Op>, &runs);
   }));
-  if (!runs) device->crew_bytes[0] = device->crew_bytes[1] = 0;
+  if (!runs) device->cooperative_smem_bytes[0] = device->cooperative_smem_bytes[1] = 0;
   return CUBN_STATUS_SUCCESS;
 }
 

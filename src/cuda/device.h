@@ -22,7 +22,7 @@ struct cubn_workspace {
 
 struct cubn_device {
   int ordinal;
-  int multiprocessor_count;
+  int sm_count;
   int compute_capability; /* 90 for 9.0 */
   int kernel_capability;  /* that the kernels were compiled for, at most compute_capability */
   int max_threads_per_block;
@@ -31,7 +31,7 @@ struct cubn_device {
   int cluster_ranks_max; /* blocks of the largest cluster that the kernels may use; 0 for none */
   /* Dynamic shared memory of a cooperative kernel's block, where one or two run on a multiprocessor;
    * 0 if the device cannot be made to run all blocks of a launch at a time. */
-  size_t crew_bytes[2];
+  size_t cooperative_smem_bytes[2];
   bool launches_overlap; /* a kernel may begin before the one before it has ended, if it says so */
   cudaStream_t stream;
   cubn_workspace *workspace;  /* of the current stream; one of the following */

@@ -34,21 +34,22 @@ Inference<Op> make_inference(const cubn_problem &problem, const cubn_args &args,
   return inference;
 }
 
-template <class Walk, class Op>
-__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Walk::CHANNELS>)
-    inference_kernel(const Walk walk, const Op op, int64_t unit0, unsigned units) {
-  apply_chunk<Cache::KEEP>(walk, op, unit0 + blockIdx.x % units, blockIdx.x / units);
+template <class Iterator, class Op>
+__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS>)
+    inference_kernel(const Iterator iterator, const Op op, int64_t unit0, unsigned units) {
+  apply_chunk<Cache::KEEP>(iterator, op, unit0 + blockIdx.x % units, blockIdx.x / units);
 }
 
 /* A grid has fewer than 2^31 blocks; where there are more units than in a slice, they have one
  * chunk each. */
-template <class Walk, class Op>
-cubnStatus_t run_walk(const cubn_device *device, const Walk &walk, const Op &op, const Cut &cut) {
+template <class Iterator, class Op>
+cubnStatus_t run_iterator(const cubn_device *device, const Iterator &iterator, const Op &op,
+                          const Partition &partition) {
   constexpr int64_t SLICE_UNITS = 1 << 30;
-  for (int64_t unit0 = 0; unit0 < cut.units; unit0 += SLICE_UNITS) {
-    const int64_t units = clamp(cut.units - unit0, 1, SLICE_UNITS);
-    CUBN_TRY(launch(device, inference_kernel<Walk, Op>, units * cut.chunks, PASS_THREADS, 0, walk,
-                    op, unit0, static_cast<unsigned>(units)));
+  for (int64_t unit0 = 0; unit0 < partition.units; unit0 += SLICE_UNITS) {
+    const int64_t units = clamp(partition.units - unit0, 1, SLICE_UNITS);
+    CUBN_TRY(launch(device, inference_kernel<Iterator, Op>, units * partition.chunks, PASS_THREADS,
+                    0, iterator, op, unit0, static_cast<unsigned>(units)));
   }
   return CUBN_STATUS_SUCCESS;
 }
@@ -58,13 +59,14 @@ cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
                        const cubn_args &args) {
   const auto op = make_inference(problem, args, make_forward<T>(args, false, false, false));
   const int phase = common_phase(op);
-  if (problem.walk == CUBN_WALK_ROWS && phase >= 0 && runs_are_better<WIDEST<T>>(problem)) {
-    Cut cut;
-    const auto walk = make_runs<WIDEST<T>>(grain_of(device, problem), problem, phase, &cut);
-    return run_walk(device, walk, op, cut);
+  if (problem.layout == CUBN_LAYOUT_ROWS && phase >= 0 && runs_are_better<WIDEST<T>>(problem)) {
+    Partition partition;
+    const auto iterator =
+        make_runs<WIDEST<T>>(grain_of(device, problem), problem, phase, &partition);
+    return run_iterator(device, iterator, op, partition);
   }
-  return visit_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
-    return run_walk(device, walk, op, cut);
+  return visit_iterator(device, problem, op, [&](const auto &iterator, const Partition &partition) {
+    return run_iterator(device, iterator, op, partition);
   });
 }
 
@@ -74,15 +76,16 @@ cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const c
   const int phase = common_phase(op);
   if (!fused_phase_fits(problem, phase))
     return cubn_cuda_infer_strided.run(device, &problem, &args);
-  if (problem.walk == CUBN_WALK_ROWS && runs_are_better<WIDEST<T>, GRANULE>(problem)) {
-    Cut cut;
-    const auto walk =
-        make_runs<WIDEST<T>, GRANULE>(grain_of(device, problem), problem, phase, &cut);
-    return run_walk(device, walk, op, cut);
+  if (problem.layout == CUBN_LAYOUT_ROWS && runs_are_better<WIDEST<T>, GRANULE>(problem)) {
+    Partition partition;
+    const auto iterator =
+        make_runs<WIDEST<T>, GRANULE>(grain_of(device, problem), problem, phase, &partition);
+    return run_iterator(device, iterator, op, partition);
   }
-  return visit_fused_walk(device, problem, op, [&](const auto &walk, const Cut &cut) {
-    return run_walk(device, walk, op, cut);
-  });
+  return visit_fused_iterator(device, problem, op,
+                              [&](const auto &iterator, const Partition &partition) {
+                                return run_iterator(device, iterator, op, partition);
+                              });
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
@@ -96,7 +99,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 }
 
 const char *reject(const cubn_device *, const cubn_problem *problem) {
-  if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
+  if (problem->layout == CUBN_LAYOUT_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
   if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
   return nullptr;

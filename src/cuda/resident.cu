@@ -11,45 +11,46 @@ namespace cubn {
 namespace {
 
 template <int V, class Op>
-__global__ void __launch_bounds__(RESIDENT_THREADS, HOLD_BLOCKS<Op>)
-    resident_kernel(const Hold hold, Op op) {
+__global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
+    resident_kernel(const TileParams params, Op op) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
-  hold_group<false, V>(hold, op, shared);
+  reduce_and_apply_tile<false, V>(params, op, shared);
 }
 
 /* Channels per block, or none if no group fits: the longest runs that leave two blocks on a
  * multiprocessor and few multiprocessors without a group. */
-HoldCut cut_of(const cubn_device *device, const cubn_problem &problem) {
-  const HoldShape shape = hold_shape(problem);
-  const int64_t most = hold_bytes_max(device), row_bytes = shape.s * shape.element_bytes;
+TilePartition partition_of(const cubn_device *device, const cubn_problem &problem) {
+  const TileShape shape = tile_shape(problem);
+  const int64_t most = smem_bytes_max(device), row_bytes = shape.s * shape.element_bytes;
   if (row_bytes > most || shape.n > most) return {};
-  HoldCut cut = {hold_widest_group(shape), 1, 0};
-  while (cut.group > 1 && cut.group / 2 * row_bytes >= RUN_BYTES_MIN &&
-         (hold_bytes(shape, cut) > hold_bytes_half(device) ||
-          ceil_div(shape.c, cut.group) * RUN_SM_SHARE <
-              device->multiprocessor_count * (RUN_SM_SHARE - 1)))
-    cut.group /= 2;
-  if (hold_bytes(shape, cut) > most) return {};
-  return cut;
+  TilePartition partition = {widest_channel_group(shape), 1, 0};
+  while (
+      partition.group > 1 && partition.group / 2 * row_bytes >= RUN_BYTES_MIN &&
+      (smem_bytes(shape, partition) > smem_bytes_half(device) ||
+       ceil_div(shape.c, partition.group) * RUN_SM_SHARE < device->sm_count * (RUN_SM_SHARE - 1)))
+    partition.group /= 2;
+  if (smem_bytes(shape, partition) > most) return {};
+  return partition;
 }
 
 /* A cluster is better where a block would have a multiprocessor for itself, or groups leave
  * multiprocessors idle; short tiles are not worth it. */
-bool wants_cluster(const cubn_device *device, const HoldShape &shape, const HoldCut &cut) {
-  const int64_t bytes = hold_bytes(shape, cut);
+bool wants_cluster(const cubn_device *device, const TileShape &shape,
+                   const TilePartition &partition) {
+  const int64_t bytes = smem_bytes(shape, partition);
   return device->cluster_ranks_max > 0 && bytes >= 2 * CLUSTER_SHARE_BYTES_MIN &&
-         (bytes > hold_bytes_half(device) || ceil_div(shape.c, cut.group) * RUN_SM_SHARE <
-                                                 device->multiprocessor_count * (RUN_SM_SHARE - 1));
+         (bytes > smem_bytes_half(device) || ceil_div(shape.c, partition.group) * RUN_SM_SHARE <
+                                                 device->sm_count * (RUN_SM_SHARE - 1));
 }
 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
-  if (const char *const reason = hold_reject(*problem)) return reason;
-  const HoldCut cut = cut_of(device, *problem);
-  if (cut.group == 0) return "no group of channels fits into shared memory";
-  const HoldShape shape = hold_shape(*problem);
-  if (wants_cluster(device, shape, cut)) return "clusters use more of the device";
-  if (ceil_div(shape.c, cut.group) * RESIDENT_SM_SHARE < device->multiprocessor_count &&
-      hold_bytes(shape, cut) > RESIDENT_ALONE_BYTES)
+  if (const char *const reason = tile_reject(*problem)) return reason;
+  const TilePartition partition = partition_of(device, *problem);
+  if (partition.group == 0) return "no group of channels fits into shared memory";
+  const TileShape shape = tile_shape(*problem);
+  if (wants_cluster(device, shape, partition)) return "clusters use more of the device";
+  if (ceil_div(shape.c, partition.group) * RESIDENT_SM_SHARE < device->sm_count &&
+      smem_bytes(shape, partition) > RESIDENT_ALONE_BYTES)
     return "too few channels to fill the device";
   return nullptr;
 }
@@ -57,14 +58,15 @@ const char *reject(const cubn_device *device, const cubn_problem *problem) {
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
-  const auto start = [&](auto vector, const auto &op, const Hold &hold, int64_t shared_bytes) {
+  const auto start = [&](auto vector, const auto &op, const TileParams &params,
+                         int64_t shared_bytes) {
     return launch(device, resident_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>,
-                  ceil_div(hold.c, hold.group), RESIDENT_THREADS, static_cast<size_t>(shared_bytes),
-                  hold, op);
+                  ceil_div(params.c, params.group), RESIDENT_THREADS,
+                  static_cast<size_t>(shared_bytes), params, op);
   };
   return visit_type(problem->type, [&](auto tag) {
-    return run_held<typename decltype(tag)::Type>(device, *problem, *args, cut_of(device, *problem),
-                                                  start);
+    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args,
+                                                   partition_of(device, *problem), start);
   });
 }
 
@@ -72,11 +74,11 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 }  // namespace cubn
 
 cubnStatus_t cubn_resident_prepare(cubn_device *device) {
-  return cubn::visit_held_kernels([&](auto vector, const auto &op) {
-    void (*const kernel)(const cubn::Hold, std::decay_t<decltype(op)>) =
+  return cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
+    void (*const kernel)(const cubn::TileParams, std::decay_t<decltype(op)>) =
         cubn::resident_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
     return cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                static_cast<int>(cubn::hold_bytes_max(device))),
+                                                static_cast<int>(cubn::smem_bytes_max(device))),
                            "cudaFuncSetAttribute");
   });
 }

@@ -59,30 +59,32 @@ __device__ inline Task task_of(unsigned ticket, const Queue &queue) {
   return {applies, applies ? step : step + queue.lag, applies ? rest - chunks : rest};
 }
 
-template <class Walk, class Op>
-__device__ inline void reduce_task(const Walk &walk, const Stored<Op> &op, const Queue &queue,
-                                   const Task &task, double *scratch) {
+template <class Iterator, class Op>
+__device__ inline void reduce_task(const Iterator &iterator, const Stored<Op> &op,
+                                   const Queue &queue, const Task &task, double *scratch) {
   using Coefficients = typename Op::Coefficients;
   const Op &plain = op;
   const int64_t unit = queue.unit0 + task.unit;
-  const int channels = walk.unit_channels(unit);
+  const int channels = iterator.unit_channels(unit);
   unsigned *const state = queue.state(task.unit);
-  reduce_chunk(walk, plain, unit, task.chunk, queue.slots.at(task.unit, task.chunk, 0), scratch);
+  reduce_chunk(iterator, plain, unit, task.chunk, queue.slots.at(task.unit, task.chunk, 0),
+               scratch);
   if (!gather<Op>(queue.slots, task.unit, task.chunk, channels, state + 1, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
-  Coefficients *const to = op.stored + (walk.first_channel(unit) - op.channel0);
-  if (i < channels) conclude_unit(walk, plain, unit, i, queue.slots.at(task.unit, 0, i), to + i);
+  Coefficients *const to = op.stored + (iterator.first_channel(unit) - op.channel0);
+  if (i < channels)
+    finalize_unit(iterator, plain, unit, i, queue.slots.at(task.unit, 0, i), to + i);
   __syncthreads();
   if (threadIdx.x == 0) store_release(state, 1);
 }
 
-template <class Walk, class Op>
-__device__ inline void apply_task(const Walk &walk, const Stored<Op> &op, const Queue &queue,
-                                  const Task &task) {
+template <class Iterator, class Op>
+__device__ inline void apply_task(const Iterator &iterator, const Stored<Op> &op,
+                                  const Queue &queue, const Task &task) {
   if (threadIdx.x == 0)
     while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
   __syncthreads();
-  apply_chunk<Cache::STREAMING>(walk, op, queue.unit0 + task.unit, task.chunk);
+  apply_chunk<Cache::STREAMING>(iterator, op, queue.unit0 + task.unit, task.chunk);
 }
 
 /* The last block to leave returns the counters to 0, for the next launch. */
@@ -93,13 +95,13 @@ __device__ inline void leave(const Queue &queue) {
 }
 
 /* Blocks that shall fit on a multiprocessor; both passes of fused backward need all registers. */
-template <class Walk, class Op>
-constexpr int BLOCKS = Op::FUSED &&Op::INPUTS == 2 ? 1 : PASS_BLOCKS<Walk::CHANNELS>;
+template <class Iterator, class Op>
+constexpr int BLOCKS = Op::FUSED &&Op::INPUTS == 2 ? 1 : PASS_BLOCKS<Iterator::CHANNELS>;
 
-template <class Walk, class Op>
-__global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Walk, Op>)
-    streamed_kernel(const Walk walk, const Stored<Op> op, const Queue queue) {
-  CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Walk>]);
+template <class Iterator, class Op>
+__global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Iterator, Op>)
+    streamed_kernel(const Iterator iterator, const Stored<Op> op, const Queue queue) {
+  CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Iterator>]);
   CUBN_SHARED(unsigned, next, );
   const bool leads = threadIdx.x == 0;
   const unsigned tickets = 2 * queue.units * queue.chunks;
@@ -110,9 +112,9 @@ __global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Walk, Op>)
     if (leads) following = atomicAdd(queue.ticket, 1u);
     const Task task = task_of(ticket, queue);
     if (task.applies)
-      apply_task(walk, op, queue, task);
+      apply_task(iterator, op, queue, task);
     else
-      reduce_task(walk, op, queue, task, scratch);
+      reduce_task(iterator, op, queue, task, scratch);
     __syncthreads(); /* everybody has read the ticket, and is done with shared memory */
     if (leads) next = following;
     __syncthreads();
@@ -144,7 +146,7 @@ Plan plan_of(const cubn_device *device, const cubn_problem &problem) {
   const int64_t channel_bytes = cubn_count(&problem) * bytes;
   const int64_t window = window_bytes(device) / inputs_of(problem);
   Plan plan = {{INT64_MAX / 2, STREAMED_TASK_BYTES, INT64_MAX}, channel_bytes, 0};
-  if (problem.walk == CUBN_WALK_COLUMNS) {
+  if (problem.layout == CUBN_LAYOUT_COLUMNS) {
     const bool shares_sectors = problem.c * bytes % SECTOR_BYTES != 0;
     const int64_t least =
         shares_sectors ? STREAMED_SHARING_SLAB_BYTES_MIN : STREAMED_SLAB_BYTES_MIN;
@@ -159,12 +161,13 @@ Plan plan_of(const cubn_device *device, const cubn_problem &problem) {
 
 /* Tasks that run at a time. Were fewer in the window, blocks would wait for each other. */
 int64_t tasks_at_a_time(const cubn_device *device, const cubn_problem &problem) {
-  const bool wide = problem.walk == CUBN_WALK_COLUMNS && cubn_element_bytes(problem.type) == 2;
-  return device->multiprocessor_count * (wide ? PASS_BLOCKS<8> : PASS_BLOCKS<1>);
+  const bool wide =
+      problem.layout == CUBN_LAYOUT_COLUMNS && cubn_element_bytes(problem.type) == 2;
+  return device->sm_count * (wide ? PASS_BLOCKS<8> : PASS_BLOCKS<1>);
 }
 
 const char *reject(const cubn_device *device, const cubn_problem *problem) {
-  if (problem->walk == CUBN_WALK_STRIDED) return "needs packed tensors of one layout";
+  if (problem->layout == CUBN_LAYOUT_STRIDED) return "needs packed tensors of one layout";
   if (cubn_count(problem) == 0) return "empty";
   if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
   if (problem->sums_are_given) return "needs no sums";
@@ -183,51 +186,54 @@ const char *reject(const cubn_device *device, const cubn_problem *problem) {
 
 /* Units that the workspace has room for; the launch is repeated for slices of so many. */
 template <class Op>
-int64_t slice_units(const Cut &cut, size_t workspace_bytes) {
+int64_t slice_units(const Partition &partition, size_t workspace_bytes) {
   const int64_t scratch_bytes = static_cast<int64_t>(workspace_bytes - CUBN_COUNTER_BYTES);
   const int64_t counters = static_cast<int64_t>(CUBN_COUNTER_BYTES / sizeof(unsigned)) - 2;
   const int64_t unit_bytes =
-      cut.unit_channels * (cut.chunks * static_cast<int64_t>(sizeof(double[SLOT])) +
-                           static_cast<int64_t>(sizeof(typename Op::Coefficients)));
-  const int64_t by_counters = counters / (1 + counters_of(cut.chunks));
-  return clamp(clamp(scratch_bytes / unit_bytes, 1, by_counters), 1, cut.units);
+      partition.unit_channels * (partition.chunks * static_cast<int64_t>(sizeof(double[SLOT])) +
+                                 static_cast<int64_t>(sizeof(typename Op::Coefficients)));
+  const int64_t by_counters = counters / (1 + counters_of(partition.chunks));
+  return clamp(clamp(scratch_bytes / unit_bytes, 1, by_counters), 1, partition.units);
 }
 
-template <class Walk, class Op>
-cubnStatus_t run_slice(const cubn_device *device, const cubn_args &args, const Walk &walk,
-                       const Op &op, const Cut &cut, int64_t lag, int64_t unit0, int64_t units) {
+template <class Iterator, class Op>
+cubnStatus_t run_slice(const cubn_device *device, const cubn_args &args, const Iterator &iterator,
+                       const Op &op, const Partition &partition, int64_t lag, int64_t unit0,
+                       int64_t units) {
   unsigned *const counters = static_cast<unsigned *>(args.workspace);
   unsigned char *const scratch = static_cast<unsigned char *>(args.workspace) + CUBN_COUNTER_BYTES;
   Queue queue = {};
   queue.unit0 = unit0;
   queue.units = static_cast<unsigned>(units);
-  queue.chunks = static_cast<unsigned>(cut.chunks);
+  queue.chunks = static_cast<unsigned>(partition.chunks);
   queue.lag = static_cast<unsigned>(clamp(lag, 1, units));
   queue.ticket = counters;
   queue.left = counters + 1;
   queue.states = counters + 2;
-  queue.states_per_unit = 1 + counters_of(cut.chunks);
-  queue.slots = {reinterpret_cast<double *>(scratch), static_cast<int>(cut.chunks),
-                 static_cast<int>(cut.unit_channels)};
+  queue.states_per_unit = 1 + counters_of(partition.chunks);
+  queue.slots = {reinterpret_cast<double *>(scratch), static_cast<int>(partition.chunks),
+                 static_cast<int>(partition.unit_channels)};
   Stored<Op> stored = {};
   static_cast<Op &>(stored) = op;
   stored.stored = reinterpret_cast<typename Op::Coefficients *>(
-      scratch +
-      units * cut.chunks * cut.unit_channels * static_cast<int64_t>(sizeof(double[SLOT])));
-  stored.channel0 = walk.first_channel(unit0);
+      scratch + units * partition.chunks * partition.unit_channels *
+                    static_cast<int64_t>(sizeof(double[SLOT])));
+  stored.channel0 = iterator.first_channel(unit0);
   const int64_t blocks =
-      clamp(device->multiprocessor_count * BLOCKS<Walk, Op>, 1, 2 * units * cut.chunks);
-  return launch(device, streamed_kernel<Walk, Op>, blocks, PASS_THREADS, 0, walk, stored, queue);
+      clamp(device->sm_count * BLOCKS<Iterator, Op>, 1, 2 * units * partition.chunks);
+  return launch(device, streamed_kernel<Iterator, Op>, blocks, PASS_THREADS, 0, iterator, stored,
+                queue);
 }
 
 /* The launches for an operation, on a walk. */
-template <class Walk, class Op>
-cubnStatus_t run_walk(const cubn_device *device, const cubn_args &args, const Walk &walk,
-                      const Op &op, const Cut &cut, int64_t lag) {
-  const int64_t slice = slice_units<Op>(cut, args.workspace_bytes);
-  for (int64_t unit0 = 0; unit0 < cut.units; unit0 += slice)
-    CUBN_TRY(
-        run_slice(device, args, walk, op, cut, lag, unit0, clamp(cut.units - unit0, 1, slice)));
+template <class Iterator, class Op>
+cubnStatus_t run_iterator(const cubn_device *device, const cubn_args &args,
+                          const Iterator &iterator, const Op &op, const Partition &partition,
+                          int64_t lag) {
+  const int64_t slice = slice_units<Op>(partition, args.workspace_bytes);
+  for (int64_t unit0 = 0; unit0 < partition.units; unit0 += slice)
+    CUBN_TRY(run_slice(device, args, iterator, op, partition, lag, unit0,
+                       clamp(partition.units - unit0, 1, slice)));
   return CUBN_STATUS_SUCCESS;
 }
 
@@ -235,9 +241,10 @@ template <class Op>
 cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
                        const cubn_args &args, const Op &op) {
   const Plan plan = plan_of(device, problem);
-  return visit_walk(plan.grain, problem, op, [&](const auto &walk, const Cut &cut) {
-    return run_walk(device, args, walk, op, cut, plan.lag);
-  });
+  return visit_iterator(plan.grain, problem, op,
+                        [&](const auto &iterator, const Partition &partition) {
+                          return run_iterator(device, args, iterator, op, partition, plan.lag);
+                        });
 }
 
 /* `other` does the work where the tensors are not aligned alike. */
@@ -246,9 +253,10 @@ cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const c
                        const Op &op, const cubn_algo &other) {
   const Plan plan = plan_of(device, problem);
   if (!fused_phase_fits(problem, common_phase(op))) return other.run(device, &problem, &args);
-  return visit_fused_walk(plan.grain, problem, op, [&](const auto &walk, const Cut &cut) {
-    return run_walk(device, args, walk, op, cut, plan.lag);
-  });
+  return visit_fused_iterator(
+      plan.grain, problem, op, [&](const auto &iterator, const Partition &partition) {
+        return run_iterator(device, args, iterator, op, partition, plan.lag);
+      });
 }
 
 template <class T>

@@ -70,7 +70,7 @@ Tiling choose_tiling(const cubn_device *device, const cubn_problem *problem) {
   const int64_t samples = tiling.lanes.samples;
   const int64_t tiles = ceil_div(problem->c, tiling.lanes.channels);
   const int64_t wanted =
-      ceil_div(static_cast<int64_t>(device->multiprocessor_count) * STRIDED_BLOCKS_PER_SM, tiles);
+      ceil_div(static_cast<int64_t>(device->sm_count) * STRIDED_BLOCKS_PER_SM, tiles);
   const int64_t worthwhile = ceil_div(tiling.samples, samples * STRIDED_SAMPLES_MIN);
   const int64_t splits = std::min({wanted, worthwhile, static_cast<int64_t>(STRIDED_SPLITS_MAX)});
   tiling.samples_per_split = round_up(ceil_div(tiling.samples, splits), samples);

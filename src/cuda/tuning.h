@@ -82,25 +82,25 @@ constexpr int64_t RESIDENT_ALONE_BYTES = 128 << 10;
 
 /* Sums of held rows are taken by vectors where a row has so many, else by elements: rows that begin
  * anywhere touch one vector more than they fill, of which two are taken apart. */
-constexpr int HOLD_VECTORS_MIN = 3;
+constexpr int TILE_VECTORS_MIN = 3;
 
 /* Channels side by side that a thread of held columns has, at most: the sums of 4 take 40 registers
  * in backward, and leave room for the values. */
-constexpr int HELD_COLUMNS_MAX = 4;
+constexpr int TILE_COLUMNS_MAX = 4;
 
 /* Runs of so many bytes are moved by a bulk copy each, which one thread issues; shorter ones by
  * vectors, of which one instruction of a warp moves 512 bytes. */
-constexpr int64_t HOLD_BULK_BYTES_MIN = 2048;
+constexpr int64_t TILE_BULK_BYTES_MIN = 2048;
 
 /* Rows that begin anywhere in a vector and are shorter than two vectors are held by elements. So many
  * bytes of them are 16 loads for each thread of the 8 blocks of a cluster, if elements have 4 bytes;
  * more take longer than another algorithm does. */
-constexpr int64_t HOLD_ROW_BYTES_MIN = 32;
-constexpr int64_t HOLD_SHORT_ROWS_BYTES_MAX = 128 << 10;
+constexpr int64_t TILE_ROW_BYTES_MIN = 32;
+constexpr int64_t TILE_SHORT_ROWS_BYTES_MAX = 128 << 10;
 
 /* Rows are dealt to the blocks of a cluster in units of so many elements, 128 bytes or more: cache
  * lines stay with one block, and vectors keep their alignment. */
-constexpr int64_t HOLD_POSITIONS = 64;
+constexpr int64_t TILE_POSITIONS = 64;
 
 /* Blocks of a cluster: what every device with clusters can do, and what an H100 can if asked. Larger
  * clusters leave multiprocessors idle where they do not divide a graphics processing cluster. */
@@ -137,16 +137,16 @@ constexpr int64_t STREAMED_SHARING_SLAB_BYTES_MIN = 128;
 /* Tiles that a block of a crew holds, if its share does not fit. The one that is held last is also the
  * latest in the L2 cache, where it is of no use, so tiles should be short; but a block copies one at
  * a time, and two of 25 KB on a multiprocessor of an H100 are what it needs in flight. */
-constexpr int64_t CREW_SLOTS = 4;
+constexpr int64_t TILE_SLOTS_MIN = 4;
 
 /* What a multiprocessor moves while blocks all over the device meet: some 4 us (two arrivals, two
  * times a wait for them, one read of the sums, at 0.7 to 1 us each) at its share of the memory's
  * bandwidth, 25 GB/s on an H100. */
-constexpr int64_t CREW_MEETING_BYTES = 100 << 10;
+constexpr int64_t ALL_REDUCE_BYTES = 100 << 10;
 
 /* The cooperative kernel is worth it where it costs no more than 7/8 of two passes: less is within
  * the error of these estimates, and two passes read whole rows. */
-constexpr int64_t CREW_GAIN_SHARE = 8;
+constexpr int64_t COOPERATIVE_GAIN_SHARE = 8;
 
 /* Threads of a block of the strided kernels, and values of each tensor that they have under way at
  * a time: 3 to 6 such blocks fit on a multiprocessor beside their 40 to 72 registers per thread, so

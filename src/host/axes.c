@@ -88,18 +88,18 @@ static void recognize(cubn_problem *problem) {
   if (channels->rank == 1 && channels->stride[CUBN_ARRAY_PARAM][0] != 1) return;
   if (!same_strides(problem, channels) || !same_strides(problem, samples)) return;
   if (samples->rank <= 1 && c > 1 && has_stride(channels, 0, 1) && has_stride(samples, 0, c)) {
-    problem->walk = CUBN_WALK_COLUMNS;
+    problem->layout = CUBN_LAYOUT_COLUMNS;
     return;
   }
   if (samples->rank == 0) { /* one element, or one per channel with gaps between them */
-    if (channels->rank == 0) problem->walk = CUBN_WALK_COLUMNS;
+    if (channels->rank == 0) problem->layout = CUBN_LAYOUT_COLUMNS;
     return;
   }
   const int inner = samples->rank - 1;
   const int64_t s = samples->size[inner];
   if (samples->stride[CUBN_ARRAY_X][inner] != 1 || !has_stride(channels, 0, s)) return;
   if (samples->rank == 2 && samples->stride[CUBN_ARRAY_X][0] != c * s) return;
-  problem->walk = CUBN_WALK_ROWS;
+  problem->layout = CUBN_LAYOUT_ROWS;
   problem->s = s;
   problem->n = m / s;
 }
@@ -145,6 +145,6 @@ void cubn_collapse(cubn_problem *problem) {
   problem->c = elements(&problem->channels);
   problem->n = elements(&problem->samples);
   problem->s = 1;
-  problem->walk = CUBN_WALK_STRIDED;
+  problem->layout = CUBN_LAYOUT_STRIDED;
   recognize(problem);
 }

@@ -13,7 +13,7 @@ enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
 
 static const char *reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->walk == CUBN_WALK_STRIDED) return "tensors are not packed alike";
+  if (problem->layout == CUBN_LAYOUT_STRIDED) return "tensors are not packed alike";
   if (cubn_has_long_runs(problem)) return "runs are long";
   return cubn_fast_reject(problem);
 }

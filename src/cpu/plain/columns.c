@@ -4,7 +4,7 @@
 
 static const char *reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->walk != CUBN_WALK_COLUMNS) return "not packed columns";
+  if (problem->layout != CUBN_LAYOUT_COLUMNS) return "not packed columns";
   if (cubn_count(problem) == 0) return "empty";
   return NULL;
 }

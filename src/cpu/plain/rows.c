@@ -8,7 +8,7 @@ enum { LONGEST_RUN = 64 };
 
 static const char *reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->walk != CUBN_WALK_ROWS) return "not packed rows";
+  if (problem->layout != CUBN_LAYOUT_ROWS) return "not packed rows";
   if (cubn_count(problem) == 0) return "empty";
   return NULL;
 }

@@ -19,7 +19,7 @@ static int64_t smaller(int64_t a, int64_t b) {
 
 static const char *reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->walk != CUBN_WALK_ROWS) return "not packed rows";
+  if (problem->layout != CUBN_LAYOUT_ROWS) return "not packed rows";
   if (!cubn_has_long_runs(problem)) return "runs are short";
   return cubn_fast_reject(problem);
 }

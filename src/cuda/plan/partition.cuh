@@ -8,7 +8,7 @@
 
 namespace cubn {
 
-struct Cut {
+struct Partition {
   int64_t units, unit_channels;  // of the last unit perhaps fewer
   int64_t chunks;                // per unit
 };
@@ -23,7 +23,7 @@ struct Grain {
 // Chunks that fill the device.
 inline Grain grain_of(const cubn_device *device, const cubn_problem &problem) {
   const bool infers = problem.pass == CUBN_PASS_INFER;
-  return {device->multiprocessor_count * PASS_BLOCKS_PER_SM,
+  return {device->sm_count * PASS_BLOCKS_PER_SM,
           infers ? INFERENCE_CHUNK_BYTES_MIN : CHUNK_BYTES_MIN, INT64_MAX};
 }
 
@@ -47,47 +47,48 @@ int vectors_of(int64_t elements, bool begins_aligned) {
 
 template <int V, int ALIGN = V>
 Rows<V, PASS_THREADS, ALIGN> make_rows(const Grain &grain, const cubn_problem &problem, int phase,
-                                       Cut *cut) {
+                                       Partition *partition) {
   // Segments are cut at whole cache lines of a row, if the row begins at one.
   constexpr int64_t SEGMENT_STEP = 64, SEGMENT_MAX = int64_t(1) << 30;
   const int64_t n = problem.n, c = problem.c, s = problem.s;
   const int64_t wanted = wanted_chunks(grain, problem, c, 1);
-  Rows<V, PASS_THREADS, ALIGN> walk = {};
-  walk.n = n;
-  walk.c = c;
-  walk.s = s;
-  walk.phase = phase;
-  walk.cut_mask = problem.reserve == CUBN_RESERVE_MASK ? ALIGN - 1 : 0;
+  Rows<V, PASS_THREADS, ALIGN> iterator = {};
+  iterator.n = n;
+  iterator.c = c;
+  iterator.s = s;
+  iterator.phase = phase;
+  iterator.boundary_mask = problem.reserve == CUBN_RESERVE_MASK ? ALIGN - 1 : 0;
   const int64_t segments = clamp(wanted / n, ceil_div(s, SEGMENT_MAX), s);
-  walk.segment = segments > 1 ? round_up(ceil_div(s, segments), SEGMENT_STEP) : s;
-  walk.segments = static_cast<int>(ceil_div(s, walk.segment));
-  walk.rows_per_chunk = walk.segments > 1 ? 1 : ceil_div(n, clamp(wanted, 1, n));
+  iterator.segment = segments > 1 ? round_up(ceil_div(s, segments), SEGMENT_STEP) : s;
+  iterator.segments = static_cast<int>(ceil_div(s, iterator.segment));
+  iterator.rows_per_chunk = iterator.segments > 1 ? 1 : ceil_div(n, clamp(wanted, 1, n));
   const bool aligned = phase == 0 && s % ALIGN == 0;  // every row begins at a vector
-  walk.vectors = vectors_of<V, ALIGN>(walk.segment, aligned);
-  walk.step_rows = PASS_THREADS / walk.vectors;
-  walk.step_vectors = PASS_THREADS % walk.vectors;
-  *cut = {c, 1, ceil_div(n, walk.rows_per_chunk) * walk.segments};
-  return walk;
+  iterator.vectors = vectors_of<V, ALIGN>(iterator.segment, aligned);
+  iterator.step_rows = PASS_THREADS / iterator.vectors;
+  iterator.step_vectors = PASS_THREADS % iterator.vectors;
+  *partition = {c, 1, ceil_div(n, iterator.rows_per_chunk) * iterator.segments};
+  return iterator;
 }
 
 template <int V, int ALIGN = V>
-Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &problem, Cut *cut) {
-  using Walk = Columns<V, PASS_THREADS>;
+Columns<V, PASS_THREADS> make_columns(const Grain &grain, const cubn_problem &problem,
+                                      Partition *partition) {
+  using Iterator = Columns<V, PASS_THREADS>;
   const int64_t n = problem.n, c = problem.c, row_vectors = c / V;
-  Walk walk = {};
-  walk.n = n;
-  walk.c = c;
+  Iterator iterator = {};
+  iterator.n = n;
+  iterator.c = c;
   const int64_t vector_bytes = V * static_cast<int64_t>(cubn_element_bytes(problem.type));
-  const int64_t lanes = clamp(grain.slab_bytes / vector_bytes, 1, Walk::LANES_MAX);
+  const int64_t lanes = clamp(grain.slab_bytes / vector_bytes, 1, Iterator::LANES_MAX);
   const int64_t units = ceil_div(row_vectors, lanes);
-  walk.lanes = static_cast<int>(round_up(ceil_div(row_vectors, units), ALIGN / V));
-  const int64_t unit_channels = static_cast<int64_t>(walk.lanes) * V;
-  cut->units = ceil_div(c, unit_channels);
-  cut->unit_channels = unit_channels;
-  const int64_t wanted = wanted_chunks(grain, problem, cut->units, unit_channels);
-  walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
-  cut->chunks = ceil_div(n, walk.rows_per_chunk);
-  return walk;
+  iterator.lanes = static_cast<int>(round_up(ceil_div(row_vectors, units), ALIGN / V));
+  const int64_t unit_channels = static_cast<int64_t>(iterator.lanes) * V;
+  partition->units = ceil_div(c, unit_channels);
+  partition->unit_channels = unit_channels;
+  const int64_t wanted = wanted_chunks(grain, problem, partition->units, unit_channels);
+  iterator.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
+  partition->chunks = ceil_div(n, iterator.rows_per_chunk);
+  return iterator;
 }
 
 // Rows of so many elements after which vectors of V lie in a row as before.
@@ -98,21 +99,21 @@ int period_of(int64_t elements) {
 
 template <int V>
 Linear<V, PASS_THREADS> make_linear(const Grain &grain, const cubn_problem &problem, int phase,
-                                    Cut *cut) {
+                                    Partition *partition) {
   const int64_t n = problem.n, c = problem.c;
-  Linear<V, PASS_THREADS> walk = {};
-  walk.n = n;
-  walk.c = c;
-  walk.period = period_of<V>(c);
-  walk.lanes = static_cast<int>(walk.period * c / V);
-  walk.phase = phase;
-  walk.first_column = static_cast<int>((V * c - phase) % c);
+  Linear<V, PASS_THREADS> iterator = {};
+  iterator.n = n;
+  iterator.c = c;
+  iterator.period = period_of<V>(c);
+  iterator.lanes = static_cast<int>(iterator.period * c / V);
+  iterator.phase = phase;
+  iterator.first_column = static_cast<int>((V * c - phase) % c);
   const int64_t wanted = wanted_chunks(grain, problem, 1, c);
   const int64_t least = 1 + ceil_div(phase, c);  // the first chunk is short of `phase` elements
   const int64_t rows = ceil_div(n, clamp(wanted, 1, n));
-  walk.rows_per_chunk = round_up(rows > least ? rows : least, walk.period);
-  *cut = {1, c, ceil_div(n, walk.rows_per_chunk)};
-  return walk;
+  iterator.rows_per_chunk = round_up(rows > least ? rows : least, iterator.period);
+  *partition = {1, c, ceil_div(n, iterator.rows_per_chunk)};
+  return iterator;
 }
 
 // Whether all channels of columns fit into one unit of it.
@@ -124,29 +125,29 @@ inline bool fits_linear(const Grain &grain, const cubn_problem &problem) {
 // Runs in which every thread keeps its place, so that its channels are known once.
 template <int V, int ALIGN = V>
 Runs<V, PASS_THREADS, ALIGN> make_runs(const Grain &grain, const cubn_problem &problem, int phase,
-                                       Cut *cut) {
-  using Walk = Runs<V, PASS_THREADS, ALIGN>;
+                                       Partition *partition) {
+  using Iterator = Runs<V, PASS_THREADS, ALIGN>;
   const int64_t n = problem.n, c = problem.c, s = problem.s;
-  Walk walk = {};
-  walk.n = n;
-  walk.c = c;
-  walk.s = s;
-  walk.phase = phase;
-  walk.period = n > 1 ? period_of<ALIGN>(c * s) : 1;
-  const int64_t threads = PASS_THREADS / walk.period;  // for a run
-  const int64_t widest = clamp((threads * V - ALIGN) / s, 1, Walk::UNIT_CHANNELS_MAX);
+  Iterator iterator = {};
+  iterator.n = n;
+  iterator.c = c;
+  iterator.s = s;
+  iterator.phase = phase;
+  iterator.period = n > 1 ? period_of<ALIGN>(c * s) : 1;
+  const int64_t threads = PASS_THREADS / iterator.period;  // for a run
+  const int64_t widest = clamp((threads * V - ALIGN) / s, 1, Iterator::UNIT_CHANNELS_MAX);
   const int64_t row_bytes = s * static_cast<int64_t>(cubn_element_bytes(problem.type));
-  walk.group = static_cast<int>(clamp(clamp(grain.slab_bytes / row_bytes, 1, widest), 1, c));
-  const int64_t run = walk.group * s;
+  iterator.group = static_cast<int>(clamp(clamp(grain.slab_bytes / row_bytes, 1, widest), 1, c));
+  const int64_t run = iterator.group * s;
   const bool aligned = phase == 0 && run % ALIGN == 0 && c * s % ALIGN == 0;
-  walk.vectors = vectors_of<V, ALIGN>(run, aligned);
-  walk.step_rows = PASS_THREADS / walk.vectors / walk.period * walk.period;
-  cut->units = ceil_div(c, walk.group);
-  cut->unit_channels = walk.group;
-  const int64_t wanted = wanted_chunks(grain, problem, cut->units, walk.group);
-  walk.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
-  cut->chunks = ceil_div(n, walk.rows_per_chunk);
-  return walk;
+  iterator.vectors = vectors_of<V, ALIGN>(run, aligned);
+  iterator.step_rows = PASS_THREADS / iterator.vectors / iterator.period * iterator.period;
+  partition->units = ceil_div(c, iterator.group);
+  partition->unit_channels = iterator.group;
+  const int64_t wanted = wanted_chunks(grain, problem, partition->units, iterator.group);
+  iterator.rows_per_chunk = ceil_div(n, clamp(wanted, 1, n));
+  partition->chunks = ceil_div(n, iterator.rows_per_chunk);
+  return iterator;
 }
 
 // Rows so short that vectors at their ends are many, in images that all begin at the same phase.
@@ -161,38 +162,38 @@ bool runs_are_better(const cubn_problem &problem) {
 template <int V, class Visit>
 cubnStatus_t visit_folded_columns(const Grain &grain, const cubn_problem &problem, int phase,
                                   Visit &&visit) {
-  Cut cut;
+  Partition partition;
   if (fits_linear(grain, problem)) {
-    const auto walk = make_linear<V>(grain, problem, phase, &cut);
-    return visit(walk, cut);
+    const auto iterator = make_linear<V>(grain, problem, phase, &partition);
+    return visit(iterator, partition);
   }
-  const auto walk = make_runs<V>(grain, problem, phase, &cut);
-  return visit(walk, cut);
+  const auto iterator = make_runs<V>(grain, problem, phase, &partition);
+  return visit(iterator, partition);
 }
 
 // visit(walk, cut) with the widest walk that the tensors of the operation allow.
 template <class Op, class Visit>
-cubnStatus_t visit_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
-                        Visit &&visit) {
+cubnStatus_t visit_iterator(const Grain &grain, const cubn_problem &problem, const Op &op,
+                            Visit &&visit) {
   constexpr int V = WIDEST<typename Op::Element>;
   const int phase = common_phase(op);
-  Cut cut;
-  if (problem.walk == CUBN_WALK_ROWS) {
+  Partition partition;
+  if (problem.layout == CUBN_LAYOUT_ROWS) {
     if (phase < 0) {
-      const auto walk = make_rows<1>(grain, problem, 0, &cut);
-      return visit(walk, cut);
+      const auto iterator = make_rows<1>(grain, problem, 0, &partition);
+      return visit(iterator, partition);
     }
-    const auto walk = make_rows<V>(grain, problem, phase, &cut);
-    return visit(walk, cut);
+    const auto iterator = make_rows<V>(grain, problem, phase, &partition);
+    return visit(iterator, partition);
   }
   if (phase < 0) {
-    const auto walk = make_columns<1>(grain, problem, &cut);
-    return visit(walk, cut);
+    const auto iterator = make_columns<1>(grain, problem, &partition);
+    return visit(iterator, partition);
   }
   if (phase != 0 || problem.c % V != 0)
     return visit_folded_columns<V>(grain, problem, phase, visit);
-  const auto walk = make_columns<V>(grain, problem, &cut);
-  return visit(walk, cut);
+  const auto iterator = make_columns<V>(grain, problem, &partition);
+  return visit(iterator, partition);
 }
 
 // Fused operations know vectors only, and where they have a mask vectors in whole bytes of it. Whether
@@ -206,30 +207,30 @@ inline bool fused_phase_fits(const cubn_problem &problem, int phase) {
 
 // The same for fused operations whose phase fits.
 template <class Op, class Visit>
-cubnStatus_t visit_fused_walk(const Grain &grain, const cubn_problem &problem, const Op &op,
-                              Visit &&visit) {
+cubnStatus_t visit_fused_iterator(const Grain &grain, const cubn_problem &problem, const Op &op,
+                                  Visit &&visit) {
   constexpr int V = WIDEST<typename Op::Element>;
   const int phase = common_phase(op);
-  Cut cut;
-  if (problem.walk == CUBN_WALK_ROWS) {
-    const auto walk = make_rows<V, GRANULE>(grain, problem, phase, &cut);
-    return visit(walk, cut);
+  Partition partition;
+  if (problem.layout == CUBN_LAYOUT_ROWS) {
+    const auto iterator = make_rows<V, GRANULE>(grain, problem, phase, &partition);
+    return visit(iterator, partition);
   }
   if (phase != 0 || problem.c % V != 0)
     return visit_folded_columns<V>(grain, problem, phase, visit);
-  const auto walk = make_columns<V, GRANULE>(grain, problem, &cut);
-  return visit(walk, cut);
+  const auto iterator = make_columns<V, GRANULE>(grain, problem, &partition);
+  return visit(iterator, partition);
 }
 
 template <class Op, class Visit>
-cubnStatus_t visit_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
-                        Visit &&visit) {
-  return visit_walk(grain_of(device, problem), problem, op, visit);
+cubnStatus_t visit_iterator(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                            Visit &&visit) {
+  return visit_iterator(grain_of(device, problem), problem, op, visit);
 }
 template <class Op, class Visit>
-cubnStatus_t visit_fused_walk(const cubn_device *device, const cubn_problem &problem, const Op &op,
-                              Visit &&visit) {
-  return visit_fused_walk(grain_of(device, problem), problem, op, visit);
+cubnStatus_t visit_fused_iterator(const cubn_device *device, const cubn_problem &problem,
+                                  const Op &op, Visit &&visit) {
+  return visit_fused_iterator(grain_of(device, problem), problem, op, visit);
 }
 
 }  // namespace cubn

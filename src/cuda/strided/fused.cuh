@@ -37,14 +37,14 @@ template <class T>
 class FusedForwardElement {
  public:
   __device__ FusedForwardElement(const Job &job, const Offsets &channel, int64_t index)
-      : job_(job), origin_(channel), line_(read_line(job, channel, index)) {}
+      : job_(job), origin_(channel), affine_(read_affine(job, channel, index)) {}
   __device__ double compute(const Offsets &sample) const {
     const cubn_args &args = job_.args;
     const int64_t x = origin_.of[CUBN_ARRAY_X] + sample.of[CUBN_ARRAY_X];
     const int64_t z = origin_.of[CUBN_ARRAY_Z] + sample.of[CUBN_ARRAY_Z];
     const int64_t place = origin_.of[CUBN_ARRAY_PLACE] + sample.of[CUBN_ARRAY_PLACE];
     const Activation<P> &activation = activation_of<P>(job_);
-    P p = pre_activation(line_, to_compute(static_cast<const T *>(args.x)[x]));
+    P p = pre_activation(affine_, to_compute(static_cast<const T *>(args.x)[x]));
     if (args.z) p += to_compute(static_cast<const T *>(args.z)[z]);
     if (job_.reserve == CUBN_RESERVE_MASK && passes(activation, rounded<T>(p)))
       set_mask(job_.mask, place);
@@ -57,18 +57,18 @@ class FusedForwardElement {
 
  private:
   using P = Compute<T>;
-  __device__ static Line<P> read_line(const Job &job, const Offsets &channel, int64_t index) {
+  __device__ static Affine<P> read_affine(const Job &job, const Offsets &channel, int64_t index) {
     if (job.pass == CUBN_PASS_TRAIN)
       return {static_cast<P>(*factor(job, 0, index)), static_cast<P>(*factor(job, 1, index)),
               static_cast<P>(*factor(job, 2, index))};
     const int64_t offset = channel.of[CUBN_ARRAY_PARAM];
-    return line_of<P>(job, offset, static_cast<const P *>(job.args.mean)[offset], P(0),
-                      static_cast<P>(given_inv_std<P>(job, offset)));
+    return preactivation_affine<P>(job, offset, static_cast<const P *>(job.args.mean)[offset], P(0),
+                                   static_cast<P>(given_inv_std<P>(job, offset)));
   }
 
   const Job &job_;
   Offsets origin_;
-  Line<P> line_;
+  Affine<P> affine_;
 };
 
 // ---- Backward -----------------------------------------------------------------------------------
@@ -78,7 +78,7 @@ template <class T>
 class Gradient {
  public:
   __device__ Gradient(const Job &job, const Offsets &channel, int64_t index)
-      : job_(job), origin_(channel), line_(read_line(job, channel, index)) {}
+      : job_(job), origin_(channel), affine_(read_affine(job, channel, index)) {}
   __device__ double compute(const Offsets &sample) const {
     const Activation<P> &activation = activation_of<P>(job_);
     const P dy = value(job_.args.dy, CUBN_ARRAY_DY, sample);
@@ -90,7 +90,7 @@ class Gradient {
     } else {
       const P p[1] = {job_.reserve == CUBN_RESERVE_INPUT
                           ? value(job_.args.reserve, CUBN_ARRAY_PLACE, sample)
-                          : pre_activation(line_, value(job_.args.x, CUBN_ARRAY_X, sample))};
+                          : pre_activation(affine_, value(job_.args.x, CUBN_ARRAY_X, sample))};
       differentiate<T>(activation, p, dp);
     }
     return static_cast<double>(rounded<T>(dp[0]));
@@ -101,19 +101,19 @@ class Gradient {
   __device__ P value(const void *array, int which, const Offsets &sample) const {
     return to_compute(static_cast<const T *>(array)[origin_.of[which] + sample.of[which]]);
   }
-  __device__ static Line<P> read_line(const Job &job, const Offsets &channel, int64_t index) {
+  __device__ static Affine<P> read_affine(const Job &job, const Offsets &channel, int64_t index) {
     if (!job.recomputes) return {};
     const int64_t offset = channel.of[CUBN_ARRAY_PARAM];
     const Statistics statistics = backward_statistics<P>(job, index, offset);
-    const P rest =
+    const P mean_low =
         job.reserve == CUBN_RESERVE_MEANS ? static_cast<const P *>(job.args.reserve)[index] : P(0);
-    return line_of<P>(job, offset, static_cast<P>(statistics.mean), rest,
-                      static_cast<P>(statistics.inv_std));
+    return preactivation_affine<P>(job, offset, static_cast<P>(statistics.mean), mean_low,
+                                   static_cast<P>(statistics.inv_std));
   }
 
   const Job &job_;
   Offsets origin_;
-  Line<P> line_;
+  Affine<P> affine_;
 };
 
 template <class T>

@@ -2,7 +2,7 @@
 // elements of a channel.
 #pragma once
 #include "cuda/device/op/activation.cuh"
-#include "cuda/strided/walk.cuh"
+#include "cuda/strided/axes.cuh"
 
 namespace cubn {
 
@@ -117,9 +117,11 @@ __device__ inline ForwardFactors forward_factors(const Job &job, int64_t offset,
 
 // The line of a channel's pre-activation.
 template <class P>
-__device__ inline Line<P> line_of(const Job &job, int64_t offset, P center, P rest, P inv_std) {
-  return make_line(center, rest, inv_std, static_cast<P>(load_or<P>(job.args.scale, offset, 1.0)),
-                   static_cast<P>(load_or<P>(job.args.bias, offset, 0.0)));
+__device__ inline Affine<P> preactivation_affine(const Job &job, int64_t offset, P center,
+                                                 P mean_low, P inv_std) {
+  return make_affine(center, mean_low, inv_std,
+                     static_cast<P>(load_or<P>(job.args.scale, offset, 1.0)),
+                     static_cast<P>(load_or<P>(job.args.bias, offset, 0.0)));
 }
 
 // inv_std of the given statistics.

@@ -55,11 +55,12 @@ struct Moments {
   __device__ static ForwardFactors fused_factors(const Job &job, int64_t channel, int64_t offset,
                                                  double batch_mean, double inv_std) {
     const P center = from_double<P>(batch_mean);
-    const P rest = from_double<P>(batch_mean - static_cast<double>(center));
-    if (job.reserve == CUBN_RESERVE_MEANS) static_cast<P *>(job.args.reserve)[channel] = rest;
-    const Line<P> line = line_of<P>(job, offset, center, rest, from_double<P>(inv_std));
-    return {static_cast<double>(line.center), static_cast<double>(line.gain),
-            static_cast<double>(line.shift)};
+    const P mean_low = from_double<P>(batch_mean - static_cast<double>(center));
+    if (job.reserve == CUBN_RESERVE_MEANS) static_cast<P *>(job.args.reserve)[channel] = mean_low;
+    const Affine<P> affine =
+        preactivation_affine<P>(job, offset, center, mean_low, from_double<P>(inv_std));
+    return {static_cast<double>(affine.center), static_cast<double>(affine.gain),
+            static_cast<double>(affine.shift)};
   }
 
   template <class P>

@@ -258,16 +258,16 @@ __device__ inline void wait_for_launch_before() {}
 #endif
 
 // Clusters of blocks, from sm_90 on. A block may touch the shared memory of another one after all
-// have begun, which cluster_meet_begin announces and cluster_meet_end waits for, and before
+// have begun, which cluster_reduce_begin announces and cluster_reduce_end waits for, and before
 // cluster_sync, after which that one may have ended. cluster_sync also orders accesses.
 #if defined CUBN_EMULATED
 inline unsigned cluster_rank() {
   return emu::cluster_rank();
 }
-inline void cluster_meet_begin() {
+inline void cluster_reduce_begin() {
   emu::cluster_arrive();
 }
-inline void cluster_meet_end() {
+inline void cluster_reduce_end() {
   emu::cluster_wait();
 }
 inline void cluster_sync() {
@@ -283,10 +283,10 @@ __device__ inline unsigned cluster_rank() {
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
   return rank;
 }
-__device__ inline void cluster_meet_begin() {
+__device__ inline void cluster_reduce_begin() {
   asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
 }
-__device__ inline void cluster_meet_end() {
+__device__ inline void cluster_reduce_end() {
   asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
 }
 __device__ inline void cluster_sync() {
@@ -304,8 +304,8 @@ __device__ inline T *shared_of_rank(T *shared, int rank) {
 __device__ inline unsigned cluster_rank() {
   return 0;
 }
-__device__ inline void cluster_meet_begin() {}
-__device__ inline void cluster_meet_end() {}
+__device__ inline void cluster_reduce_begin() {}
+__device__ inline void cluster_reduce_end() {}
 __device__ inline void cluster_sync() {}
 template <class T>
 __device__ inline T *shared_of_rank(T *shared, int) {

@@ -18,12 +18,12 @@
 
 namespace cubn {
 
-// What blocks need to know beside Hold, whose `ranks` are the parts that images or, if there are
+// What blocks need to know beside TileParams, whose `ranks` are the parts that images or, if there are
 // `positions`, each row is dealt to: the tiles.
-struct Crew {
+struct BlockGroupParams {
   int64_t groups;
-  int crews, ranks;  // the crews take groups by turns; blocks of each
-  int tiles;         // of a group
+  int block_groups, ranks;  // the crews take groups by turns; blocks of each
+  int tiles;                // of a group
   int slots;
   unsigned *counters;  // 0 between launches
   double *sums;        // a slot for each crew, channel of a group, and rank
@@ -32,36 +32,37 @@ struct Crew {
 
 // Counters lie in cache lines of their own: the two of each crew, and that of the blocks that leave.
 constexpr int COUNTER_STEP = 32;
-constexpr int CREWS_MAX = 2;
+constexpr int BLOCK_GROUPS_MAX = 2;
 
 // What the threads of a block share, rather than have registers for.
-struct CrewState {
+struct BlockGroupState {
   BulkBarrier barrier;
   unsigned parity;  // of its next phase
   int id, rank;     // of the crew, and in it
   int first_tile, tiles;
-  unsigned arrivals, conclusions;  // that the counters show when the next meeting is over
+  unsigned arrivals, published;  // that the counters show when the next meeting is over
 };
 
-// How a block's dynamic shared memory is used; hold_bytes() knows its size.
+// How a block's dynamic shared memory is used; smem_bytes() knows its size.
 template <class T, int V, class Coefficients>
-struct CrewMemory {
+struct BlockGroupSmem {
   using Real = Compute<T>;
   Pack<T, V> *packs;  // of the first slot
   int packs_per_input, packs_per_slot;
   double *scratch, *totals;  // of the group's channels, a slot each
-  Real *pivots;              // as HoldMemory
+  Real *pivots;              // as TileSmem
   Coefficients *coefficients;
 
-  __device__ CrewMemory(unsigned char *memory, const Hold &hold, int slots, int inputs) {
+  __device__ BlockGroupSmem(unsigned char *memory, const TileParams &params, int slots,
+                            int inputs) {
     packs = reinterpret_cast<Pack<T, V> *>(memory);
-    packs_per_input = hold.rows * hold.vectors;
+    packs_per_input = params.rows * params.vectors;
     packs_per_slot = inputs * packs_per_input;
     const int tile_bytes = slots * packs_per_slot * static_cast<int>(sizeof(Pack<T, V>));
     scratch = reinterpret_cast<double *>(memory + (tile_bytes + 15) / 16 * 16);
-    totals = scratch + held_scratch(hold.columns ? HELD_COLUMNS<V> : 1);
-    pivots = reinterpret_cast<Real *>(totals + hold.group * SLOT);
-    coefficients = reinterpret_cast<Coefficients *>(pivots + hold.group);
+    totals = scratch + scratch_doubles(params.columns ? TILE_COLUMNS<V> : 1);
+    pivots = reinterpret_cast<Real *>(totals + params.group * SLOT);
+    coefficients = reinterpret_cast<Coefficients *>(pivots + params.group);
   }
 };
 
@@ -79,88 +80,93 @@ __device__ inline void await(const unsigned *counter, unsigned arrivals) {
 
 // A block of a crew.
 template <int V, class Op>
-class CrewBlock {
+class BlockGroupMember {
   using T = typename Op::Element;
   using Real = typename Op::Real;
   using Coefficients = typename Op::Coefficients;
-  using Tile = Share<V, HOLD_ALIGN<V, Op>>;
+  using Tile = BlockSlice<V, TILE_ALIGN<V, Op>>;
 
  public:
-  __device__ CrewBlock(const Hold &the_hold, const Crew &the_crew, unsigned char *shared,
-                       CrewState *the_state)
-      : hold(the_hold),
-        crew(the_crew),
-        memory(shared, the_hold, the_crew.slots, Op::INPUTS),
+  __device__ BlockGroupMember(const TileParams &the_params, const BlockGroupParams &the_groups,
+                              unsigned char *shared, BlockGroupState *the_state)
+      : params(the_params),
+        groups_of_blocks(the_groups),
+        memory(shared, the_params, the_groups.slots, Op::INPUTS),
         state(the_state) {
     if (threadIdx.x == 0) {
-      const int ranks = crew.ranks, block = static_cast<int>(blockIdx.x), rank = block % ranks;
-      const int begin = part_begin(crew.tiles, 1, rank, ranks);
-      const int end = part_begin(crew.tiles, 1, rank + 1, ranks);
+      const int ranks = groups_of_blocks.ranks, block = static_cast<int>(blockIdx.x),
+                rank = block % ranks;
+      const int begin = part_begin(groups_of_blocks.tiles, 1, rank, ranks);
+      const int end = part_begin(groups_of_blocks.tiles, 1, rank + 1, ranks);
       *state = {0, 0, block / ranks, rank, begin, end - begin, 0, 0};
     }
     __syncthreads();
-    hold_barrier_init(hold, &state->barrier);
+    init_bulk_barrier(params, &state->barrier);
   }
 
   __device__ void work(const Op &op) {
     // One crew's copies shall meet the other's stores: the second begins when the first has read.
-    if (state->id > 0) await(crew.counters, 1);
-    for (int64_t group = state->id; group < crew.groups; group += crew.crews) work_on(group, op);
+    if (state->id > 0) await(groups_of_blocks.counters, 1);
+    for (int64_t group = state->id; group < groups_of_blocks.groups;
+         group += groups_of_blocks.block_groups)
+      work_on(group, op);
     leave();
   }
 
  private:
-  const Hold &hold;
-  const Crew &crew;
-  const CrewMemory<T, V, Coefficients> memory;
-  CrewState *const state;
+  const TileParams &params;
+  const BlockGroupParams &groups_of_blocks;
+  const BlockGroupSmem<T, V, Coefficients> memory;
+  BlockGroupState *const state;
 
   __device__ unsigned *counter(int which) const {
-    return crew.counters + (2 * state->id + which) * COUNTER_STEP;
+    return groups_of_blocks.counters + (2 * state->id + which) * COUNTER_STEP;
   }
   // Where this crew's part of an array begins.
   template <class Value>
   __device__ Value *part_of(void *array, int per_channel) const {
-    return static_cast<Value *>(array) + state->id * hold.group * per_channel;
+    return static_cast<Value *>(array) + state->id * params.group * per_channel;
   }
 
   __device__ Tile tile_at(int64_t group, int i) const {
-    if (hold.positions == 0) return Tile(hold, group, state->first_tile + i);
-    Tile tile(hold, group, (state->first_tile + i) % hold.ranks);
-    tile.keep_row((state->first_tile + i) / hold.ranks);
+    if (params.positions == 0) return Tile(params, group, state->first_tile + i);
+    Tile tile(params, group, (state->first_tile + i) % params.ranks);
+    tile.keep_row((state->first_tile + i) / params.ranks);
     return tile;
   }
-  __device__ HeldTile<T, V> slot_of(int i) const {
-    const int slot = min(i, crew.slots - 1);
+  __device__ SmemTile<T, V> slot_of(int i) const {
+    const int slot = min(i, groups_of_blocks.slots - 1);
     return {memory.packs + slot * memory.packs_per_slot, memory.packs_per_input};
   }
 
-  __device__ bool is_kept(int i) const { return i >= state->tiles - 1 || i < crew.slots - 1; }
+  __device__ bool is_kept(int i) const {
+    return i >= state->tiles - 1 || i < groups_of_blocks.slots - 1;
+  }
 
   // The outputs of a group, and tiles that are not copied again, leave the L2 cache to the others.
-  __device__ void load(const Tile &tile, const Op &op, const HeldTile<T, V> &slot, Cache cache) {
-    if (V > 1 && hold.bulk) {
+  __device__ void load(const Tile &tile, const Op &op, const SmemTile<T, V> &slot, Cache cache) {
+    if (V > 1 && params.bulk) {
       bulk_reuse();
       __syncthreads();
     }
-    hold_inputs(hold, tile, op, slot, &state->barrier, state->parity, cache);
+    load_tile(params, tile, op, slot, &state->barrier, state->parity, cache);
     __syncthreads();
     if (threadIdx.x == 0) state->parity ^= 1;  // nobody reads it before the barrier above
   }
 
   __device__ void work_on(int64_t group, const Op &op) {
     const Tile first = tile_at(group, 0);
-    hold_pivots(hold, first, op, memory.pivots);
-    if (hold.recomputes) recompute(group, first, op);
-    fuse_lines(first, op, memory.coefficients);
-    if (hold.recomputes)
+    load_pivots(params, first, op, memory.pivots);
+    if (params.recomputes) recompute(group, first, op);
+    load_preactivation_coefficients(first, op, memory.coefficients);
+    if (params.recomputes)
       sum_tiles<false>(group, op, op);
     else
       sum_tiles<true>(group, op, op);
-    Coefficients *const all = part_of<Coefficients>(crew.coefficients, 1);
-    meet<Op>(first.channels, [&](int channel, const double *slot) {
+    Coefficients *const all = part_of<Coefficients>(groups_of_blocks.coefficients, 1);
+    all_reduce<Op>(first.channels, [&](int channel, const double *slot) {
       Coefficients coefficients = {};
-      op.conclude(first.channel0 + channel, slot, &coefficients);
+      op.finalize(first.channel0 + channel, slot, &coefficients);
       all[channel] = coefficients;
     });
     for (int i = static_cast<int>(threadIdx.x); i < first.channels; i += RESIDENT_THREADS)
@@ -172,15 +178,16 @@ class CrewBlock {
   // The block's sums. LOADS: tiles are copied first; else all of them are in their slots.
   template <bool LOADS, class Sums>
   __device__ void sum_tiles(int64_t group, const Op &op, const Sums &sums) {
-    for (int i = static_cast<int>(threadIdx.x); i < hold.group * SLOT; i += RESIDENT_THREADS)
+    for (int i = static_cast<int>(threadIdx.x); i < params.group * SLOT; i += RESIDENT_THREADS)
       memory.totals[i] = 0.0;
     __syncthreads();
     for (int i = 0; i < state->tiles; ++i) {
       const Tile tile = tile_at(group, i);
-      const HeldTile<T, V> slot = slot_of(i);
+      const SmemTile<T, V> slot = slot_of(i);
       if constexpr (LOADS) load(tile, op, slot, is_kept(i) ? Cache::STREAMING : Cache::KEEP);
-      if constexpr (std::is_same_v<Sums, Op>) fuse_tile(hold, tile, op, slot, memory.coefficients);
-      sum_held(hold, tile, sums, slot, memory.pivots, memory.scratch,
+      if constexpr (std::is_same_v<Sums, Op>)
+        fuse_tile(params, tile, op, slot, memory.coefficients);
+      sum_tile(params, tile, sums, slot, memory.pivots, memory.scratch,
                [&](int channel, const double *sum) {
 #pragma unroll
                  for (int k = 0; k < SLOT; ++k) memory.totals[channel * SLOT + k] += sum[k];
@@ -190,15 +197,15 @@ class CrewBlock {
   }
 
   // From the blocks' sums to what conclude(channel, slot) makes of those of all, which all see then.
-  template <class Sums, class Conclude>
-  __device__ void meet(int channels, const Conclude &conclude) {
-    const int ranks = crew.ranks, rank = state->rank, owners = min(channels, ranks);
-    double *const sums = part_of<double>(crew.sums, ranks * SLOT);
+  template <class Sums, class Finalize>
+  __device__ void all_reduce(int channels, const Finalize &finalize) {
+    const int ranks = groups_of_blocks.ranks, rank = state->rank, owners = min(channels, ranks);
+    double *const sums = part_of<double>(groups_of_blocks.sums, ranks * SLOT);
     for (int i = static_cast<int>(threadIdx.x); i < channels * SLOT; i += RESIDENT_THREADS)
       sums[(i / SLOT * ranks + rank) * SLOT + i % SLOT] = memory.totals[i];
     if (threadIdx.x == 0) {
       state->arrivals += static_cast<unsigned>(ranks);
-      state->conclusions += static_cast<unsigned>(owners);
+      state->published += static_cast<unsigned>(owners);
     }
     arrive(counter(0));
     if (rank < owners) {
@@ -212,12 +219,12 @@ class CrewBlock {
         for (int k = 0; k < SLOT; ++k) sum[k] += sums[(channel * ranks + r) * SLOT + k];
       reduce_team(sum, team, memory.scratch);
       if (team.rank == 0) {
-        Sums::settle(sum, Sums::pivot_of(memory.pivots[channel]));
-        conclude(channel, sum);
+        Sums::to_moments(sum, Sums::pivot_of(memory.pivots[channel]));
+        finalize(channel, sum);
       }
       arrive(counter(1));
     }
-    await(counter(1), state->conclusions);
+    await(counter(1), state->published);
   }
 
   // Backward without saved statistics: those of the forward pass, kept in the workspace.
@@ -228,8 +235,8 @@ class CrewBlock {
       statistics.saved_mean = const_cast<Real *>(op.saved_mean);
       statistics.saved_inv_std = const_cast<Real *>(op.saved_inv_std);
       sum_tiles<true>(group, op, statistics);
-      meet<Forward<T>>(first.channels, [&](int channel, const double *slot) {
-        statistics.conclude(first.channel0 + channel, slot, nullptr);
+      all_reduce<Forward<T>>(first.channels, [&](int channel, const double *slot) {
+        statistics.finalize(first.channel0 + channel, slot, nullptr);
       });
     }
   }
@@ -238,21 +245,23 @@ class CrewBlock {
     const int last = state->tiles - 1;
     for (int i = last; i >= 0; --i) {
       const Tile tile = tile_at(group, i);
-      const HeldTile<T, V> slot = slot_of(i);
+      const SmemTile<T, V> slot = slot_of(i);
       if (!is_kept(i)) {
         __syncthreads();
         load(tile, op, slot, Cache::STREAMING);
-        fuse_tile(hold, tile, op, slot, memory.coefficients);
+        fuse_tile(params, tile, op, slot, memory.coefficients);
       }
-      apply_held<Cache::STREAMING>(hold, tile, op, slot, memory.coefficients);
+      apply_tile<Cache::STREAMING>(params, tile, op, slot, memory.coefficients);
     }
     __syncthreads();
   }
 
   // The last block to leave returns the counters to 0, for the next launch.
   __device__ void leave() const {
-    if (!arrives_last(crew.counters + 2 * CREWS_MAX * COUNTER_STEP, gridDim.x)) return;
-    if (threadIdx.x < 2 * CREWS_MAX) crew.counters[threadIdx.x * COUNTER_STEP] = 0;
+    if (!arrives_last(groups_of_blocks.counters + 2 * BLOCK_GROUPS_MAX * COUNTER_STEP, gridDim.x))
+      return;
+    if (threadIdx.x < 2 * BLOCK_GROUPS_MAX)
+      groups_of_blocks.counters[threadIdx.x * COUNTER_STEP] = 0;
   }
 };
 

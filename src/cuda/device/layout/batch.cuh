@@ -1,27 +1,27 @@
 // Batches: the U vectors of each tensor that a thread moves at a time.
 #pragma once
 #include "cuda/device/base/dtype.cuh"
-#include "cuda/device/layout/walk.cuh"
+#include "cuda/device/layout/iterator.cuh"
 
 namespace cubn {
 
 template <int U>
-struct Items {
+struct Accesses {
   int64_t offset[U];
   unsigned valid[U];
   bool whole;  // all elements of all vectors are valid
 
   // The next U vectors of the thread.
-  template <class Walk>
-  __device__ void take(const Walk &walk, typename Walk::Cursor &at) {
+  template <class Iterator>
+  __device__ void take(const Iterator &iterator, typename Iterator::Cursor &at) {
     whole = true;
 #pragma unroll
     for (int u = 0; u < U; ++u) {
-      const Item item = walk.item(at);
-      walk.advance(at);
+      const Item item = iterator.item(at);
+      iterator.advance(at);
       offset[u] = item.offset;
       valid[u] = item.valid;
-      whole = whole && item.valid == ALL_VALID<Walk::VECTOR>;
+      whole = whole && item.valid == ALL_VALID<Iterator::VECTOR>;
     }
   }
   __device__ Item item(int u) const {
@@ -31,37 +31,39 @@ struct Items {
 
 // Elements that are not valid become 0.
 template <Cache CACHE, class T, int V, int U>
-__device__ inline void load_items(Pack<T, V> (&packs)[U], const T *tensor, const Items<U> &items) {
-  if (items.whole) {
+__device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
+                                     const Accesses<U> &accesses) {
+  if (accesses.whole) {
 #pragma unroll
-    for (int u = 0; u < U; ++u) packs[u] = load_pack<CACHE, V>(tensor + items.offset[u]);
+    for (int u = 0; u < U; ++u) packs[u] = load_pack<CACHE, V>(tensor + accesses.offset[u]);
     return;
   }
 #pragma unroll
   for (int u = 0; u < U; ++u) {
-    if (items.valid[u] == ALL_VALID<V>) {
-      packs[u] = load_pack<CACHE, V>(tensor + items.offset[u]);
+    if (accesses.valid[u] == ALL_VALID<V>) {
+      packs[u] = load_pack<CACHE, V>(tensor + accesses.offset[u]);
     } else {
 #pragma unroll
       for (int k = 0; k < V; ++k)
-        packs[u].v[k] = items.valid[u] >> k & 1
-                            ? load_pack<CACHE, 1>(tensor + items.offset[u] + k).v[0]
+        packs[u].v[k] = accesses.valid[u] >> k & 1
+                            ? load_pack<CACHE, 1>(tensor + accesses.offset[u] + k).v[0]
                             : from_compute<T>(0);
     }
   }
 }
 
 template <Cache CACHE, class T, int V, int U>
-__device__ inline void store_items(T *tensor, const Pack<T, V> (&packs)[U], const Items<U> &items) {
+__device__ inline void store_accesses(T *tensor, const Pack<T, V> (&packs)[U],
+                                      const Accesses<U> &accesses) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {
-    if (items.whole || items.valid[u] == ALL_VALID<V>) {
-      store_pack<CACHE>(tensor + items.offset[u], packs[u]);
+    if (accesses.whole || accesses.valid[u] == ALL_VALID<V>) {
+      store_pack<CACHE>(tensor + accesses.offset[u], packs[u]);
     } else {
 #pragma unroll
       for (int k = 0; k < V; ++k)
-        if (items.valid[u] >> k & 1)
-          store_pack<CACHE>(tensor + items.offset[u] + k, Pack<T, 1>{{packs[u].v[k]}});
+        if (accesses.valid[u] >> k & 1)
+          store_pack<CACHE>(tensor + accesses.offset[u] + k, Pack<T, 1>{{packs[u].v[k]}});
     }
   }
 }
@@ -72,7 +74,7 @@ template <class T, int INPUTS, int V, int U, int W>
 struct ChannelView {
   static constexpr int COUNT = U * V / W;
   const Pack<T, V> (&packs)[INPUTS][U];
-  const Items<U> &items;
+  const Accesses<U> &accesses;
   int w;
 
   __device__ static int vector(int i) { return W == 1 ? i / V : i; }
@@ -83,7 +85,7 @@ struct ChannelView {
   // WHOLE: known to be true for all.
   template <bool WHOLE>
   __device__ bool valid(int i) const {
-    return WHOLE || (items.valid[vector(i)] >> element(i) & 1);
+    return WHOLE || (accesses.valid[vector(i)] >> element(i) & 1);
   }
 };
 

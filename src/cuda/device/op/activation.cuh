@@ -8,29 +8,29 @@
 #include <limits>
 
 #include "cuda/device/base/dtype.cuh"
-#include "cuda/device/op/curve.cuh"
+#include "cuda/device/op/smooth_activation.cuh"
 
 namespace cubn {
 
 // p = (x - center) * gain + shift
 template <class Real>
-struct Line {
+struct Affine {
   Real center, gain, shift;
 };
 
 // `rest` is what rounding took from the mean to make it `center`. Products and sums are written as
 // single operations: a compiler must not choose how to round them.
 template <class Real>
-__device__ inline Line<Real> make_line(Real center, Real rest, Real inv_std, Real scale,
-                                       Real bias) {
+__device__ inline Affine<Real> make_affine(Real center, Real mean_low, Real inv_std, Real scale,
+                                           Real bias) {
   const double gain = static_cast<double>(scale) * static_cast<double>(inv_std);
   return {center, static_cast<Real>(gain),
-          static_cast<Real>(fma(-static_cast<double>(rest), gain, static_cast<double>(bias)))};
+          static_cast<Real>(fma(-static_cast<double>(mean_low), gain, static_cast<double>(bias)))};
 }
 
 template <class Real>
-__device__ inline Real pre_activation(const Line<Real> &line, Real x) {
-  return multiply_add(x - line.center, line.gain, line.shift);
+__device__ inline Real pre_activation(const Affine<Real> &affine, Real x) {
+  return multiply_add(x - affine.center, affine.gain, affine.shift);
 }
 
 // A value as tensors of type T hold it.
@@ -57,20 +57,20 @@ Real round_up_to(double value) {
              : std::nextafter(nearest, std::numeric_limits<Real>::infinity());
 }
 
-inline Curve curve_of(cubnActivationMode_t mode) {
+inline Smooth smooth_of(cubnActivationMode_t mode) {
   switch (mode) {
     case CUBN_ACTIVATION_ELU:
-      return Curve::ELU;
+      return Smooth::ELU;
     case CUBN_ACTIVATION_SIGMOID:
-      return Curve::SIGMOID;
+      return Smooth::SIGMOID;
     case CUBN_ACTIVATION_TANH:
-      return Curve::TANH;
+      return Smooth::TANH;
     case CUBN_ACTIVATION_SWISH:
-      return Curve::SWISH;
+      return Smooth::SWISH;
     case CUBN_ACTIVATION_GELU:
-      return Curve::GELU;
+      return Smooth::GELU;
     default:
-      return Curve::PIECEWISE;
+      return Smooth::PIECEWISE;
   }
 }
 
@@ -79,7 +79,7 @@ Activation<Real> make_activation(const cubn_activation &activation) {
   const cubnActivationMode_t mode = activation.mode;
   const bool clips = mode == CUBN_ACTIVATION_CLIPPED_RELU;
   Activation<Real> result = {};
-  result.shape.curve = curve_of(mode);
+  result.shape.smooth = smooth_of(mode);
   result.is_identity = mode == CUBN_ACTIVATION_IDENTITY;  // the piecewise one of slope 1
   result.has_slope = result.is_identity || mode == CUBN_ACTIVATION_LEAKY_RELU;
   result.propagates_nan = result.has_slope || activation.propagates_nan;
@@ -124,7 +124,7 @@ __device__ inline unsigned positive_bits(const Compute<T> (&p)[V]) {
 // The pre-activations of a vector become the activation's values.
 template <class T, int V>
 __device__ inline void activate(const Activation<Compute<T>> &a, Compute<T> (&p)[V]) {
-  if (a.shape.curve == Curve::PIECEWISE) {
+  if (a.shape.smooth == Smooth::PIECEWISE) {
 #pragma unroll
     for (int i = 0; i < V; ++i) p[i] = piecewise(a, p[i]);
     return;
@@ -136,7 +136,7 @@ __device__ inline void activate(const Activation<Compute<T>> &a, Compute<T> (&p)
     values.v[i] = p[i];
     positive |= static_cast<unsigned>(p[i] > Compute<T>(0)) << i;
   }
-  curve_values(a.shape, positive, &values);
+  smooth_values(a.shape, positive, &values);
 #pragma unroll
   for (int i = 0; i < V; ++i) p[i] = values.v[i];
 }
@@ -145,7 +145,7 @@ __device__ inline void activate(const Activation<Compute<T>> &a, Compute<T> (&p)
 template <class T, int V>
 __device__ inline void differentiate(const Activation<Compute<T>> &a, const Compute<T> (&p)[V],
                                      Compute<T> (&dy)[V]) {
-  if (a.shape.curve == Curve::PIECEWISE) {
+  if (a.shape.smooth == Smooth::PIECEWISE) {
 #pragma unroll
     for (int i = 0; i < V; ++i) dy[i] = passes(a, rounded<T>(p[i])) ? dy[i] : blocked(a, dy[i]);
     return;
@@ -153,7 +153,7 @@ __device__ inline void differentiate(const Activation<Compute<T>> &a, const Comp
   Values<Compute<T>, V> slopes;
 #pragma unroll
   for (int i = 0; i < V; ++i) slopes.v[i] = p[i];
-  curve_slopes(a.shape, positive_bits<T>(p), &slopes);
+  smooth_slopes(a.shape, positive_bits<T>(p), &slopes);
 #pragma unroll
   for (int i = 0; i < V; ++i) dy[i] *= slopes.v[i];
 }

@@ -75,20 +75,20 @@ struct Backward {
   __device__ static double pivot_of_slot(const double *) {
     return 0.0;
   }
-  __device__ static void settle(double *, double) {}
-  __device__ static void unsettle(double *, double) {}
+  __device__ static void to_moments(double *, double) {}
+  __device__ static void from_moments(double *, double) {}
 
-  __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
+  __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
     const Real center = saved_mean[channel - saved_channel0];
     const Real saved = saved_inv_std[channel - saved_channel0];
     const double mean = static_cast<double>(center), inv_std = static_cast<double>(saved);
     const double rounding = sizeof(Real) == 4 ? 0x1p-23 : 0x1p-52;
     const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std
-    const double rest = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
-    const double sum_dy = slot[0], sum_product = slot[1] - rest * sum_dy;
+    const double mean_low = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
+    const double sum_dy = slot[0], sum_product = slot[1] - mean_low * sum_dy;
     const double slope = sum_product / m;
     *coefficients = {center, saved, static_cast<Real>(slope),
-                     static_cast<Real>(sum_dy / m - rest * slope), gain_of(channel, inv_std)};
+                     static_cast<Real>(sum_dy / m - mean_low * slope), gain_of(channel, inv_std)};
     write_sums(channel, sum_product, sum_dy);
   }
   __device__ Real gain_of(int64_t channel, double inv_std) const {

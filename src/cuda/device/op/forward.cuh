@@ -44,7 +44,7 @@ __device__ inline double parameter(const Real *array, int64_t channel, double ot
 }
 
 template <class Real>
-using ForwardCoefficients = Line<Real>;
+using ForwardCoefficients = Affine<Real>;
 
 template <class Real>
 __device__ inline ForwardCoefficients<Real> forward_coefficients(double mean, double inv_std,
@@ -52,8 +52,8 @@ __device__ inline ForwardCoefficients<Real> forward_coefficients(double mean, do
                                                                  double alpha) {
   const Real center = static_cast<Real>(mean);
   const double gain = alpha * scale * inv_std;
-  const double rest = mean - static_cast<double>(center);  // 0 for a mean beyond rounding
-  return {center, static_cast<Real>(gain), static_cast<Real>(alpha * bias - rest * gain)};
+  const double mean_low = mean - static_cast<double>(center);  // 0 for a mean beyond rounding
+  return {center, static_cast<Real>(gain), static_cast<Real>(alpha * bias - mean_low * gain)};
 }
 
 template <class T>
@@ -117,7 +117,7 @@ struct Forward {
   }
 
   // (count, sum, sum of squares) relative to `pivot` becomes (count, mean, M2) ...
-  __device__ static void settle(double *slot, double pivot) {
+  __device__ static void to_moments(double *slot, double pivot) {
     const double offset = slot[1] / slot[0], m2 = slot[2] - slot[1] * offset;
     slot[1] = pivot + offset;
     slot[2] = m2 < 0.0 ? 0.0 : m2;  // NaN stays
@@ -126,14 +126,14 @@ struct Forward {
   __device__ static double pivot_of_slot(const double *slot) {
     return slot[1];
   }
-  __device__ static void unsettle(double *slot, double pivot) {
+  __device__ static void from_moments(double *slot, double pivot) {
     const double offset = slot[1] - pivot;
     slot[1] = slot[0] * offset;
     slot[2] += slot[1] * offset;
   }
 
   // Of the whole channel. By one thread, after which nobody reads scale and bias of the channel.
-  __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
+  __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
     const double count = slot[0], m2 = slot[2];
     const double mean = m2 == m2 ? slot[1] : m2;  // infinity among the values is NaN in M2 only
     const double inv_std = inverse_std(m2 / count, epsilon);
@@ -155,10 +155,10 @@ struct Forward {
     const double bias_value = parameter(bias, channel, 0.0);
     if (!is_fused) return forward_coefficients<Real>(mean, inv_std, scale_value, bias_value, alpha);
     const Real center = static_cast<Real>(mean);
-    const Real rest = static_cast<Real>(mean - static_cast<double>(center));
-    if (means) means[channel] = rest;
-    return make_line(center, rest, static_cast<Real>(inv_std), static_cast<Real>(scale_value),
-                     static_cast<Real>(bias_value));
+    const Real mean_low = static_cast<Real>(mean - static_cast<double>(center));
+    if (means) means[channel] = mean_low;
+    return make_affine(center, mean_low, static_cast<Real>(inv_std), static_cast<Real>(scale_value),
+                       static_cast<Real>(bias_value));
   }
 
   __device__ bool reads(int) const {

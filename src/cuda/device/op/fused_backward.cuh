@@ -12,9 +12,11 @@ namespace cubn {
 
 template <class Real>
 struct FusedBackwardCoefficients : BackwardCoefficients<Real> {
-  Real line_gain, line_shift;  // of p
+  Real preactivation_gain, preactivation_shift;  // of p
 
-  __device__ Line<Real> line() const { return {this->center, line_gain, line_shift}; }
+  __device__ Affine<Real> affine() const {
+    return {this->center, preactivation_gain, preactivation_shift};
+  }
 };
 
 template <class T>
@@ -37,29 +39,31 @@ struct FusedBackward : Backward<T> {
   const T *addend() const { return dz; }
 
   struct Sums : Backward<T>::Sums {
-    Real line_gain, line_shift;
+    Real preactivation_gain, preactivation_shift;
 
-    __device__ Line<Real> line() const { return {this->center, line_gain, line_shift}; }
+    __device__ Affine<Real> affine() const {
+      return {this->center, preactivation_gain, preactivation_shift};
+    }
   };
 
   __device__ Sums begin(int64_t channel) const {
     const BackwardCoefficients<Real> at = statistics(channel);
-    const Line<Real> line = line_of(channel, at);
+    const Affine<Real> affine = preactivation_affine(channel, at);
     Sums sums = {};
     sums.center = at.center;
     sums.inv_std = at.inv_std;
-    sums.line_gain = line.gain;
-    sums.line_shift = line.shift;
+    sums.preactivation_gain = affine.gain;
+    sums.preactivation_shift = affine.shift;
     return sums;
   }
 
-  __device__ void conclude(int64_t channel, const double *slot, Coefficients *coefficients) const {
+  __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
     BackwardCoefficients<Real> k = statistics(channel);
     if (is_frozen) {
       k.gain = this->gain_of(channel, static_cast<double>(k.inv_std));
       this->write_sums(channel, slot[1], slot[0]);
     } else {
-      Backward<T>::conclude(channel, slot, &k);
+      Backward<T>::finalize(channel, slot, &k);
     }
     *coefficients = with_line(channel, k);
   }
@@ -76,7 +80,7 @@ struct FusedBackward : Backward<T> {
   }
 
   // What to_gradients() needs.
-  __device__ Coefficients line_coefficients(int64_t channel) const {
+  __device__ Coefficients preactivation_coefficients(int64_t channel) const {
     return with_line(channel, statistics(channel));
   }
 
@@ -88,40 +92,40 @@ struct FusedBackward : Backward<T> {
   // Turns dy into dp. line(i) is that of element i of a vector. Elements that are not valid keep
   // dp = 0.
   template <Cache CACHE, int V, int U, class LineAt>
-  __device__ void to_gradients(const Items<U> &items, Pack<T, V> (&in)[2][U],
-                               const LineAt &line) const {
+  __device__ void to_gradients(const Accesses<U> &accesses, Pack<T, V> (&in)[2][U],
+                               const LineAt &affine) const {
     if (activation.is_identity) return;
     if (mask.bytes) {
-      mask_gradients(items, in[1]);
+      mask_gradients(accesses, in[1]);
       return;
     }
     Pack<T, V> stored[U];
-    if (input) load_items<CACHE>(stored, input, items);
+    if (input) load_accesses<CACHE>(stored, input, accesses);
 #pragma unroll
     for (int u = 0; u < U; ++u) {
       Real p[V], dp[V];
 #pragma unroll
       for (int i = 0; i < V; ++i) {
-        p[i] =
-            input ? to_compute(stored[u].v[i]) : pre_activation(line(i), to_compute(in[0][u].v[i]));
+        p[i] = input ? to_compute(stored[u].v[i])
+                     : pre_activation(affine(i), to_compute(in[0][u].v[i]));
         dp[i] = to_compute(in[1][u].v[i]);
       }
       differentiate<T>(activation, p, dp);
 #pragma unroll
       for (int i = 0; i < V; ++i)
-        if (items.whole || (items.valid[u] >> i & 1)) in[1][u].v[i] = from_compute<T>(dp[i]);
+        if (accesses.whole || (accesses.valid[u] >> i & 1)) in[1][u].v[i] = from_compute<T>(dp[i]);
     }
   }
 
   // Writes dz and dx of a batch of x and dp; element i of a vector has coefficients k[i % W].
   template <Cache OUTPUT, int V, int U, int W>
-  __device__ void apply_batch(const Items<U> &items, const Pack<T, V> (&in)[2][U],
+  __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[2][U],
                               const Coefficients (&k)[W]) const {
-    if (dz) store_items<OUTPUT>(dz, in[1], items);
+    if (dz) store_accesses<OUTPUT>(dz, in[1], accesses);
     if (!this->output) return;
     const bool blends = this->beta != Real(0);
     Pack<T, V> out[U];
-    if (blends) load_items<Cache::STREAMING>(out, this->output, items);
+    if (blends) load_accesses<Cache::STREAMING>(out, this->output, accesses);
 #pragma unroll
     for (int u = 0; u < U; ++u)
 #pragma unroll
@@ -131,7 +135,7 @@ struct FusedBackward : Backward<T> {
         if (blends) result = multiply_add(this->beta, to_compute(out[u].v[i]), result);
         out[u].v[i] = from_compute<T>(result);
       }
-    store_items<OUTPUT>(this->output, out, items);
+    store_accesses<OUTPUT>(this->output, out, accesses);
   }
 
  private:
@@ -144,25 +148,26 @@ struct FusedBackward : Backward<T> {
             : this->saved_inv_std[i];
     return {this->saved_mean[i], inv_std, Real(0), Real(0), Real(0)};
   }
-  __device__ Line<Real> line_of(int64_t channel, const BackwardCoefficients<Real> &k) const {
+  __device__ Affine<Real> preactivation_affine(int64_t channel,
+                                               const BackwardCoefficients<Real> &k) const {
     if (!recomputes) return {};
-    return make_line(k.center, means ? means[channel] : Real(0), k.inv_std,
-                     static_cast<Real>(parameter(this->scale, channel, 1.0)),
-                     static_cast<Real>(parameter(bias, channel, 0.0)));
+    return make_affine(k.center, means ? means[channel] : Real(0), k.inv_std,
+                       static_cast<Real>(parameter(this->scale, channel, 1.0)),
+                       static_cast<Real>(parameter(bias, channel, 0.0)));
   }
   __device__ Coefficients with_line(int64_t channel, const BackwardCoefficients<Real> &k) const {
-    const Line<Real> line = line_of(channel, k);
+    const Affine<Real> affine = preactivation_affine(channel, k);
     Coefficients result;
     static_cast<BackwardCoefficients<Real> &>(result) = k;
-    result.line_gain = line.gain;
-    result.line_shift = line.shift;
+    result.preactivation_gain = affine.gain;
+    result.preactivation_shift = affine.shift;
     return result;
   }
 
   template <int V, int U>
-  __device__ void mask_gradients(const Items<U> &items, Pack<T, V> (&dy)[U]) const {
+  __device__ void mask_gradients(const Accesses<U> &accesses, Pack<T, V> (&dy)[U]) const {
     unsigned bits[U];
-    read_masks<V>(mask, items, bits);
+    read_masks<V>(mask, accesses, bits);
 #pragma unroll
     for (int u = 0; u < U; ++u)
 #pragma unroll

@@ -23,12 +23,12 @@ struct FusedForward : Forward<T> {
   // Writes everything of a batch whose x has been read. Element i of a vector has line k[i % W].
   // All threads of a granule call it together.
   template <Cache OUTPUT, int V, int U, int W>
-  __device__ void apply_batch(const Items<U> &items, const Pack<T, V> (&in)[1][U],
+  __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[1][U],
                               const Coefficients (&k)[W]) const {
     const bool blends = this->beta != Real(0);
     Pack<T, V> addend[U], out[U];
-    if (z) load_items<Cache::STREAMING>(addend, z, items);
-    if (blends) load_items<Cache::STREAMING>(out, this->output, items);
+    if (z) load_accesses<Cache::STREAMING>(addend, z, accesses);
+    if (blends) load_accesses<Cache::STREAMING>(out, this->output, accesses);
 #pragma unroll
     for (int u = 0; u < U; ++u) {
       Real p[V];
@@ -37,7 +37,7 @@ struct FusedForward : Forward<T> {
         p[i] = pre_activation(k[i % W], to_compute(in[0][u].v[i]));
         if (z) p[i] += to_compute(addend[u].v[i]);
       }
-      if (mask.bytes) write_mask<V>(mask, items.item(u), passing<V>(p));
+      if (mask.bytes) write_mask<V>(mask, accesses.item(u), passing<V>(p));
       if (input) addend[u] = pack_of<V>(p);
       activate<T>(activation, p);
 #pragma unroll
@@ -47,8 +47,8 @@ struct FusedForward : Forward<T> {
         out[u].v[i] = from_compute<T>(result);
       }
     }
-    if (input) store_items<Cache::STREAMING>(input, addend, items);
-    store_items<OUTPUT>(this->output, out, items);
+    if (input) store_accesses<Cache::STREAMING>(input, addend, accesses);
+    store_accesses<OUTPUT>(this->output, out, accesses);
   }
 
  private:

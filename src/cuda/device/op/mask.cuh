@@ -50,18 +50,18 @@ __device__ inline unsigned mask_byte(const MaskRows &mask, int64_t byte) {
 
 // Of all vectors of a batch: bit i belongs to element i, and is 0 if that is not valid.
 template <int V, int U>
-__device__ inline void read_masks(const MaskRows &mask, const Items<U> &items,
+__device__ inline void read_masks(const MaskRows &mask, const Accesses<U> &accesses,
                                   unsigned (&bits)[U]) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {
-    const int shift = static_cast<int>(items.offset[u] & (GRANULE - 1));
+    const int shift = static_cast<int>(accesses.offset[u] & (GRANULE - 1));
     bits[u] = 0;
     if (!mask.is_split) {
-      if (items.valid[u] != 0) bits[u] = mask_byte(mask, items.offset[u] >> 3) >> shift;
+      if (accesses.valid[u] != 0) bits[u] = mask_byte(mask, accesses.offset[u] >> 3) >> shift;
       continue;
     }
-    for (unsigned left = items.valid[u]; left != 0;) {
-      const MaskPart part = mask_part(mask, items.offset[u], left);
+    for (unsigned left = accesses.valid[u]; left != 0;) {
+      const MaskPart part = mask_part(mask, accesses.offset[u], left);
       bits[u] |= mask_byte(mask, part.byte) >> shift & part.bits;
       left &= ~part.bits;
     }

@@ -14,7 +14,7 @@
 namespace cubn {
 
 // How a problem is dealt to blocks.
-struct Hold {
+struct TileParams {
   int64_t c;
   int n, s;
   int group;      // channels of a cluster
@@ -41,28 +41,28 @@ __host__ __device__ inline int part_begin(int total, int unit, int rank, int ran
 
 // The runs of one block.
 template <int V, int ALIGN>
-struct Share {
+struct BlockSlice {
   int64_t channel0, first, pitch;  // element offset of run 0, elements from run to run
   int channels, rows, span;        // span: elements of a channel in a row
   int phase0, phase_step;          // of run 0, and from run to run: past the alignment
 
-  __device__ Share(const Hold &hold, int64_t cluster, int rank) {
-    channel0 = cluster * hold.group;
-    channels = static_cast<int>(min(static_cast<int64_t>(hold.group), hold.c - channel0));
-    pitch = hold.c * hold.s;
-    rows = hold.n;
-    span = hold.s;
-    first = channel0 * hold.s;
-    if (hold.positions > 0) {
-      const int begin = part_begin(hold.s, hold.positions, rank, hold.ranks);
-      span = part_begin(hold.s, hold.positions, rank + 1, hold.ranks) - begin;
+  __device__ BlockSlice(const TileParams &params, int64_t cluster, int rank) {
+    channel0 = cluster * params.group;
+    channels = static_cast<int>(min(static_cast<int64_t>(params.group), params.c - channel0));
+    pitch = params.c * params.s;
+    rows = params.n;
+    span = params.s;
+    first = channel0 * params.s;
+    if (params.positions > 0) {
+      const int begin = part_begin(params.s, params.positions, rank, params.ranks);
+      span = part_begin(params.s, params.positions, rank + 1, params.ranks) - begin;
       first += begin;
-    } else if (hold.ranks > 1) {
-      const int begin = part_begin(hold.n, 1, rank, hold.ranks);
-      rows = part_begin(hold.n, 1, rank + 1, hold.ranks) - begin;
+    } else if (params.ranks > 1) {
+      const int begin = part_begin(params.n, 1, rank, params.ranks);
+      rows = part_begin(params.n, 1, rank + 1, params.ranks) - begin;
       first += begin * pitch;
     }
-    phase0 = static_cast<int>(first + hold.phase) & (ALIGN - 1);
+    phase0 = static_cast<int>(first + params.phase) & (ALIGN - 1);
     phase_step = static_cast<int>(pitch) & (ALIGN - 1);
   }
   // One row of them.
@@ -84,38 +84,38 @@ struct TileCursor {
   unsigned valid;
   int64_t offset;  // of the vector's first element in a tensor
 
-  __device__ TileCursor(const Hold &hold, const Share<V, ALIGN> &share) {
+  __device__ TileCursor(const TileParams &params, const BlockSlice<V, ALIGN> &slice) {
     const int thread = static_cast<int>(threadIdx.x);
-    row = thread / hold.vectors;
-    at = thread - row * hold.vectors;
+    row = thread / params.vectors;
+    at = thread - row * params.vectors;
     // threads that are left over when whole rows are dealt to them
-    if (hold.step_vectors == 0 && row >= hold.step_rows) row = share.rows;
-    find(hold, share);
+    if (params.step_vectors == 0 && row >= params.step_rows) row = slice.rows;
+    find(params, slice);
   }
-  __device__ bool done(const Share<V, ALIGN> &share) const { return row >= share.rows; }
-  __device__ void advance(const Hold &hold, const Share<V, ALIGN> &share) {
-    row += hold.step_rows;
-    at += hold.step_vectors;
-    if (at >= hold.vectors) {
-      at -= hold.vectors;
+  __device__ bool done(const BlockSlice<V, ALIGN> &slice) const { return row >= slice.rows; }
+  __device__ void advance(const TileParams &params, const BlockSlice<V, ALIGN> &slice) {
+    row += params.step_rows;
+    at += params.step_vectors;
+    if (at >= params.vectors) {
+      at -= params.vectors;
       ++row;
     }
-    find(hold, share);
+    find(params, slice);
   }
 
  private:
-  __device__ void find(const Hold &hold, const Share<V, ALIGN> &share) {
-    index = row * hold.vectors + at;
-    low = share.misaligned(row) - at * V;
-    const int high = low + share.length();
+  __device__ void find(const TileParams &params, const BlockSlice<V, ALIGN> &slice) {
+    index = row * params.vectors + at;
+    low = slice.misaligned(row) - at * V;
+    const int high = low + slice.length();
     valid = low <= 0 && high >= V ? ALL_VALID<V> : valid_bits<V>(low, high);
-    offset = share.first + row * share.pitch - low;
+    offset = slice.first + row * slice.pitch - low;
   }
 };
 
 // Where the tile of an input begins.
 template <class T, int V>
-struct HeldTile {
+struct SmemTile {
   Pack<T, V> *packs;
   int packs_per_input;
 
@@ -124,7 +124,7 @@ struct HeldTile {
 
 // A vector of which not all elements are of the run; the others become 0.
 template <int V, class T>
-__device__ inline void hold_part(Pack<T, V> *to, const T *from, unsigned valid) {
+__device__ inline void load_partial_vector(Pack<T, V> *to, const T *from, unsigned valid) {
 #pragma unroll
   for (int k = 0; k < V; ++k)
     to->v[k] = valid >> k & 1 ? load_pack<Cache::STREAMING, 1>(from + k).v[0] : from_compute<T>(0);
@@ -132,11 +132,12 @@ __device__ inline void hold_part(Pack<T, V> *to, const T *from, unsigned valid) 
 
 // The thread's vectors, one by one. Complete after copy_async_wait.
 template <int V, int ALIGN, class Op>
-__device__ inline void hold_vectors(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
-                                    const HeldTile<typename Op::Element, V> &tile,
-                                    CopyPolicy policy) {
+__device__ inline void load_tile_vectors(const TileParams &params,
+                                         const BlockSlice<V, ALIGN> &slice, const Op &op,
+                                         const SmemTile<typename Op::Element, V> &tile,
+                                         CopyPolicy policy) {
   using T = typename Op::Element;
-  for (TileCursor<V, ALIGN> at(hold, share); !at.done(share); at.advance(hold, share)) {
+  for (TileCursor<V, ALIGN> at(params, slice); !at.done(slice); at.advance(params, slice)) {
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input) {
       Pack<T, V> *const to = tile.input(input) + at.index;
@@ -147,47 +148,47 @@ __device__ inline void hold_vectors(const Hold &hold, const Share<V, ALIGN> &sha
           continue;
         }
       }
-      hold_part<V>(to, from, at.valid);
+      load_partial_vector<V>(to, from, at.valid);
     }
   }
 }
 
 // Whole runs but for the vectors at their ends, a thread each. Complete after bulk_wait.
 template <int V, int ALIGN, class Op>
-__device__ inline void hold_runs(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
-                                 const HeldTile<typename Op::Element, V> &tile,
-                                 BulkBarrier *barrier, CopyPolicy policy) {
+__device__ inline void load_tile_bulk(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
+                                      const Op &op, const SmemTile<typename Op::Element, V> &tile,
+                                      BulkBarrier *barrier, CopyPolicy policy) {
   using T = typename Op::Element;
-  const int thread = static_cast<int>(threadIdx.x), length = share.length();
+  const int thread = static_cast<int>(threadIdx.x), length = slice.length();
   // The whole vectors of a row are those from first_of(row) to before last_of(row).
-  const auto first_of = [&](int row) { return (share.misaligned(row) + V - 1) / V; };
+  const auto first_of = [&](int row) { return (slice.misaligned(row) + V - 1) / V; };
   const auto last_of = [&](int row) {
-    return max((share.misaligned(row) + length) / V, first_of(row));
+    return max((slice.misaligned(row) + length) / V, first_of(row));
   };
   int vectors = 0;
-  for (int row = thread; row < share.rows; row += RESIDENT_THREADS)
+  for (int row = thread; row < slice.rows; row += RESIDENT_THREADS)
     vectors += last_of(row) - first_of(row);
   bulk_announce(barrier, Op::INPUTS * vectors * 16);
-  for (int row = thread; row < share.rows; row += RESIDENT_THREADS) {
+  for (int row = thread; row < slice.rows; row += RESIDENT_THREADS) {
     const int first = first_of(row), bytes = (last_of(row) - first) * 16;
-    const int64_t offset = share.first + row * share.pitch - share.misaligned(row) + first * V;
+    const int64_t offset = slice.first + row * slice.pitch - slice.misaligned(row) + first * V;
     if (bytes == 0) continue;
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
-      bulk_copy(tile.input(input) + row * hold.vectors + first, op.inputs[input] + offset, bytes,
+      bulk_copy(tile.input(input) + row * params.vectors + first, op.inputs[input] + offset, bytes,
                 barrier, policy);
   }
-  for (int i = thread; i < 2 * share.rows; i += RESIDENT_THREADS) {  // both ends of a row
-    const int row = i / 2, low = share.misaligned(row);
+  for (int i = thread; i < 2 * slice.rows; i += RESIDENT_THREADS) {  // both ends of a row
+    const int row = i / 2, low = slice.misaligned(row);
     const int begin = i % 2 == 0 ? 0 : last_of(row),
-              end = i % 2 == 0 ? first_of(row) : hold.vectors;
-    const int64_t offset = share.first + row * share.pitch - low;
+              end = i % 2 == 0 ? first_of(row) : params.vectors;
+    const int64_t offset = slice.first + row * slice.pitch - low;
     for (int at = begin; at < end; ++at)
 #pragma unroll
       for (int input = 0; input < Op::INPUTS; ++input)
-        hold_part<V, T>(tile.input(input) + row * hold.vectors + at,
-                        op.inputs[input] + offset + at * V,
-                        valid_bits<V>(low - at * V, low - at * V + length));
+        load_partial_vector<V, T>(tile.input(input) + row * params.vectors + at,
+                                  op.inputs[input] + offset + at * V,
+                                  valid_bits<V>(low - at * V, low - at * V + length));
   }
 }
 
@@ -195,23 +196,23 @@ __device__ inline void hold_runs(const Hold &hold, const Share<V, ALIGN> &share,
 // for bulk copies serves again and again, with `parity` 0, 1, 0, ... KEEP: the inputs are copied
 // again later.
 template <int V, int ALIGN, class Op>
-__device__ inline void hold_inputs(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
-                                   const HeldTile<typename Op::Element, V> &tile,
-                                   BulkBarrier *barrier, unsigned parity,
-                                   Cache cache = Cache::STREAMING) {
+__device__ inline void load_tile(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
+                                 const Op &op, const SmemTile<typename Op::Element, V> &tile,
+                                 BulkBarrier *barrier, unsigned parity,
+                                 Cache cache = Cache::STREAMING) {
   const CopyPolicy policy = copy_policy(cache);
-  if (V > 1 && hold.bulk) {
-    hold_runs(hold, share, op, tile, barrier, policy);
+  if (V > 1 && params.bulk) {
+    load_tile_bulk(params, slice, op, tile, barrier, policy);
     bulk_wait(barrier, parity);
   } else {
-    hold_vectors(hold, share, op, tile, policy);
+    load_tile_vectors(params, slice, op, tile, policy);
     copy_async_wait();
   }
 }
 
 // The barrier, before its first use.
-__device__ inline void hold_barrier_init(const Hold &hold, BulkBarrier *barrier) {
-  if (!hold.bulk) return;
+__device__ inline void init_bulk_barrier(const TileParams &params, BulkBarrier *barrier) {
+  if (!params.bulk) return;
   if (threadIdx.x == 0) bulk_init(barrier, RESIDENT_THREADS);
   __syncthreads();
 }
@@ -219,11 +220,11 @@ __device__ inline void hold_barrier_init(const Hold &hold, BulkBarrier *barrier)
 // The numbers that the sums of a channel are taken relative to: its first value, the same in all
 // blocks of a cluster.
 template <int V, int ALIGN, class Op>
-__device__ inline void hold_pivots(const Hold &hold, const Share<V, ALIGN> &share, const Op &op,
-                                   typename Op::Real *pivots) {
+__device__ inline void load_pivots(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
+                                   const Op &op, typename Op::Real *pivots) {
   const int i = static_cast<int>(threadIdx.x);
-  const typename Op::Element *const first = op.inputs[0] + (share.channel0 + i) * hold.s;
-  if (i < share.channels) pivots[i] = to_compute(load_pack<Cache::STREAMING, 1>(first).v[0]);
+  const typename Op::Element *const first = op.inputs[0] + (slice.channel0 + i) * params.s;
+  if (i < slice.channels) pivots[i] = to_compute(load_pack<Cache::STREAMING, 1>(first).v[0]);
 }
 
 }  // namespace cubn

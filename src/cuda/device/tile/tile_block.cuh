@@ -14,34 +14,35 @@ namespace cubn {
 
 // Masks of fused operations want vectors in whole granules.
 template <int V, class Op>
-constexpr int HOLD_ALIGN = Op::FUSED ? GRANULE : V;
+constexpr int TILE_ALIGN = Op::FUSED ? GRANULE : V;
 
 // Blocks that shall fit on a multiprocessor. Fused backward in double takes the registers of both.
 template <class Op>
-constexpr int HOLD_BLOCKS = Op::FUSED &&Op::INPUTS == 2 && sizeof(typename Op::Element) == 8
-                                ? 1
-                                : RESIDENT_BLOCKS_PER_SM;
+constexpr int TILE_BLOCKS_PER_SM = Op::FUSED &&Op::INPUTS == 2 && sizeof(typename Op::Element) == 8
+                                       ? 1
+                                       : RESIDENT_BLOCKS_PER_SM;
 
-// How the dynamic shared memory is used; hold_bytes() knows its size.
+// How the dynamic shared memory is used; smem_bytes() knows its size.
 template <class T, int V, class Coefficients>
-struct HoldMemory {
+struct TileSmem {
   using Real = Compute<T>;
-  HeldTile<T, V> tile;
+  SmemTile<T, V> tile;
   double *scratch, *partials;  // of the channels that this block combines, a slot for each rank
   Real *pivots;                // of the group's channels
   Real *saved;                 // their mean and 1 / std, if these are computed again
   Coefficients *coefficients;
 
-  __device__ HoldMemory(unsigned char *memory, const Hold &hold, int inputs) {
-    const int packs = hold.rows * hold.vectors;
+  __device__ TileSmem(unsigned char *memory, const TileParams &params, int inputs) {
+    const int packs = params.rows * params.vectors;
     const int tile_bytes = inputs * packs * static_cast<int>(sizeof(Pack<T, V>));
     tile = {reinterpret_cast<Pack<T, V> *>(memory), packs};
     scratch = reinterpret_cast<double *>(memory + (tile_bytes + 15) / 16 * 16);
-    partials = scratch + held_scratch(hold.columns ? HELD_COLUMNS<V> : 1);
-    const int owned = (hold.group + hold.ranks - 1) / hold.ranks;
-    pivots = reinterpret_cast<Real *>(partials + (hold.ranks > 1 ? owned * hold.ranks * SLOT : 0));
-    saved = pivots + hold.group;
-    coefficients = reinterpret_cast<Coefficients *>(saved + 2 * hold.group);
+    partials = scratch + scratch_doubles(params.columns ? TILE_COLUMNS<V> : 1);
+    const int owned = (params.group + params.ranks - 1) / params.ranks;
+    pivots =
+        reinterpret_cast<Real *>(partials + (params.ranks > 1 ? owned * params.ranks * SLOT : 0));
+    saved = pivots + params.group;
+    coefficients = reinterpret_cast<Coefficients *>(saved + 2 * params.group);
   }
 };
 
@@ -53,36 +54,36 @@ __device__ inline void give_to_all(Value *place, const Value &value, int ranks) 
 
 // Sums over the group's channels; conclude(channel, slot) is called by one thread of one block for
 // each.
-template <bool CLUSTERED, class Op, int V, int ALIGN, class Coefficients, class Conclude>
-__device__ inline void sum_group(const Hold &hold, const Share<V, ALIGN> &share, int rank,
-                                 const Op &op,
-                                 const HoldMemory<typename Op::Element, V, Coefficients> &memory,
-                                 const Conclude &conclude) {
-  const auto settle = [&](int channel, double *slot) {
-    Op::settle(slot, Op::pivot_of(memory.pivots[channel]));
-    conclude(channel, slot);
+template <bool CLUSTERED, class Op, int V, int ALIGN, class Coefficients, class Finalize>
+__device__ inline void sum_group(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
+                                 int rank, const Op &op,
+                                 const TileSmem<typename Op::Element, V, Coefficients> &memory,
+                                 const Finalize &finalize) {
+  const auto to_moments = [&](int channel, double *slot) {
+    Op::to_moments(slot, Op::pivot_of(memory.pivots[channel]));
+    finalize(channel, slot);
   };
   if constexpr (!CLUSTERED) {
-    sum_held(hold, share, op, memory.tile, memory.pivots, memory.scratch, settle);
+    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.scratch, to_moments);
     __syncthreads();
   } else {
-    const int ranks = hold.ranks;
+    const int ranks = params.ranks;
     const auto send = [&](int channel, const double *slot) {
       double *const own = memory.partials + (channel / ranks * ranks + rank) * SLOT;
       double *const to = shared_of_rank(own, channel % ranks);
 #pragma unroll
       for (int k = 0; k < SLOT; ++k) to[k] = slot[k];
     };
-    sum_held(hold, share, op, memory.tile, memory.pivots, memory.scratch, send);
+    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.scratch, send);
     cluster_sync();
-    for (int i = static_cast<int>(threadIdx.x); i * ranks + rank < share.channels;
+    for (int i = static_cast<int>(threadIdx.x); i * ranks + rank < slice.channels;
          i += RESIDENT_THREADS) {
       const double *const slots = memory.partials + i * ranks * SLOT;
       double sum[SLOT] = {};
       for (int r = 0; r < ranks; ++r)
 #pragma unroll
         for (int k = 0; k < SLOT; ++k) sum[k] += slots[r * SLOT + k];
-      settle(i * ranks + rank, sum);
+      to_moments(i * ranks + rank, sum);
     }
     cluster_sync();
   }
@@ -90,59 +91,62 @@ __device__ inline void sum_group(const Hold &hold, const Share<V, ALIGN> &share,
 
 // Backward without saved statistics: those of the forward pass, kept in shared memory.
 template <bool CLUSTERED, class T, int V, int ALIGN, class Coefficients>
-__device__ inline void recompute(const Hold &, const Share<V, ALIGN> &, int, Forward<T> *,
-                                 const HoldMemory<T, V, Coefficients> &) {}
+__device__ inline void recompute(const TileParams &, const BlockSlice<V, ALIGN> &, int,
+                                 Forward<T> *, const TileSmem<T, V, Coefficients> &) {}
 template <bool CLUSTERED, class T, int V, int ALIGN, class Coefficients>
-__device__ inline void recompute(const Hold &hold, const Share<V, ALIGN> &share, int rank,
-                                 Backward<T> *op, const HoldMemory<T, V, Coefficients> &memory) {
+__device__ inline void recompute(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
+                                 int rank, Backward<T> *op,
+                                 const TileSmem<T, V, Coefficients> &memory) {
   Forward<T> statistics = {};
   statistics.inputs[0] = op->inputs[0];
   statistics.epsilon = op->epsilon;
   statistics.saved_mean = memory.saved;
-  statistics.saved_inv_std = memory.saved + hold.group;
-  statistics.saved_channel0 = op->saved_channel0 = share.channel0;
+  statistics.saved_inv_std = memory.saved + params.group;
+  statistics.saved_channel0 = op->saved_channel0 = slice.channel0;
   op->saved_mean = statistics.saved_mean;
   op->saved_inv_std = statistics.saved_inv_std;
-  sum_group<CLUSTERED>(hold, share, rank, statistics, memory, [&](int channel, const double *slot) {
-    statistics.conclude(share.channel0 + channel, slot, nullptr);
-    if constexpr (CLUSTERED)
-      for (Compute<T> *place : {memory.saved + channel, memory.saved + hold.group + channel})
-        give_to_all(place, *place, hold.ranks);
-  });
+  sum_group<CLUSTERED>(
+      params, slice, rank, statistics, memory, [&](int channel, const double *slot) {
+        statistics.finalize(slice.channel0 + channel, slot, nullptr);
+        if constexpr (CLUSTERED)
+          for (Compute<T> *place : {memory.saved + channel, memory.saved + params.group + channel})
+            give_to_all(place, *place, params.ranks);
+      });
 }
 
 // The whole work of a block.
 template <bool CLUSTERED, int V, class Op>
-__device__ inline void hold_group(const Hold &hold, Op &op, unsigned char *shared) {
+__device__ inline void reduce_and_apply_tile(const TileParams &params, Op &op,
+                                             unsigned char *shared) {
   using Coefficients = typename Op::Coefficients;
   int64_t cluster = blockIdx.x;
   int rank = 0;
   if constexpr (CLUSTERED) {
-    cluster_meet_begin();
-    cluster = blockIdx.x / static_cast<unsigned>(hold.ranks);
+    cluster_reduce_begin();
+    cluster = blockIdx.x / static_cast<unsigned>(params.ranks);
     rank = static_cast<int>(cluster_rank());
   }
-  const Share<V, HOLD_ALIGN<V, Op>> share(hold, cluster, rank);
-  const HoldMemory<typename Op::Element, V, Coefficients> memory(shared, hold, Op::INPUTS);
-  hold_pivots(hold, share, op, memory.pivots);
+  const BlockSlice<V, TILE_ALIGN<V, Op>> slice(params, cluster, rank);
+  const TileSmem<typename Op::Element, V, Coefficients> memory(shared, params, Op::INPUTS);
+  load_pivots(params, slice, op, memory.pivots);
   CUBN_SHARED(BulkBarrier, barrier, );
-  hold_barrier_init(hold, &barrier);
-  hold_inputs(hold, share, op, memory.tile, &barrier, 0);
+  init_bulk_barrier(params, &barrier);
+  load_tile(params, slice, op, memory.tile, &barrier, 0);
   __syncthreads();
-  if constexpr (CLUSTERED) cluster_meet_end();
-  if (hold.recomputes) recompute<CLUSTERED>(hold, share, rank, &op, memory);
-  fuse_lines(share, op, memory.coefficients);
-  fuse_tile(hold, share, op, memory.tile, memory.coefficients);
-  sum_group<CLUSTERED>(hold, share, rank, op, memory, [&](int channel, const double *slot) {
+  if constexpr (CLUSTERED) cluster_reduce_end();
+  if (params.recomputes) recompute<CLUSTERED>(params, slice, rank, &op, memory);
+  load_preactivation_coefficients(slice, op, memory.coefficients);
+  fuse_tile(params, slice, op, memory.tile, memory.coefficients);
+  sum_group<CLUSTERED>(params, slice, rank, op, memory, [&](int channel, const double *slot) {
     Coefficients coefficients = {};
-    op.conclude(share.channel0 + channel, slot, &coefficients);
+    op.finalize(slice.channel0 + channel, slot, &coefficients);
     if constexpr (CLUSTERED)
-      give_to_all(memory.coefficients + channel, coefficients, hold.ranks);
+      give_to_all(memory.coefficients + channel, coefficients, params.ranks);
     else
       memory.coefficients[channel] = coefficients;
   });
   if ((Op::FUSED && Op::INPUTS == 2) || op.output)
-    apply_held<Cache::KEEP>(hold, share, op, memory.tile, memory.coefficients);
+    apply_tile<Cache::KEEP>(params, slice, op, memory.tile, memory.coefficients);
 }
 
 }  // namespace cubn

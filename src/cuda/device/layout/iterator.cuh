@@ -45,11 +45,11 @@ struct Rows {
   static constexpr bool FOLDS = false;
   int64_t n, c, s;
   int64_t rows_per_chunk;
-  int64_t segment;  // elements of a row in a chunk
-  int segments;     // per row
-  int vectors;      // that touch a segment, at most
-  int phase;        // elements by which the tensors' memory is past a vector's alignment
-  int cut_mask;     // ALIGN - 1 if segments must be cut at multiples of ALIGN, else 0
+  int64_t segment;    // elements of a row in a chunk
+  int segments;       // per row
+  int vectors;        // that touch a segment, at most
+  int phase;          // elements by which the tensors' memory is past a vector's alignment
+  int boundary_mask;  // ALIGN - 1 if segments must be cut at multiples of ALIGN, else 0
   // From one vector of a thread to its next one: so many rows and vectors on.
   int step_rows, step_vectors;
 
@@ -65,9 +65,9 @@ struct Rows {
 
   // Where segment `index` begins in the row that begins at element `row`; where it ends, for the
   // last one.
-  __device__ int64_t cut(int64_t row, unsigned index) const {
+  __device__ int64_t partition(int64_t row, unsigned index) const {
     if (index == static_cast<unsigned>(segments)) return s;
-    return index == 0 ? 0 : index * segment - ((row + phase) & cut_mask);
+    return index == 0 ? 0 : index * segment - ((row + phase) & boundary_mask);
   }
   __device__ int64_t first_row(int64_t unit, unsigned chunk) const {
     return (chunk / segments * rows_per_chunk * c + unit) * s;
@@ -75,11 +75,11 @@ struct Rows {
   // Element offset of the chunk's first value of a channel of the unit.
   __device__ int64_t first_value(int64_t unit, unsigned chunk, int) const {
     const int64_t row = first_row(unit, chunk);
-    return row + cut(row, chunk % segments);
+    return row + partition(row, chunk % segments);
   }
   __device__ Cursor begin(int64_t unit, unsigned chunk) const {
     const int64_t row0 = chunk / segments * rows_per_chunk, at = first_row(unit, chunk);
-    const int64_t s0 = cut(at, chunk % segments), end = cut(at, chunk % segments + 1);
+    const int64_t s0 = partition(at, chunk % segments), end = partition(at, chunk % segments + 1);
     const int row = static_cast<int>(threadIdx.x) / vectors;
     return {at + s0 + row * c * s, end - s0, min(rows_per_chunk, n - row0) - row,
             static_cast<int>(threadIdx.x) - row * vectors};

@@ -9,11 +9,11 @@
 namespace cubn {
 
 // Modes that differ in numbers only are one, PIECEWISE, of which activation.cuh takes care.
-enum class Curve { PIECEWISE, ELU, SIGMOID, TANH, SWISH, GELU };
+enum class Smooth { PIECEWISE, ELU, SIGMOID, TANH, SWISH, GELU };
 
 template <class Real>
 struct Shape {
-  Curve curve;
+  Smooth smooth;
   Real slope;  // of PIECEWISE below 0; the factor of ELU
   Real swish_beta;
 };
@@ -55,32 +55,32 @@ __device__ inline Real magnitude(Real x) {
 template <class Real>
 constexpr Real SQRT_HALF = Real(0.70710678118654752440);
 
-template <Curve CURVE, class Real>
-__device__ inline Real curve_value(const Shape<Real> &shape, Real p, bool positive) {
-  if constexpr (CURVE == Curve::ELU)
+template <Smooth SMOOTH, class Real>
+__device__ inline Real smooth_value(const Shape<Real> &shape, Real p, bool positive) {
+  if constexpr (SMOOTH == Smooth::ELU)
     return positive ? p : shape.slope * exponential_minus_1(p);
-  else if constexpr (CURVE == Curve::SIGMOID)
+  else if constexpr (SMOOTH == Smooth::SIGMOID)
     return Real(1) / (Real(1) + exponential(-p));
-  else if constexpr (CURVE == Curve::TANH)
+  else if constexpr (SMOOTH == Smooth::TANH)
     return hyperbolic_tangent(p);
-  else if constexpr (CURVE == Curve::SWISH)
+  else if constexpr (SMOOTH == Smooth::SWISH)
     return p / (Real(1) + exponential(-shape.swish_beta * p));
   else  // GELU, without cancellation
     return p * complementary_error(-p * SQRT_HALF<Real>) * Real(0.5);
 }
 
 // Where the exponential vanishes, so does a product with it, also if p is infinite.
-template <Curve CURVE, class Real>
-__device__ inline Real curve_slope(const Shape<Real> &shape, Real p, bool positive) {
-  if constexpr (CURVE == Curve::ELU) {
+template <Smooth SMOOTH, class Real>
+__device__ inline Real smooth_slope(const Shape<Real> &shape, Real p, bool positive) {
+  if constexpr (SMOOTH == Smooth::ELU) {
     return positive ? Real(1) : shape.slope * exponential(p);
-  } else if constexpr (CURVE == Curve::SIGMOID) {
+  } else if constexpr (SMOOTH == Smooth::SIGMOID) {
     const Real e = exponential(-magnitude(p)), d = Real(1) + e;
     return e / (d * d);
-  } else if constexpr (CURVE == Curve::TANH) {
+  } else if constexpr (SMOOTH == Smooth::TANH) {
     const Real e = exponential(Real(-2) * magnitude(p)), d = Real(1) + e;
     return Real(4) * e / (d * d);
-  } else if constexpr (CURVE == Curve::SWISH) {
+  } else if constexpr (SMOOTH == Smooth::SWISH) {
     const Real t = shape.swish_beta * p, e = exponential(-magnitude(t)), d = Real(1) + e;
     const Real sigmoid = (t < Real(0) ? e : Real(1)) / d;
     return e == Real(0) ? sigmoid : sigmoid + t * (e / (d * d));
@@ -92,50 +92,50 @@ __device__ inline Real curve_slope(const Shape<Real> &shape, Real p, bool positi
   }
 }
 
-template <Curve CURVE>
-struct CurveTag {
-  static constexpr Curve VALUE = CURVE;
+template <Smooth SMOOTH>
+struct SmoothTag {
+  static constexpr Smooth VALUE = SMOOTH;
 };
 
-// visit(CurveTag<curve>{}): the choice is made once for all elements that the visitor does.
+// visit(SmoothTag<curve>{}): the choice is made once for all elements that the visitor does.
 template <class Visit>
-__device__ inline void visit_curve(Curve curve, Visit &&visit) {
-  switch (curve) {
-    case Curve::PIECEWISE:  // handled elsewhere
+__device__ inline void visit_smooth(Smooth smooth, Visit &&visit) {
+  switch (smooth) {
+    case Smooth::PIECEWISE:  // handled elsewhere
       return;
-    case Curve::ELU:
-      return visit(CurveTag<Curve::ELU>{});
-    case Curve::SIGMOID:
-      return visit(CurveTag<Curve::SIGMOID>{});
-    case Curve::TANH:
-      return visit(CurveTag<Curve::TANH>{});
-    case Curve::SWISH:
-      return visit(CurveTag<Curve::SWISH>{});
-    case Curve::GELU:
-      return visit(CurveTag<Curve::GELU>{});
+    case Smooth::ELU:
+      return visit(SmoothTag<Smooth::ELU>{});
+    case Smooth::SIGMOID:
+      return visit(SmoothTag<Smooth::SIGMOID>{});
+    case Smooth::TANH:
+      return visit(SmoothTag<Smooth::TANH>{});
+    case Smooth::SWISH:
+      return visit(SmoothTag<Smooth::SWISH>{});
+    case Smooth::GELU:
+      return visit(SmoothTag<Smooth::GELU>{});
   }
 }
 
 // Each p becomes the curve's value ... Bit i of `positive` tells whether p[i] is positive, as the
 // tensors hold it.
 template <class Real, int V>
-__device__ __attribute__((noinline)) void curve_values(Shape<Real> shape, unsigned positive,
-                                                       Values<Real, V> *p) {
-  visit_curve(shape.curve, [&](auto tag) {
+__device__ __attribute__((noinline)) void smooth_values(Shape<Real> shape, unsigned positive,
+                                                        Values<Real, V> *p) {
+  visit_smooth(shape.smooth, [&](auto tag) {
 #pragma unroll
     for (int i = 0; i < V; ++i)
-      p->v[i] = curve_value<decltype(tag)::VALUE>(shape, p->v[i], positive >> i & 1);
+      p->v[i] = smooth_value<decltype(tag)::VALUE>(shape, p->v[i], positive >> i & 1);
   });
 }
 
 // ... or its slope.
 template <class Real, int V>
-__device__ __attribute__((noinline)) void curve_slopes(Shape<Real> shape, unsigned positive,
-                                                       Values<Real, V> *p) {
-  visit_curve(shape.curve, [&](auto tag) {
+__device__ __attribute__((noinline)) void smooth_slopes(Shape<Real> shape, unsigned positive,
+                                                        Values<Real, V> *p) {
+  visit_smooth(shape.smooth, [&](auto tag) {
 #pragma unroll
     for (int i = 0; i < V; ++i)
-      p->v[i] = curve_slope<decltype(tag)::VALUE>(shape, p->v[i], positive >> i & 1);
+      p->v[i] = smooth_slope<decltype(tag)::VALUE>(shape, p->v[i], positive >> i & 1);
   });
 }
 
