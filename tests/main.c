@@ -31,12 +31,12 @@ void test_api_errors_fused_suites(void);
 void test_api_errors_sizes_suites(void);
 void test_buffer_suites(void);
 void test_cpu_targets_suites(void);
-void test_curves_suites(void);
+void test_smooth_activations_suites(void);
 void test_runs_suites(void);
 void test_cuda_backend_suites(void);
 void test_descriptor_suites(void);
 void test_determinism_suites(void);
-void test_wide_channels_suites(void);
+void test_double_channels_suites(void);
 void test_example_suites(void);
 void test_extended_suites(void);
 void test_fused_suites(void);
@@ -89,12 +89,12 @@ static void (*const register_suites[])(void) = {
     test_api_errors_sizes_suites,
     test_buffer_suites,
     test_cpu_targets_suites,
-    test_curves_suites,
+    test_smooth_activations_suites,
     test_runs_suites,
     test_cuda_backend_suites,
     test_descriptor_suites,
     test_determinism_suites,
-    test_wide_channels_suites,
+    test_double_channels_suites,
     test_example_suites,
     test_extended_suites,
     test_fused_suites,

@@ -133,7 +133,7 @@ static inline bool cubn_is_fused(const cubn_problem *problem) {
 }
 
 /* Whether backward computes the pre-activation again, from x, bias and statistics. */
-static inline bool cubn_recomputes_input(const cubn_problem *problem) {
+static inline bool cubn_recomputes_preactivation(const cubn_problem *problem) {
   return problem->pass == CUBN_PASS_BACKWARD && !problem->adds &&
          problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
 }

@@ -50,26 +50,26 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   CUBN_TRY(read_threads(&threads));
   CUBN_TRY(cubn_machine_read(threads, &machine));
   /* What is not touched takes no memory. */
-  const size_t seats_bytes = (size_t)machine.threads * CUBN_SEAT_BYTES;
+  const size_t scratch_bytes = (size_t)machine.threads * CUBN_WORKER_BYTES;
   cubn_device *opened = malloc(sizeof *opened);
   void *workspace = aligned_alloc(ALIGNMENT, CUBN_CPU_WORKSPACE_BYTES);
-  char *seats = aligned_alloc(ALIGNMENT, seats_bytes);
-  if (opened == NULL || workspace == NULL || seats == NULL) {
+  char *worker_scratch = aligned_alloc(ALIGNMENT, scratch_bytes);
+  if (opened == NULL || workspace == NULL || worker_scratch == NULL) {
     free(opened);
     free(workspace);
-    free(seats);
+    free(worker_scratch);
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu",
                      "no memory for the CPU device (%zu bytes)",
-                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + seats_bytes);
+                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes);
   }
-  *opened = (cubn_device){threads, workspace, machine, seats};
+  *opened = (cubn_device){threads, workspace, machine, worker_scratch};
   *device = opened;
   return CUBN_STATUS_SUCCESS;
 }
 
 static void cpu_close(cubn_device *device) {
   free(device->workspace);
-  free(device->seats);
+  free(device->worker_scratch);
   free(device);
 }
 
@@ -78,9 +78,10 @@ static int cpu_ordinal(const cubn_device *device) {
   return 0;
 }
 
-static cubnStatus_t cpu_set_stream(cubn_device *device, cubnStream_t stream) {
+static cubnStatus_t cpu_set_stream(cubn_device *device, cubnStream_t nontemporal) {
   (void)device;
-  CUBN_REQUIRE(stream == NULL, "cpu", "stream is %p, must be NULL on a CPU handle", (void *)stream);
+  CUBN_REQUIRE(nontemporal == NULL, "cpu", "stream is %p, must be NULL on a CPU handle",
+               (void *)nontemporal);
   return CUBN_STATUS_SUCCESS;
 }
 

@@ -12,7 +12,7 @@ struct cubn_device {
   int threads; /* CUBN_THREADS, or 0: what OpenMP chooses */
   void *workspace;
   cubn_machine machine;
-  char *seats; /* scratch memory of machine.threads tasks, see grid_blocks.c */
+  char *worker_scratch; /* scratch memory of machine.threads tasks, see grid_blocks.c */
 };
 
 /* Threads for a job of so many values: 1 if it is too small to share. */
@@ -25,7 +25,7 @@ void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64
 /* Shares 0 .. count - 1 out among at most `tasks` tasks, as ranges of neighbours; they run on as
  * many threads. */
 void cubn_for_ranges(int64_t tasks, int64_t count,
-                     void (*task)(void *context, int64_t seat, int64_t first, int64_t end),
+                     void (*task)(void *context, int64_t worker, int64_t first, int64_t end),
                      void *context);
 
 #endif /* CUBN_CPU_DEVICE_H */

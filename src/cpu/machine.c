@@ -16,7 +16,7 @@
 #endif
 
 /* Taken where the system does not say: what common processors have at least. */
-enum { CORE_CACHE_GUESS = 512 << 10, SHARED_CACHE_GUESS = 8 << 20, THREADS_MAX = 1024 };
+enum { L2_GUESS = 512 << 10, LLC_GUESS = 8 << 20, THREADS_MAX = 1024 };
 
 /* The tables of kernels/kernels.c, one for each target and type that is built. */
 extern const cubn_kernels cubn_kernels_generic_f32, cubn_kernels_generic_f64,
@@ -133,13 +133,13 @@ static int threads_of_machine(int threads) {
 cubnStatus_t cubn_machine_read(int threads, cubn_machine *machine) {
   const target *chosen;
   CUBN_TRY(choose_target(&chosen));
-  *machine = (cubn_machine){.core_cache_bytes = cache_bytes(2, CORE_CACHE_GUESS),
+  *machine = (cubn_machine){.l2_bytes = cache_bytes(2, L2_GUESS),
                             .threads = threads_of_machine(threads),
                             .f32 = chosen->f32,
                             .f64 = chosen->f64,
                             .f16 = chosen->f16,
                             .bf16 = chosen->bf16};
-  machine->shared_cache_bytes = cache_bytes(3, SHARED_CACHE_GUESS);
+  machine->llc_bytes = cache_bytes(3, LLC_GUESS);
   return CUBN_STATUS_SUCCESS;
 }
 

@@ -6,9 +6,9 @@
 #include "cpu/kernels/kernels.h"
 
 typedef struct cubn_machine {
-  int64_t core_cache_bytes;   /* second level: one core's own */
-  int64_t shared_cache_bytes; /* last level: of the cores that share it */
-  int threads;                /* at most so many work on a call */
+  int64_t l2_bytes;  /* second level: one core's own */
+  int64_t llc_bytes; /* last level: of the cores that share it */
+  int threads;       /* at most so many work on a call */
   /* For the element types that have fast kernels; see cubn_machine_kernels. */
   const cubn_kernels *f32, *f64, *f16, *bf16;
 } cubn_machine;

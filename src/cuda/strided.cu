@@ -168,7 +168,7 @@ Job make_job(const cubn_device *device, const cubn_problem &problem, const cubn_
   job.is_fused = is_fused(problem);
   job.needs_sums = needs_sums(problem, args);
   job.needs_statistics = needs_statistics(problem, args);
-  job.recomputes = cubn_recomputes_input(&problem);
+  job.recomputes = cubn_recomputes_preactivation(&problem);
   job.is_frozen = problem.is_frozen;
   job.var_is_inv_std = problem.var_is_inv_std;
   job.running_is_biased = problem.running_is_biased;

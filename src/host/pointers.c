@@ -53,7 +53,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   /* Backward has gradients of parameters to write even where there are no values. */
   const bool has_params = backward ? problem->c > 0 : filled;
   const bool classic = problem->is_classic, adds = problem->adds;
-  const bool needs_bias = !backward || cubn_recomputes_input(problem);
+  const bool needs_bias = !backward || cubn_recomputes_preactivation(problem);
   const bool given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
   const bool needs_gradients = backward && (classic || problem->sums_are_given);
   const char *const var = problem->var_is_inv_std ? "inv_std" : "var";

@@ -143,7 +143,7 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
     const char *word;
   } words[] = {
       {!args->scale, "noscale"},
-      {!args->bias && (!backward || cubn_recomputes_input(problem)), "nobias"},
+      {!args->bias && (!backward || cubn_recomputes_preactivation(problem)), "nobias"},
       {backward && !problem->has_output, "nodx"},
       {backward && problem->adds && !problem->has_dz, "nodz"},
       {backward && !args->dscale, "nodscale"},

@@ -176,8 +176,8 @@ static void run_lines(cubnHandle_t handle, const char *target, int64_t cache_byt
   const cubn_machine machine = device->machine;
   SUITE_CHECK(!strcmp(machine.f32->target, target), "%s was asked for, is %s", target,
               machine.f32->target);
-  if (cache_bytes) device->machine.core_cache_bytes = cache_bytes;
-  if (cache_bytes) device->machine.shared_cache_bytes = cache_bytes;
+  if (cache_bytes) device->machine.l2_bytes = cache_bytes;
+  if (cache_bytes) device->machine.llc_bytes = cache_bytes;
   for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) {
     char report[1024];
     SUITE_CHECK(run_text(handle, lines[i], report, sizeof report), "%s, caches of %lld bytes: %s",

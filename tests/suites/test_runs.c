@@ -8,7 +8,7 @@
 #include "cpu/device.h"
 #include "suites/support/suite.h"
 
-enum { RUNS = CUBN_RUNS_ASIDE, STRIDE = 1024, LEADS = 40, VALUES = RUNS * STRIDE + LEADS };
+enum { RUNS = CUBN_INTERLEAVE, STRIDE = 1024, LEADS = 40, VALUES = RUNS * STRIDE + LEADS };
 enum { BYTES = VALUES * 8, LANES = CUBN_RUN_SUMS_MAX * CUBN_RUN_LANES_MAX, TARGETS = 4 };
 
 static const int64_t counts[] = {1, 13, 32, 64, 193, 448, 784, 961};
@@ -23,7 +23,7 @@ typedef struct arrays {
 typedef struct call {
   const cubn_kernels *kernels;
   int64_t bytes; /* of an element */
-  bool backward, stream, adds;
+  bool backward, nontemporal, adds;
   int64_t runs, count, lead;
   cubn_coefficients summed, written;
 } call;
@@ -91,7 +91,7 @@ static void check_plain(const call *it, arrays *all) {
     it->kernels->run_output(&one);
   }
   out.runs = it->runs;
-  out.stream = it->stream;
+  out.nontemporal = it->nontemporal;
   memset(all->got, 0xee, BYTES);
   it->kernels->run_output(&out);
   check_output(it, all);
@@ -145,7 +145,7 @@ static void check_fused(const call *it, arrays *all, bool nan_passes) {
   cubn_fused out =
       fused_of(it, all, &fusion, all->got + it->lead * it->bytes, all->got_dz, all->bits, 0);
   out.rows = RUNS;
-  out.stream = it->stream;
+  out.nontemporal = it->nontemporal;
   CU_ASSERT(fused->joins(&out) == (it->bytes == 2 || !out.dz));
   if (!fused->joins(&out)) return;
   cubn_fused in = out;
@@ -173,7 +173,7 @@ static void check_call(call *it, arrays *all) {
     check_fused(it, all, false);
     check_fused(it, all, true);
     it->adds = true;
-    if (it->stream && it->lead % 8 != 0) continue; /* see kernels.h */
+    if (it->nontemporal && it->lead % 8 != 0) continue; /* see kernels.h */
     check_fused(it, all, false);
     if (!it->backward) check_fused(it, all, true);
   }
@@ -181,12 +181,12 @@ static void check_call(call *it, arrays *all) {
 
 static void check_kernels(const cubn_kernels *kernels, int64_t bytes, arrays *all) {
   const cubn_coefficients around = {
-      .gain = 0.75, .slope = -0.5, .shift = 0.125, .input_gain = 1.5, .input_shift = 0.25};
+      .gain = 0.75, .slope = -0.5, .shift = 0.125, .preact_gain = 1.5, .preact_shift = 0.25};
   for (int way = 0; way < 16; ++way)
     for (int i = 0; i < COUNTS; ++i) {
       call it = {.kernels = kernels, .bytes = bytes, .summed = around, .written = around};
       it.backward = way & 1;
-      it.stream = way & 2;
+      it.nontemporal = way & 2;
       it.runs = way & 4 ? RUNS : 1;
       it.count = counts[i];
       if (way & 8) it.summed.center = 0.375;

@@ -105,8 +105,8 @@ static bool run_targets(FILE *file) {
       if (status == CUBN_STATUS_NOT_SUPPORTED) continue;
       if (status != CUBN_STATUS_SUCCESS) return false;
       struct cubn_device *const device = handle->device;
-      device->machine.core_cache_bytes = cache_bytes[k][0];
-      device->machine.shared_cache_bytes = cache_bytes[k][1];
+      device->machine.l2_bytes = cache_bytes[k][0];
+      device->machine.llc_bytes = cache_bytes[k][1];
       snprintf(title, sizeof title, "%s%s", targets[i], k ? " (small caches)" : "");
       good = run_file(handle, title, file) && good;
       good = cubnDestroy(handle) == CUBN_STATUS_SUCCESS && good;

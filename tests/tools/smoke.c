@@ -52,7 +52,7 @@ static bool run_target(const char *target) {
   }
   run_all(&run);
   struct cubn_device *const device = run.handle->device;
-  device->machine.core_cache_bytes = device->machine.shared_cache_bytes = 4096;
+  device->machine.l2_bytes = device->machine.llc_bytes = 4096;
   run_all(&run);
   printf("%s: %d problems, %d failures\n", target, run.lines, run.failures);
   return run.failures == 0 && cubnDestroy(run.handle) == CUBN_STATUS_SUCCESS;

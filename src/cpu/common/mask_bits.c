@@ -47,8 +47,8 @@ static void copy_bits(const uint8_t *from, int64_t from_at, int64_t count, uint8
   }
 }
 
-void cubn_mask_put_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bits,
-                        uint8_t *bytes) {
+void cubn_mask_store_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bits,
+                          uint8_t *bytes) {
   int64_t at = place / mask->row, in_row = place % mask->row;
   for (int64_t done = 0, part; done < count; done += part, ++at, in_row = 0) {
     part = smaller(count - done, mask->row - in_row);
@@ -56,8 +56,8 @@ void cubn_mask_put_bits(const cubn_mask *mask, int64_t place, int64_t count, con
   }
 }
 
-void cubn_mask_get_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bytes,
-                        uint8_t *bits) {
+void cubn_mask_load_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bytes,
+                         uint8_t *bits) {
   int64_t at = place / mask->row, in_row = place % mask->row;
   for (int64_t done = 0, part; done < count; done += part, ++at, in_row = 0) {
     part = smaller(count - done, mask->row - in_row);

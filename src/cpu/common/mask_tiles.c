@@ -132,7 +132,7 @@ typedef struct cutting {
   int64_t step;                  /* within a run, in the tile */
 } cutting;
 
-static cutting cut(const cubn_patch *patch) {
+static cutting partition(const cubn_patch *patch) {
   if (patch->stride == 1)
     return (cutting){patch->rows, patch->count, patch->row_stride, patch->count, 1};
   /* Channels side by side, each of whose samples are neighbours. */
@@ -150,7 +150,7 @@ static int64_t place_of(const cubn_patch *patch, const cutting *by, int64_t inde
 
 void cubn_mask_store(const cubn_mask *mask, cubn_patch patch, const uint64_t *passes,
                      uint8_t *bytes) {
-  const cutting by = cut(&patch);
+  const cutting by = partition(&patch);
   for (int64_t i = 0; i < by.runs; ++i)
     store_run(mask, (run){place_of(&patch, &by, i), by.count, by.step}, passes + i * by.tile_step,
               bytes);
@@ -158,7 +158,7 @@ void cubn_mask_store(const cubn_mask *mask, cubn_patch patch, const uint64_t *pa
 
 void cubn_mask_load(const cubn_mask *mask, cubn_patch patch, const uint8_t *bytes,
                     uint64_t *passes) {
-  const cutting by = cut(&patch);
+  const cutting by = partition(&patch);
   for (int64_t i = 0; i < by.runs; ++i)
     load_run(mask, (run){place_of(&patch, &by, i), by.count, by.step}, bytes,
              passes + i * by.tile_step);

@@ -19,7 +19,7 @@ static inline cubn_needs cubn_needs_of(const cubn_problem *problem, const cubn_a
   needs.x_sums = needs.waiting || (computes_sums && args->dscale);
   needs.sums = needs.x_sums || (computes_sums && args->dbias);
   needs.moments = !problem->is_frozen && !problem->has_saved &&
-                  (problem->has_output || needs.x_sums || cubn_recomputes_input(problem));
+                  (problem->has_output || needs.x_sums || cubn_recomputes_preactivation(problem));
   return needs;
 }
 

@@ -22,23 +22,23 @@ static inline bool cubn_is_single(const cubn_conversion *param_type) {
   return param_type->bytes == sizeof(float);
 }
 
-static inline bool cubn_is_wide(bool is_single, double coefficient) {
+static inline bool cubn_needs_double(bool is_single, double coefficient) {
   const double size = fabs(coefficient);
   return is_single && size != 0 && isfinite(size) &&
          (size > CUBN_COEFFICIENT_MAX || size < 1 / CUBN_COEFFICIENT_MAX);
 }
 
-static inline double cubn_input_gain(double scale, double inv_std) {
+static inline double cubn_preact_gain(double scale, double inv_std) {
   return scale * inv_std;
 }
 
-static inline double cubn_input_shift(double bias, double rest, double gain) {
-  return rest == 0 ? bias : bias - rest * gain;
+static inline double cubn_preact_shift(double bias, double mean_low, double gain) {
+  return mean_low == 0 ? bias : bias - mean_low * gain;
 }
 
-static inline double cubn_input_of(bool is_single, double x, double center, double gain,
-                                   double shift) {
-  if (!is_single || cubn_is_wide(is_single, gain)) return (x - center) * gain + shift;
+static inline double cubn_preact_of(bool is_single, double x, double center, double gain,
+                                    double shift) {
+  if (!is_single || cubn_needs_double(is_single, gain)) return (x - center) * gain + shift;
   const float scaled = ((float)x - (float)center) * (float)gain;
   return (double)(scaled + (float)shift);
 }

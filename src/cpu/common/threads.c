@@ -32,7 +32,7 @@ void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64
 }
 
 void cubn_for_ranges(int64_t tasks, int64_t count,
-                     void (*task)(void *context, int64_t seat, int64_t first, int64_t end),
+                     void (*task)(void *context, int64_t worker, int64_t first, int64_t end),
                      void *context) {
   const int used = (int)(count < tasks ? count : tasks);
   if (used <= 1) {

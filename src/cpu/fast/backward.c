@@ -10,17 +10,17 @@
 static void set_input(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const bool is_single = cubn_is_single(call->param_type);
-  const bool has_rest = call->problem->reserve == CUBN_RESERVE_MEANS;
-  double *const rest = channels->gain; /* free until dx */
-  cubn_fast_load(call, channels, args->scale, 1, channels->input_gain);
-  cubn_fast_load(call, channels, args->bias, 0, channels->input_shift);
-  cubn_fast_load(call, channels, has_rest ? args->reserve : NULL, 0, rest);
+  const bool has_mean_low = call->problem->reserve == CUBN_RESERVE_MEANS;
+  double *const mean_low = channels->gain; /* free until dx */
+  cubn_fast_load(call, channels, args->scale, 1, channels->preact_gain);
+  cubn_fast_load(call, channels, args->bias, 0, channels->preact_shift);
+  cubn_fast_load(call, channels, has_mean_low ? args->reserve : NULL, 0, mean_low);
   for (int64_t i = 0; i < channels->count; ++i) {
     const double inv_std = cubn_to_real(call, channels->inv_std[i]);
-    const double gain = cubn_input_gain(channels->input_gain[i], inv_std);
-    channels->input_gain[i] = gain;
-    channels->input_shift[i] = cubn_input_shift(channels->input_shift[i], rest[i], gain);
-    if (cubn_is_wide(is_single, gain)) cubn_fast_set_wide(channels, i);
+    const double gain = cubn_preact_gain(channels->preact_gain[i], inv_std);
+    channels->preact_gain[i] = gain;
+    channels->preact_shift[i] = cubn_preact_shift(channels->preact_shift[i], mean_low[i], gain);
+    if (cubn_needs_double(is_single, gain)) cubn_fast_mark_double(channels, i);
   }
 }
 
@@ -33,8 +33,8 @@ static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t
   channels->gain[i] = gain;
   channels->slope[i] = -gain * (dscale / args->count);
   channels->shift[i] = -gain * (dbias / args->count) - channels->slope[i] * (error * inv_std);
-  if (cubn_is_wide(is_single, gain) || cubn_is_wide(is_single, inv_std))
-    cubn_fast_set_wide(channels, i);
+  if (cubn_needs_double(is_single, gain) || cubn_needs_double(is_single, inv_std))
+    cubn_fast_mark_double(channels, i);
   cubn_fast_fold(call, channels, i);
 }
 
@@ -54,7 +54,7 @@ static void set_known_gradient(const cubn_call *call, cubn_channels *channels) {
 /* What follows from the statistics. */
 static void use_statistics(const cubn_call *call, cubn_channels *channels) {
   cubn_fast_set_pivots(call, channels);
-  if (cubn_recomputes_input(call->problem)) set_input(call, channels);
+  if (cubn_recomputes_preactivation(call->problem)) set_input(call, channels);
   if (call->problem->has_output && !call->needs.waiting) set_known_gradient(call, channels);
 }
 

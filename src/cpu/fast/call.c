@@ -25,11 +25,11 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
   if (call.threads > device->machine.threads) call.threads = device->machine.threads;
   const int tensors = (backward ? 3 : 2) + (problem->adds && (!backward || problem->has_dz));
   const int64_t bytes = values * call.element_bytes * tensors;
-  call.fits_core = bytes <= device->machine.core_cache_bytes;
-  call.fetches = bytes > device->machine.shared_cache_bytes / 8;
-  call.stream = problem->has_output && bytes > device->machine.shared_cache_bytes / 8 * 3;
-  call.is_rich = cubn_is_rich(problem);
-  if (call.is_rich) cubn_fused_begin(&call);
+  call.fits_l2 = bytes <= device->machine.l2_bytes;
+  call.prefetches = bytes > device->machine.llc_bytes / 8;
+  call.nontemporal = problem->has_output && bytes > device->machine.llc_bytes / 8 * 3;
+  call.has_epilogue = cubn_needs_epilogue(problem);
+  if (call.has_epilogue) cubn_fused_begin(&call);
   return call;
 }
 

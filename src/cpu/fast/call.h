@@ -19,17 +19,17 @@ typedef struct cubn_call {
   const cubn_conversion *type, *param_type;
   int64_t element_bytes;
   cubn_needs needs;
-  int sums;        /* per channel: 2 of statistics, 3 of backward, or none */
-  bool writes;     /* elements: y, or dx and dz */
-  int64_t threads; /* that may work on it */
-  bool stream;     /* the output goes past the caches */
-  bool fits_core;  /* all tensors fit in one core's cache */
-  bool fetches;    /* tensors are so large that they hardly are in the caches */
-  bool is_rich;    /* fused kernels are needed, and ... */
+  int sums;          /* per channel: 2 of statistics, 3 of backward, or none */
+  bool writes;       /* elements: y, or dx and dz */
+  int64_t threads;   /* that may work on it */
+  bool nontemporal;  /* the output goes past the caches */
+  bool fits_l2;      /* all tensors fit in one core's cache */
+  bool prefetches;   /* tensors are so large that they hardly are in the caches */
+  bool has_epilogue; /* fused kernels are needed, and ... */
   cubn_fusion fusion;
   cubn_activator activator; /* ... the same for double */
   /* Float would not do for a factor of the call: cubn_exact_... must compute the output. */
-  bool has_wide_factor;
+  bool factor_needs_double;
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
@@ -58,11 +58,11 @@ typedef struct cubn_channels {
   int64_t first, count;
   double *pivot;                                   /* the center while sums are formed */
   double *center, *inv_std, *gain, *slope, *shift; /* see kernels.h */
-  double *input_gain, *input_shift;
+  double *preact_gain, *preact_shift;
   double *sums[CUBN_RUN_SUMS_MAX];
   /* Not 0 where float would not do for a channel: cubn_exact_... must compute its output. */
-  double *wide;
-  bool has_wide; /* some channel is wide */
+  double *needs_double;
+  bool any_needs_double; /* some channel is wide */
 } cubn_channels;
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity);
@@ -93,10 +93,11 @@ cubn_coefficients cubn_fast_sum_coefficients(const cubn_channels *channels, int6
 /* All values of a channel. */
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel);
 
-void cubn_fast_set_wide(cubn_channels *channels, int64_t i);
+void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
 
 /* Computes the output of some values of a channel in double. */
-void cubn_fast_put_exact(const cubn_call *call, cubn_patch values, const cubn_coefficients *with);
+void cubn_fast_output_exact(const cubn_call *call, cubn_patch values,
+                            const cubn_coefficients *with);
 
 /* ---- between the files that do this */
 

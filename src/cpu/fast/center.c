@@ -39,7 +39,7 @@ static bool can_fold(const cubn_call *call, double inv_std) {
 
 /* Epsilon says more than the variance where values are nearly constant. */
 static bool is_near_zero(const cubn_call *call, double center, double inv_std) {
-  if (call->is_rich || call->problem->pass == CUBN_PASS_INFER) return false;
+  if (call->has_epilogue || call->problem->pass == CUBN_PASS_INFER) return false;
   return fabs(center) * inv_std <= MEAN_DEVIATIONS &&
          inv_std * inv_std * call->args->epsilon <= 0.5;
 }
@@ -78,7 +78,7 @@ static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t 
   double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
   if (can_fold(call, with.inv_std) && isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2]))
     return false;
-  if (call->is_rich)
+  if (call->has_epilogue)
     cubn_fused_exact_sums(call, values, &with, sums);
   else
     cubn_exact_gradient_sums(call->type, call->args->x, call->args->dy, values, &with, sums);
@@ -99,7 +99,7 @@ static bool fold_deviation(const cubn_call *call, cubn_channels *channels, int64
   const double slope = channels->slope[i] * channels->inv_std[i];
   if (!can_fold(call, channels->inv_std[i]) ||
       (cubn_is_single(call->param_type) && fabs(slope) > CUBN_COEFFICIENT_MAX)) {
-    cubn_fast_set_wide(channels, i);
+    cubn_fast_mark_double(channels, i);
     return false;
   }
   channels->slope[i] = slope;

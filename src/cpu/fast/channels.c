@@ -14,9 +14,9 @@
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
   double **const arrays[CUBN_CHANNEL_ARRAYS] = {
-      &channels->pivot,   &channels->center,     &channels->inv_std,     &channels->gain,
-      &channels->slope,   &channels->shift,      &channels->sums[0],     &channels->sums[1],
-      &channels->sums[2], &channels->input_gain, &channels->input_shift, &channels->wide};
+      &channels->pivot,   &channels->center,      &channels->inv_std,      &channels->gain,
+      &channels->slope,   &channels->shift,       &channels->sums[0],      &channels->sums[1],
+      &channels->sums[2], &channels->preact_gain, &channels->preact_shift, &channels->needs_double};
   *channels = (cubn_channels){0};
   for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) *arrays[i] = memory + i * capacity;
 }
@@ -79,8 +79,8 @@ void cubn_fast_moments(const cubn_call *call, const cubn_channels *channels, int
 }
 
 cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t index) {
-  return (cubn_coefficients){channels->center[index],     channels->inv_std[index],
-                             channels->gain[index],       channels->slope[index],
-                             channels->shift[index],      channels->input_gain[index],
-                             channels->input_shift[index]};
+  return (cubn_coefficients){channels->center[index],      channels->inv_std[index],
+                             channels->gain[index],        channels->slope[index],
+                             channels->shift[index],       channels->preact_gain[index],
+                             channels->preact_shift[index]};
 }

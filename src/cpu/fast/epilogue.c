@@ -11,7 +11,7 @@ enum { BITS_BYTES = CUBN_FUSED_WIDTH_MAX / 8 };
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
   const int64_t excess = (int64_t)((uintptr_t)cubn_output_at(call, offset) % CUBN_LINE_BYTES);
-  return call->stream && excess ? (CUBN_LINE_BYTES - excess) / call->element_bytes : 0;
+  return call->nontemporal && excess ? (CUBN_LINE_BYTES - excess) / call->element_bytes : 0;
 }
 
 static bool is_aligned(const cubn_call *call, const void *array, int64_t offset) {
@@ -23,7 +23,7 @@ static void place(const cubn_call *call, int64_t offset, bool for_sums, cubn_fus
   const cubn_problem *problem = call->problem;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   it->fusion = &call->fusion;
-  it->recomputes = cubn_recomputes_input(problem);
+  it->recomputes = cubn_recomputes_preactivation(problem);
   it->dx_needs_x = problem->has_output && !problem->is_frozen;
   if (!backward || for_sums || it->recomputes || it->dx_needs_x)
     it->x = cubn_at(call, args->x, offset);
@@ -31,10 +31,10 @@ static void place(const cubn_call *call, int64_t offset, bool for_sums, cubn_fus
   it->z = !backward && problem->adds ? cubn_at(call, args->z, offset) : NULL;
   it->output = problem->has_output ? cubn_output_at(call, offset) : NULL;
   it->dz = problem->has_dz ? (void *)(uintptr_t)cubn_at(call, args->dz, offset) : NULL;
-  it->stream_dz = it->stream && it->dz && is_aligned(call, args->dz, offset);
+  it->nontemporal_dz = it->nontemporal && it->dz && is_aligned(call, args->dz, offset);
   if (problem->reserve != CUBN_RESERVE_INPUT) return;
   it->input = (void *)(uintptr_t)cubn_at(call, args->reserve, offset);
-  it->stream_input = it->stream && is_aligned(call, args->reserve, offset);
+  it->nontemporal_preact = it->nontemporal && is_aligned(call, args->reserve, offset);
 }
 
 /* Calls the kernel; its sums go to `sums` unless that is NULL. */
@@ -77,14 +77,16 @@ static void run_with_bits(const cubn_call *call, cubn_fused *it, int64_t offset,
   it->bits = bits;
   it->bits_stride = CUBN_BITS_BYTES(it->width);
   for (int64_t r = 0; it->dy && r < it->rows; ++r)
-    cubn_mask_get_bits(mask, offset + r * it->stride, it->width, bytes, bits + r * it->bits_stride);
+    cubn_mask_load_bits(mask, offset + r * it->stride, it->width, bytes,
+                        bits + r * it->bits_stride);
   run_kernel(call, it, sums, sum_stride);
   for (int64_t r = 0; !it->dy && r < it->rows; ++r)
-    cubn_mask_put_bits(mask, offset + r * it->stride, it->width, bits + r * it->bits_stride, bytes);
+    cubn_mask_store_bits(mask, offset + r * it->stride, it->width, bits + r * it->bits_stride,
+                         bytes);
 }
 
-static const void *move_on(const cubn_call *call, const void *ahead, int64_t elements) {
-  return ahead ? cubn_at(call, ahead, elements) : NULL;
+static const void *move_on(const cubn_call *call, const void *prefetch_distance, int64_t elements) {
+  return prefetch_distance ? cubn_at(call, prefetch_distance, elements) : NULL;
 }
 
 /* Batches of rows whose bits fit in the buffer. */
@@ -99,9 +101,9 @@ static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t off
     else
       it.rows = most;
     place(call, offset + r * it.stride, sums != NULL, &it);
-    it.ahead_x = move_on(call, it.ahead_x, r * it.stride);
-    it.ahead_dy = move_on(call, it.ahead_dy, r * it.stride);
-    it.ahead_z = move_on(call, it.ahead_z, r * it.stride);
+    it.prefetch_x = move_on(call, it.prefetch_x, r * it.stride);
+    it.prefetch_dy = move_on(call, it.prefetch_dy, r * it.stride);
+    it.prefetch_z = move_on(call, it.prefetch_z, r * it.stride);
     if (has_bits)
       run_with_bits(call, &it, offset + r * it.stride, sums, sum_stride);
     else
@@ -112,14 +114,14 @@ static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t off
 void cubn_fused_output(const cubn_call *call, const cubn_fused *shape, int64_t offset) {
   cubn_fused it = *shape;
   int64_t lead = 0;
-  if (it.stream && it.rows == 1) lead = cubn_values_before_alignment(call, offset);
+  if (it.nontemporal && it.rows == 1) lead = cubn_values_before_alignment(call, offset);
   if (lead > 0) {
     if (lead > it.width) lead = it.width;
     it.width = lead;
-    it.stream = false;
+    it.nontemporal = false;
     run_rows(call, &it, offset, NULL, 0);
     it.width = shape->width - lead;
-    it.stream = true;
+    it.nontemporal = true;
   }
   if (it.width > 0) run_rows(call, &it, offset + lead, NULL, 0);
 }
@@ -134,7 +136,8 @@ static bool place_joined(const cubn_call *call, int64_t offset, cubn_fused *it) 
   const bool has_bits = call->problem->reserve == CUBN_RESERVE_MASK;
   place(call, offset, false, it);
   if (has_bits && !lies_as_mask(call, it, offset)) return false;
-  if (has_bits && it->stream && cubn_values_before_alignment(call, offset) % 8 != 0) return false;
+  if (has_bits && it->nontemporal && cubn_values_before_alignment(call, offset) % 8 != 0)
+    return false;
   if (has_bits) use_mask(call, it, offset);
   return call->kernels->fused->joins(it);
 }

@@ -8,7 +8,7 @@
 #define CUBN_FUSED_WIDTH_MAX 32768
 
 /* Whether the call needs fused kernels. */
-bool cubn_is_rich(const cubn_problem *problem);
+bool cubn_needs_epilogue(const cubn_problem *problem);
 
 void cubn_fused_begin(cubn_call *call);
 
@@ -16,11 +16,11 @@ void cubn_fused_begin(cubn_call *call);
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset);
 
 /* Values from `offset` on, of the shape and with the coefficients that are given in `shape`: rows,
- * width, stride, with or columns, stream, ahead_x, ahead_dy. A streamed row may begin anywhere; of
+ * width, stride, with or columns, stream, prefetch_x, prefetch_dy. A streamed row may begin anywhere; of
  * several rows, all begin where store_bytes divides the address. */
 void cubn_fused_output(const cubn_call *call, const cubn_fused *shape, int64_t offset);
 
-/* Sums of backward: by lanes for one row of one channel, or for CUBN_RUNS_ASIDE of them; else by
+/* Sums of backward: by lanes for one row of one channel, or for CUBN_INTERLEAVE of them; else by
  * columns. */
 void cubn_fused_sums(const cubn_call *call, const cubn_fused *shape, int64_t offset, double *sums,
                      int64_t sum_stride);

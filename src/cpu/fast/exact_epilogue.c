@@ -11,24 +11,24 @@ enum { PIECE = CUBN_PIECE_VALUES };
 static void get_input(const cubn_call *call, const double *x, int64_t count, double center,
                       double gain, double shift, double *p) {
   const bool is_single = call->fusion.decides && cubn_is_single(call->param_type);
-  for (int64_t i = 0; i < count; ++i) p[i] = cubn_input_of(is_single, x[i], center, gain, shift);
+  for (int64_t i = 0; i < count; ++i) p[i] = cubn_preact_of(is_single, x[i], center, gain, shift);
 }
 
 static void put_passes(const cubn_call *call, int64_t place, int64_t count,
                        const uint64_t *passes) {
   uint8_t bits[PIECE / 8] = {0};
   for (int64_t i = 0; i < count; ++i) bits[i / 8] |= (uint8_t)((passes[i] & 1) << i % 8);
-  cubn_mask_put_bits(&call->problem->mask, place, count, bits, call->args->reserve);
+  cubn_mask_store_bits(&call->problem->mask, place, count, bits, call->args->reserve);
 }
 
 static void get_passes(const cubn_call *call, int64_t place, int64_t count, uint64_t *passes) {
   uint8_t bits[PIECE / 8] = {0};
-  cubn_mask_get_bits(&call->problem->mask, place, count, call->args->reserve, bits);
+  cubn_mask_load_bits(&call->problem->mask, place, count, call->args->reserve, bits);
   for (int64_t i = 0; i < count; ++i) passes[i] = 0 - (uint64_t)(bits[i / 8] >> i % 8 & 1);
 }
 
 /* Blends with what the output was, and writes it. */
-static void put_output(const cubn_call *call, cubn_patch piece, double *values) {
+static void write_output(const cubn_call *call, cubn_patch piece, double *values) {
   double prior[PIECE];
   if (call->fusion.blends) {
     call->type->load(call->args->output, piece, prior);
@@ -53,7 +53,7 @@ static void forward_piece(const cubn_call *call, cubn_patch piece, const cubn_co
   if (call->problem->reserve == CUBN_RESERVE_INPUT)
     call->type->store(p, piece, call->args->reserve);
   cubn_tile_activate(&call->activator, p, piece.count, call->fusion.alpha);
-  put_output(call, piece, p);
+  write_output(call, piece, p);
 }
 
 /* dy becomes dp, not yet rounded, of a smooth activation. */
@@ -63,7 +63,7 @@ static void multiply_slope(const cubn_call *call, cubn_patch piece, const double
   if (call->problem->reserve == CUBN_RESERVE_INPUT)
     call->type->load(call->args->reserve, piece, p);
   else
-    get_input(call, x, piece.count, with->center, with->input_gain, with->input_shift, p);
+    get_input(call, x, piece.count, with->center, with->preact_gain, with->preact_shift, p);
   cubn_tile_multiply_slope(&call->activator, dy, piece.count, p);
 }
 
@@ -74,7 +74,7 @@ static void get_dp(const cubn_call *call, cubn_patch piece, const double *x,
   double p[PIECE];
   call->type->load(call->args->dy, piece, dp);
   if (!call->fusion.decides) return;
-  if (call->fusion.curve != CUBN_CURVE_NONE) {
+  if (call->fusion.smooth != CUBN_SMOOTH_NONE) {
     multiply_slope(call, piece, x, with, dp);
     call->type->round(dp, piece.count);
     return;
@@ -82,7 +82,7 @@ static void get_dp(const cubn_call *call, cubn_patch piece, const double *x,
   if (call->problem->reserve == CUBN_RESERVE_MASK) {
     get_passes(call, piece.offset, piece.count, passes);
   } else {
-    get_input(call, x, piece.count, with->center, with->input_gain, with->input_shift, p);
+    get_input(call, x, piece.count, with->center, with->preact_gain, with->preact_shift, p);
     cubn_tile_decide(&call->activator, p, piece.count, passes);
   }
   cubn_tile_select_gradient(&call->activator, dp, piece.count, passes);
@@ -101,7 +101,7 @@ static void backward_piece(const cubn_call *call, cubn_patch piece, const cubn_c
     v[i] *= with->gain;
     if (!is_frozen) v[i] += x_hat * with->slope + with->shift;
   }
-  put_output(call, piece, v);
+  write_output(call, piece, v);
 }
 
 void cubn_fused_exact_output(const cubn_call *call, cubn_patch values,

@@ -10,17 +10,17 @@
 static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t i, double mean) {
   const double scale = channels->gain[i], bias = channels->shift[i];
   const bool is_single = cubn_is_single(call->param_type);
-  const double alpha = call->is_rich ? 1 : call->args->alpha;
-  double inv_std = channels->inv_std[i], rest = mean - cubn_to_real(call, mean);
+  const double alpha = call->has_epilogue ? 1 : call->args->alpha;
+  double inv_std = channels->inv_std[i], mean_low = mean - cubn_to_real(call, mean);
   if (call->fusion.decides) {
     inv_std = cubn_to_real(call, inv_std);
-    rest = cubn_to_real(call, rest);
+    mean_low = cubn_to_real(call, mean_low);
   }
-  const double gain = alpha * cubn_input_gain(scale, inv_std);
+  const double gain = alpha * cubn_preact_gain(scale, inv_std);
   channels->center[i] = cubn_to_real(call, mean);
   channels->gain[i] = gain;
-  channels->shift[i] = cubn_input_shift(alpha * bias, rest, gain);
-  if (cubn_is_wide(is_single, gain)) cubn_fast_set_wide(channels, i);
+  channels->shift[i] = cubn_preact_shift(alpha * bias, mean_low, gain);
+  if (cubn_needs_double(is_single, gain)) cubn_fast_mark_double(channels, i);
   cubn_fast_fold(call, channels, i);
 }
 
@@ -57,11 +57,11 @@ static void update_running(const cubn_call *call, const cubn_channels *channels,
 }
 
 /* What the center lacks of the mean: backward needs it to compute the input again. */
-static void put_rest_of_means(const cubn_call *call, const cubn_channels *channels,
-                              const double *mean) {
-  double *const rest = channels->slope; /* free until backward */
-  for (int64_t i = 0; i < channels->count; ++i) rest[i] = mean[i] - cubn_to_real(call, mean[i]);
-  cubn_fast_blend(call, channels, 1, rest, 0, NULL, call->args->reserve);
+static void store_mean_low(const cubn_call *call, const cubn_channels *channels,
+                           const double *mean) {
+  double *const mean_low = channels->slope; /* free until backward */
+  for (int64_t i = 0; i < channels->count; ++i) mean_low[i] = mean[i] - cubn_to_real(call, mean[i]);
+  cubn_fast_blend(call, channels, 1, mean_low, 0, NULL, call->args->reserve);
 }
 
 void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
@@ -79,7 +79,7 @@ void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
     channels->inv_std[i] = cubn_inverse_deviation(squares, args->epsilon);
     if (call->writes) set_forward(call, channels, i, of_x);
   }
-  if (call->problem->reserve == CUBN_RESERVE_MEANS) put_rest_of_means(call, channels, mean);
+  if (call->problem->reserve == CUBN_RESERVE_MEANS) store_mean_low(call, channels, mean);
   if (call->problem->has_saved) {
     cubn_fast_blend(call, channels, 1, mean, 0, NULL, args->saved_mean);
     cubn_fast_blend(call, channels, 1, channels->inv_std, 0, NULL, args->saved_inv_std);

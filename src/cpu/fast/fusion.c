@@ -5,7 +5,7 @@
 
 #include "cpu/common/preactivation.h"
 
-bool cubn_is_rich(const cubn_problem *problem) {
+bool cubn_needs_epilogue(const cubn_problem *problem) {
   return cubn_is_fused(problem) || problem->blends || problem->is_frozen;
 }
 
@@ -24,32 +24,33 @@ static double round_down(const cubn_call *call, double value) {
   return -round_up(call, -value);
 }
 
-static cubn_curve curve_of(cubnActivationMode_t mode) {
+static cubn_smooth smooth_of(cubnActivationMode_t mode) {
   switch (mode) {
     case CUBN_ACTIVATION_ELU:
-      return CUBN_CURVE_ELU;
+      return CUBN_SMOOTH_ELU;
     case CUBN_ACTIVATION_SIGMOID:
-      return CUBN_CURVE_SIGMOID;
+      return CUBN_SMOOTH_SIGMOID;
     case CUBN_ACTIVATION_TANH:
-      return CUBN_CURVE_TANH;
+      return CUBN_SMOOTH_TANH;
     case CUBN_ACTIVATION_SWISH:
-      return CUBN_CURVE_SWISH;
+      return CUBN_SMOOTH_SWISH;
     case CUBN_ACTIVATION_GELU:
-      return CUBN_CURVE_GELU;
+      return CUBN_SMOOTH_GELU;
     default:
-      return CUBN_CURVE_NONE;
+      return CUBN_SMOOTH_NONE;
   }
 }
 
 /* Whether a factor of the call is beyond float. */
-static bool has_wide_factor(const cubn_call *call) {
+static bool factor_needs_double(const cubn_call *call) {
   const cubn_activation *activation = &call->problem->activation;
   const bool is_float = cubn_is_single(call->param_type);
-  if (activation->mode == CUBN_ACTIVATION_ELU && cubn_is_wide(is_float, activation->coef))
+  if (activation->mode == CUBN_ACTIVATION_ELU && cubn_needs_double(is_float, activation->coef))
     return true;
-  if (activation->mode == CUBN_ACTIVATION_SWISH && cubn_is_wide(is_float, activation->swish_beta))
+  if (activation->mode == CUBN_ACTIVATION_SWISH &&
+      cubn_needs_double(is_float, activation->swish_beta))
     return true;
-  return cubn_is_wide(is_float, call->args->alpha);
+  return cubn_needs_double(is_float, call->args->alpha);
 }
 
 void cubn_fused_begin(cubn_call *call) {
@@ -59,7 +60,7 @@ void cubn_fused_begin(cubn_call *call) {
   const bool is_clipped = problem->activation.mode == CUBN_ACTIVATION_CLIPPED_RELU;
   *activator = cubn_activator_of(&problem->activation, call->type);
   it->decides = problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
-  it->curve = curve_of(problem->activation.mode);
+  it->smooth = smooth_of(problem->activation.mode);
   it->swish_beta = problem->activation.swish_beta;
   it->is_leaky = problem->activation.mode == CUBN_ACTIVATION_LEAKY_RELU;
   it->nan_passes = activator->nan_passes;
@@ -70,5 +71,5 @@ void cubn_fused_begin(cubn_call *call) {
   it->coef = problem->activation.coef;
   it->alpha = call->args->alpha;
   it->beta = call->args->beta;
-  call->has_wide_factor = has_wide_factor(call);
+  call->factor_needs_double = factor_needs_double(call);
 }

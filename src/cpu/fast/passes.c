@@ -4,8 +4,8 @@
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels) {
   channels->first = first;
   channels->count = count;
-  channels->has_wide = call->has_wide_factor;
-  for (int64_t i = 0; i < count; ++i) channels->wide[i] = call->has_wide_factor;
+  channels->any_needs_double = call->factor_needs_double;
+  for (int64_t i = 0; i < count; ++i) channels->needs_double[i] = call->factor_needs_double;
   if (call->needs.moments)
     cubn_fast_load_pivots(call, channels);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)

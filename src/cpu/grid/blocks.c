@@ -5,7 +5,7 @@
 #include "cpu/grid/grid.h"
 
 /* Bytes of a block's rows: long stretches are read faster. */
-enum { STRETCH_BYTES = 3200, BLOCKS_PER_THREAD = 2 };
+enum { BLOCK_BYTES = 3200, BLOCKS_PER_THREAD = 2 };
 
 typedef struct block {
   cubn_channels channels;
@@ -27,8 +27,8 @@ static int64_t choose_block(const cubn_call *call) {
   const cubn_problem *problem = call->problem;
   const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t row_bytes = tensors * problem->n * call->element_bytes;
-  int64_t columns = smaller(STRETCH_BYTES / call->element_bytes,
-                            call->device->machine.core_cache_bytes / row_bytes);
+  int64_t columns =
+      smaller(BLOCK_BYTES / call->element_bytes, call->device->machine.l2_bytes / row_bytes);
   const int64_t share =
       problem->c * problem->s / (call->threads == 1 ? 1 : call->threads * BLOCKS_PER_THREAD);
   columns = smaller(columns, share);
@@ -74,29 +74,29 @@ static void finish_block(const cubn_call *call, const double *sums, block *it) {
 }
 
 /* Rows can be streamed if all of them begin where whole vectors can be stored. */
-static bool streams(const cubn_call *call, int64_t offset) {
+static bool can_store_nontemporal(const cubn_call *call, int64_t offset) {
   const uintptr_t bytes = (uintptr_t)call->kernels->store_bytes;
   const int64_t stride = call->problem->c * call->problem->s;
-  return call->stream && (uintptr_t)cubn_output_at(call, offset) % bytes == 0 &&
+  return call->nontemporal && (uintptr_t)cubn_output_at(call, offset) % bytes == 0 &&
          (uintptr_t)(stride * call->element_bytes) % bytes == 0;
 }
 
 /* The output of one block and the sums of the next. Either may be NULL. */
 static void step(const cubn_call *call, const block *current, const block *next, double *sums) {
   cubn_grid grid = {call->problem->n, 0, call->problem->c * call->problem->s, false};
-  const bool stream = current && streams(call, current->offset);
+  const bool nontemporal = current && can_store_nontemporal(call, current->offset);
   cubn_grid_part put = {0}, summed = {0};
   if (current) put = (cubn_grid_part){current->offset, &current->coefficients};
   if (next) summed = (cubn_grid_part){next->offset, &next->coefficients};
   /* The last block may be narrower than the one before. */
   if (current && next && current->width == next->width) {
     grid.width = next->width;
-    cubn_grid_sum_and_put(call, grid, summed, sums, CUBN_BLOCK_COLUMNS_PADDED, put, stream);
+    cubn_grid_sum_and_output(call, grid, summed, sums, CUBN_BLOCK_COLUMNS_PADDED, put, nontemporal);
     return;
   }
   if (current) {
     grid.width = current->width;
-    cubn_grid_put(call, grid, put, stream);
+    cubn_grid_output_part(call, grid, put, nontemporal);
   }
   if (next) {
     grid.width = next->width;
@@ -105,10 +105,10 @@ static void step(const cubn_call *call, const block *current, const block *next,
 }
 
 /* The output of a block that has wide channels. */
-static void put_alone(const cubn_call *call, const block *it) {
+static void output_double_block(const cubn_call *call, const block *it) {
   const cubn_grid grid = {call->problem->n, it->width, call->problem->c * call->problem->s, false};
   const cubn_grid_part part = {it->offset, &it->coefficients};
-  cubn_grid_put_mixed(call, grid, part, &it->channels);
+  cubn_grid_output_mixed(call, grid, part, &it->channels);
 }
 
 /* Statistics in backward: a pass of their own over the block, which then is in the cache. */
@@ -123,9 +123,10 @@ static void find_moments(const cubn_call *call, block *it, double *sums) {
   cubn_grid_spread_begin(call, &it->channels, pattern, &it->coefficients);
 }
 
-/* Memory of a seat: see CUBN_SEAT_BYTES. Returns what is left, for sums. */
-static double *place_blocks(const cubn_call *call, int64_t seat, block blocks[2]) {
-  double *memory = (double *)(void *)(call->device->seats + seat * (int64_t)CUBN_SEAT_BYTES);
+/* Memory of a seat: see CUBN_WORKER_BYTES. Returns what is left, for sums. */
+static double *place_blocks(const cubn_call *call, int64_t worker, block blocks[2]) {
+  double *memory =
+      (double *)(void *)(call->device->worker_scratch + worker * (int64_t)CUBN_WORKER_BYTES);
   for (int i = 0; i < 2; ++i) {
     cubn_grid_place(&blocks[i].coefficients, memory, CUBN_BLOCK_COLUMNS_PADDED);
     memory += CUBN_GRID_ARRAYS * CUBN_BLOCK_COLUMNS_PADDED;
@@ -135,11 +136,11 @@ static double *place_blocks(const cubn_call *call, int64_t seat, block blocks[2]
   return memory;
 }
 
-static void blocks_task(void *context, int64_t seat, int64_t first, int64_t end) {
+static void blocks_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const blocks_work *work = context;
   const cubn_call *call = work->call;
   block blocks[2];
-  double *const sums = place_blocks(call, seat, blocks);
+  double *const sums = place_blocks(call, worker, blocks);
   for (int64_t index = first; index <= end; ++index) {
     block *const next = index < end ? &blocks[index % 2] : NULL;
     const block *current = index > first ? &blocks[(index + 1) % 2] : NULL;
@@ -147,15 +148,15 @@ static void blocks_task(void *context, int64_t seat, int64_t first, int64_t end)
     if (next && call->needs.moments && call->problem->pass == CUBN_PASS_BACKWARD)
       find_moments(call, next, sums);
     if (!call->writes) current = NULL;
-    if (current && current->channels.has_wide) {
-      put_alone(call, current);
+    if (current && current->channels.any_needs_double) {
+      output_double_block(call, current);
       current = NULL;
     }
     if (next && call->sums) clear_sums(call, next, sums);
     step(call, current, call->sums ? next : NULL, sums);
     if (next && call->sums) finish_block(call, sums, next);
   }
-  if (call->stream) call->kernels->fence();
+  if (call->nontemporal) call->kernels->fence();
 }
 
 void cubn_grid_run_blocks(const cubn_call *call) {

@@ -27,7 +27,7 @@ static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
   const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t columns = problem->s > BLOCK_COLUMNS_MIN ? problem->s : BLOCK_COLUMNS_MIN;
   const int64_t row_bytes = tensors * columns * (int64_t)cubn_element_bytes(problem->type);
-  return problem->n <= device->machine.core_cache_bytes / 2 / row_bytes;
+  return problem->n <= device->machine.l2_bytes / 2 / row_bytes;
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {

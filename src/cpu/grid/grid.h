@@ -14,9 +14,9 @@
  * numbers of their channels. */
 #define CUBN_BLOCK_COLUMNS_PADDED (CUBN_BLOCK_COLUMNS_MAX + CUBN_GRID_PADDING)
 #define CUBN_GRID_ARRAYS 6
-#define CUBN_SEAT_ARRAYS (2 * CUBN_GRID_ARRAYS + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS)
-#define CUBN_SEAT_BYTES \
-  ((sizeof(double) * CUBN_BLOCK_COLUMNS_PADDED * CUBN_SEAT_ARRAYS + 255) / 256 * 256)
+#define CUBN_WORKER_ARRAYS (2 * CUBN_GRID_ARRAYS + CUBN_RUN_SUMS_MAX + 2 * CUBN_CHANNEL_ARRAYS)
+#define CUBN_WORKER_BYTES \
+  ((sizeof(double) * CUBN_BLOCK_COLUMNS_PADDED * CUBN_WORKER_ARRAYS + 255) / 256 * 256)
 
 /* Coefficients of columns, in memory for CUBN_GRID_ARRAYS arrays of `padded` doubles. */
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded);
@@ -45,12 +45,14 @@ typedef struct cubn_grid_part {
 } cubn_grid_part;
 void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, double *sums,
                    int64_t sum_stride);
-void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, bool stream);
+void cubn_grid_output_part(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                           bool nontemporal);
 /* Writes outputs of channels of which some are wide. */
-void cubn_grid_put_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
-                         const cubn_channels *channels);
-void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
-                           double *sums, int64_t sum_stride, cubn_grid_part put, bool stream);
+void cubn_grid_output_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                            const cubn_channels *channels);
+void cubn_grid_sum_and_output(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
+                              double *sums, int64_t sum_stride, cubn_grid_part put,
+                              bool nontemporal);
 
 /* Columns with values so few that a block of them stays in a core's cache: each thread takes blocks
  * of columns (grid_blocks.c). Otherwise threads share the rows (grid_shared.c). */

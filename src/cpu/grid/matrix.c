@@ -3,9 +3,9 @@
 #include "cpu/grid/grid.h"
 
 void cubn_grid_place(cubn_grid_coefficients *coefficients, void *memory, int64_t padded) {
-  void **const arrays[CUBN_GRID_ARRAYS] = {&coefficients->center,     &coefficients->gain,
-                                           &coefficients->slope,      &coefficients->shift,
-                                           &coefficients->input_gain, &coefficients->input_shift};
+  void **const arrays[CUBN_GRID_ARRAYS] = {&coefficients->center,      &coefficients->gain,
+                                           &coefficients->slope,       &coefficients->shift,
+                                           &coefficients->preact_gain, &coefficients->preact_shift};
   for (int64_t i = 0; i < CUBN_GRID_ARRAYS; ++i) *arrays[i] = (double *)memory + i * padded;
 }
 
@@ -20,15 +20,15 @@ static void spread_centers(const cubn_call *call, const cubn_channels *channels,
   to->is_centered = false;
   for (int64_t i = 0; i < channels->count; ++i)
     if (centers[i] != 0) to->is_centered = true;
-  if (to->is_centered || call->is_rich) spread(call, channels, pattern, centers, to->center);
+  if (to->is_centered || call->has_epilogue) spread(call, channels, pattern, centers, to->center);
 }
 
 void cubn_grid_spread_begin(const cubn_call *call, const cubn_channels *channels,
                             cubn_pattern pattern, cubn_grid_coefficients *to) {
   spread_centers(call, channels, pattern, channels->pivot, to);
-  if (call->sums == 2 || !cubn_recomputes_input(call->problem)) return;
-  spread(call, channels, pattern, channels->input_gain, to->input_gain);
-  spread(call, channels, pattern, channels->input_shift, to->input_shift);
+  if (call->sums == 2 || !cubn_recomputes_preactivation(call->problem)) return;
+  spread(call, channels, pattern, channels->preact_gain, to->preact_gain);
+  spread(call, channels, pattern, channels->preact_shift, to->preact_shift);
 }
 
 void cubn_grid_spread_output(const cubn_call *call, const cubn_channels *channels,
@@ -71,12 +71,13 @@ static const void *dy_at(const cubn_call *call, int64_t offset) {
              : NULL;
 }
 
-static cubn_fused fused_shape(cubn_grid grid, const cubn_grid_coefficients *with, bool stream) {
+static cubn_fused fused_shape(cubn_grid grid, const cubn_grid_coefficients *with,
+                              bool nontemporal) {
   return (cubn_fused){.rows = grid.rows,
                       .width = grid.width,
                       .stride = grid.stride,
                       .columns = with,
-                      .stream = stream};
+                      .nontemporal = nontemporal};
 }
 
 void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, double *sums,
@@ -91,79 +92,81 @@ void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, d
   call->kernels->grid_sums(grid, &in, NULL);
 }
 
-static cubn_grid_output output_of(const cubn_call *call, cubn_grid_part part, bool stream) {
+static cubn_grid_output output_of(const cubn_call *call, cubn_grid_part part, bool nontemporal) {
   return (cubn_grid_output){cubn_at(call, call->args->x, part.offset), dy_at(call, part.offset),
-                            cubn_output_at(call, part.offset), part.with, stream};
+                            cubn_output_at(call, part.offset), part.with, nontemporal};
 }
 
-void cubn_grid_put(const cubn_call *call, cubn_grid grid, cubn_grid_part part, bool stream) {
-  if (call->is_rich) {
-    cubn_fused shape = fused_shape(grid, part.with, stream);
+void cubn_grid_output_part(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                           bool nontemporal) {
+  if (call->has_epilogue) {
+    cubn_fused shape = fused_shape(grid, part.with, nontemporal);
     if (grid.stride > grid.width && call->problem->pass == CUBN_PASS_INFER) {
-      shape.ahead_x = cubn_at(call, call->args->x, part.offset + grid.stride);
+      shape.prefetch_x = cubn_at(call, call->args->x, part.offset + grid.stride);
       if (call->problem->adds)
-        shape.ahead_z = cubn_at(call, call->args->z, part.offset + grid.stride);
+        shape.prefetch_z = cubn_at(call, call->args->z, part.offset + grid.stride);
     }
     cubn_fused_output(call, &shape, part.offset);
     return;
   }
-  const cubn_grid_output out = output_of(call, part, stream);
+  const cubn_grid_output out = output_of(call, part, nontemporal);
   call->kernels->grid_output(grid, &out);
 }
 
 static cubn_grid_coefficients columns_from(const cubn_call *call, const cubn_grid_coefficients *all,
                                            int64_t column) {
   cubn_grid_coefficients it = *all;
-  void **const arrays[CUBN_GRID_ARRAYS] = {&it.center, &it.gain,       &it.slope,
-                                           &it.shift,  &it.input_gain, &it.input_shift};
+  void **const arrays[CUBN_GRID_ARRAYS] = {&it.center, &it.gain,        &it.slope,
+                                           &it.shift,  &it.preact_gain, &it.preact_shift};
   for (int i = 0; i < CUBN_GRID_ARRAYS; ++i)
     *arrays[i] = (char *)*arrays[i] + column * call->kernels->real_bytes;
   return it;
 }
 
 /* From left to right, because rows of the mask are written so: see bits.c. */
-void cubn_grid_put_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
-                         const cubn_channels *channels) {
+void cubn_grid_output_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                            const cubn_channels *channels) {
   const int64_t s = call->problem->s, count = grid.width / s;
   for (int64_t first = 0, end; first < count; first = end) {
     const int64_t offset = part.offset + first * s, channel = first % channels->count;
     end = first + 1;
-    if (channels->wide[channel] != 0) {
+    if (channels->needs_double[channel] != 0) {
       const cubn_coefficients with = cubn_fast_coefficients(channels, channel);
-      cubn_fast_put_exact(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &with);
+      cubn_fast_output_exact(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &with);
       continue;
     }
-    while (end < count && channels->wide[end % channels->count] == 0) ++end;
+    while (end < count && channels->needs_double[end % channels->count] == 0) ++end;
     const cubn_grid_coefficients with = columns_from(call, part.with, first * s);
     grid.width = (end - first) * s;
-    cubn_grid_put(call, grid, (cubn_grid_part){offset, &with}, false);
+    cubn_grid_output_part(call, grid, (cubn_grid_part){offset, &with}, false);
   }
 }
 
 /* While fused output is written, the values at `ahead` are fetched. */
-static void put_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
-                            int64_t ahead, bool stream) {
-  if (!call->is_rich) {
-    cubn_grid_put(call, grid, part, stream);
+static void output_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
+                               int64_t prefetch_distance, bool nontemporal) {
+  if (!call->has_epilogue) {
+    cubn_grid_output_part(call, grid, part, nontemporal);
     return;
   }
-  cubn_fused shape = fused_shape(grid, part.with, stream);
-  shape.ahead_x = cubn_at(call, call->args->x, ahead);
-  shape.ahead_dy = dy_at(call, ahead);
+  cubn_fused shape = fused_shape(grid, part.with, nontemporal);
+  shape.prefetch_x = cubn_at(call, call->args->x, prefetch_distance);
+  shape.prefetch_dy = dy_at(call, prefetch_distance);
   if (call->problem->adds && call->problem->pass == CUBN_PASS_TRAIN)
-    shape.ahead_z = cubn_at(call, call->args->z, part.offset + grid.stride);
+    shape.prefetch_z = cubn_at(call, call->args->z, part.offset + grid.stride);
   cubn_fused_output(call, &shape, part.offset);
 }
 
-void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
-                           double *sums, int64_t sum_stride, cubn_grid_part put, bool stream) {
+void cubn_grid_sum_and_output(const cubn_call *call, cubn_grid grid, cubn_grid_part summed,
+                              double *sums, int64_t sum_stride, cubn_grid_part put,
+                              bool nontemporal) {
   const int64_t rows = grid.rows;
   const bool alike = summed.with->is_centered == put.with->is_centered;
-  if (call->is_rich || !alike) {
+  if (call->has_epilogue || !alike) {
     /* By turns, as many rows as are summed before they go to doubles. */
     for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {
       grid.rows = rows - r < CUBN_GRID_GROUP_ROWS ? rows - r : CUBN_GRID_GROUP_ROWS;
-      put_before_sums(call, grid, put, summed.offset, stream);
+      output_before_sums(call, grid, put, summed.offset, nontemporal);
       cubn_grid_sum(call, grid, summed, sums, sum_stride);
       put.offset += grid.rows * grid.stride;
       summed.offset += grid.rows * grid.stride;
@@ -172,6 +175,6 @@ void cubn_grid_sum_and_put(const cubn_call *call, cubn_grid grid, cubn_grid_part
   }
   const cubn_grid_input in = {cubn_at(call, call->args->x, summed.offset),
                               dy_at(call, summed.offset), summed.with, sums, sum_stride};
-  const cubn_grid_output out = output_of(call, put, stream);
+  const cubn_grid_output out = output_of(call, put, nontemporal);
   call->kernels->grid_sums(grid, &in, &out);
 }

@@ -36,7 +36,7 @@ typedef struct shared_work {
   cubn_channels channels;
   cubn_grid_coefficients coefficients;
   double *partials; /* [chunks][sums][padded] */
-  bool stream, in_order;
+  bool nontemporal, in_order;
 } shared_work;
 
 static int64_t smaller(int64_t a, int64_t b) {
@@ -104,18 +104,18 @@ static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, doubl
   cubn_grid_sum(work->call, grid, part, sums, work->shape.padded);
 }
 
-static void put_rows(const shared_work *work, int64_t row, cubn_grid grid, bool stream) {
+static void put_rows(const shared_work *work, int64_t row, cubn_grid grid, bool nontemporal) {
   const cubn_grid_part part = {offset_of(work, row), &work->coefficients};
-  if (work->channels.has_wide)
-    cubn_grid_put_mixed(work->call, grid, part, &work->channels);
+  if (work->channels.any_needs_double)
+    cubn_grid_output_mixed(work->call, grid, part, &work->channels);
   else
-    cubn_grid_put(work->call, grid, part, stream);
+    cubn_grid_output_part(work->call, grid, part, nontemporal);
 }
 
-static void sums_task(void *context, int64_t seat, int64_t first, int64_t end) {
+static void sums_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const shared_work *work = context;
   const shape *shape = &work->shape;
-  (void)seat;
+  (void)worker;
   for (int64_t chunk = first; chunk < end; ++chunk) {
     double *const sums = work->partials + chunk * work->call->sums * shape->padded;
     const int64_t row = chunk * shape->chunk_rows;
@@ -128,10 +128,10 @@ static void sums_task(void *context, int64_t seat, int64_t first, int64_t end) {
 }
 
 /* Adds the chunks' sums for columns first .. end - 1 into those of the first chunk. */
-static void add_chunks_task(void *context, int64_t seat, int64_t first, int64_t end) {
+static void add_chunks_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const shared_work *work = context;
   const int64_t padded = work->shape.padded, chunk_sums = work->call->sums * padded;
-  (void)seat;
+  (void)worker;
   for (int64_t chunk = 1; chunk < work->shape.chunks; ++chunk)
     for (int k = 0; k < work->call->sums; ++k) {
       double *const to = work->partials + k * padded;
@@ -154,28 +154,28 @@ static void form_sums(shared_work *work) {
 }
 
 /* Rows of chunks first .. end - 1, stretches of them in reverse. */
-static void output_task(void *context, int64_t seat, int64_t first, int64_t end) {
+static void output_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const shared_work *work = context;
   const shape *shape = &work->shape;
   const cubn_grid row = rows_of(work, 1);
   int64_t stretch = REVERSE_BYTES / (row.width * work->call->element_bytes);
   if (stretch < 1) stretch = 1;
-  (void)seat;
+  (void)worker;
   if (shape->left && end == shape->chunks) put_rows(work, shape->rows, rows_left_over(work), false);
   const int64_t begin = first * shape->chunk_rows;
   for (int64_t until = smaller(end * shape->chunk_rows, shape->rows); until > begin;) {
     const int64_t rows = smaller(stretch, until - begin);
     until -= rows;
-    put_rows(work, until, rows_of(work, rows), work->stream);
+    put_rows(work, until, rows_of(work, rows), work->nontemporal);
   }
-  if (work->stream) work->call->kernels->fence();
+  if (work->nontemporal) work->call->kernels->fence();
 }
 
-static bool streams(const shared_work *work) {
+static bool can_store_nontemporal(const shared_work *work) {
   const cubn_call *call = work->call;
   const uintptr_t bytes = (uintptr_t)call->kernels->store_bytes;
   const int64_t row_bytes = rows_of(work, 1).stride * call->element_bytes;
-  return call->stream && (uintptr_t)cubn_output_at(call, offset_of(work, 0)) % bytes == 0 &&
+  return call->nontemporal && (uintptr_t)cubn_output_at(call, offset_of(work, 0)) % bytes == 0 &&
          (uintptr_t)row_bytes % bytes == 0;
 }
 
@@ -200,7 +200,7 @@ static void run_slice(shared_work *work, int64_t first) {
   }
   if (!call->writes) return;
   cubn_grid_spread_output(call, &work->channels, work->shape.pattern, &work->coefficients);
-  work->stream = streams(work);
+  work->nontemporal = can_store_nontemporal(work);
   cubn_for_ranges(call->threads, chunks, output_task, work);
 }
 
@@ -211,7 +211,7 @@ void cubn_grid_run_shared(const cubn_call *call) {
   cubn_grid_place(&work.coefficients, memory, padded);
   cubn_channels_place(&work.channels, memory + CUBN_GRID_ARRAYS * padded, padded);
   work.partials = memory + KEPT_ARRAYS * padded;
-  work.in_order = !call->fits_core && work.shape.slice_channels == call->problem->c;
+  work.in_order = !call->fits_l2 && work.shape.slice_channels == call->problem->c;
   for (int64_t first = 0; first < call->problem->c; first += work.shape.slice_channels)
     run_slice(&work, first);
 }

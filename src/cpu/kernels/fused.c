@@ -14,16 +14,16 @@ INLINED void output_rows(const cubn_fused *it, task of) {
     const place at = place_of(it, r);
     int64_t i = 0;
     for (; i + STEP <= it->width; i += STEP) step(it, &at, r, &of_run, &f, i, 0, of);
-    if (i < it->width) output_rest(it, r, r + 1, i, it->width - i);
+    if (i < it->width) output_tail(it, r, r + 1, i, it->width - i);
   }
 }
 
 INLINED void output_of_kind(const cubn_fused *it, bool backward, kind which) {
-  if (it->columns && it->stream)
+  if (it->columns && it->nontemporal)
     output_rows(it, (task){backward, true, true, which});
   else if (it->columns)
     output_rows(it, (task){backward, true, false, which});
-  else if (it->stream)
+  else if (it->nontemporal)
     output_rows(it, (task){backward, false, true, which});
   else
     output_rows(it, (task){backward, false, false, which});
@@ -44,13 +44,13 @@ INLINED void output_of_pass(const cubn_fused *it, bool backward) {
       if (!backward) output_of_kind(it, false, ADD_RELU_NAN);
       return;
     case SMOOTH: /* whose time is not in the stores */
-      output_rows(it, (task){backward, it->columns, it->stream, SMOOTH});
+      output_rows(it, (task){backward, it->columns, it->nontemporal, SMOOTH});
       return;
     case ANYTHING:
       if (it->columns)
-        output_rows(it, (task){backward, true, it->stream, ANYTHING});
+        output_rows(it, (task){backward, true, it->nontemporal, ANYTHING});
       else
-        output_rows(it, (task){backward, false, it->stream, ANYTHING});
+        output_rows(it, (task){backward, false, it->nontemporal, ANYTHING});
   }
 }
 
@@ -67,13 +67,13 @@ typedef struct real_sums {
 
 INLINED void add_columns(const cubn_fused *it, const place *at, int rows, const fusion *f,
                          int64_t first, int64_t i, int64_t left, real_sums *sums) {
-  decisions by[SIDE_ROWS];
+  decisions by[INTERLEAVED_ROWS];
   for (int r = 0; r < rows; ++r) {
     place row = *at;
     if (f->has.bits) row.bits += r * it->bits_stride;
     get_decisions(it, &row, NULL, f, first + i, left, true, &by[r]);
   }
-  for (int k = 0; k < SIDE && (!left || k * LANES < left); ++k) {
+  for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
     const coefficients with = coefficients_at(it->columns, first + j);
     vec sum[CUBN_RUN_SUMS_MAX];
@@ -96,7 +96,7 @@ INLINED void flush(real_sums *sums, int64_t width, double *to, int64_t sum_strid
 INLINED void grid_sums_of_kind(const cubn_fused *it, double *to, int64_t sum_stride, kind which) {
   const fusion f = fusion_of(it, which);
   const bool lie_apart = it->stride > it->width || it->width > CUBN_GRID_ORDERED_COLUMNS;
-  const bool aside = which != SMOOTH && lie_apart;
+  const bool interleaved = which != SMOOTH && lie_apart;
   real_sums sums;
   for (int64_t first = 0; first < it->width; first += STRIPE_COLUMNS) {
     const int64_t width = it->width - first < STRIPE_COLUMNS ? it->width - first : STRIPE_COLUMNS;
@@ -104,7 +104,7 @@ INLINED void grid_sums_of_kind(const cubn_fused *it, double *to, int64_t sum_str
       memset(sums.of[s], 0, (size_t)(width + LANES) * sizeof(real));
     for (int64_t r = 0; r < it->rows;) {
       const int64_t in_group = least(it->rows, r / GROUP_ROWS * GROUP_ROWS + GROUP_ROWS) - r;
-      const int rows = aside ? (int)least(in_group, SIDE_ROWS) : 1;
+      const int rows = interleaved ? (int)least(in_group, INTERLEAVED_ROWS) : 1;
       const place at = place_of(it, r);
       int64_t i = 0;
       for (; i + STEP <= width; i += STEP) add_columns(it, &at, rows, &f, first, i, 0, &sums);

@@ -10,15 +10,15 @@
 #include "cpu/kernels/simd.h"
 
 enum {
-  SIDE = CUBN_RUNS_ASIDE, /* vectors side by side */
-  STEP = SIDE * LANES,    /* values of a step: whole bytes of bits */
-  SIDE_ROWS = 4           /* rows of a grid that are summed at a time */
+  STEP_VECTORS = CUBN_INTERLEAVE, /* vectors side by side */
+  STEP = STEP_VECTORS * LANES,    /* values of a step: whole bytes of bits */
+  INTERLEAVED_ROWS = 4            /* rows of a grid that are summed at a time */
 };
 
 _Static_assert(STEP % 8 == 0 && STEP <= 64, "the bits of a step are whole bytes of a word");
 
 typedef struct coefficients {
-  vec center, gain, slope, shift, input_gain, input_shift;
+  vec center, gain, slope, shift, preact_gain, preact_shift;
 } coefficients;
 
 /* What there is to do. Most calls are of a few kinds, for which it is constant: then nobody asks. */
@@ -27,7 +27,7 @@ typedef struct parts {
   bool nan;  /* passes */
   bool most; /* p may be too large to pass */
   bool z, bits, input, dz, output, dx_needs_x;
-  uint8_t curve; /* cubn_curve, a byte, so that there is no padding */
+  uint8_t smooth; /* cubn_smooth, a byte, so that there is no padding */
 } parts;
 
 /* ANYTHING but smooth activations, and these; ..._NAN lets NaN pass. In backward of ADD_RELU forward
@@ -36,7 +36,7 @@ typedef enum { ANYTHING, RELU, ADD_RELU, RELU_NAN, ADD_RELU_NAN, SMOOTH } kind;
 
 /* What an instance of a loop does; constants when it is compiled. */
 typedef struct task {
-  bool backward, columns, stream;
+  bool backward, columns, nontemporal;
   kind which;
 } task;
 
@@ -54,15 +54,15 @@ typedef struct place {
 } place;
 
 INLINED coefficients coefficients_of(const cubn_coefficients *with) {
-  return (coefficients){vec_all((real)with->center),     vec_all((real)with->gain),
-                        vec_all((real)with->slope),      vec_all((real)with->shift),
-                        vec_all((real)with->input_gain), vec_all((real)with->input_shift)};
+  return (coefficients){vec_all((real)with->center),      vec_all((real)with->gain),
+                        vec_all((real)with->slope),       vec_all((real)with->shift),
+                        vec_all((real)with->preact_gain), vec_all((real)with->preact_shift)};
 }
 
 INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int64_t j) {
-  return (coefficients){reals_at(columns->center, j),     reals_at(columns->gain, j),
-                        reals_at(columns->slope, j),      reals_at(columns->shift, j),
-                        reals_at(columns->input_gain, j), reals_at(columns->input_shift, j)};
+  return (coefficients){reals_at(columns->center, j),      reals_at(columns->gain, j),
+                        reals_at(columns->slope, j),       reals_at(columns->shift, j),
+                        reals_at(columns->preact_gain, j), reals_at(columns->preact_shift, j)};
 }
 
 INLINED coefficients get_coefficients(const cubn_fused *it, const coefficients *of_run, int64_t j,
@@ -84,7 +84,7 @@ INLINED parts parts_of(const cubn_fused *it) {
                  .dz = it->dz,
                  .output = it->output,
                  .dx_needs_x = it->dx_needs_x,
-                 .curve = (uint8_t)it->fusion->curve};
+                 .smooth = (uint8_t)it->fusion->smooth};
 }
 
 INLINED bool is_special(kind which) {
@@ -105,7 +105,7 @@ INLINED parts parts_of_kind(kind which, bool backward) {
 INLINED kind kind_of(const cubn_fused *it) {
   const bool backward = it->dy;
   parts has = parts_of(it);
-  if (has.curve) return SMOOTH;
+  if (has.smooth) return SMOOTH;
   if (backward) has.scales = false; /* alpha is part of the gain */
   if (backward && has.bits) has.nan = has.most = false;
   for (int which = RELU; which < SMOOTH; ++which) {
@@ -119,7 +119,7 @@ INLINED fusion fusion_of(const cubn_fused *fused, kind which) {
   const cubn_fusion *const it = fused->fusion;
   parts has = parts_of(fused);
   if (is_special(which)) has = parts_of_kind(which, fused->dy);
-  if (which != SMOOTH) has.curve = CUBN_CURVE_NONE;
+  if (which != SMOOTH) has.smooth = CUBN_SMOOTH_NONE;
   return (fusion){.has = has,
                   .least = vec_all((real)it->least),
                   .most = vec_all((real)it->most),
@@ -171,14 +171,14 @@ INLINED vec dp_of(vec dy, flags passing, const fusion *f) {
 }
 
 /* The input of the activation in forward, and again in backward. */
-INLINED vec input_at(const place *at, int64_t i, int64_t part, const coefficients *with,
-                     const fusion *f) {
+INLINED vec preact_at(const place *at, int64_t i, int64_t part, const coefficients *with,
+                      const fusion *f) {
   const vec p = (load_lanes(at->x + i, part) - with->center) * with->gain + with->shift;
   return f->has.z ? p + load_lanes(at->z + i, part) : p;
 }
 
-INLINED vec input_again(vec x, const coefficients *with) {
-  return (x - with->center) * with->input_gain + with->input_shift;
+INLINED vec preact_again(vec x, const coefficients *with) {
+  return (x - with->center) * with->preact_gain + with->preact_shift;
 }
 
 INLINED vec backward_at(vec x, bool has_x, vec dp, const coefficients *with) {
@@ -193,7 +193,7 @@ INLINED vec dp_at(const place *at, vec x, int64_t i, int64_t part, uint64_t bits
   const vec dy = load_lanes(at->dy + i, part);
   if (!f->has.decides) return dy;
   if (f->has.bits) return dp_of(dy, flags_of_bits(bits >> k * LANES), f);
-  return dp_of(dy, passes(input_again(x, with), f), f);
+  return dp_of(dy, passes(preact_again(x, with), f), f);
 }
 
 #endif /* CUBN_CPU_KERNELS_FUSED_MATH_H */

@@ -10,8 +10,8 @@ typedef struct grid_place {
   const element *x, *dy;       /* of the output */
   element *output;
   int64_t stride;
-  int64_t ahead; /* from here to the rows that will be read next */
-  int64_t kept;  /* where their sums are kept: from this column on */
+  int64_t prefetch_distance; /* from here to the rows that will be read next */
+  int64_t kept;              /* where their sums are kept: from this column on */
   bool in_order;
 } grid_place;
 
@@ -56,25 +56,25 @@ INLINED vec output_at(const grid_place *at, int64_t offset, int64_t part, const 
   return output_value(x, dy, with, of);
 }
 
-INLINED void put_output(const grid_place *at, int64_t offset, int64_t part,
-                        const coefficients *with, task of) {
-  put_lanes(at->output + offset, output_at(at, offset, part, with, of), part, of.stream);
+INLINED void write_output(const grid_place *at, int64_t offset, int64_t part,
+                          const coefficients *with, task of) {
+  store_lanes(at->output + offset, output_at(at, offset, part, with, of), part, of.nontemporal);
 }
 
 /* Two vectors. */
-INLINED void put_output_pair(const grid_place *at, int64_t offset, const coefficients with[2],
-                             task of) {
+INLINED void write_output_pair(const grid_place *at, int64_t offset, const coefficients with[2],
+                               task of) {
   const vec a = output_at(at, offset, 0, &with[0], of);
   const vec b = output_at(at, offset + LANES, 0, &with[1], of);
-  put_pair(at->output + offset, a, b, of.stream);
+  store_pair(at->output + offset, a, b, of.nontemporal);
 }
 
 /* Rows that lie far apart: processors do not guess where the next ones begin. They are wanted in the
  * second cache, for the first is full of what is worked on. */
-INLINED void fetch_rows(const grid_place *at, int rows, int64_t j, task of) {
+INLINED void prefetch_rows(const grid_place *at, int rows, int64_t j, task of) {
   const element *const x = of.sums ? at->in_x : at->x, *const dy = of.sums ? at->in_dy : at->dy;
   for (int r = 0; r < rows; ++r) {
-    const int64_t offset = at->ahead + r * at->stride + j;
+    const int64_t offset = at->prefetch_distance + r * at->stride + j;
     __builtin_prefetch(x + offset, 0, 2);
     if (of.backward) __builtin_prefetch(dy + offset, 0, 2);
   }

@@ -9,12 +9,12 @@ enum {
   /* Stores past the caches want to be a whole line of memory before the next row's: two vectors of
    * 32 bytes, such as those of a 16-bit type in the widest registers. */
   LINE_VECTORS = STORE_BYTES * 2 == 64 ? 2 : 1,
-  SIDE_ROWS = 4, /* rows at a time, where they lie apart or are long */
+  INTERLEAVED_ROWS = 4, /* rows at a time, where they lie apart or are long */
   /* Columns whose sums of reals are kept: in the first two caches. */
   STRIPE_COLUMNS = CUBN_GRID_STRIPE,
   /* Groups at a time, where rows are short and in order: it pays where memory takes the time. */
   GROUP_COLUMNS = sizeof(element) == 2 ? 0 : 256,
-  SIDE_GROUPS = 4
+  INTERLEAVED_GROUPS = 4
 };
 
 /* Sums of reals: array i begins SUMS_STRIDE reals after the one before. Loads wait for stores that lie
@@ -52,7 +52,7 @@ INLINED void sum_columns(const grid_place *at, int rows, int64_t j, int64_t part
 INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors, int64_t part,
                           const cubn_grid_coefficients *in, const cubn_grid_coefficients *out,
                           task of, real *sums) {
-  fetch_rows(at, rows, j, of);
+  prefetch_rows(at, rows, j, of);
   for (int k = 0; k < (of.sums ? vectors : 0); ++k)
     sum_columns(at, rows, j + k * LANES, part, in, of, sums);
   if (!of.output || !out) return;
@@ -60,9 +60,9 @@ INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors
   for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, j + k * LANES, of);
   for (int r = 0; r < rows; ++r)
     if (LINE_VECTORS == 2 && vectors == 2)
-      put_output_pair(at, r * at->stride + j, with, of);
+      write_output_pair(at, r * at->stride + j, with, of);
     else
-      put_output(at, r * at->stride + j, part, with, of);
+      write_output(at, r * at->stride + j, part, with, of);
 }
 
 INLINED void step_rows(const grid_place *at, int rows, int64_t width,
@@ -97,20 +97,20 @@ INLINED void clear_columns(real *sums, int64_t kept, int count, int64_t width) {
 INLINED int64_t sum_groups(const grid_place *from, int64_t rows, int64_t width,
                            const cubn_grid_coefficients *in, task of, real *sums, double *to,
                            int64_t sum_stride) {
-  enum { ALL_ROWS = SIDE_GROUPS * GROUP_ROWS, FETCHED_ROWS = 4 };
+  enum { ALL_ROWS = INTERLEAVED_GROUPS * GROUP_ROWS, PREFETCHED_ROWS = 4 };
   int64_t done = 0;
-  for (int64_t g = 0; g < SIDE_GROUPS; ++g)
+  for (int64_t g = 0; g < INTERLEAVED_GROUPS; ++g)
     clear_columns(sums, g * GROUP_COLUMNS, sums_of(of), width);
   for (; done + ALL_ROWS <= rows; done += ALL_ROWS) {
     for (int64_t r = 0; r < GROUP_ROWS; ++r)
-      for (int64_t g = 0; g < SIDE_GROUPS; ++g) {
-        const int64_t beyond = r + FETCHED_ROWS < GROUP_ROWS ? 0 : ALL_ROWS - GROUP_ROWS;
+      for (int64_t g = 0; g < INTERLEAVED_GROUPS; ++g) {
+        const int64_t beyond = r + PREFETCHED_ROWS < GROUP_ROWS ? 0 : ALL_ROWS - GROUP_ROWS;
         grid_place at = place_at(from, (done + g * GROUP_ROWS + r) * from->stride, of);
-        at.ahead = (FETCHED_ROWS + beyond) * from->stride;
+        at.prefetch_distance = (PREFETCHED_ROWS + beyond) * from->stride;
         at.kept = g * GROUP_COLUMNS;
         step_rows(&at, 1, width, in, NULL, of, sums);
       }
-    for (int64_t g = 0; g < SIDE_GROUPS; ++g)
+    for (int64_t g = 0; g < INTERLEAVED_GROUPS; ++g)
       flush_columns(sums, g * GROUP_COLUMNS, sums_of(of), width, to, sum_stride);
   }
   return done;
@@ -120,7 +120,8 @@ INLINED int64_t sum_groups(const grid_place *from, int64_t rows, int64_t width,
 INLINED grid_place place_at_row(const grid_place *from, int64_t row, int64_t rows, int64_t width,
                                 task of) {
   grid_place it = place_at(from, row * from->stride, of);
-  it.ahead = row + SIDE_ROWS < rows ? SIDE_ROWS * from->stride : width - row * from->stride;
+  it.prefetch_distance =
+      row + INTERLEAVED_ROWS < rows ? INTERLEAVED_ROWS * from->stride : width - row * from->stride;
   return it;
 }
 
@@ -138,9 +139,9 @@ INLINED void wide_stripe(const grid_place *from, int64_t rows, int64_t width,
   for (int64_t group = done; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
-    for (; !in_order && r + SIDE_ROWS <= end; r += SIDE_ROWS) {
+    for (; !in_order && r + INTERLEAVED_ROWS <= end; r += INTERLEAVED_ROWS) {
       const grid_place at = place_at_row(from, r, rows, width, of);
-      step_rows(&at, SIDE_ROWS, width, in, out, of, sums);
+      step_rows(&at, INTERLEAVED_ROWS, width, in, out, of, sums);
     }
     for (; r < end; ++r) {
       const grid_place at = place_at_row(from, r, rows, width, of);

@@ -12,12 +12,12 @@ INLINED void narrow_sums(const grid_place *from, int64_t rows, int vectors,
                          int64_t sum_stride) {
   const int count = sums_of(of);
   const element *x = from->in_x, *dy = from->in_dy;
-  vec center[SIDE];
+  vec center[STEP_VECTORS];
   for (int k = 0; k < vectors; ++k) {
     center[k] = of.centered ? reals_at(in->center, k * LANES) : (vec){0};
   }
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
-    vec sums[SIDE][CUBN_RUN_SUMS_MAX] = {{{0}}};
+    vec sums[STEP_VECTORS][CUBN_RUN_SUMS_MAX] = {{{0}}};
     for (int64_t r = group; r < group + least(rows - group, GROUP_ROWS); ++r) {
       const grid_place at = {.in_x = x, .in_dy = dy};
       for (int k = 0; k < vectors; ++k) add_lanes(&at, k * LANES, 0, center[k], of, sums[k]);
@@ -31,11 +31,11 @@ INLINED void narrow_sums(const grid_place *from, int64_t rows, int vectors,
 
 INLINED void narrow_output(const grid_place *from, int64_t rows, int vectors,
                            const cubn_grid_coefficients *out, task of) {
-  coefficients with[SIDE];
+  coefficients with[STEP_VECTORS];
   for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, k * LANES, of);
   grid_place at = *from;
   for (int64_t r = 0; r < rows; ++r) {
-    for (int k = 0; k < vectors; ++k) put_output(&at, k * LANES, 0, &with[k], of);
+    for (int k = 0; k < vectors; ++k) write_output(&at, k * LANES, 0, &with[k], of);
     at = place_at(&at, from->stride, of);
   }
 }
@@ -52,7 +52,7 @@ INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *in, const cubn_grid
                       task of) {
   const grid_place at = place_of(in, out, grid);
   if (!of.output && grid.width == STEP)
-    narrow_sums(&at, grid.rows, SIDE, in->with, of, in->sums, in->sum_stride);
+    narrow_sums(&at, grid.rows, STEP_VECTORS, in->with, of, in->sums, in->sum_stride);
   else
     wide_grid(&at, grid.rows, grid.width, in->with, of.output ? out->with : NULL, of, in->sums,
               in->sum_stride);
@@ -62,7 +62,7 @@ INLINED void sum_grid_of(cubn_grid grid, const cubn_grid_input *in, const cubn_g
                          bool backward, bool centered) {
   if (!out)
     sum_grid(grid, in, NULL, (task){true, false, backward, false, centered, false});
-  else if (out->stream)
+  else if (out->nontemporal)
     sum_grid(grid, in, out, (task){true, true, backward, true, centered, false});
   else
     sum_grid(grid, in, out, (task){true, true, backward, false, centered, false});
@@ -83,14 +83,14 @@ static void grid_sums(cubn_grid grid, const cubn_grid_input *in, const cubn_grid
 INLINED void output_grid(cubn_grid grid, const cubn_grid_output *out, task of) {
   const grid_place at = place_of(NULL, out, grid);
   if (grid.width == STEP)
-    narrow_output(&at, grid.rows, SIDE, out->with, of);
+    narrow_output(&at, grid.rows, STEP_VECTORS, out->with, of);
   else
     wide_grid(&at, grid.rows, grid.width, NULL, out->with, of, NULL, 0);
 }
 
 INLINED void output_grid_of(cubn_grid grid, const cubn_grid_output *out, bool backward,
                             bool centered) {
-  if (out->stream)
+  if (out->nontemporal)
     output_grid(grid, out, (task){false, true, backward, true, centered, false});
   else
     output_grid(grid, out, (task){false, true, backward, false, centered, false});

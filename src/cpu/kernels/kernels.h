@@ -21,7 +21,7 @@
 #define CUBN_RUN_LANES_MAX 16
 #define CUBN_RUN_SUMS_MAX 3
 /* Runs that are worked on at the same time, or just one. */
-#define CUBN_RUNS_ASIDE 4
+#define CUBN_INTERLEAVE 4
 #define CUBN_LINE_BYTES 64 /* of memory: streamed whole, if possible */
 #define CUBN_GRID_PADDING 16
 /* Rows of a grid that are summed before sums go into doubles. */
@@ -35,16 +35,17 @@
 /* inv_std is of no use to kernels: they have it in the slope (fast_center.c). */
 typedef struct cubn_coefficients {
   double center, inv_std, gain, slope, shift;
-  double input_gain, input_shift; /* of the input of an activation, in backward */
+  double preact_gain, preact_shift; /* of the input of an activation, in backward */
 } cubn_coefficients;
 
-/* What is summed: one run of `count` values, or CUBN_RUNS_ASIDE of them, `stride` values apart. The
+/* What is summed: one run of `count` values, or CUBN_INTERLEAVE of them, `stride` values apart. The
  * sums are those of backward if there is a dy; in forward the pivot is the center. */
 typedef struct cubn_run_input {
   const void *x, *dy;
   int64_t runs, stride, count;
   const cubn_coefficients *with;
-  int64_t ahead; /* elements from here to those that will be summed next, which are fetched; or 0 */
+  int64_t
+      prefetch_distance; /* elements from here to those that will be summed next, which are fetched; or 0 */
 } cubn_run_input;
 
 /* The output of one run or of several, as above: dx if there is a dy, else y. Streamed, lines of
@@ -54,13 +55,13 @@ typedef struct cubn_run_output {
   void *output;
   int64_t runs, stride, count;
   const cubn_coefficients *with;
-  bool stream;
+  bool nontemporal;
 } cubn_run_output;
 
 /* The same per column of a grid. */
 typedef struct cubn_grid_coefficients {
   bool is_centered; /* otherwise all centers are 0, and only fused kernels read them */
-  void *center, *gain, *slope, *shift, *input_gain, *input_shift;
+  void *center, *gain, *slope, *shift, *preact_gain, *preact_shift;
 } cubn_grid_coefficients;
 
 typedef struct cubn_grid {
@@ -85,18 +86,18 @@ typedef struct cubn_grid_output {
   const void *x, *dy;
   void *output;
   const cubn_grid_coefficients *with;
-  bool stream;
+  bool nontemporal;
 } cubn_grid_output;
 
 /* Smooth activations, which no decision makes. */
-typedef enum cubn_curve {
-  CUBN_CURVE_NONE,
-  CUBN_CURVE_ELU,
-  CUBN_CURVE_SIGMOID,
-  CUBN_CURVE_TANH,
-  CUBN_CURVE_SWISH,
-  CUBN_CURVE_GELU
-} cubn_curve;
+typedef enum cubn_smooth {
+  CUBN_SMOOTH_NONE,
+  CUBN_SMOOTH_ELU,
+  CUBN_SMOOTH_SIGMOID,
+  CUBN_SMOOTH_TANH,
+  CUBN_SMOOTH_SWISH,
+  CUBN_SMOOTH_GELU
+} cubn_smooth;
 
 /* What is fused with the normalization, the same for all values of a call.
  *
@@ -116,7 +117,7 @@ typedef struct cubn_fusion {
   bool blends;
   double least, most; /* p passes from the one to the other */
   double ceiling, coef, alpha, beta;
-  cubn_curve curve;
+  cubn_smooth smooth;
   double swish_beta;
 } cubn_fusion;
 
@@ -135,9 +136,9 @@ typedef struct cubn_fused {
   bool recomputes;   /* ... or backward computes p again */
   int64_t bits_stride; /* bytes from row to row */
   void *input;         /* p, rounded to an element: forward writes it, backward reads it; or NULL */
-  bool stream, stream_dz, stream_input;
-  const void *ahead_x, *ahead_dy; /* as much of them will be read next */
-  const void *ahead_z;
+  bool nontemporal, nontemporal_dz, nontemporal_preact;
+  const void *prefetch_x, *prefetch_dy; /* as much of them will be read next */
+  const void *prefetch_z;
 } cubn_fused;
 
 /* Bytes of bits that are written or read for so many values. */
@@ -145,7 +146,7 @@ typedef struct cubn_fused {
 
 typedef struct cubn_fused_kernels {
   void (*output)(const cubn_fused *fused);
-  /* Sums of backward, with dp for dy: of one row or of CUBN_RUNS_ASIDE, as the other run_sums, ... */
+  /* Sums of backward, with dp for dy: of one row or of CUBN_INTERLEAVE, as the other run_sums, ... */
   void (*run_sums)(const cubn_fused *fused, double *sums);
   /* ... or those of forward too, while the output of other rows is computed, of the same shape, if
    * `joins` finds it frequent enough to have a loop for it. Its bits begin at the first bit of a byte

@@ -100,11 +100,11 @@ INLINED flags is_within(vec v, vec least, vec most) {
 }
 
 /* Bytes in the order of the lanes. */
-INLINED void put_bits(uint8_t *to, uint64_t bits, int64_t count) {
+INLINED void store_bits(uint8_t *to, uint64_t bits, int64_t count) {
   for (int64_t b = 0; 8 * b < count; ++b) to[b] = (uint8_t)(bits >> 8 * b);
 }
 
-INLINED uint64_t get_bits(const uint8_t *from, int64_t count) {
+INLINED uint64_t load_bits(const uint8_t *from, int64_t count) {
   uint64_t bits = 0;
   for (int64_t b = 0; 8 * b < count; ++b) bits |= (uint64_t)from[b] << 8 * b;
   return bits;

@@ -7,50 +7,51 @@
 
 enum {
   /* Vectors of each run, in a step of several: two lines of memory, if that is not too many. */
-  DEPTH = 128 / STORE_BYTES < SIDE ? 128 / STORE_BYTES : SIDE,
+  DEPTH = 128 / STORE_BYTES < STEP_VECTORS ? 128 / STORE_BYTES : STEP_VECTORS,
   SUM_STEPS = 28, /* vectors of each side, 3 and a part, summed before they go into doubles */
   LINE_VALUES = CUBN_LINE_BYTES / sizeof(element)
 };
 
-/* Adds up SIDE vectors of each of `count` sums. */
-INLINED void flush_sums(vec sums[][SIDE], int count, double *to) {
+/* Adds up STEP_VECTORS vectors of each of `count` sums. */
+INLINED void flush_sums(vec sums[][STEP_VECTORS], int count, double *to) {
   for (int i = 0; i < count; ++i) {
     vec_add_to(to + i * LANES, (sums[i][0] + sums[i][1]) + (sums[i][2] + sums[i][3]));
-    for (int k = 0; k < SIDE; ++k) sums[i][k] = (vec){0};
+    for (int k = 0; k < STEP_VECTORS; ++k) sums[i][k] = (vec){0};
   }
 }
 
 INLINED int runs_of(task of) {
-  return of.aside ? SIDE : 1;
+  return of.interleaved ? STEP_VECTORS : 1;
 }
 
 /* Vectors of each run in a step. */
 INLINED int depth_of(task of) {
-  return of.aside ? DEPTH : SIDE;
+  return of.interleaved ? DEPTH : STEP_VECTORS;
 }
 
 /* `vectors` vectors of the output. */
-INLINED void put_vectors(const cubn_run_output *it, int64_t i, int vectors,
-                         const coefficients *with, task of) {
+INLINED void store_vectors(const cubn_run_output *it, int64_t i, int vectors,
+                           const coefficients *with, task of) {
   const element *const x = (const element *)it->x + i, *const dy = (const element *)it->dy + i;
   element *const to = (element *)it->output + i;
-  vec v[SIDE];
+  vec v[STEP_VECTORS];
   for (int k = 0; k < vectors; ++k)
     v[k] = output_value(vec_load(x + k * LANES), of.backward ? vec_load(dy + k * LANES) : (vec){0},
                         with, of);
-  for (int k = 0; k + 2 <= vectors; k += 2) put_pair(to + k * LANES, v[k], v[k + 1], of.stream);
-  if (vectors % 2) put(to + (vectors - 1) * LANES, v[vectors - 1], of.stream);
+  for (int k = 0; k + 2 <= vectors; k += 2)
+    store_pair(to + k * LANES, v[k], v[k + 1], of.nontemporal);
+  if (vectors % 2) put(to + (vectors - 1) * LANES, v[vectors - 1], of.nontemporal);
 }
 
 /* Values i .. end - 1 of each run, which are not whole lines of memory. */
-INLINED void put_edges(const cubn_run_output *it, int64_t i, int64_t end, const coefficients *with,
-                       task of) {
-  of.stream = false;
+INLINED void store_edges(const cubn_run_output *it, int64_t i, int64_t end,
+                         const coefficients *with, task of) {
+  of.nontemporal = false;
   for (int64_t first = i; first < end; first += LANES)
     for (int r = 0; r < runs_of(of); ++r) {
       const int64_t at = r * it->stride + first, part = end - first;
       if (part >= LANES) {
-        put_vectors(it, at, 1, with, of);
+        store_vectors(it, at, 1, with, of);
         continue;
       }
       const vec x = vec_load_part((const element *)it->x + at, part);
@@ -60,39 +61,39 @@ INLINED void put_edges(const cubn_run_output *it, int64_t i, int64_t end, const 
 }
 
 /* Values up to the first line of memory, if there must be lines. Returns how many. */
-INLINED int64_t put_first(const cubn_run_output *it, const coefficients *with, task of) {
+INLINED int64_t store_until_line(const cubn_run_output *it, const coefficients *with, task of) {
   const int64_t excess = (int64_t)((uintptr_t)it->output % CUBN_LINE_BYTES / sizeof(element));
-  const int64_t count = of.stream && excess ? least(LINE_VALUES - excess, it->count) : 0;
-  put_edges(it, 0, count, with, of);
+  const int64_t count = of.nontemporal && excess ? least(LINE_VALUES - excess, it->count) : 0;
+  store_edges(it, 0, count, with, of);
   return count;
 }
 
 /* Less than a step, from value i on. */
-INLINED void put_last(const cubn_run_output *it, int64_t i, const coefficients *with, task of) {
+INLINED void store_tail(const cubn_run_output *it, int64_t i, const coefficients *with, task of) {
   const int64_t end = i + (it->count - i) / LINE_VALUES * LINE_VALUES;
   for (; i < end; i += LANES)
-    for (int r = 0; r < runs_of(of); ++r) put_vectors(it, r * it->stride + i, 1, with, of);
-  put_edges(it, i, it->count, with, of);
+    for (int r = 0; r < runs_of(of); ++r) store_vectors(it, r * it->stride + i, 1, with, of);
+  store_edges(it, i, it->count, with, of);
 }
 
 INLINED void output_values(const cubn_run_output *it, task of) {
   const coefficients with = coefficients_of(it->with);
   const int64_t step = depth_of(of) * LANES;
-  int64_t i = put_first(it, &with, of);
+  int64_t i = store_until_line(it, &with, of);
   for (; i + step <= it->count; i += step)
     for (int r = 0; r < runs_of(of); ++r)
-      put_vectors(it, r * it->stride + i, depth_of(of), &with, of);
-  put_last(it, i, &with, of);
+      store_vectors(it, r * it->stride + i, depth_of(of), &with, of);
+  store_tail(it, i, &with, of);
 }
 
 typedef struct run_input {
   const element *x, *dy;
-  int64_t stride, count, ahead;
+  int64_t stride, count, prefetch_distance;
   vec center;
 } run_input;
 
 /* Adds a vector to the sums, number k of those side by side. */
-INLINED void add_vector(vec x, vec dy, int k, task of, vec sums[][SIDE]) {
+INLINED void add_vector(vec x, vec dy, int k, task of, vec sums[][STEP_VECTORS]) {
   if (of.backward) {
     sums[0][k] += dy;
     sums[1][k] = vec_multiply_add(dy, x, sums[1][k]);
@@ -103,13 +104,13 @@ INLINED void add_vector(vec x, vec dy, int k, task of, vec sums[][SIDE]) {
   }
 }
 
-INLINED void add_values(const run_input *in, int64_t i, int k, task of, vec sums[][SIDE]) {
+INLINED void add_values(const run_input *in, int64_t i, int k, task of, vec sums[][STEP_VECTORS]) {
   const vec x = vec_load(in->x + i), dy = of.backward ? vec_load(in->dy + i) : (vec){0};
   add_vector(of.centered ? x - in->center : x, dy, k, of, sums);
 }
 
 INLINED void add_part(const run_input *in, int64_t i, int64_t part, int k, task of,
-                      vec sums[][SIDE]) {
+                      vec sums[][STEP_VECTORS]) {
   const vec x = vec_load_part(in->x + i, part);
   const vec dy = of.backward ? vec_load_part(in->dy + i, part) : (vec){0};
   add_vector(of.centered ? vec_first(x - in->center, part) : x, dy, k, of, sums);
@@ -117,34 +118,36 @@ INLINED void add_part(const run_input *in, int64_t i, int64_t part, int k, task 
 
 /* Values that will be summed soon: they come into the second cache while memory waits for output. The
  * first cache is full of what is worked on. */
-INLINED void fetch(const run_input *in, int64_t i, int values, task of) {
+INLINED void prefetch_values(const run_input *in, int64_t i, int values, task of) {
   for (int k = 0; k < values; k += LINE_VALUES) {
-    __builtin_prefetch(in->x + in->ahead + i + k, 0, 2);
-    if (of.backward) __builtin_prefetch(in->dy + in->ahead + i + k, 0, 2);
+    __builtin_prefetch(in->x + in->prefetch_distance + i + k, 0, 2);
+    if (of.backward) __builtin_prefetch(in->dy + in->prefetch_distance + i + k, 0, 2);
   }
 }
 
 /* Up to a step of each run from value i on: some vectors, or fewer values than a vector has. */
 INLINED void sum_step(const run_input *in, int64_t i, int vectors, int64_t part, task of,
-                      vec sums[][SIDE]) {
+                      vec sums[][STEP_VECTORS]) {
   for (int r = 0; r < runs_of(of); ++r) {
     const int64_t at = r * in->stride + i;
-    if (in->ahead) fetch(in, at, part ? LANES : vectors * LANES, of);
-    if (part) add_part(in, at, part, of.aside ? r : 0, of, sums);
-    for (int k = 0; k < vectors; ++k) add_values(in, at + k * LANES, of.aside ? r : k, of, sums);
+    if (in->prefetch_distance) prefetch_values(in, at, part ? LANES : vectors * LANES, of);
+    if (part) add_part(in, at, part, of.interleaved ? r : 0, of, sums);
+    for (int k = 0; k < vectors; ++k)
+      add_values(in, at + k * LANES, of.interleaved ? r : k, of, sums);
   }
 }
 
 /* A step of sums from value i on, and one of output from value o on: memory is read and written at
  * the same time. */
 INLINED void step_of_both(const run_input *in, int64_t i, const cubn_run_output *out, int64_t o,
-                          const coefficients *with, task of, vec sums[][SIDE]) {
+                          const coefficients *with, task of, vec sums[][STEP_VECTORS]) {
   const int vectors = depth_of(of);
   for (int r = 0; r < runs_of(of); ++r) {
     const int64_t at = r * in->stride + i;
-    if (in->ahead) fetch(in, at, vectors * LANES, of);
-    put_vectors(out, r * out->stride + o, vectors, with, of);
-    for (int k = 0; k < vectors; ++k) add_values(in, at + k * LANES, of.aside ? r : k, of, sums);
+    if (in->prefetch_distance) prefetch_values(in, at, vectors * LANES, of);
+    store_vectors(out, r * out->stride + o, vectors, with, of);
+    for (int k = 0; k < vectors; ++k)
+      add_values(in, at + k * LANES, of.interleaved ? r : k, of, sums);
   }
 }
 
@@ -152,9 +155,9 @@ INLINED void step_of_both(const run_input *in, int64_t i, const cubn_run_output 
 INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of, double *to) {
   const coefficients with = out ? coefficients_of(out->with) : (coefficients){0};
   const int64_t step = depth_of(of) * LANES, count = in->count;
-  const int64_t most = SUM_STEPS * (of.aside ? LANES : STEP);
-  vec sums[3][SIDE] = {{{0}}};
-  int64_t o = out ? put_first(out, &with, of) : 0;
+  const int64_t most = SUM_STEPS * (of.interleaved ? LANES : STEP);
+  vec sums[3][STEP_VECTORS] = {{{0}}};
+  int64_t o = out ? store_until_line(out, &with, of) : 0;
   for (int64_t i = 0; i < count;) {
     const int64_t end = i + least(count - i, most);
     if (out)
@@ -166,14 +169,14 @@ INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of
     i = end;
     flush_sums(sums, sums_of(of), to);
   }
-  if (out) put_last(out, o, &with, of);
+  if (out) store_tail(out, o, &with, of);
 }
 
-INLINED void output_run(const cubn_run_output *it, bool backward, bool centered, bool aside) {
-  if (it->stream)
-    output_values(it, (task){false, true, backward, true, centered, aside});
+INLINED void output_run(const cubn_run_output *it, bool backward, bool centered, bool interleaved) {
+  if (it->nontemporal)
+    output_values(it, (task){false, true, backward, true, centered, interleaved});
   else
-    output_values(it, (task){false, true, backward, false, centered, aside});
+    output_values(it, (task){false, true, backward, false, centered, interleaved});
 }
 
 INLINED void output_runs(const cubn_run_output *it, bool backward, bool centered) {
@@ -196,15 +199,19 @@ static void run_output(const cubn_run_output *it) {
 }
 
 INLINED void sum_run(const cubn_run_input *from, const cubn_run_output *out, bool backward,
-                     bool centered, bool aside, double *to) {
-  const run_input in = {from->x,     from->dy,    from->stride,
-                        from->count, from->ahead, vec_all((real)from->with->center)};
+                     bool centered, bool interleaved, double *to) {
+  const run_input in = {from->x,
+                        from->dy,
+                        from->stride,
+                        from->count,
+                        from->prefetch_distance,
+                        vec_all((real)from->with->center)};
   if (!out)
-    sum_values(&in, NULL, (task){true, false, backward, false, centered, aside}, to);
-  else if (out->stream)
-    sum_values(&in, out, (task){true, true, backward, true, centered, aside}, to);
+    sum_values(&in, NULL, (task){true, false, backward, false, centered, interleaved}, to);
+  else if (out->nontemporal)
+    sum_values(&in, out, (task){true, true, backward, true, centered, interleaved}, to);
   else
-    sum_values(&in, out, (task){true, true, backward, false, centered, aside}, to);
+    sum_values(&in, out, (task){true, true, backward, false, centered, interleaved}, to);
 }
 
 INLINED void sum_runs(const cubn_run_input *in, const cubn_run_output *out, bool backward,

@@ -110,7 +110,7 @@ INLINED void vec_add_to(double *sums, vec v) {
 
 /* Stores past the caches; `to` is aligned to STORE_BYTES. Elsewhere than on x86 an ordinary store:
  * these processors see by themselves that whole lines are written. */
-INLINED void vec_stream(element *to, vec v) {
+INLINED void vec_store_nontemporal(element *to, vec v) {
 #if defined(__SSE2__)
   element packed[LANES] __attribute__((aligned(STORE_BYTES)));
   vec_store(packed, v);
@@ -138,18 +138,18 @@ INLINED void vec_stream(element *to, vec v) {
 #endif
 }
 
-INLINED void put(element *to, vec v, bool stream) {
-  if (stream)
-    vec_stream(to, v);
+INLINED void put(element *to, vec v, bool nontemporal) {
+  if (nontemporal)
+    vec_store_nontemporal(to, v);
   else
     vec_store(to, v);
 }
 
 /* Two vectors one behind the other: a whole line of memory, if the type and the place allow it. */
-INLINED void put_pair(element *to, vec a, vec b, bool stream) {
+INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
 #if defined(__AVX512F__) && (defined(CUBN_ELEMENT_F16) || defined(CUBN_ELEMENT_BF16))
   const __m512i packed = packed_pair(a, b);
-  if (!stream) {
+  if (!nontemporal) {
     _mm512_storeu_si512(to, packed);
   } else if ((uintptr_t)to % 64 == 0) {
     _mm512_stream_si512((__m512i *)(void *)to, packed);
@@ -158,8 +158,8 @@ INLINED void put_pair(element *to, vec a, vec b, bool stream) {
     _mm256_stream_si256((__m256i *)(void *)(to + LANES), _mm512_extracti64x4_epi64(packed, 1));
   }
 #else
-  put(to, a, stream);
-  put(to + LANES, b, stream);
+  put(to, a, nontemporal);
+  put(to + LANES, b, nontemporal);
 #endif
 }
 
@@ -168,11 +168,11 @@ INLINED vec load_lanes(const element *from, int64_t part) {
   return part ? vec_load_part(from, part) : vec_load(from);
 }
 
-INLINED void put_lanes(element *to, vec v, int64_t part, bool stream) {
+INLINED void store_lanes(element *to, vec v, int64_t part, bool nontemporal) {
   if (part)
     vec_store_part(to, v, part);
   else
-    put(to, v, stream);
+    put(to, v, nontemporal);
 }
 
 /* Streamed stores are visible to other threads after this. */

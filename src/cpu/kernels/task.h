@@ -6,8 +6,8 @@
 #include "cpu/kernels/simd.h"
 
 enum {
-  SIDE = CUBN_RUNS_ASIDE, /* vectors side by side */
-  STEP = SIDE * LANES     /* values of a step of one run */
+  STEP_VECTORS = CUBN_INTERLEAVE, /* vectors side by side */
+  STEP = STEP_VECTORS * LANES     /* values of a step of one run */
 };
 
 typedef struct coefficients {
@@ -21,9 +21,9 @@ INLINED coefficients coefficients_of(const cubn_coefficients *with) {
 
 /* What an instance of a kernel does; constants when it is compiled. */
 typedef struct task {
-  bool sums, output, backward, stream;
-  bool centered; /* otherwise centers are 0 */
-  bool aside;    /* SIDE runs at a time */
+  bool sums, output, backward, nontemporal;
+  bool centered;    /* otherwise centers are 0 */
+  bool interleaved; /* STEP_VECTORS runs at a time */
 } task;
 
 /* How many sums there are. */

@@ -42,14 +42,14 @@ static bool has_activation(const cubn_job *job) {
 }
 
 static bool computes_input(const cubn_job *job) {
-  if (job->problem->pass == CUBN_PASS_BACKWARD) return cubn_recomputes_input(job->problem);
+  if (job->problem->pass == CUBN_PASS_BACKWARD) return cubn_recomputes_preactivation(job->problem);
   return has_activation(job) && job->problem->has_output;
 }
 
 static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
-  double *const arrays[] = {lanes->mean_high,  lanes->mean_low,   lanes->inv_std,
-                            lanes->gain,       lanes->offset,     lanes->slope,
-                            lanes->input_gain, lanes->input_shift};
+  double *const arrays[] = {lanes->mean_high,   lanes->mean_low,    lanes->inv_std,
+                            lanes->gain,        lanes->offset,      lanes->slope,
+                            lanes->preact_gain, lanes->preact_shift};
   const size_t used = computes_input(job) ? 8 : 6;
   for (size_t i = 0; i < used; ++i) cubn_lanes_spread(arrays[i], group->width, group->lanes);
 }
@@ -70,19 +70,19 @@ static void set_forward(const cubn_job *job, const cubn_group *group, cubn_lanes
  * forward; backward takes it from there. */
 static void set_input(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const bool is_single = cubn_is_single(job->param_type);
-  double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX], rest[CUBN_WIDTH_MAX];
+  double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX], mean_low[CUBN_WIDTH_MAX];
   cubn_load_param_or(job, group, job->args->scale, 1, scale);
   cubn_load_param_or(job, group, job->args->bias, 0, bias);
   for (int64_t j = 0; j < group->width; ++j)
-    rest[j] = job->problem->pass == CUBN_PASS_BACKWARD ? 0 : lanes->mean_low[j];
+    mean_low[j] = job->problem->pass == CUBN_PASS_BACKWARD ? 0 : lanes->mean_low[j];
   if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_MEANS)
-    cubn_load_reserved_means(job, group, rest);
-  lanes->input_is_single = is_single;
+    cubn_load_reserved_means(job, group, mean_low);
+  lanes->preact_is_single = is_single;
   for (int64_t j = 0; j < group->width; ++j) {
-    const double gain = cubn_input_gain(scale[j], cubn_round_param(job, lanes->inv_std[j]));
-    lanes->input_gain[j] = gain;
-    lanes->input_shift[j] = cubn_input_shift(bias[j], rest[j], gain);
-    lanes->input_is_wide = lanes->input_is_wide || cubn_is_wide(is_single, gain);
+    const double gain = cubn_preact_gain(scale[j], cubn_round_param(job, lanes->inv_std[j]));
+    lanes->preact_gain[j] = gain;
+    lanes->preact_shift[j] = cubn_preact_shift(bias[j], mean_low[j], gain);
+    lanes->preact_needs_double = lanes->preact_needs_double || cubn_needs_double(is_single, gain);
   }
 }
 
@@ -121,7 +121,7 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   for (int64_t j = 0; j < group->width; ++j)
     lanes->mean_high[j] = lanes->mean_low[j] = lanes->inv_std[j] = lanes->gain[j] =
         lanes->offset[j] = lanes->slope[j] = 0;
-  lanes->input_is_wide = false;
+  lanes->preact_needs_double = false;
   if (job->needs.moments) {
     /* The first value of each channel: in a constant channel all differences from it are 0. */
     job->type->load(args->x, job->plan.patch(problem, group, CUBN_ARRAY_X, 0, 1), lanes->mean_high);
@@ -171,8 +171,8 @@ static void center_on_saved_mean(const cubn_job *job, const cubn_group *group, c
   }
 }
 
-void cubn_channels_put_moments(const cubn_job *job, const cubn_group *group,
-                               const cubn_moments *moments, cubn_lanes *lanes) {
+void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
+                                  const cubn_moments *moments, cubn_lanes *lanes) {
   const cubn_problem *problem = job->problem;
   double mean[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) {
@@ -217,8 +217,8 @@ static void put_gradients(const cubn_job *job, const cubn_group *group, const do
                      args->dbias);
 }
 
-void cubn_channels_put_sums(const cubn_job *job, const cubn_group *group,
-                            const cubn_gradient_sums *sums, cubn_lanes *lanes) {
+void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
+                               const cubn_gradient_sums *sums, cubn_lanes *lanes) {
   const double m = (double)cubn_count(job->problem);
   double dscale[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) {
@@ -233,7 +233,7 @@ void cubn_channels_put_sums(const cubn_job *job, const cubn_group *group,
   spread(job, group, lanes);
 }
 
-void cubn_channels_put_empty(const cubn_job *job, const cubn_group *group) {
+void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group) {
   const double nothing[CUBN_WIDTH_MAX] = {0};
   put_gradients(job, group, nothing, nothing);
 }

@@ -46,7 +46,7 @@ static void get_group(const cubn_job *job, int64_t index, cubn_group *group) {
 }
 
 /* Decides how the job is cut, from the problem alone. */
-static void cut(const cubn_problem *problem, const cubn_walk_plan *plan, cubn_job *job) {
+static void partition(const cubn_problem *problem, const cubn_walk_plan *plan, cubn_job *job) {
   const int64_t samples = cubn_count(problem);
   const int64_t arrays = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t sample_bytes = plan->width * arrays * (int64_t)cubn_element_bytes(problem->type);
@@ -74,7 +74,7 @@ static void cut(const cubn_problem *problem, const cubn_walk_plan *plan, cubn_jo
 
 size_t cubn_job_workspace_bytes(const cubn_problem *problem, const cubn_walk_plan *plan) {
   cubn_job job;
-  cut(problem, plan, &job);
+  partition(problem, plan, &job);
   if (job.chunks == 1) return 0;
   return (size_t)job.slice * (sizeof(cubn_lanes) + (size_t)job.chunks * sizeof(cubn_partial));
 }
@@ -89,13 +89,13 @@ static void whole_group_task(void *context, int64_t index) {
   cubn_partial partial;
   get_group(job, index, &group);
   if (samples == 0) {
-    cubn_channels_put_empty(job, &group);
+    cubn_channels_finish_empty(job, &group);
     return;
   }
   cubn_channels_begin(job, &group, &lanes);
   if (job->needs.moments) {
     cubn_sweep_moments(job, &group, 0, samples, &lanes, &partial.moments);
-    cubn_channels_put_moments(job, &group, &partial.moments, &lanes);
+    cubn_channels_finish_moments(job, &group, &partial.moments, &lanes);
   }
   if (problem->pass != CUBN_PASS_BACKWARD) {
     if (problem->has_output) cubn_sweep_forward(job, &group, 0, samples, &lanes);
@@ -103,7 +103,7 @@ static void whole_group_task(void *context, int64_t index) {
   }
   if (job->needs.sums) {
     cubn_sweep_backward(job, &group, 0, samples, &lanes, &partial.sums, !job->needs.waiting);
-    cubn_channels_put_sums(job, &group, &partial.sums, &lanes);
+    cubn_channels_finish_sums(job, &group, &partial.sums, &lanes);
   }
   if (!job->needs.sums || job->needs.waiting)
     cubn_sweep_backward(job, &group, 0, samples, &lanes, NULL, true);
@@ -143,14 +143,14 @@ static void moments_task(void *context, int64_t index) {
   cubn_sweep_moments(job, &it.group, it.first, it.samples, it.lanes, &it.partial->moments);
 }
 
-static void put_moments_task(void *context, int64_t index) {
+static void finish_moments_task(void *context, int64_t index) {
   const cubn_job *job = context;
   cubn_partial *partials = job->partials + index * job->chunks;
   cubn_group group;
   get_group(job, job->first_group + index, &group);
   for (int64_t i = 1; i < job->chunks; ++i)
     cubn_moments_append(&partials[0].moments, &partials[i].moments, group.width);
-  cubn_channels_put_moments(job, &group, &partials[0].moments, job->lanes + index);
+  cubn_channels_finish_moments(job, &group, &partials[0].moments, job->lanes + index);
 }
 
 static void sums_task(void *context, int64_t index) {
@@ -160,14 +160,14 @@ static void sums_task(void *context, int64_t index) {
                       !job->needs.waiting);
 }
 
-static void put_sums_task(void *context, int64_t index) {
+static void finish_sums_task(void *context, int64_t index) {
   const cubn_job *job = context;
   cubn_partial *partials = job->partials + index * job->chunks;
   cubn_group group;
   get_group(job, job->first_group + index, &group);
   for (int64_t i = 1; i < job->chunks; ++i)
     cubn_gradient_sums_append(&partials[0].sums, &partials[i].sums, group.width);
-  cubn_channels_put_sums(job, &group, &partials[0].sums, job->lanes + index);
+  cubn_channels_finish_sums(job, &group, &partials[0].sums, job->lanes + index);
 }
 
 static void forward_task(void *context, int64_t index) {
@@ -202,7 +202,7 @@ static void run_slice(cubn_job *job) {
   run_tasks(job, groups, channels, begin_task);
   if (job->needs.moments) {
     run_tasks(job, chunks, values, moments_task);
-    run_tasks(job, groups, channels * job->chunks, put_moments_task);
+    run_tasks(job, groups, channels * job->chunks, finish_moments_task);
   }
   if (job->problem->pass != CUBN_PASS_BACKWARD) {
     if (job->problem->has_output) run_tasks(job, chunks, values, forward_task);
@@ -210,7 +210,7 @@ static void run_slice(cubn_job *job) {
   }
   if (job->needs.sums) {
     run_tasks(job, chunks, values, sums_task);
-    run_tasks(job, groups, channels * job->chunks, put_sums_task);
+    run_tasks(job, groups, channels * job->chunks, finish_sums_task);
   }
   if (!job->needs.sums || job->needs.waiting) run_tasks(job, chunks, values, backward_task);
 }
@@ -218,7 +218,7 @@ static void run_slice(cubn_job *job) {
 cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args, const cubn_walk_plan *plan) {
   cubn_job job;
-  cut(problem, plan, &job);
+  partition(problem, plan, &job);
   job.args = args;
   job.type = cubn_conversion_of(problem->type);
   job.param_type = cubn_conversion_of_param(problem->type);

@@ -145,14 +145,14 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
 
 /* Statistics are known: completes the lanes, but for what waits for the sums of backward. Writes
  * saved and running statistics. */
-void cubn_channels_put_moments(const cubn_job *job, const cubn_group *group,
-                               const cubn_moments *moments, cubn_lanes *lanes);
+void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
+                                  const cubn_moments *moments, cubn_lanes *lanes);
 
 /* The sums of backward are known: completes the lanes for dx. Writes dscale and dbias. */
-void cubn_channels_put_sums(const cubn_job *job, const cubn_group *group,
-                            const cubn_gradient_sums *sums, cubn_lanes *lanes);
+void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
+                               const cubn_gradient_sums *sums, cubn_lanes *lanes);
 
 /* dscale and dbias of channels without values. */
-void cubn_channels_put_empty(const cubn_job *job, const cubn_group *group);
+void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group);
 
 #endif /* CUBN_CPU_JOB_H */

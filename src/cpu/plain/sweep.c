@@ -46,7 +46,7 @@ void cubn_sweep_moments(const cubn_job *job, const cubn_group *group, int64_t fi
 }
 
 /* Blends with what the output was, and writes it. */
-static void put_output(const cubn_tile *tile, double *result) {
+static void write_output(const cubn_tile *tile, double *result) {
   const cubn_job *job = tile->job;
   if (job->problem->blends) {
     double prior[CUBN_TILE_VALUES];
@@ -69,7 +69,7 @@ void cubn_sweep_forward(const cubn_job *job, const cubn_group *group, int64_t fi
     else
       cubn_tile_normalize(y, values, group->lanes, lanes);
     if (cubn_is_fused(job->problem)) cubn_fuse_forward(&tile, y);
-    put_output(&tile, y);
+    write_output(&tile, y);
     done += tile.samples;
   }
 }
@@ -85,7 +85,7 @@ static void put_gradients(const cubn_tile *tile, const double *x, double *dy,
     cubn_tile_scale(dy, values, n, lanes);
   else
     cubn_tile_gradient(x, dy, values, n, lanes);
-  put_output(tile, dy);
+  write_output(tile, dy);
 }
 
 /* Adds a tile to the sums. */
@@ -114,8 +114,8 @@ void cubn_sweep_backward(const cubn_job *job, const cubn_group *group, int64_t f
                          const cubn_lanes *lanes, cubn_gradient_sums *sums, bool writes) {
   const cubn_problem *problem = job->problem;
   const bool dx_needs_x = problem->has_output && !problem->is_frozen;
-  const bool needs_x =
-      cubn_recomputes_input(problem) || (sums && job->needs.x_sums) || (writes && dx_needs_x);
+  const bool needs_x = cubn_recomputes_preactivation(problem) || (sums && job->needs.x_sums) ||
+                       (writes && dx_needs_x);
   const bool has_activation = problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
   double x[CUBN_TILE_VALUES], dy[CUBN_TILE_VALUES];
   cubn_lane_sums of_lanes;

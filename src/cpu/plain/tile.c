@@ -148,22 +148,25 @@ CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
 }
 
 /* Rows of all lanes; the last one may be shorter. */
-CUBN_CLONES static void input_in_double(const double *restrict x, double *restrict p, int64_t count,
-                                        int64_t lanes, const cubn_lanes *restrict with) {
+CUBN_CLONES static void preact_in_double(const double *restrict x, double *restrict p,
+                                         int64_t count, int64_t lanes,
+                                         const cubn_lanes *restrict with) {
   for (int64_t done = 0; done < count; done += lanes) {
     const int64_t n = count - done < lanes ? count - done : lanes;
     for (int64_t l = 0; l < n; ++l)
-      p[done + l] = (x[done + l] - with->mean_high[l]) * with->input_gain[l] + with->input_shift[l];
+      p[done + l] =
+          (x[done + l] - with->mean_high[l]) * with->preact_gain[l] + with->preact_shift[l];
   }
 }
 
-CUBN_CLONES static void input_in_single(const double *restrict x, double *restrict p, int64_t count,
-                                        int64_t lanes, const cubn_lanes *restrict with) {
+CUBN_CLONES static void preact_in_single(const double *restrict x, double *restrict p,
+                                         int64_t count, int64_t lanes,
+                                         const cubn_lanes *restrict with) {
   float center[CUBN_LANES_MAX] = {0}, gain[CUBN_LANES_MAX] = {0}, shift[CUBN_LANES_MAX] = {0};
   for (int64_t l = 0; l < lanes; ++l) {
     center[l] = (float)with->mean_high[l];
-    gain[l] = (float)with->input_gain[l];
-    shift[l] = (float)with->input_shift[l];
+    gain[l] = (float)with->preact_gain[l];
+    shift[l] = (float)with->preact_shift[l];
   }
   for (int64_t done = 0; done < count; done += lanes) {
     const int64_t n = count - done < lanes ? count - done : lanes;
@@ -174,14 +177,14 @@ CUBN_CLONES static void input_in_single(const double *restrict x, double *restri
 
 void cubn_tile_input(const double *x, double *p, int64_t count, int64_t lanes,
                      const cubn_lanes *with) {
-  if (!with->input_is_single)
-    input_in_double(x, p, count, lanes, with);
-  else if (!with->input_is_wide)
-    input_in_single(x, p, count, lanes, with);
+  if (!with->preact_is_single)
+    preact_in_double(x, p, count, lanes, with);
+  else if (!with->preact_needs_double)
+    preact_in_single(x, p, count, lanes, with);
   else
     for (int64_t i = 0; i < count; ++i)
-      p[i] = cubn_input_of(true, x[i], with->mean_high[i % lanes], with->input_gain[i % lanes],
-                           with->input_shift[i % lanes]);
+      p[i] = cubn_preact_of(true, x[i], with->mean_high[i % lanes], with->preact_gain[i % lanes],
+                            with->preact_shift[i % lanes]);
 }
 
 CUBN_INLINED void gradient_block(const double *restrict x, double *restrict dy, int64_t rows,

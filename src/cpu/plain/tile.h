@@ -26,8 +26,8 @@
 typedef struct cubn_lanes {
   double mean_high[CUBN_LANES_MAX], mean_low[CUBN_LANES_MAX], inv_std[CUBN_LANES_MAX];
   double gain[CUBN_LANES_MAX], offset[CUBN_LANES_MAX], slope[CUBN_LANES_MAX];
-  double input_gain[CUBN_LANES_MAX], input_shift[CUBN_LANES_MAX];
-  bool input_is_single, input_is_wide; /* P is float; there are wide gains */
+  double preact_gain[CUBN_LANES_MAX], preact_shift[CUBN_LANES_MAX];
+  bool preact_is_single, preact_needs_double; /* P is float; there are wide gains */
 } cubn_lanes;
 
 /* Lanes for so many channels: a multiple of 16 where the fold stays small. */

@@ -8,8 +8,8 @@
 /* Values of a chunk, unless there would be too many chunks. */
 enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 2048, PIECE_UNIT = 1024 };
 /* Values to be summed are fetched so far ahead, in whole segments. */
-enum { AHEAD_BYTES = 8000 };
-enum { SUMS_LANES = CUBN_RUN_SUMS_MAX * CUBN_RUN_LANES_MAX, ASIDE = CUBN_RUNS_ASIDE };
+enum { PREFETCH_BYTES = 8000 };
+enum { SUMS_LANES = CUBN_RUN_SUMS_MAX * CUBN_RUN_LANES_MAX, INTERLEAVE = CUBN_INTERLEAVE };
 /* A single run is worked on in several places at once if it has so many values; the places are a
  * multiple of the unit apart. */
 enum { QUARTERED_MIN = 2048, QUARTER_UNIT = 64 };
@@ -22,20 +22,20 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-cubn_cut cubn_cut_runs(const cubn_problem *problem) {
+cubn_run_partition cubn_partition_runs(const cubn_problem *problem) {
   const int64_t s = problem->s, count = cubn_count(problem);
   int64_t values = divide_up(count, CHUNKS_MAX);
   if (values < CHUNK_VALUES) values = CHUNK_VALUES;
-  cubn_cut cut = {.runs = ASIDE, .pieces = 1, .piece_values = s};
+  cubn_run_partition partition = {.runs = INTERLEAVE, .pieces = 1, .piece_values = s};
   if (s < 2 * values) {
-    if (values / s > ASIDE) cut.runs = values / s / ASIDE * ASIDE;
+    if (values / s > INTERLEAVE) partition.runs = values / s / INTERLEAVE * INTERLEAVE;
   } else {
-    cut.runs = 1;
-    cut.piece_values = (divide_up(values, PIECE_UNIT) | 1) * PIECE_UNIT;
-    cut.pieces = divide_up(s, cut.piece_values);
+    partition.runs = 1;
+    partition.piece_values = (divide_up(values, PIECE_UNIT) | 1) * PIECE_UNIT;
+    partition.pieces = divide_up(s, partition.piece_values);
   }
-  cut.chunks = divide_up(problem->n, cut.runs) * cut.pieces;
-  return cut;
+  partition.chunks = divide_up(problem->n, partition.runs) * partition.pieces;
+  return partition;
 }
 
 /* Adds up the lanes in a fixed tree. */
@@ -52,16 +52,16 @@ typedef struct lookahead {
   int64_t images, channels; /* as many, but for the end of a row of channels */
 } lookahead;
 
-static lookahead choose_lookahead(const cubn_call *call, const cubn_block *next, int64_t runs,
-                                  int64_t values) {
-  const int64_t segments = divide_up(AHEAD_BYTES, runs * values * call->element_bytes);
+static lookahead choose_prefetch_step(const cubn_call *call, const cubn_block *next, int64_t runs,
+                                      int64_t values) {
+  const int64_t segments = divide_up(PREFETCH_BYTES, runs * values * call->element_bytes);
   const int64_t channels = next->channels.count;
   return (lookahead){segments / channels * runs, segments % channels};
 }
 
 /* After the block's last image comes the next block, which is as wide. */
-static int64_t distance_ahead(const cubn_call *call, lookahead by, int64_t run,
-                              const cubn_block *next, const cubn_segment *at) {
+static int64_t prefetch_distance_of(const cubn_call *call, lookahead by, int64_t run,
+                                    const cubn_block *next, const cubn_segment *at) {
   const int64_t s = call->problem->s, channels = next->channels.count;
   int64_t image = run + by.images, channel = at->channel + by.channels;
   if (channel >= channels) {
@@ -78,20 +78,20 @@ static int64_t distance_ahead(const cubn_call *call, lookahead by, int64_t run,
 /* One run, in several pieces at a time if it is long; and what is left over. */
 static void step_run(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                      const cubn_segment *at, double *lanes) {
-  const int64_t quarter = at->count / ASIDE / QUARTER_UNIT * QUARTER_UNIT;
-  if (call->is_rich || at->count < QUARTERED_MIN) {
+  const int64_t quarter = at->count / INTERLEAVE / QUARTER_UNIT * QUARTER_UNIT;
+  if (call->has_epilogue || at->count < QUARTERED_MIN) {
     cubn_segment_step(call, current, next, at, lanes);
     return;
   }
   cubn_segment part = *at;
-  part.runs = ASIDE;
+  part.runs = INTERLEAVE;
   part.stride = part.count = quarter;
   cubn_segment_step(call, current, next, &part, lanes);
   part = *at;
-  part.begin += ASIDE * quarter;
-  part.current += ASIDE * quarter;
-  part.next += ASIDE * quarter;
-  part.count -= ASIDE * quarter;
+  part.begin += INTERLEAVE * quarter;
+  part.current += INTERLEAVE * quarter;
+  part.next += INTERLEAVE * quarter;
+  part.count -= INTERLEAVE * quarter;
   if (part.count > 0) cubn_segment_step(call, current, next, &part, lanes);
 }
 
@@ -107,7 +107,8 @@ static void step_images(const cubn_call *call, const stretch *of, const cubn_blo
   const int64_t summed = next ? next->channels.count : 0;
   const int64_t written = current ? current->channels.count : 0;
   lookahead by = {0};
-  if (next && of->ends && call->fetches) by = choose_lookahead(call, next, of->runs, of->count);
+  if (next && of->ends && call->prefetches)
+    by = choose_prefetch_step(call, next, of->runs, of->count);
   for (int64_t j = 0; j < (summed > written ? summed : written); ++j) {
     const int64_t base = of->run * problem->c + j;
     cubn_segment at = {.count = of->count,
@@ -117,26 +118,27 @@ static void step_images(const cubn_call *call, const stretch *of, const cubn_blo
                        .begin = of->begin};
     if (j < written) at.current = (base + current->channels.first) * problem->s + of->begin;
     if (j < summed) at.next = (base + next->channels.first) * problem->s + of->begin;
-    if (j < summed && call->fetches)
-      at.ahead = of->ends ? distance_ahead(call, by, of->run, next, &at) : of->count;
+    if (j < summed && call->prefetches)
+      at.prefetch_distance =
+          of->ends ? prefetch_distance_of(call, by, of->run, next, &at) : of->count;
     (of->runs == 1 ? step_run : cubn_segment_step)(call, j < written ? current : NULL,
                                                    j < summed ? next : NULL, &at, lanes[j]);
   }
 }
 
-void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
+void cubn_block_step(const cubn_call *call, const cubn_run_partition *partition, int64_t chunk,
                      const cubn_block *current, const cubn_block *next, cubn_chunk_sums *sums) {
   double lanes[CUBN_BLOCK_CHANNELS_MAX][SUMS_LANES];
   const cubn_problem *problem = call->problem;
   const int64_t summed = next ? next->channels.count : 0;
-  const int64_t first_run = chunk / cut->pieces * cut->runs;
-  const int64_t runs = smaller(cut->runs, problem->n - first_run);
-  stretch of = {.run = first_run, .begin = chunk % cut->pieces * cut->piece_values};
-  of.count = smaller(cut->piece_values, problem->s - of.begin);
+  const int64_t first_run = chunk / partition->pieces * partition->runs;
+  const int64_t runs = smaller(partition->runs, problem->n - first_run);
+  stretch of = {.run = first_run, .begin = chunk % partition->pieces * partition->piece_values};
+  of.count = smaller(partition->piece_values, problem->s - of.begin);
   of.ends = of.begin + of.count == problem->s;
   memset(lanes, 0, (size_t)summed * sizeof *lanes);
   for (; of.run < first_run + runs; of.run += of.runs) {
-    of.runs = first_run + runs - of.run >= ASIDE ? ASIDE : 1;
+    of.runs = first_run + runs - of.run >= INTERLEAVE ? INTERLEAVE : 1;
     step_images(call, &of, current, next, lanes);
   }
   for (int k = 0; k < call->sums; ++k)

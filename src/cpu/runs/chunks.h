@@ -11,14 +11,14 @@
 
 /* How the values of each channel are cut, a function of the problem alone: a chunk is some whole
  * runs, or a piece of one. Sums of a chunk are formed by themselves and added in order. */
-typedef struct cubn_cut {
+typedef struct cubn_run_partition {
   int64_t runs;   /* of a chunk */
   int64_t pieces; /* of a run; 1 if chunks have whole runs */
   int64_t piece_values;
   int64_t chunks; /* of a channel */
-} cubn_cut;
+} cubn_run_partition;
 
-cubn_cut cubn_cut_runs(const cubn_problem *problem);
+cubn_run_partition cubn_partition_runs(const cubn_problem *problem);
 
 /* A block of neighbouring channels, complete with memory for their numbers. */
 typedef struct cubn_block {
@@ -33,7 +33,7 @@ typedef struct cubn_chunk_sums {
 
 /* Works on one chunk: computes the output of `current` and the sums of `next`, interleaved so that
  * memory is read and written at the same time. Either may be NULL. */
-void cubn_block_step(const cubn_call *call, const cubn_cut *cut, int64_t chunk,
+void cubn_block_step(const cubn_call *call, const cubn_run_partition *partition, int64_t chunk,
                      const cubn_block *current, const cubn_block *next, cubn_chunk_sums *sums);
 
 /* The output of neighbouring values of one channel. */
@@ -48,6 +48,6 @@ bool cubn_lie_alike(const cubn_call *call, int64_t runs, int64_t stride);
 typedef struct cubn_range {
   int64_t first, end;
 } cubn_range;
-cubn_range cubn_rich_range(const cubn_call *call, int64_t offset, int64_t begin, int64_t count);
+cubn_range cubn_epilogue_range(const cubn_call *call, int64_t offset, int64_t begin, int64_t count);
 
 #endif /* CUBN_CPU_RUNS_H */

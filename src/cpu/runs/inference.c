@@ -5,7 +5,7 @@
 #include "cpu/runs/chunks.h"
 
 /* Pieces in which one thread takes its runs. */
-enum { PIECE_VALUES = 1 << 16, RICH_VALUES = CUBN_FUSED_WIDTH_MAX };
+enum { PIECE_VALUES = 1 << 16, EPILOGUE_VALUES = CUBN_FUSED_WIDTH_MAX };
 
 typedef struct inference {
   cubn_call call;
@@ -35,12 +35,13 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
 }
 
 /* Fused: `count` values at `offset`, which are at `begin` of a run. */
-static void put_rich(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
-                     const cubn_coefficients *with) {
-  const cubn_range range = cubn_rich_range(call, offset, begin, count);
-  for (int64_t first = range.first; first < range.end; first += RICH_VALUES) {
-    const int64_t width = smaller(RICH_VALUES, range.end - first);
-    const cubn_fused shape = {.rows = 1, .width = width, .with = with, .stream = call->stream};
+static void output_epilogue(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
+                            const cubn_coefficients *with) {
+  const cubn_range range = cubn_epilogue_range(call, offset, begin, count);
+  for (int64_t first = range.first; first < range.end; first += EPILOGUE_VALUES) {
+    const int64_t width = smaller(EPILOGUE_VALUES, range.end - first);
+    const cubn_fused shape = {
+        .rows = 1, .width = width, .with = with, .nontemporal = call->nontemporal};
     cubn_fused_output(call, &shape, offset + first);
   }
 }
@@ -50,17 +51,17 @@ static void put_piece(const cubn_call *call, const cubn_channels *channels, int6
                       const cubn_run_output *shape, int64_t offset, int64_t begin) {
   const cubn_coefficients with = cubn_fast_coefficients(channels, channel);
   const cubn_patch patch = {offset, shape->runs, shape->stride, shape->count, 1};
-  if (channels->wide[channel] != 0) {
-    cubn_fast_put_exact(call, patch, &with);
+  if (channels->needs_double[channel] != 0) {
+    cubn_fast_output_exact(call, patch, &with);
     return;
   }
-  if (call->is_rich) {
+  if (call->has_epilogue) {
     for (int64_t r = 0; r < shape->runs; ++r)
-      put_rich(call, offset + r * shape->stride, begin, shape->count, &with);
+      output_epilogue(call, offset + r * shape->stride, begin, shape->count, &with);
     return;
   }
   cubn_run_output out = cubn_call_output(call, offset, shape->count, &with);
-  if (shape->runs == CUBN_RUNS_ASIDE && cubn_lie_alike(call, shape->runs, shape->stride)) {
+  if (shape->runs == CUBN_INTERLEAVE && cubn_lie_alike(call, shape->runs, shape->stride)) {
     out.runs = shape->runs;
     out.stride = shape->stride;
     call->kernels->run_output(&out);
@@ -73,22 +74,22 @@ static void put_piece(const cubn_call *call, const cubn_channels *channels, int6
 }
 
 /* Pieces of the slice's runs, each in some images: the last of them may be fewer. */
-static void pieces_task(void *context, int64_t seat, int64_t first, int64_t end) {
+static void pieces_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const inference *work = context;
   const cubn_call *call = &work->call;
   const cubn_problem *problem = call->problem;
   const int64_t s = problem->s, channels = work->channels.count;
-  (void)seat;
+  (void)worker;
   for (int64_t index = first; index < end; ++index) {
     const int64_t run = index / work->pieces, begin = index % work->pieces * PIECE_VALUES;
-    const int64_t image = run / channels * CUBN_RUNS_ASIDE, channel = run % channels;
+    const int64_t image = run / channels * CUBN_INTERLEAVE, channel = run % channels;
     const int64_t at = image * problem->c + work->channels.first + channel;
-    const cubn_run_output shape = {.runs = smaller(CUBN_RUNS_ASIDE, problem->n - image),
+    const cubn_run_output shape = {.runs = smaller(CUBN_INTERLEAVE, problem->n - image),
                                    .stride = problem->c * s,
                                    .count = smaller(PIECE_VALUES, s - begin)};
     put_piece(call, &work->channels, channel, &shape, at * s + begin, begin);
   }
-  if (call->stream) call->kernels->fence();
+  if (call->nontemporal) call->kernels->fence();
 }
 
 static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
@@ -99,7 +100,7 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const 
   for (int64_t first = 0; first < problem->c; first += slice) {
     const int64_t count = smaller(slice, problem->c - first);
     cubn_fast_begin(&work.call, first, count, &work.channels);
-    const int64_t groups = (problem->n + CUBN_RUNS_ASIDE - 1) / CUBN_RUNS_ASIDE;
+    const int64_t groups = (problem->n + CUBN_INTERLEAVE - 1) / CUBN_INTERLEAVE;
     cubn_for_ranges(work.call.threads, groups * count * work.pieces, pieces_task, &work);
   }
   return CUBN_STATUS_SUCCESS;

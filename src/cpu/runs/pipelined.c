@@ -9,7 +9,7 @@
 #include "cpu/runs/chunks.h"
 
 /* Neighbouring values of a block in one image: long stretches are read faster. */
-enum { STRETCH_BYTES = 12000 };
+enum { BLOCK_BYTES = 12000 };
 /* Blocks per thread, so that work is shared evenly. */
 enum { BLOCKS_PER_THREAD = 2 };
 /* Values of a channel for each thread that are worth the wait for the others. */
@@ -17,7 +17,7 @@ enum { SHARED_VALUES = 1 << 17 };
 
 typedef struct pipeline {
   cubn_call call;
-  cubn_cut cut;
+  cubn_run_partition partition;
   int64_t block_channels, blocks;
   /* When threads share the chunks of a block: */
   cubn_block *current, *next;
@@ -37,7 +37,7 @@ static bool is_too_large_for_each(const cubn_call *call) {
   const int64_t tensors = call->problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t values = cubn_count(call->problem), bytes = tensors * call->element_bytes * values;
   return values >= call->threads * SHARED_VALUES &&
-         2 * call->threads * bytes > call->device->machine.shared_cache_bytes / 4;
+         2 * call->threads * bytes > call->device->machine.llc_bytes / 4;
 }
 
 /* Whether every thread can have channels of its own. */
@@ -53,10 +53,10 @@ static int64_t choose_block(const cubn_call *call) {
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const int64_t run_bytes = problem->s * call->element_bytes;
   /* Two blocks in flight per thread, of x or of x and dy, in half of the last cache. */
-  const int64_t room = call->device->machine.shared_cache_bytes / 2 / call->threads /
-                       (backward ? 4 : 2) / (run_bytes * problem->n);
+  const int64_t room = call->device->machine.llc_bytes / 2 / call->threads / (backward ? 4 : 2) /
+                       (run_bytes * problem->n);
   int64_t channels = 1;
-  while (channels < CUBN_BLOCK_CHANNELS_MAX && channels * run_bytes < STRETCH_BYTES &&
+  while (channels < CUBN_BLOCK_CHANNELS_MAX && channels * run_bytes < BLOCK_BYTES &&
          2 * channels <= room && 2 * channels * call->threads * BLOCKS_PER_THREAD <= problem->c)
     channels *= 2;
   return channels;
@@ -87,19 +87,19 @@ static void clear_sums(cubn_block *block) {
 static void own_moments(const pipeline *line, cubn_block *block) {
   const cubn_call call = cubn_call_of_moments(&line->call);
   clear_sums(block);
-  for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk) {
+  for (int64_t chunk = 0; chunk < line->partition.chunks; ++chunk) {
     cubn_chunk_sums sums;
-    cubn_block_step(&call, &line->cut, chunk, NULL, block, &sums);
+    cubn_block_step(&call, &line->partition, chunk, NULL, block, &sums);
     add_sums(&call, &sums, block);
   }
   cubn_fast_finish_moments(&line->call, &block->channels);
 }
 
 /* The blocks first .. end - 1, by one thread. */
-static void own_blocks_task(void *context, int64_t seat, int64_t first, int64_t end) {
+static void own_blocks_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const pipeline *line = context;
   cubn_block blocks[2];
-  (void)seat;
+  (void)worker;
   for (int64_t index = first; index <= end; ++index) {
     cubn_block *const next = index < end ? &blocks[index % 2] : NULL;
     const cubn_block *const written = index > first ? &blocks[(index + 1) % 2] : NULL;
@@ -110,31 +110,32 @@ static void own_blocks_task(void *context, int64_t seat, int64_t first, int64_t 
       clear_sums(next);
     }
     cubn_block *const summed = line->call.sums ? next : NULL;
-    for (int64_t chunk = 0; chunk < line->cut.chunks && (current || summed); ++chunk) {
+    for (int64_t chunk = 0; chunk < line->partition.chunks && (current || summed); ++chunk) {
       cubn_chunk_sums sums;
-      cubn_block_step(&line->call, &line->cut, chunk, current, summed, &sums);
+      cubn_block_step(&line->call, &line->partition, chunk, current, summed, &sums);
       if (summed) add_sums(&line->call, &sums, summed);
     }
     if (next) cubn_fast_finish(&line->call, &next->channels);
   }
-  if (line->call.stream) line->call.kernels->fence();
+  if (line->call.nontemporal) line->call.kernels->fence();
 }
 
-static void shared_chunks_task(void *context, int64_t seat, int64_t first, int64_t end) {
+static void shared_chunks_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const pipeline *line = context;
-  (void)seat;
+  (void)worker;
   for (int64_t chunk = first; chunk < end; ++chunk)
-    cubn_block_step(&line->call, &line->cut, chunk, line->current, line->next, &line->sums[chunk]);
-  if (line->call.stream) line->call.kernels->fence();
+    cubn_block_step(&line->call, &line->partition, chunk, line->current, line->next,
+                    &line->sums[chunk]);
+  if (line->call.nontemporal) line->call.kernels->fence();
 }
 
 /* Output of the current block, and sums of the next. */
 static void share_chunks(pipeline *line) {
   if (!line->current && !line->next) return;
-  cubn_for_ranges(line->call.threads, line->cut.chunks, shared_chunks_task, line);
+  cubn_for_ranges(line->call.threads, line->partition.chunks, shared_chunks_task, line);
   if (!line->next) return;
   clear_sums(line->next);
-  for (int64_t chunk = 0; chunk < line->cut.chunks; ++chunk)
+  for (int64_t chunk = 0; chunk < line->partition.chunks; ++chunk)
     add_sums(&line->call, &line->sums[chunk], line->next);
 }
 
@@ -163,11 +164,13 @@ static void run_shared(pipeline *line) {
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  return 2 * sizeof(cubn_block) + (size_t)cubn_cut_runs(problem).chunks * sizeof(cubn_chunk_sums);
+  return 2 * sizeof(cubn_block) +
+         (size_t)cubn_partition_runs(problem).chunks * sizeof(cubn_chunk_sums);
 }
 
 static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
-  pipeline line = {.call = cubn_call_begin(device, problem, args), .cut = cubn_cut_runs(problem)};
+  pipeline line = {.call = cubn_call_begin(device, problem, args),
+                   .partition = cubn_partition_runs(problem)};
   const bool alone = has_channels_for_all(&line.call);
   if (!alone && args->workspace_bytes < workspace_bytes(device, problem))
     return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, __func__, "workspace has %zu bytes, needs %zu",

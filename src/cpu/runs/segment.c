@@ -6,7 +6,7 @@
 
 /* Values between which sums and output alternate: as many as kernels sum before they go to doubles, or
  * a multiple of them. */
-enum { TILE_VALUES = 28 * 64, RICH_TILE = 4 * TILE_VALUES };
+enum { TILE_VALUES = 28 * 64, EPILOGUE_TILE = 4 * TILE_VALUES };
 
 static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
@@ -19,7 +19,8 @@ static void sum_values(const cubn_call *call, const cubn_block *next, const cubn
   const cubn_coefficients with = cubn_fast_sum_coefficients(&next->channels, at->channel);
   if (backward && call->fusion.decides) {
     cubn_fused shape = {.rows = at->runs, .width = count, .stride = at->stride, .with = &with};
-    if (at->ahead) shape.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead + first);
+    if (at->prefetch_distance)
+      shape.prefetch_dy = cubn_at(call, call->args->dy, at->next + at->prefetch_distance + first);
     cubn_fused_sums(call, &shape, at->next + first, lanes, 0);
     return;
   }
@@ -30,7 +31,7 @@ static void sum_values(const cubn_call *call, const cubn_block *next, const cubn
       .stride = at->stride,
       .count = count,
       .with = &with,
-      .ahead = at->ahead};
+      .prefetch_distance = at->prefetch_distance};
   call->kernels->run_sums(&in, lanes, out);
 }
 
@@ -43,7 +44,7 @@ cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t 
                            .runs = 1,
                            .count = count,
                            .with = with,
-                           .stream = call->stream};
+                           .nontemporal = call->nontemporal};
 }
 
 /* Values first .. end - 1 of every run, if possible from and to where output can be streamed. */
@@ -71,10 +72,11 @@ static void step_by_turns(const cubn_call *call, const cubn_block *next, const c
 }
 
 bool cubn_lie_alike(const cubn_call *call, int64_t runs, int64_t stride) {
-  return !call->stream || runs == 1 || stride * call->element_bytes % CUBN_LINE_BYTES == 0;
+  return !call->nontemporal || runs == 1 || stride * call->element_bytes % CUBN_LINE_BYTES == 0;
 }
 
-cubn_range cubn_rich_range(const cubn_call *call, int64_t offset, int64_t begin, int64_t count) {
+cubn_range cubn_epilogue_range(const cubn_call *call, int64_t offset, int64_t begin,
+                               int64_t count) {
   const cubn_mask *const mask = &call->problem->mask;
   cubn_range range = {0, count};
   if (call->problem->reserve != CUBN_RESERVE_MASK) return range;
@@ -88,7 +90,7 @@ cubn_range cubn_rich_range(const cubn_call *call, int64_t offset, int64_t begin,
 /* Values after which output lies well for streaming, or bits for the mask. */
 static int64_t values_before_tiles(const cubn_call *call, int64_t offset) {
   const cubn_mask *const mask = &call->problem->mask;
-  if (call->stream) return cubn_values_before_alignment(call, offset);
+  if (call->nontemporal) return cubn_values_before_alignment(call, offset);
   if (call->problem->reserve != CUBN_RESERVE_MASK) return 0;
   return -cubn_mask_bit(mask, offset / mask->row, offset) & 7;
 }
@@ -98,54 +100,60 @@ static bool step_both(const cubn_call *call, const cubn_block *current, const cu
                       const cubn_segment *at, double *lanes) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
   if (!current || !next || !cubn_lie_alike(call, at->runs, at->stride)) return false;
-  if (current->channels.wide[at->channel] != 0 || backward != (call->sums == 3)) return false;
+  if (current->channels.needs_double[at->channel] != 0 || backward != (call->sums == 3))
+    return false;
   const cubn_coefficients in_with = cubn_fast_sum_coefficients(&next->channels, at->channel);
   const cubn_coefficients out_with = cubn_fast_coefficients(&current->channels, at->channel);
   cubn_fused in = {.rows = at->runs, .width = at->count, .stride = at->stride, .with = &in_with};
   cubn_fused out = in;
   out.with = &out_with;
-  out.stream = call->stream;
-  if (at->ahead) in.ahead_x = cubn_at(call, call->args->x, at->next + at->ahead);
-  if (at->ahead && backward) in.ahead_dy = cubn_at(call, call->args->dy, at->next + at->ahead);
-  if (at->ahead && call->problem->adds && !backward)
-    out.ahead_z = cubn_at(call, call->args->z, at->current + at->ahead);
+  out.nontemporal = call->nontemporal;
+  if (at->prefetch_distance)
+    in.prefetch_x = cubn_at(call, call->args->x, at->next + at->prefetch_distance);
+  if (at->prefetch_distance && backward)
+    in.prefetch_dy = cubn_at(call, call->args->dy, at->next + at->prefetch_distance);
+  if (at->prefetch_distance && call->problem->adds && !backward)
+    out.prefetch_z = cubn_at(call, call->args->z, at->current + at->prefetch_distance);
   return cubn_fused_both(call, &in, at->next, lanes, &out, at->current);
 }
 
 /* Fused: values first .. end - 1 of one run, shifted to where lines of memory or bytes of the mask
  * begin. */
-static void put_rich(const cubn_call *call, const cubn_block *current, const cubn_block *next,
-                     const cubn_segment *at, int64_t r, int64_t first, int64_t end) {
+static void output_epilogue(const cubn_call *call, const cubn_block *current,
+                            const cubn_block *next, const cubn_segment *at, int64_t r,
+                            int64_t first, int64_t end) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
   const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
-  const int64_t offset = at->current + r * at->stride, ahead = r * at->stride + at->ahead + first;
-  const cubn_range range = cubn_rich_range(call, offset, at->begin, at->count);
+  const int64_t offset = at->current + r * at->stride,
+                prefetch_distance = r * at->stride + at->prefetch_distance + first;
+  const cubn_range range = cubn_epilogue_range(call, offset, at->begin, at->count);
   const int64_t lead = range.first + values_before_tiles(call, offset + range.first);
   const int64_t from = first == 0 ? range.first : smaller(first + lead, range.end);
   const int64_t until = end == at->count ? range.end : smaller(end + lead, range.end);
-  cubn_fused shape = {.rows = 1, .width = until - from, .with = &with, .stream = call->stream};
+  cubn_fused shape = {
+      .rows = 1, .width = until - from, .with = &with, .nontemporal = call->nontemporal};
   if (next && (backward || !call->problem->adds))
-    shape.ahead_x = cubn_at(call, call->args->x, at->next + ahead);
+    shape.prefetch_x = cubn_at(call, call->args->x, at->next + prefetch_distance);
   if (next && call->problem->adds && !backward)
-    shape.ahead_z = cubn_at(call, call->args->z, at->current + ahead);
+    shape.prefetch_z = cubn_at(call, call->args->z, at->current + prefetch_distance);
   if (next && backward && !call->fusion.decides)
-    shape.ahead_dy = cubn_at(call, call->args->dy, at->next + ahead);
-  if (shape.width > 0 && current->channels.wide[at->channel] != 0)
-    cubn_fast_put_exact(call, (cubn_patch){offset + from, 1, 0, shape.width, 1}, &with);
+    shape.prefetch_dy = cubn_at(call, call->args->dy, at->next + prefetch_distance);
+  if (shape.width > 0 && current->channels.needs_double[at->channel] != 0)
+    cubn_fast_output_exact(call, (cubn_patch){offset + from, 1, 0, shape.width, 1}, &with);
   else if (shape.width > 0)
     cubn_fused_output(call, &shape, offset + from);
 }
 
 /* Fused: the same by turns. Both fetch what will be summed, so that memory never waits: x (or z) while
  * output is written, dy while sums are formed. */
-static void step_rich(const cubn_call *call, const cubn_block *current, const cubn_block *next,
-                      const cubn_segment *at, double *lanes) {
-  const int64_t tile = at->runs == 1 ? RICH_TILE : TILE_VALUES;
+static void step_epilogue(const cubn_call *call, const cubn_block *current, const cubn_block *next,
+                          const cubn_segment *at, double *lanes) {
+  const int64_t tile = at->runs == 1 ? EPILOGUE_TILE : TILE_VALUES;
   if (at->runs > 1 && step_both(call, current, next, at, lanes)) return;
   for (int64_t first = 0; first < at->count; first += tile) {
     const int64_t end = smaller(first + tile, at->count);
     for (int64_t r = 0; current && r < at->runs; ++r)
-      put_rich(call, current, next, at, r, first, end);
+      output_epilogue(call, current, next, at, r, first, end);
     if (next) sum_values(call, next, at, first, end - first, lanes, NULL);
   }
 }
@@ -160,8 +168,9 @@ static void step_plain(const cubn_call *call, const cubn_block *current, const c
   cubn_run_output out = cubn_call_output(call, at->current, at->count, &with);
   out.runs = at->runs;
   out.stride = at->stride;
-  if (current->channels.wide[at->channel] != 0) {
-    cubn_fast_put_exact(call, (cubn_patch){at->current, at->runs, at->stride, at->count, 1}, &with);
+  if (current->channels.needs_double[at->channel] != 0) {
+    cubn_fast_output_exact(call, (cubn_patch){at->current, at->runs, at->stride, at->count, 1},
+                           &with);
     if (next) sum_values(call, next, at, 0, at->count, lanes, NULL);
   } else if (!cubn_lie_alike(call, at->runs, at->stride)) {
     step_by_turns(call, next, at, &with, lanes);
@@ -174,8 +183,8 @@ static void step_plain(const cubn_call *call, const cubn_block *current, const c
 
 void cubn_segment_step(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                        const cubn_segment *at, double *lanes) {
-  if (call->is_rich)
-    step_rich(call, current, next, at, lanes);
+  if (call->has_epilogue)
+    step_epilogue(call, current, next, at, lanes);
   else
     step_plain(call, current, next, at, lanes);
 }

@@ -21,7 +21,7 @@ inline bool needs_sums(const cubn_problem &problem, const cubn_args &args) {
 // Whether it needs statistics of the batch.
 inline bool needs_statistics(const cubn_problem &problem, const cubn_args &args) {
   return !problem.is_frozen &&
-         (problem.has_output || cubn_recomputes_input(&problem) || needs_sums(problem, args));
+         (problem.has_output || cubn_recomputes_preactivation(&problem) || needs_sums(problem, args));
 }
 
 // Also of inference: there `means` is left alone.
@@ -47,7 +47,7 @@ FusedBackward<T> make_fused_backward(const cubn_problem &problem, const cubn_arg
   FusedBackward<T> op = {};
   static_cast<Backward<T> &>(op) = make_backward<T>(args, cubn_count(&problem));
   op.activation = make_activation<Real>(problem.activation);
-  op.recomputes = cubn_recomputes_input(&problem);
+  op.recomputes = cubn_recomputes_preactivation(&problem);
   op.is_frozen = problem.is_frozen;
   op.has_sums = problem.sums_are_given;
   if (problem.is_frozen) {

@@ -38,33 +38,33 @@ static expected sum_of(long double a, long double b) {
   return (expected){a + b, fabsl(a) + fabsl(b)};
 }
 
-static expected value_at(int curve, long double p) {
-  switch (curve) {
-    case CUBN_CURVE_ELU:
+static expected value_at(int smooth, long double p) {
+  switch (smooth) {
+    case CUBN_SMOOTH_ELU:
       return single(p > 0 ? p : expm1l(p));
-    case CUBN_CURVE_SIGMOID:
+    case CUBN_SMOOTH_SIGMOID:
       return single(1 / (1 + expl(-p)));
-    case CUBN_CURVE_TANH:
+    case CUBN_SMOOTH_TANH:
       return single(tanhl(p));
-    case CUBN_CURVE_SWISH:
+    case CUBN_SMOOTH_SWISH:
       return single(times(p, 1 / (1 + expl(-p))));
     default:
       return single(times(p, erfcl(-p * sqrtl(0.5L)) / 2));
   }
 }
 
-static expected slope_at(int curve, long double p) {
+static expected slope_at(int smooth, long double p) {
   const long double here = 1 / (1 + expl(-p)), rest = 1 / (1 + expl(p)),
                     twice = expl(-2 * fabsl(p));
   const long double density = 0.39894228040143267793994605993438L * expl(-p * p / 2);
-  switch (curve) {
-    case CUBN_CURVE_ELU:
+  switch (smooth) {
+    case CUBN_SMOOTH_ELU:
       return single(p > 0 ? 1 : expl(p));
-    case CUBN_CURVE_SIGMOID:
+    case CUBN_SMOOTH_SIGMOID:
       return single(here * rest);
-    case CUBN_CURVE_TANH:
+    case CUBN_SMOOTH_TANH:
       return single(4 * twice / ((1 + twice) * (1 + twice)));
-    case CUBN_CURVE_SWISH:
+    case CUBN_SMOOTH_SWISH:
       return sum_of(here, times(p, here * rest));
     default:
       return sum_of(erfcl(-p * sqrtl(0.5L)) / 2, times(p, density));
@@ -72,11 +72,11 @@ static expected slope_at(int curve, long double p) {
 }
 
 /* to = curve(x), or its slope; `ones` is a dy. */
-static void apply(const cubn_kernels *kernels, int curve, const void *ones, const void *x,
+static void apply(const cubn_kernels *kernels, int smooth, const void *ones, const void *x,
                   void *to) {
-  const cubn_coefficients with = {.inv_std = 1, .gain = 1, .input_gain = 1};
+  const cubn_coefficients with = {.inv_std = 1, .gain = 1, .preact_gain = 1};
   const cubn_fusion fusion = {.decides = true,
-                              .curve = (cubn_curve)curve,
+                              .smooth = (cubn_smooth)smooth,
                               .swish_beta = 1,
                               .least = DBL_TRUE_MIN,
                               .most = INFINITY,
@@ -153,22 +153,22 @@ static int differences(cubnDataType_t type, const void *a, const void *b) {
 }
 
 /* The worst error of the first target; the others must have its bits. */
-static long double worst_at(const machines *all, cubnDataType_t type, int curve, const void *ones,
+static long double worst_at(const machines *all, cubnDataType_t type, int smooth, const void *ones,
                             const void *x, const char *what) {
   static double first[COUNT], other[COUNT];
   long double worst = 0, at = 0;
-  apply(kernels_of(all, 0, type), curve, ones, x, first);
+  apply(kernels_of(all, 0, type), smooth, ones, x, first);
   for (int i = 0; i < COUNT; ++i) {
     const long double p = element(type, x, i);
-    const expected wanted = ones ? slope_at(curve, p) : value_at(curve, p);
+    const expected wanted = ones ? slope_at(smooth, p) : value_at(smooth, p);
     const long double error = error_of(type, wanted, p, element(type, first, i));
     if (error > worst) worst = error, at = p;
   }
-  SUITE_CHECK(worst <= UNITS, "%s of %s at %.20Lg: wrong by %.3Lg units", what, names[curve], at,
+  SUITE_CHECK(worst <= UNITS, "%s of %s at %.20Lg: wrong by %.3Lg units", what, names[smooth], at,
               worst);
   for (int i = 1; all->handles[i]; ++i) {
-    apply(kernels_of(all, i, type), curve, ones, x, other);
-    SUITE_CHECK(!differences(type, first, other), "%s of %s: other bits on %s", what, names[curve],
+    apply(kernels_of(all, i, type), smooth, ones, x, other);
+    SUITE_CHECK(!differences(type, first, other), "%s of %s: other bits on %s", what, names[smooth],
                 kernels_of(all, i, type)->target);
   }
   return worst;
@@ -205,7 +205,7 @@ static void fill_doubles(int batch, double *x) {
 static void check_type(cubnDataType_t type) {
   static double x[COUNT], ones[COUNT];
   const int batches = suite_all_cases() ? 400 : 24;
-  long double worst[2][CUBN_CURVE_GELU + 1] = {{0}};
+  long double worst[2][CUBN_SMOOTH_GELU + 1] = {{0}};
   machines all;
   open_machines(&all);
   for (int i = 0; i < COUNT; ++i)
@@ -218,15 +218,16 @@ static void check_type(cubnDataType_t type) {
       fill_floats(batch, (float *)x);
     else
       fill_doubles(batch, x);
-    for (int curve = CUBN_CURVE_ELU; curve <= CUBN_CURVE_GELU; ++curve) {
-      const long double value = worst_at(&all, type, curve, NULL, x, "value");
-      const long double slope = worst_at(&all, type, curve, ones, x, "slope");
-      worst[0][curve] = fmaxl(worst[0][curve], value);
-      worst[1][curve] = fmaxl(worst[1][curve], slope);
+    for (int smooth = CUBN_SMOOTH_ELU; smooth <= CUBN_SMOOTH_GELU; ++smooth) {
+      const long double value = worst_at(&all, type, smooth, NULL, x, "value");
+      const long double slope = worst_at(&all, type, smooth, ones, x, "slope");
+      worst[0][smooth] = fmaxl(worst[0][smooth], value);
+      worst[1][smooth] = fmaxl(worst[1][smooth], slope);
     }
   }
-  for (int curve = CUBN_CURVE_ELU; suite_verbose() && curve <= CUBN_CURVE_GELU; ++curve)
-    printf("%s: value %.2Lf, slope %.2Lf units\n", names[curve], worst[0][curve], worst[1][curve]);
+  for (int smooth = CUBN_SMOOTH_ELU; suite_verbose() && smooth <= CUBN_SMOOTH_GELU; ++smooth)
+    printf("%s: value %.2Lf, slope %.2Lf units\n", names[smooth], worst[0][smooth],
+           worst[1][smooth]);
   close_machines(&all);
 }
 
@@ -243,18 +244,18 @@ static void check_narrow(const machines *all, cubnDataType_t type, uint16_t one)
   static uint16_t x[COUNT], ones[COUNT], first[COUNT], other[COUNT];
   for (int i = 0; i < COUNT; ++i) ones[i] = one;
   for (int start = 0; start < 65536; start += COUNT)
-    for (int task = 0; task < 2 * CUBN_CURVE_GELU; ++task) {
-      const int curve = task / 2 + CUBN_CURVE_ELU;
+    for (int task = 0; task < 2 * CUBN_SMOOTH_GELU; ++task) {
+      const int smooth = task / 2 + CUBN_SMOOTH_ELU;
       for (int i = 0; i < COUNT; ++i) x[i] = (uint16_t)(start + i);
-      apply(kernels_of(all, 0, type), curve, task % 2 ? ones : NULL, x, first);
+      apply(kernels_of(all, 0, type), smooth, task % 2 ? ones : NULL, x, first);
       for (int t = 1; all->handles[t]; ++t) {
         int different = 0;
-        apply(kernels_of(all, t, type), curve, task % 2 ? ones : NULL, x, other);
+        apply(kernels_of(all, t, type), smooth, task % 2 ? ones : NULL, x, other);
         for (int i = 0; i < COUNT; ++i) {
           const bool is_nan = (x[i] & 0x7fff) > (one == 0x3c00 ? 0x7c00 : 0x7f80);
           different += first[i] != other[i] && !is_nan;
         }
-        SUITE_CHECK(!different, "%s %s: %d of %d other bits on %s", names[curve],
+        SUITE_CHECK(!different, "%s %s: %d of %d other bits on %s", names[smooth],
                     task % 2 ? "slope" : "value", different, COUNT,
                     kernels_of(all, t, type)->target);
       }
@@ -269,8 +270,8 @@ static void test_narrow(void) {
   close_machines(&all);
 }
 
-void test_curves_suites(void) {
+void test_smooth_activations_suites(void) {
   static const suite_test tests[] = {
       {"float", test_floats}, {"double", test_doubles}, {"16 bits", test_narrow}, {NULL, NULL}};
-  suite_add("curves", SUITE_CPU, tests);
+  suite_add("smooth activations", SUITE_CPU, tests);
 }

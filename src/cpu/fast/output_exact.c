@@ -4,14 +4,15 @@
 #include "cpu/fast/epilogue.h"
 #include "cpu/fast/exact.h"
 
-void cubn_fast_set_wide(cubn_channels *channels, int64_t i) {
-  channels->wide[i] = 1;
-  channels->has_wide = true;
+void cubn_fast_mark_double(cubn_channels *channels, int64_t i) {
+  channels->needs_double[i] = 1;
+  channels->any_needs_double = true;
 }
 
-void cubn_fast_put_exact(const cubn_call *call, cubn_patch values, const cubn_coefficients *with) {
+void cubn_fast_output_exact(const cubn_call *call, cubn_patch values,
+                            const cubn_coefficients *with) {
   const cubn_args *args = call->args;
-  if (call->is_rich)
+  if (call->has_epilogue)
     cubn_fused_exact_output(call, values, with);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)
     cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, with);

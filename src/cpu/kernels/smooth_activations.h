@@ -7,8 +7,8 @@
  *   NORMAL_TAIL  n in Q(a) exp(a^2 / 2) = n(t) / (a + 4), t = (a - 4) / (a + 4), 0 <= a <= TAIL_MAX, where
  *                Q(a) is the share of the normal distribution that lies above a
  * Their own errors are below half a unit in the last place. */
-#ifndef CUBN_CPU_KERNELS_CURVES_H
-#define CUBN_CPU_KERNELS_CURVES_H
+#ifndef CUBN_CPU_KERNELS_SMOOTH_ACTIVATIONS_H
+#define CUBN_CPU_KERNELS_SMOOTH_ACTIVATIONS_H
 
 #include <math.h>
 
@@ -189,4 +189,4 @@ INLINED vec gelu_slope(vec p) {
   return vec_choose(is_above((vec){0}, p), below, 1 - below);
 }
 
-#endif /* CUBN_CPU_KERNELS_CURVES_H */
+#endif /* CUBN_CPU_KERNELS_SMOOTH_ACTIVATIONS_H */

@@ -97,7 +97,7 @@ static void test_lines(void) {
   free(old);
 }
 
-void test_wide_channels_suites(void) {
+void test_double_channels_suites(void) {
   static const suite_test tests[] = {{"lines", test_lines}, {0}};
   suite_add("wide channels", SUITE_CPU, tests);
 }
