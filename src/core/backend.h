@@ -186,11 +186,18 @@ typedef struct cubn_args {
 /* State of an open device; defined by each backend. */
 typedef struct cubn_device cubn_device;
 
+/* Why an algorithm cannot do a problem: a printf format (static text) with a %lld for each number that
+ * decided, in order. NULL: it can. Only the log formats it, so that a refusal costs nothing. */
+typedef struct cubn_refusal {
+  const char *text;
+  long long numbers[2];
+} cubn_refusal;
+
 /* One way to compute problems of one pass. */
 typedef struct cubn_algo {
   const char *name;
-  /* NULL if run() can do this problem, else the reason in words (static text). */
-  const char *(*reject)(const cubn_device *device, const cubn_problem *problem);
+  /* Whether run() can do this problem; refusal.h has the causes that algorithms share. */
+  cubn_refusal (*reject)(const cubn_device *device, const cubn_problem *problem);
   /* Bytes of workspace that run() needs; NULL for none. Never more than the backend keeps. */
   size_t (*workspace_bytes)(const cubn_device *device, const cubn_problem *problem);
   /* Computes, or enqueues on the device's stream. Neither allocates nor synchronizes. */

@@ -60,12 +60,16 @@ TilePartition best_partition(const cubn_device *device, const cubn_problem &prob
   return best;
 }
 
-const char *reject(const cubn_device *device, const cubn_problem *problem) {
-  if (device->cluster_ranks_max == 0) return "needs a device with clusters of blocks";
-  if (const char *const reason = tile_reject(*problem)) return reason;
+cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
+  if (device->cluster_ranks_max == 0)
+    return cubn_refuse("this device has no thread block clusters (sm_90 and later have)");
+  const cubn_refusal refusal = tile_reject(*problem);
+  if (refusal.text) return refusal;
   if (best_partition(device, *problem).group == 0)
-    return "no group of channels fits into a cluster";
-  return nullptr;
+    return cubn_refuse_number(
+        "no channel of n * s = %lld values fits into the shared memory of a cluster of %lld blocks",
+        cubn_count(problem), device->cluster_ranks_max);
+  return cubn_accept();
 }
 
 struct ClusterLaunch {

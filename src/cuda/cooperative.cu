@@ -76,22 +76,37 @@ bool is_countable(const BlockGroupProblem &task, const BlockGroupPartition &part
              static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES);
 }
 
-const char *reject(const cubn_device *device, const cubn_problem *problem) {
+int64_t channel_bytes(const BlockGroupProblem &task) {
+  return task.shape.inputs * task.shape.n * task.shape.s * task.shape.element_bytes;
+}
+
+cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   if (device->cooperative_smem_bytes[0] == 0)
-    return "blocks of this device cannot wait for each other";
-  if (const char *const reason = tile_reject(*problem)) return reason;
-  if (!problem->has_output && !problem->has_dz) return "has no second pass";
+    return cubn_refuse("this device has no cooperative launch of as many blocks as are needed");
+  const cubn_refusal refusal = tile_reject(*problem);
+  if (refusal.text) return refusal;
+  if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
   const BlockGroupProblem task = block_group_problem(device, *problem);
-  if (task.shape.n > INT32_MAX / 2 || task.shape.s > INT32_MAX / 2) return "images are too many";
+  for (const int64_t size : {task.shape.n, task.shape.s})
+    if (size > INT32_MAX / 2)
+      return cubn_refuse_number("n or s is %lld and exceeds %lld", size, INT32_MAX / 2);
   const BlockGroupPartition partition = best_block_group_partition(task);
   if (partition.group == 0)
-    return task.recomputes ? "without saved statistics, no group of channels fits on the device"
-                           : "no part of a group of channels fits into shared memory";
-  if (!is_countable(task, partition)) return "too many groups of channels";
+    return cubn_refuse_number(
+        task.recomputes ? "no saved statistics, and no channel of %lld bytes fits into the "
+                          "shared memory of this device, %lld bytes per block"
+                        : "no part of a channel of %lld bytes fits into shared memory, of "
+                          "which a block has %lld bytes",
+        channel_bytes(task), task.bytes_max);
+  if (!is_countable(task, partition))
+    return cubn_refuse_number("%lld groups of channels are too many for counters or workspace",
+                              ceil_div(task.shape.c, partition.group), 0);
   if (partition.cost_bytes * COOPERATIVE_GAIN_SHARE >
       cost_of_two_passes(task) * (COOPERATIVE_GAIN_SHARE - 1))
-    return "what exceeds shared memory, and waiting, cost about as much as a second pass";
-  return nullptr;
+    return cubn_refuse_number(
+        "re-reading and waiting cost as much as moving %lld bytes, two passes cost %lld",
+        partition.cost_bytes, cost_of_two_passes(task));
+  return cubn_accept();
 }
 
 struct CooperativeLaunch {

@@ -8,15 +8,10 @@
 #include "core/check.h"
 #include "cuda/algos.h"
 
-/* Size of the temporary storage of a stream. It is fixed, so that a problem is cut into the same
- * pieces whatever came before it, and nothing has to grow during an operation or a capture:
- * algorithms that need more work on slices of the channels. */
-#define CUBN_WORKSPACE_BYTES ((size_t)8 << 20)
-
 /* Temporary storage of a stream; algos.h says how it is used. */
 struct cubn_workspace {
   cudaStream_t stream;
-  void *memory; /* CUBN_WORKSPACE_BYTES, all 0 when allocated */
+  void *memory; /* CUBN_WORKSPACE_BYTES of algos.h, all 0 when allocated */
   cubn_workspace *next;
 };
 

@@ -43,16 +43,24 @@ bool wants_cluster(const cubn_device *device, const TileShape &shape,
                                                  device->sm_count * (RUN_SM_SHARE - 1));
 }
 
-const char *reject(const cubn_device *device, const cubn_problem *problem) {
-  if (const char *const reason = tile_reject(*problem)) return reason;
+cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
+  const cubn_refusal refusal = tile_reject(*problem);
+  if (refusal.text) return refusal;
   const TilePartition partition = partition_of(device, *problem);
-  if (partition.group == 0) return "no group of channels fits into shared memory";
+  if (partition.group == 0)
+    return cubn_refuse_number(
+        "no channel of n * s = %lld values fits into shared memory, of which a block has %lld "
+        "bytes",
+        cubn_count(problem), smem_bytes_max(device));
   const TileShape shape = tile_shape(*problem);
-  if (wants_cluster(device, shape, partition)) return "clusters use more of the device";
+  if (wants_cluster(device, shape, partition))
+    return cubn_refuse_number("%lld groups of channels use less of the device than clusters do",
+                              ceil_div(shape.c, partition.group), 0);
   if (ceil_div(shape.c, partition.group) * RESIDENT_SM_SHARE < device->sm_count &&
       smem_bytes(shape, partition) > RESIDENT_ALONE_BYTES)
-    return "too few channels to fill the device";
-  return nullptr;
+    return cubn_refuse_number("%lld groups of channels do not fill the %lld SMs of the device",
+                              ceil_div(shape.c, partition.group), device->sm_count);
+  return cubn_accept();
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {

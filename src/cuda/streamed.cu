@@ -161,27 +161,32 @@ Plan plan_of(const cubn_device *device, const cubn_problem &problem) {
 
 /* Tasks that run at a time. Were fewer in the window, blocks would wait for each other. */
 int64_t tasks_at_a_time(const cubn_device *device, const cubn_problem &problem) {
-  const bool wide =
-      problem.layout == CUBN_LAYOUT_COLUMNS && cubn_element_bytes(problem.type) == 2;
+  const bool wide = problem.layout == CUBN_LAYOUT_COLUMNS && cubn_element_bytes(problem.type) == 2;
   return device->sm_count * (wide ? PASS_BLOCKS<8> : PASS_BLOCKS<1>);
 }
 
-const char *reject(const cubn_device *device, const cubn_problem *problem) {
-  if (problem->layout == CUBN_LAYOUT_STRIDED) return "needs packed tensors of one layout";
-  if (cubn_count(problem) == 0) return "empty";
-  if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
-  if (problem->sums_are_given) return "needs no sums";
-  if (!problem->has_output && !problem->has_dz) return "has no second pass";
+cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
+  if (problem->layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
+  if (cubn_count(problem) == 0) return cubn_refuse_empty();
+  if (needs_epilogue(*problem) && !mask_has_granules(*problem)) return refuse_mask(*problem);
+  if (problem->sums_are_given) return refuse_given_sums();
+  if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
   if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved && !problem->is_frozen)
-    return "needs saved statistics";
+    return cubn_refuse("backward without saved statistics needs a pass for them");
   const Plan plan = plan_of(device, *problem);
   const int64_t tensor_bytes =
       cubn_count(problem) * problem->c * static_cast<int64_t>(cubn_element_bytes(problem->type));
-  if (tensor_bytes * inputs_of(*problem) <= window_bytes(device)) return nullptr;
-  if (plan.lag < 1) return "two groups of channels exceed its part of the L2 cache";
+  if (tensor_bytes * inputs_of(*problem) <= window_bytes(device)) return cubn_accept();
+  if (plan.lag < 1)
+    return cubn_refuse_number(
+        "two groups of channels of %lld bytes each exceed the %lld bytes of the L2 cache for them",
+        plan.unit_bytes, window_bytes(device));
   if (plan.lag * plan.unit_bytes < tasks_at_a_time(device, *problem) * STREAMED_TASK_BYTES)
-    return "the L2 cache is too small for the tasks that run at a time";
-  return nullptr;
+    return cubn_refuse_number(
+        "the L2 cache holds %lld bytes between the passes, and the tasks that run at a time take "
+        "%lld",
+        plan.lag * plan.unit_bytes, tasks_at_a_time(device, *problem) * STREAMED_TASK_BYTES);
+  return cubn_accept();
 }
 
 /* Units that the workspace has room for; the launch is repeated for slices of so many. */
@@ -262,7 +267,7 @@ cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const c
 template <class T>
 cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
-  if (!is_fused(problem))
+  if (!needs_epilogue(problem))
     return trains ? run_plain(device, problem, args,
                               make_forward<T>(args, problem.has_saved, problem.has_running,
                                               problem.running_is_biased))

@@ -10,6 +10,7 @@
 // for the range of float nor for a mean that is large against the deviation.
 #include <algorithm>
 
+#include "core/refusal.h"
 #include "cuda/plan/launch.cuh"
 #include "cuda/plan/operations.cuh"
 #include "cuda/strided/kernels.cuh"
@@ -116,8 +117,8 @@ template <class T>
 cubnStatus_t run_forward(const cubn_device *device, const Job &job) {
   if (job.pass == CUBN_PASS_TRAIN) CUBN_TRY((sum<T, FoldMoments>(device, job)));
   if (!job.args.output) return CUBN_STATUS_SUCCESS;
-  return job.is_fused ? apply<T, FusedForwardElement>(device, job)
-                      : apply<T, ForwardElement>(device, job);
+  return job.needs_epilogue ? apply<T, FusedForwardElement>(device, job)
+                            : apply<T, ForwardElement>(device, job);
 }
 
 template <class T>
@@ -126,11 +127,11 @@ cubnStatus_t run_backward(const cubn_device *device, const Job &job) {
   if (job.needs_statistics && !job.has_saved && !empty)
     CUBN_TRY((sum<T, FoldMoments>(device, job)));
   if (job.needs_sums)
-    CUBN_TRY((job.is_fused ? sum<T, FoldFusedGradients>(device, job)
-                           : sum<T, FoldGradients>(device, job)));
+    CUBN_TRY((job.needs_epilogue ? sum<T, FoldFusedGradients>(device, job)
+                                 : sum<T, FoldGradients>(device, job)));
   if (empty || (!job.args.output && !job.args.dz)) return CUBN_STATUS_SUCCESS;
-  return job.is_fused ? apply<T, FusedBackwardElement>(device, job)
-                      : apply<T, BackwardElement>(device, job);
+  return job.needs_epilogue ? apply<T, FusedBackwardElement>(device, job)
+                            : apply<T, BackwardElement>(device, job);
 }
 
 int factors_of(cubn_pass pass) {
@@ -165,7 +166,7 @@ Job make_job(const cubn_device *device, const cubn_problem &problem, const cubn_
   job.pass = problem.pass;
   job.has_saved = problem.has_saved;
   job.has_running = problem.has_running;
-  job.is_fused = is_fused(problem);
+  job.needs_epilogue = needs_epilogue(problem);
   job.needs_sums = needs_sums(problem, args);
   job.needs_statistics = needs_statistics(problem, args);
   job.recomputes = cubn_recomputes_preactivation(&problem);
@@ -213,8 +214,8 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
                      : CUBN_STATUS_SUCCESS;
 }
 
-const char *accept_all(const cubn_device *, const cubn_problem *) {
-  return nullptr;
+cubn_refusal accept_all(const cubn_device *, const cubn_problem *) {
+  return cubn_accept();
 }
 
 size_t whole_workspace(const cubn_device *, const cubn_problem *) {

@@ -229,16 +229,16 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    return is_fused(*problem) ? run_fused<T>(device, *problem, *args)
-                              : run_plain<T>(device, *problem, *args);
+    return needs_epilogue(*problem) ? run_fused<T>(device, *problem, *args)
+                                    : run_plain<T>(device, *problem, *args);
   });
 }
 
-const char *reject(const cubn_device *, const cubn_problem *problem) {
-  if (problem->layout == CUBN_LAYOUT_STRIDED) return "needs packed tensors of one layout";
-  if (cubn_count(problem) == 0) return "empty";
-  if (is_fused(*problem) && !mask_has_granules(*problem)) return NO_GRANULES;
-  return nullptr;
+cubn_refusal reject(const cubn_device *, const cubn_problem *problem) {
+  if (problem->layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
+  if (cubn_count(problem) == 0) return cubn_refuse_empty();
+  if (needs_epilogue(*problem) && !mask_has_granules(*problem)) return refuse_mask(*problem);
+  return cubn_accept();
 }
 
 /* All there is, for as few slices as possible. */

@@ -1,10 +1,13 @@
 /* Walks the backend's table: the first algorithm that does not refuse computes the problem. */
 #include "host/select.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/log.h"
 #include "host/problem_text.h"
+
+enum { REASON_MAX = 192 };
 
 static bool backend_has(const cubn_backend *backend, const char *name) {
   for (int pass = 0; pass < CUBN_PASS_COUNT; ++pass)
@@ -27,24 +30,28 @@ void cubn_log_device(cubnHandle_t handle) {
            handle->backend->ordinal(handle->device));
 }
 
-static const char *refusal(cubnHandle_t handle, const cubn_algo *algo,
-                           const cubn_problem *problem) {
-  const char *reason = algo->reject(handle->device, problem);
-  if (reason && cubn_log_wants(CUBN_SEV_INFO))
-    cubn_log(handle, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS, "  %s/%s refused: %s",
-             handle->backend->name, algo->name, reason);
-  return reason;
+static void log_refusal(cubnHandle_t handle, const cubn_algo *algo, const cubn_refusal *refusal) {
+  char reason[REASON_MAX];
+  snprintf(reason, sizeof reason, refusal->text, refusal->numbers[0], refusal->numbers[1]);
+  cubn_log(handle, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS, "  %s/%s refused: %s", handle->backend->name,
+           algo->name, reason);
+}
+
+static bool accepts(cubnHandle_t handle, const cubn_algo *algo, const cubn_problem *problem) {
+  const cubn_refusal refusal = algo->reject(handle->device, problem);
+  if (refusal.text && cubn_log_wants(CUBN_SEV_INFO)) log_refusal(handle, algo, &refusal);
+  return refusal.text == NULL;
 }
 
 static const cubn_algo *choose(cubnHandle_t handle, const cubn_problem *problem) {
   const cubn_algo *const *table = handle->backend->algos[problem->pass];
   if (handle->forced_algo[0]) {
     for (int i = 0; table[i]; ++i)
-      if (strcmp(table[i]->name, handle->forced_algo) == 0 && !refusal(handle, table[i], problem))
+      if (strcmp(table[i]->name, handle->forced_algo) == 0 && accepts(handle, table[i], problem))
         return table[i];
   }
   for (int i = 0; table[i]; ++i)
-    if (!refusal(handle, table[i], problem)) return table[i];
+    if (accepts(handle, table[i], problem)) return table[i];
   return NULL;
 }
 

@@ -26,9 +26,10 @@ typedef struct table_state {
 static const cubn_algo *observed;
 static const char *reason;
 
-static const char *observe(const cubn_device *device, const cubn_problem *problem) {
-  reason = observed->reject(device, problem);
-  return reason;
+static cubn_refusal observe(const cubn_device *device, const cubn_problem *problem) {
+  const cubn_refusal refusal = observed->reject(device, problem);
+  reason = refusal.text;
+  return refusal;
 }
 
 /* Runs the line with one row as the whole table. False if the row refuses it. */

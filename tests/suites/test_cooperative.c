@@ -1,5 +1,5 @@
 /* The cooperative algorithm on devices so small that groups of channels are dealt to their blocks in
- * every way: to one crew or two, in one tile or several, held or copied again, of images or of parts
+ * every way: to one block group or two, in one tile or several, held or copied again, of images or of parts
  * of rows. Needs the emulator, which stands for any device. */
 #include "suites/support/suite.h"
 
@@ -9,6 +9,7 @@ void test_cooperative_suites(void);
 #include <string.h>
 
 #include "core/handle.h"
+#include "core/refusal.h"
 #include "cuda/algos.h"
 #include "emu/control.h"
 #include "kit/emulated/traffic.h"
@@ -24,41 +25,41 @@ typedef enum {
 typedef struct cooperative_case {
   const char *line, *device;
   int multiprocessors;
-  int crews, groups; /* at least so many groups */
+  int block_groups, groups; /* at least so many groups */
   dealing deals;
 } cooperative_case;
 
 /* Of the pass that is tested; the other one, which prepares it, is any algorithm's. */
-static cubn_crew_plan plan;
+static cubn_block_group_plan plan;
 
 /* Whatever can be dealt is accepted, also where two passes would do as well. */
-static const char *note_plan(const cubn_device *device, const cubn_problem *problem) {
+static cubn_refusal note_plan(const cubn_device *device, const cubn_problem *problem) {
   plan = cubn_cooperative_plan(device, problem);
-  return plan.groups == 0 ? "cannot be dealt" : NULL;
+  return plan.groups == 0 ? cubn_refuse("cannot be partitioned") : cubn_accept();
 }
 
-static bool dealt_as_wanted(const cooperative_case *wanted) {
+static bool partitioned_as_wanted(const cooperative_case *wanted) {
   const bool dealt = wanted->deals == ONE_TILE ? plan.tiles_per_block == 1
                      : wanted->deals == SOME_HELD
                          ? plan.tiles_per_block > plan.slots
                          : plan.tiles_per_block > 1 && plan.tiles_per_block <= plan.slots;
-  return dealt && plan.crews == wanted->crews && plan.groups >= wanted->groups;
+  return dealt && plan.block_groups == wanted->block_groups && plan.groups >= wanted->groups;
 }
 
 static cubn_algo noting_row(int pass) {
   cubn_algo row = pass == LINE_TRAIN ? cubn_cuda_train_cooperative : cubn_cuda_backward_cooperative;
   row.reject = note_plan;
-  plan = (cubn_crew_plan){0};
+  plan = (cubn_block_group_plan){0};
   return row;
 }
 
-static void expect_dealt(const cooperative_case *wanted) {
+static void expect_partition(const cooperative_case *wanted) {
   SUITE_CHECK(
-      dealt_as_wanted(wanted),
-      "%s on %s with %d multiprocessors: %lld groups, %lld crews of %lld blocks, %lld tiles "
+      partitioned_as_wanted(wanted),
+      "%s on %s with %d multiprocessors: %lld groups, %lld block groups of %lld blocks, %lld tiles "
       "in %lld slots",
       wanted->line, wanted->device, wanted->multiprocessors, (long long)plan.groups,
-      (long long)plan.crews, (long long)plan.ranks, (long long)plan.tiles_per_block,
+      (long long)plan.block_groups, (long long)plan.ranks, (long long)plan.tiles_per_block,
       (long long)plan.slots);
 }
 
@@ -89,7 +90,7 @@ static void run_case(const cooperative_case *wanted) {
   data_destroy(&before);
   data_destroy(&after);
   handle->backend = backend;
-  expect_dealt(wanted);
+  expect_partition(wanted);
   CU_ASSERT(cubnDestroy(handle) == CUBN_STATUS_SUCCESS);
 }
 
@@ -164,13 +165,13 @@ static void expect_traffic(const cooperative_case *wanted, unsigned long long l2
   const cubn_algo row = noting_row(p.pass);
   SUITE_CHECK(traffic_measure(handle, &p, &row, &t, report, sizeof report), "%s: %s", wanted->line,
               report);
-  expect_dealt(wanted);
+  expect_partition(wanted);
   const bool backward = p.pass == LINE_BACKWARD;
   const int64_t inputs = (backward || p.adds ? 2 : 1) * t.tensor_bytes;
   const int64_t outputs = (1 + line_has_dz(&p)) * t.tensor_bytes;
   const int64_t read = inputs + t.param_read_bytes + (backward ? t.reserve_bytes : 0);
   const int64_t written = outputs + t.param_written_bytes + (backward ? 0 : t.reserve_bytes);
-  const int64_t blocks = plan.crews * plan.ranks;
+  const int64_t blocks = plan.block_groups * plan.ranks;
   const int64_t beside = line_channels(&p) * (blocks * (24 + 8) + 2 * 56);
   const int64_t by_tiles = plan.ranks * plan.tiles_per_block * t.param_read_bytes;
   const int64_t again =

@@ -33,7 +33,7 @@ static const struct {
 };
 
 static const char *chosen;
-static cubn_crew_plan plan; /* if cooperative is chosen */
+static cubn_block_group_plan plan; /* if cooperative is chosen */
 
 static cubnStatus_t note_choice(cubn_device *device, const cubn_problem *problem,
                                 const cubn_args *args) {
@@ -100,7 +100,7 @@ static void print_row(const char *layer, int count, const char *layout, int n, d
   const double floor_us = (backward ? 3 : 2) * x_bytes / copy_bytes_per_us;
   const double moved = tensors > 0 ? tensors * x_bytes : (double)plan.moved_bytes;
   const double moving_us = moved / copy_bytes_per_us / expectations[e].share;
-  const double waiting_us = tensors > 0 ? 0 : meeting_us * plan.meetings;
+  const double waiting_us = tensors > 0 ? 0 : meeting_us * plan.all_reduces;
   const double us = moving_us + waiting_us + launch_us * expectations[e].launches;
   const char *const limit =
       launch_us * expectations[e].launches > moving_us ? "the launch" : expectations[e].limit;

@@ -2,6 +2,8 @@
  * kernels' precision. Backward: fast_backward.c. */
 #include "cpu/fast/call.h"
 
+#include "core/refusal.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -39,10 +41,11 @@ cubn_call cubn_call_of_moments(const cubn_call *call) {
   return it;
 }
 
-const char *cubn_fast_reject(const cubn_problem *problem) {
-  if (cubn_count(problem) == 0) return "empty";
+cubn_refusal cubn_fast_reject(const cubn_problem *problem) {
+  if (cubn_count(problem) == 0) return cubn_refuse_empty();
   /* Backward will compute the statistics again, and all algorithms must come to the same. */
   if (problem->reserve == CUBN_RESERVE_MEANS && !problem->has_saved)
-    return "an activation's input needs saved statistics";
-  return NULL;
+    return cubn_refuse(
+        "the activation must be recomputed in backward, and statistics are not saved for it");
+  return cubn_accept();
 }

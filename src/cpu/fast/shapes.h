@@ -15,4 +15,7 @@ int64_t cubn_channels_of_lines(const cubn_problem *problem);
 /* Shorter runs are columns of a grid. */
 bool cubn_has_long_runs(const cubn_problem *problem);
 
+/* The refusal of an algorithm that takes the other kind. */
+cubn_refusal cubn_refuse_runs(const cubn_problem *problem);
+
 #endif /* CUBN_CPU_FAST_SHAPES_H */

@@ -1,5 +1,6 @@
 /* grid: packed problems with short runs or with channels last, as matrices. */
 #include "cpu/grid/grid.h"
+#include "core/refusal.h"
 
 #include "core/check.h"
 #include "cpu/algos.h"
@@ -11,10 +12,10 @@ enum { BLOCK_COLUMNS_MIN = 64 };
 /* Channels that lie last are visited by blocks if they have few values, and there are many. */
 enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
 
-static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->layout == CUBN_LAYOUT_STRIDED) return "tensors are not packed alike";
-  if (cubn_has_long_runs(problem)) return "runs are long";
+  if (problem->layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
+  if (cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
   return cubn_fast_reject(problem);
 }
 

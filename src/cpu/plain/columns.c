@@ -1,12 +1,13 @@
 /* columns: packed [n][c]. A group is as many neighbouring columns as a tile is wide. */
+#include "core/refusal.h"
 #include "cpu/algos.h"
 #include "cpu/plain/job.h"
 
-static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->layout != CUBN_LAYOUT_COLUMNS) return "not packed columns";
-  if (cubn_count(problem) == 0) return "empty";
-  return NULL;
+  if (problem->layout != CUBN_LAYOUT_COLUMNS) return cubn_refuse_layout(problem);
+  if (cubn_count(problem) == 0) return cubn_refuse_empty();
+  return cubn_accept();
 }
 
 static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, int64_t index,

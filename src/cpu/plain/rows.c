@@ -1,16 +1,17 @@
 /* rows: packed [n][c][s]. A channel's values lie in n runs of s values. Every channel is a group;
  * channels of few values, where the work per channel would count most, are taken side by side. */
+#include "core/refusal.h"
 #include "cpu/algos.h"
 #include "cpu/plain/job.h"
 
 /* With longer runs a group's channels would be so far apart that they evict one another. */
 enum { LONGEST_RUN = 64 };
 
-static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->layout != CUBN_LAYOUT_ROWS) return "not packed rows";
-  if (cubn_count(problem) == 0) return "empty";
-  return NULL;
+  if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
+  if (cubn_count(problem) == 0) return cubn_refuse_empty();
+  return cubn_accept();
 }
 
 static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, int64_t index,

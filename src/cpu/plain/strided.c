@@ -1,13 +1,14 @@
 /* strided: everything, packed or not. Where neighbouring channels are nearer in x than neighbouring
  * samples, or channels have few values, a group is a piece of the fastest axis of the channels, else
  * it is one channel. */
+#include "core/refusal.h"
 #include "cpu/algos.h"
 #include "cpu/plain/job.h"
 
-static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
   (void)problem;
-  return NULL;
+  return cubn_accept();
 }
 
 /* Adds the offset of linear element `index` of the axes, without the axes behind `rank`. */

@@ -1,5 +1,6 @@
 /* inference: packed [n][c][s] with long runs, y from given statistics. One pass, some images at
  * a time; the coefficients of all channels, or of as many as fit, come first. */
+#include "core/refusal.h"
 #include "cpu/algos.h"
 #include "cpu/fast/epilogue.h"
 #include "cpu/runs/chunks.h"
@@ -17,10 +18,10 @@ static int64_t smaller(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
-static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->layout != CUBN_LAYOUT_ROWS) return "not packed rows";
-  if (!cubn_has_long_runs(problem)) return "runs are short";
+  if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
+  if (!cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
   return cubn_fast_reject(problem);
 }
 

@@ -5,6 +5,7 @@
  * If there are channels enough, each thread has channels of its own and waits for nobody. Otherwise
  * all threads share the chunks of a block. Both add the same sums in the same order. */
 #include "core/check.h"
+#include "core/refusal.h"
 #include "cpu/algos.h"
 #include "cpu/runs/chunks.h"
 
@@ -24,10 +25,10 @@ typedef struct pipeline {
   cubn_chunk_sums *sums; /* [chunks] */
 } pipeline;
 
-static const char *reject(const cubn_device *device, const cubn_problem *problem) {
+static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
-  if (problem->layout != CUBN_LAYOUT_ROWS) return "not packed rows";
-  if (!cubn_has_long_runs(problem)) return "runs are short";
+  if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
+  if (!cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
   return cubn_fast_reject(problem);
 }
 

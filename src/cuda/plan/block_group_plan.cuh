@@ -76,7 +76,7 @@ struct BlockGroupProblem {
 
 inline BlockGroupProblem block_group_problem(const cubn_device *device,
                                              const cubn_problem &problem) {
-  const bool alone = is_fused(problem) && problem.pass == CUBN_PASS_BACKWARD &&
+  const bool alone = needs_epilogue(problem) && problem.pass == CUBN_PASS_BACKWARD &&
                      problem.type == CUBN_DATA_DOUBLE; /* as TILE_BLOCKS_PER_SM */
   BlockGroupProblem task = {};
   task.shape = tile_shape(problem);

@@ -1,5 +1,6 @@
 // What launchers share.
 #pragma once
+#include "core/refusal.h"
 #include "cuda/algos.h"
 #include "cuda/device.h"
 #include "cuda/device/op/backward.cuh"

@@ -8,8 +8,16 @@ namespace cubn {
 
 // Whether there is more than plain batch normalization: an activation, an addend, or, in backward,
 // given statistics or sums.
-inline bool is_fused(const cubn_problem &problem) {
+inline bool needs_epilogue(const cubn_problem &problem) {
   return cubn_is_fused(&problem) || problem.is_frozen || problem.sums_are_given;
+}
+
+// Refusals of algorithms whose first pass forms sums, and whose second one writes output.
+inline cubn_refusal refuse_given_sums() {
+  return cubn_refuse("the sums of backward are given: nothing is left to reduce");
+}
+inline cubn_refusal refuse_statistics_only() {
+  return cubn_refuse("only statistics or sums are wanted: there is no second pass");
 }
 
 // Whether backward needs sums over the channels: for the gradients of the parameters, or for dx.
@@ -20,8 +28,8 @@ inline bool needs_sums(const cubn_problem &problem, const cubn_args &args) {
 
 // Whether it needs statistics of the batch.
 inline bool needs_statistics(const cubn_problem &problem, const cubn_args &args) {
-  return !problem.is_frozen &&
-         (problem.has_output || cubn_recomputes_preactivation(&problem) || needs_sums(problem, args));
+  return !problem.is_frozen && (problem.has_output || cubn_recomputes_preactivation(&problem) ||
+                                needs_sums(problem, args));
 }
 
 // Also of inference: there `means` is left alone.
@@ -31,7 +39,7 @@ FusedForward<T> make_fused_forward(const cubn_problem &problem, const cubn_args 
   FusedForward<T> op = {};
   static_cast<Forward<T> &>(op) =
       make_forward<T>(args, problem.has_saved, problem.has_running, problem.running_is_biased);
-  op.is_fused = true;
+  op.needs_epilogue = true;
   op.activation = make_activation<Real>(problem.activation);
   op.z = static_cast<const T *>(args.z);
   if (problem.reserve == CUBN_RESERVE_MEANS) op.means = static_cast<Real *>(args.reserve);

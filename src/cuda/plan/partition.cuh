@@ -198,7 +198,11 @@ cubnStatus_t visit_iterator(const Grain &grain, const cubn_problem &problem, con
 
 // Fused operations know vectors only, and where they have a mask vectors in whole bytes of it. Whether
 // the mask allows that depends on the problem ...
-constexpr const char *NO_GRANULES = "rows of the mask are no whole bytes";
+inline cubn_refusal refuse_mask(const cubn_problem &problem) {
+  return cubn_refuse_number(
+      "rows of the mask have %lld bits, no multiple of %lld: they would share bytes",
+      problem.mask.row, GRANULE);
+}
 // ... and whether the tensors, past alignment by `phase`, do. If not, the strided algorithm does the
 // work.
 inline bool fused_phase_fits(const cubn_problem &problem, int phase) {

@@ -23,7 +23,7 @@ int64_t smem_bytes_per_channel(bool fused) {
 
 inline TileShape tile_shape(const cubn_problem &problem) {
   const int64_t bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
-  const bool one = problem.c == 1, fused = is_fused(problem);
+  const bool one = problem.c == 1, fused = needs_epilogue(problem);
   return {one ? 1 : problem.n,
           problem.c,
           one ? problem.n * problem.s : problem.s,
@@ -152,13 +152,16 @@ inline bool moves_elements(const cubn_problem &problem) {
 }
 
 // What neither resident nor cluster does; NULL if there is nothing.
-inline const char *tile_reject(const cubn_problem &problem) {
-  if (problem.layout == CUBN_LAYOUT_STRIDED) return "needs packed tensors of one layout";
-  if (cubn_count(&problem) == 0) return "empty";
-  if (problem.sums_are_given) return "needs no sums";
-  if (is_fused(problem) && !mask_has_granules(problem)) return NO_GRANULES;
-  if (moves_elements(problem)) return "rows are shorter than two vectors, and many";
-  return nullptr;
+inline cubn_refusal tile_reject(const cubn_problem &problem) {
+  if (problem.layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
+  if (cubn_count(&problem) == 0) return cubn_refuse_empty();
+  if (problem.sums_are_given) return refuse_given_sums();
+  if (needs_epilogue(problem) && !mask_has_granules(problem)) return refuse_mask(problem);
+  if (moves_elements(problem))
+    return cubn_refuse_number("%lld unaligned rows of %lld bytes are too short to be moved singly",
+                              problem.n,
+                              problem.c * static_cast<int64_t>(cubn_element_bytes(problem.type)));
+  return cubn_accept();
 }
 
 // ---- Running: launch(VectorTag<V>{}, op, hold, bytes of shared memory) ----------------------------
@@ -211,7 +214,7 @@ cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const c
                        const Partition &partition, const Launch &launch) {
   const cubn_algo &one_pass = cubn_cuda_backward_two_pass, &other = cubn_cuda_backward_strided;
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
-  if (!is_fused(problem))
+  if (!needs_epilogue(problem))
     return trains ? run_tiled_plain(device, problem, partition,
                                     make_forward<T>(args, problem.has_saved, problem.has_running,
                                                     problem.running_is_biased),
@@ -222,7 +225,7 @@ cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const c
     return run_tiled_fused(device, problem, args, partition, make_fused_forward<T>(problem, args),
                            cubn_cuda_train_strided, launch);
   if (!needs_sums(problem, args))
-    return (one_pass.reject(device, &problem) ? other : one_pass).run(device, &problem, &args);
+    return (one_pass.reject(device, &problem).text ? other : one_pass).run(device, &problem, &args);
   return run_tiled_fused(device, problem, args, partition, make_fused_backward<T>(problem, args),
                          other, launch);
 }

@@ -21,7 +21,7 @@ struct Job {
   Tiling tiling;
   cubn_pass pass;
   bool has_saved, has_running;
-  bool is_fused;                      // see device/fused.cuh
+  bool needs_epilogue;                // see device/fused.cuh
   bool needs_sums, needs_statistics;  // backward, likewise
   bool recomputes;                    // backward: the pre-activation
   bool is_frozen, var_is_inv_std, running_is_biased, sums_are_given;

@@ -37,7 +37,7 @@ struct Moments {
       *factor(job, 1, channel) = inv_std;
       return;
     }
-    const ForwardFactors factors = job.is_fused
+    const ForwardFactors factors = job.needs_epilogue
                                        ? fused_factors<P>(job, channel, offset, batch_mean, inv_std)
                                        : forward_factors<P>(job, offset, pivot, mean, inv_std);
     *factor(job, 0, channel) = factors.pivot;

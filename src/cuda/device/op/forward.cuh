@@ -72,8 +72,8 @@ struct Forward {
   const Real *previous_mean, *previous_var;
   const Real *factor_pointer;  // or NULL: factor
   bool running_is_biased;
-  bool is_fused;  // the coefficients are those of a pre-activation, without alpha, and ...
-  Real *means;    // ... what rounding takes from the mean is kept here, or NULL
+  bool needs_epilogue;  // the coefficients are those of a pre-activation, without alpha, and ...
+  Real *means;          // ... what rounding takes from the mean is kept here, or NULL
   double alpha, epsilon, factor;
   Real beta;
 
@@ -153,7 +153,8 @@ struct Forward {
   __device__ Coefficients coefficients_of(int64_t channel, double mean, double inv_std) const {
     const double scale_value = parameter(scale, channel, 1.0);
     const double bias_value = parameter(bias, channel, 0.0);
-    if (!is_fused) return forward_coefficients<Real>(mean, inv_std, scale_value, bias_value, alpha);
+    if (!needs_epilogue)
+      return forward_coefficients<Real>(mean, inv_std, scale_value, bias_value, alpha);
     const Real center = static_cast<Real>(mean);
     const Real mean_low = static_cast<Real>(mean - static_cast<double>(center));
     if (means) means[channel] = mean_low;
