@@ -60,7 +60,7 @@ static cubn_run_output output_of(const call *it, const arrays *all, unsigned cha
                            .runs = 1,
                            .stride = STRIDE,
                            .count = it->count,
-                           .with = &it->written};
+                           .coef = &it->written};
 }
 
 static cubn_run_input input_of(const call *it, const arrays *all) {
@@ -69,7 +69,7 @@ static cubn_run_input input_of(const call *it, const arrays *all) {
                           .runs = it->runs,
                           .stride = STRIDE,
                           .count = it->count,
-                          .with = &it->summed};
+                          .coef = &it->summed};
 }
 
 /* Elements from `lead` on are as wanted, and no others have been written. */
@@ -109,7 +109,7 @@ static cubn_fused fused_of(const call *it, const arrays *all, const cubn_fusion 
   return (cubn_fused){.rows = 1,
                       .width = it->count,
                       .stride = STRIDE,
-                      .with = &it->written,
+                      .coef = &it->written,
                       .fusion = fusion,
                       .x = all->other_x + at,
                       .dx_needs_x = true,
@@ -149,7 +149,7 @@ static void check_fused(const call *it, arrays *all, bool nan_passes) {
   CU_ASSERT(fused->joins(&out) == (it->bytes == 2 || !out.dz));
   if (!fused->joins(&out)) return;
   cubn_fused in = out;
-  in.with = &it->summed;
+  in.coef = &it->summed;
   in.x = all->x;
   if (it->backward) in.dy = all->dy;
   if (!it->backward) in.z = NULL, in.bits = NULL;

@@ -74,7 +74,7 @@ static expected slope_at(int smooth, long double p) {
 /* to = curve(x), or its slope; `ones` is a dy. */
 static void apply(const cubn_kernels *kernels, int smooth, const void *ones, const void *x,
                   void *to) {
-  const cubn_coefficients with = {.inv_std = 1, .gain = 1, .preact_gain = 1};
+  const cubn_coefficients coef = {.inv_std = 1, .gain = 1, .preact_gain = 1};
   const cubn_fusion fusion = {.decides = true,
                               .smooth = (cubn_smooth)smooth,
                               .swish_beta = 1,
@@ -88,7 +88,7 @@ static void apply(const cubn_kernels *kernels, int smooth, const void *ones, con
   const cubn_fused it = {.rows = 1,
                          .width = COUNT,
                          .stride = COUNT,
-                         .with = &with,
+                         .coef = &coef,
                          .fusion = &of_type,
                          .x = x,
                          .dy = ones,

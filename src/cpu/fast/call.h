@@ -97,7 +97,7 @@ void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
 
 /* Computes the output of some values of a channel in double. */
 void cubn_fast_output_exact(const cubn_call *call, cubn_patch values,
-                            const cubn_coefficients *with);
+                            const cubn_coefficients *coef);
 
 /* ---- between the files that do this */
 

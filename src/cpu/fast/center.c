@@ -73,15 +73,15 @@ void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
 
 /* Channels whose sums are of no use: they overflowed, or their deviation is extreme. */
 static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const cubn_coefficients with = cubn_fast_coefficients(channels, i);
+  const cubn_coefficients coef = cubn_fast_coefficients(channels, i);
   const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
   double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
-  if (can_fold(call, with.inv_std) && isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2]))
+  if (can_fold(call, coef.inv_std) && isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2]))
     return false;
   if (call->has_epilogue)
-    cubn_fused_exact_sums(call, values, &with, sums);
+    cubn_fused_exact_sums(call, values, &coef, sums);
   else
-    cubn_exact_gradient_sums(call->type, call->args->x, call->args->dy, values, &with, sums);
+    cubn_exact_gradient_sums(call->type, call->args->x, call->args->dy, values, &coef, sums);
   for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
   return true;
 }
@@ -121,7 +121,7 @@ void cubn_fast_fold(const cubn_call *call, cubn_channels *channels, int64_t i) {
 }
 
 cubn_coefficients cubn_fast_sum_coefficients(const cubn_channels *channels, int64_t index) {
-  cubn_coefficients with = cubn_fast_coefficients(channels, index);
-  with.center = channels->pivot[index];
-  return with;
+  cubn_coefficients coef = cubn_fast_coefficients(channels, index);
+  coef.center = channels->pivot[index];
+  return coef;
 }

@@ -42,7 +42,7 @@ static void run_kernel(const cubn_call *call, const cubn_fused *it, double *sums
                        int64_t sum_stride) {
   if (!sums)
     call->kernels->fused->output(it);
-  else if (it->with)
+  else if (it->coef)
     call->kernels->fused->run_sums(it, sums);
   else
     call->kernels->fused->grid_sums(it, sums, sum_stride);

@@ -27,8 +27,8 @@ void cubn_fused_sums(const cubn_call *call, const cubn_fused *shape, int64_t off
 
 /* The same in double, value by value, for all values of the patch. See exact.h. */
 void cubn_fused_exact_output(const cubn_call *call, cubn_patch values,
-                             const cubn_coefficients *with);
-void cubn_fused_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *with,
+                             const cubn_coefficients *coef);
+void cubn_fused_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef,
                            double sums[3]);
 
 /* The sums of rows while the output of as many others is computed, in one loop; false, and nothing is

@@ -43,7 +43,7 @@ void cubn_exact_moments(const cubn_conversion *type, const void *x, cubn_patch p
 }
 
 void cubn_exact_gradient_sums(const cubn_conversion *type, const void *x, const void *dy,
-                              cubn_patch patch, const cubn_coefficients *with, double sums[3]) {
+                              cubn_patch patch, const cubn_coefficients *coef, double sums[3]) {
   double v[PIECE], g[PIECE];
   cubn_patch piece;
   sums[0] = sums[1] = sums[2] = 0;
@@ -53,35 +53,35 @@ void cubn_exact_gradient_sums(const cubn_conversion *type, const void *x, const 
     type->load(dy, piece, g);
     for (int64_t i = 0; i < piece.count; ++i) {
       part[0] += g[i];
-      part[1] += g[i] * ((v[i] - with->center) * with->inv_std);
-      part[2] += v[i] - with->center;
+      part[1] += g[i] * ((v[i] - coef->center) * coef->inv_std);
+      part[2] += v[i] - coef->center;
     }
     for (int k = 0; k < 3; ++k) sums[k] += part[k];
   }
 }
 
 void cubn_exact_normalize(const cubn_conversion *type, const void *x, void *y, cubn_patch patch,
-                          const cubn_coefficients *with) {
+                          const cubn_coefficients *coef) {
   double v[PIECE];
   cubn_patch piece;
   for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
     type->load(x, piece, v);
     for (int64_t i = 0; i < piece.count; ++i)
-      v[i] = (v[i] - with->center) * with->gain + with->shift;
+      v[i] = (v[i] - coef->center) * coef->gain + coef->shift;
     type->store(v, piece, y);
   }
 }
 
 void cubn_exact_gradient(const cubn_conversion *type, const void *x, const void *dy, void *dx,
-                         cubn_patch patch, const cubn_coefficients *with) {
+                         cubn_patch patch, const cubn_coefficients *coef) {
   double v[PIECE], g[PIECE];
   cubn_patch piece;
   for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
     type->load(x, piece, v);
     type->load(dy, piece, g);
     for (int64_t i = 0; i < piece.count; ++i) {
-      const double x_hat = (v[i] - with->center) * with->inv_std;
-      g[i] = g[i] * with->gain + (x_hat * with->slope + with->shift);
+      const double x_hat = (v[i] - coef->center) * coef->inv_std;
+      g[i] = g[i] * coef->gain + (x_hat * coef->slope + coef->shift);
     }
     type->store(g, piece, dx);
   }

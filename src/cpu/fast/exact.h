@@ -22,11 +22,11 @@ void cubn_exact_moments(const cubn_conversion *type, const void *x, cubn_patch p
 
 /* Sums of dy, dy * x_hat and x - center. */
 void cubn_exact_gradient_sums(const cubn_conversion *type, const void *x, const void *dy,
-                              cubn_patch patch, const cubn_coefficients *with, double sums[3]);
+                              cubn_patch patch, const cubn_coefficients *coef, double sums[3]);
 
 void cubn_exact_normalize(const cubn_conversion *type, const void *x, void *y, cubn_patch patch,
-                          const cubn_coefficients *with);
+                          const cubn_coefficients *coef);
 void cubn_exact_gradient(const cubn_conversion *type, const void *x, const void *dy, void *dx,
-                         cubn_patch patch, const cubn_coefficients *with);
+                         cubn_patch patch, const cubn_coefficients *coef);
 
 #endif /* CUBN_CPU_EXACT_H */

@@ -37,10 +37,10 @@ static void write_output(const cubn_call *call, cubn_patch piece, double *values
   call->type->store(values, piece, call->args->output);
 }
 
-static void forward_piece(const cubn_call *call, cubn_patch piece, const cubn_coefficients *with) {
+static void forward_piece(const cubn_call *call, cubn_patch piece, const cubn_coefficients *coef) {
   double x[PIECE], p[PIECE];
   call->type->load(call->args->x, piece, x);
-  get_input(call, x, piece.count, with->center, with->gain, with->shift, p);
+  get_input(call, x, piece.count, coef->center, coef->gain, coef->shift, p);
   if (call->problem->adds) {
     call->type->load(call->args->z, piece, x);
     for (int64_t i = 0; i < piece.count; ++i) p[i] += x[i];
@@ -58,63 +58,63 @@ static void forward_piece(const cubn_call *call, cubn_patch piece, const cubn_co
 
 /* dy becomes dp, not yet rounded, of a smooth activation. */
 static void multiply_slope(const cubn_call *call, cubn_patch piece, const double *x,
-                           const cubn_coefficients *with, double *dy) {
+                           const cubn_coefficients *coef, double *dy) {
   double p[PIECE];
   if (call->problem->reserve == CUBN_RESERVE_INPUT)
     call->type->load(call->args->reserve, piece, p);
   else
-    get_input(call, x, piece.count, with->center, with->preact_gain, with->preact_shift, p);
+    get_input(call, x, piece.count, coef->center, coef->preact_gain, coef->preact_shift, p);
   cubn_tile_multiply_slope(&call->activator, dy, piece.count, p);
 }
 
 /* dp of a piece. */
 static void get_dp(const cubn_call *call, cubn_patch piece, const double *x,
-                   const cubn_coefficients *with, double *dp) {
+                   const cubn_coefficients *coef, double *dp) {
   uint64_t passes[PIECE];
   double p[PIECE];
   call->type->load(call->args->dy, piece, dp);
   if (!call->fusion.decides) return;
   if (call->fusion.smooth != CUBN_SMOOTH_NONE) {
-    multiply_slope(call, piece, x, with, dp);
+    multiply_slope(call, piece, x, coef, dp);
     call->type->round(dp, piece.count);
     return;
   }
   if (call->problem->reserve == CUBN_RESERVE_MASK) {
     get_passes(call, piece.offset, piece.count, passes);
   } else {
-    get_input(call, x, piece.count, with->center, with->preact_gain, with->preact_shift, p);
+    get_input(call, x, piece.count, coef->center, coef->preact_gain, coef->preact_shift, p);
     cubn_tile_decide(&call->activator, p, piece.count, passes);
   }
   cubn_tile_select_gradient(&call->activator, dp, piece.count, passes);
   call->type->round(dp, piece.count);
 }
 
-static void backward_piece(const cubn_call *call, cubn_patch piece, const cubn_coefficients *with) {
+static void backward_piece(const cubn_call *call, cubn_patch piece, const cubn_coefficients *coef) {
   const bool is_frozen = call->problem->is_frozen;
   double x[PIECE], v[PIECE];
   call->type->load(call->args->x, piece, x);
-  get_dp(call, piece, x, with, v);
+  get_dp(call, piece, x, coef, v);
   if (call->problem->has_dz) call->type->store(v, piece, call->args->dz);
   if (!call->problem->has_output) return;
   for (int64_t i = 0; i < piece.count; ++i) {
-    const double x_hat = (x[i] - with->center) * with->inv_std;
-    v[i] *= with->gain;
-    if (!is_frozen) v[i] += x_hat * with->slope + with->shift;
+    const double x_hat = (x[i] - coef->center) * coef->inv_std;
+    v[i] *= coef->gain;
+    if (!is_frozen) v[i] += x_hat * coef->slope + coef->shift;
   }
   write_output(call, piece, v);
 }
 
 void cubn_fused_exact_output(const cubn_call *call, cubn_patch values,
-                             const cubn_coefficients *with) {
+                             const cubn_coefficients *coef) {
   cubn_patch piece;
   for (cubn_pieces at = {values, 0, 0}; cubn_next_piece(&at, &piece);)
     if (call->problem->pass == CUBN_PASS_BACKWARD)
-      backward_piece(call, piece, with);
+      backward_piece(call, piece, coef);
     else
-      forward_piece(call, piece, with);
+      forward_piece(call, piece, coef);
 }
 
-void cubn_fused_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *with,
+void cubn_fused_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef,
                            double sums[3]) {
   double x[PIECE], dp[PIECE];
   cubn_patch piece;
@@ -122,11 +122,11 @@ void cubn_fused_exact_sums(const cubn_call *call, cubn_patch values, const cubn_
   for (cubn_pieces at = {values, 0, 0}; cubn_next_piece(&at, &piece);) {
     double part[3] = {0};
     call->type->load(call->args->x, piece, x);
-    get_dp(call, piece, x, with, dp);
+    get_dp(call, piece, x, coef, dp);
     for (int64_t i = 0; i < piece.count; ++i) {
-      const double centered = x[i] - with->center;
+      const double centered = x[i] - coef->center;
       part[0] += dp[i];
-      part[1] += dp[i] * (centered * with->inv_std);
+      part[1] += dp[i] * (centered * coef->inv_std);
       part[2] += centered;
     }
     for (int k = 0; k < 3; ++k) sums[k] += part[k];

@@ -10,12 +10,12 @@ void cubn_fast_mark_double(cubn_channels *channels, int64_t i) {
 }
 
 void cubn_fast_output_exact(const cubn_call *call, cubn_patch values,
-                            const cubn_coefficients *with) {
+                            const cubn_coefficients *coef) {
   const cubn_args *args = call->args;
   if (call->has_epilogue)
-    cubn_fused_exact_output(call, values, with);
+    cubn_fused_exact_output(call, values, coef);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)
-    cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, with);
+    cubn_exact_gradient(call->type, args->x, args->dy, args->output, values, coef);
   else
-    cubn_exact_normalize(call->type, args->x, args->output, values, with);
+    cubn_exact_normalize(call->type, args->x, args->output, values, coef);
 }

@@ -41,7 +41,7 @@ void cubn_grid_fold(const double *columns, int64_t channels, cubn_pattern patter
  * which must have the same shape. */
 typedef struct cubn_grid_part {
   int64_t offset;
-  const cubn_grid_coefficients *with;
+  const cubn_grid_coefficients *coef;
 } cubn_grid_part;
 void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, double *sums,
                    int64_t sum_stride);

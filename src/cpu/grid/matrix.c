@@ -71,36 +71,36 @@ static const void *dy_at(const cubn_call *call, int64_t offset) {
              : NULL;
 }
 
-static cubn_fused fused_shape(cubn_grid grid, const cubn_grid_coefficients *with,
+static cubn_fused fused_shape(cubn_grid grid, const cubn_grid_coefficients *coef,
                               bool nontemporal) {
   return (cubn_fused){.rows = grid.rows,
                       .width = grid.width,
                       .stride = grid.stride,
-                      .columns = with,
+                      .columns = coef,
                       .nontemporal = nontemporal};
 }
 
 void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_part part, double *sums,
                    int64_t sum_stride) {
   if (call->sums == 3 && call->fusion.decides) {
-    const cubn_fused shape = fused_shape(grid, part.with, false);
+    const cubn_fused shape = fused_shape(grid, part.coef, false);
     cubn_fused_sums(call, &shape, part.offset, sums, sum_stride);
     return;
   }
   const cubn_grid_input in = {cubn_at(call, call->args->x, part.offset), dy_at(call, part.offset),
-                              part.with, sums, sum_stride};
+                              part.coef, sums, sum_stride};
   call->kernels->grid_sums(grid, &in, NULL);
 }
 
 static cubn_grid_output output_of(const cubn_call *call, cubn_grid_part part, bool nontemporal) {
   return (cubn_grid_output){cubn_at(call, call->args->x, part.offset), dy_at(call, part.offset),
-                            cubn_output_at(call, part.offset), part.with, nontemporal};
+                            cubn_output_at(call, part.offset), part.coef, nontemporal};
 }
 
 void cubn_grid_output_part(const cubn_call *call, cubn_grid grid, cubn_grid_part part,
                            bool nontemporal) {
   if (call->has_epilogue) {
-    cubn_fused shape = fused_shape(grid, part.with, nontemporal);
+    cubn_fused shape = fused_shape(grid, part.coef, nontemporal);
     if (grid.stride > grid.width && call->problem->pass == CUBN_PASS_INFER) {
       shape.prefetch_x = cubn_at(call, call->args->x, part.offset + grid.stride);
       if (call->problem->adds)
@@ -131,14 +131,14 @@ void cubn_grid_output_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_par
     const int64_t offset = part.offset + first * s, channel = first % channels->count;
     end = first + 1;
     if (channels->needs_double[channel] != 0) {
-      const cubn_coefficients with = cubn_fast_coefficients(channels, channel);
-      cubn_fast_output_exact(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &with);
+      const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
+      cubn_fast_output_exact(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &coef);
       continue;
     }
     while (end < count && channels->needs_double[end % channels->count] == 0) ++end;
-    const cubn_grid_coefficients with = columns_from(call, part.with, first * s);
+    const cubn_grid_coefficients coef = columns_from(call, part.coef, first * s);
     grid.width = (end - first) * s;
-    cubn_grid_output_part(call, grid, (cubn_grid_part){offset, &with}, false);
+    cubn_grid_output_part(call, grid, (cubn_grid_part){offset, &coef}, false);
   }
 }
 
@@ -149,7 +149,7 @@ static void output_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_
     cubn_grid_output_part(call, grid, part, nontemporal);
     return;
   }
-  cubn_fused shape = fused_shape(grid, part.with, nontemporal);
+  cubn_fused shape = fused_shape(grid, part.coef, nontemporal);
   shape.prefetch_x = cubn_at(call, call->args->x, prefetch_distance);
   shape.prefetch_dy = dy_at(call, prefetch_distance);
   if (call->problem->adds && call->problem->pass == CUBN_PASS_TRAIN)
@@ -161,7 +161,7 @@ void cubn_grid_sum_and_output(const cubn_call *call, cubn_grid grid, cubn_grid_p
                               double *sums, int64_t sum_stride, cubn_grid_part put,
                               bool nontemporal) {
   const int64_t rows = grid.rows;
-  const bool alike = summed.with->is_centered == put.with->is_centered;
+  const bool alike = summed.coef->is_centered == put.coef->is_centered;
   if (call->has_epilogue || !alike) {
     /* By turns, as many rows as are summed before they go to doubles. */
     for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {
@@ -174,7 +174,7 @@ void cubn_grid_sum_and_output(const cubn_call *call, cubn_grid grid, cubn_grid_p
     return;
   }
   const cubn_grid_input in = {cubn_at(call, call->args->x, summed.offset),
-                              dy_at(call, summed.offset), summed.with, sums, sum_stride};
+                              dy_at(call, summed.offset), summed.coef, sums, sum_stride};
   const cubn_grid_output out = output_of(call, put, nontemporal);
   call->kernels->grid_sums(grid, &in, &out);
 }

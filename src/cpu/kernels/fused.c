@@ -8,7 +8,7 @@ enum { GROUP_ROWS = CUBN_GRID_GROUP_ROWS, STRIPE_COLUMNS = CUBN_GRID_STRIPE };
 /* One row after the other: four aside need fewer loads, but memory likes them less. */
 INLINED void output_rows(const cubn_fused *it, task of) {
   static const cubn_coefficients none;
-  const coefficients of_run = coefficients_of(of.columns ? &none : it->with);
+  const coefficients of_run = coefficients_of(of.columns ? &none : it->coef);
   const fusion f = fusion_of(it, of.which);
   for (int64_t r = 0; r < it->rows; ++r) {
     const place at = place_of(it, r);
@@ -75,11 +75,11 @@ INLINED void add_columns(const cubn_fused *it, const place *at, int rows, const 
   }
   for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
-    const coefficients with = coefficients_at(it->columns, first + j);
+    const coefficients coef = coefficients_at(it->columns, first + j);
     vec sum[CUBN_RUN_SUMS_MAX];
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) sum[s] = vec_load_reals(&sums->of[s][j]);
     for (int r = 0; r < rows; ++r)
-      sums_at(at, r * it->stride + first + j, part_of(left, k), &by[r], k, &with, f, sum);
+      sums_at(at, r * it->stride + first + j, part_of(left, k), &by[r], k, &coef, f, sum);
     for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) memcpy(&sums->of[s][j], &sum[s], sizeof sum[s]);
   }
 }

@@ -53,10 +53,10 @@ typedef struct place {
   uint8_t *bits;
 } place;
 
-INLINED coefficients coefficients_of(const cubn_coefficients *with) {
-  return (coefficients){vec_all((real)with->center),      vec_all((real)with->gain),
-                        vec_all((real)with->slope),       vec_all((real)with->shift),
-                        vec_all((real)with->preact_gain), vec_all((real)with->preact_shift)};
+INLINED coefficients coefficients_of(const cubn_coefficients *coef) {
+  return (coefficients){vec_all((real)coef->center),      vec_all((real)coef->gain),
+                        vec_all((real)coef->slope),       vec_all((real)coef->shift),
+                        vec_all((real)coef->preact_gain), vec_all((real)coef->preact_shift)};
 }
 
 INLINED coefficients coefficients_at(const cubn_grid_coefficients *columns, int64_t j) {
@@ -171,29 +171,29 @@ INLINED vec dp_of(vec dy, flags passing, const fusion *f) {
 }
 
 /* The input of the activation in forward, and again in backward. */
-INLINED vec preact_at(const place *at, int64_t i, int64_t part, const coefficients *with,
+INLINED vec preact_at(const place *at, int64_t i, int64_t part, const coefficients *coef,
                       const fusion *f) {
-  const vec p = (load_lanes(at->x + i, part) - with->center) * with->gain + with->shift;
+  const vec p = (load_lanes(at->x + i, part) - coef->center) * coef->gain + coef->shift;
   return f->has.z ? p + load_lanes(at->z + i, part) : p;
 }
 
-INLINED vec preact_again(vec x, const coefficients *with) {
-  return (x - with->center) * with->preact_gain + with->preact_shift;
+INLINED vec preact_again(vec x, const coefficients *coef) {
+  return (x - coef->center) * coef->preact_gain + coef->preact_shift;
 }
 
-INLINED vec backward_at(vec x, bool has_x, vec dp, const coefficients *with) {
-  if (!has_x) return dp * with->gain;
-  const vec of_x = vec_multiply_add(x - with->center, with->slope, with->shift);
-  return vec_multiply_add(dp, with->gain, of_x);
+INLINED vec backward_at(vec x, bool has_x, vec dp, const coefficients *coef) {
+  if (!has_x) return dp * coef->gain;
+  const vec of_x = vec_multiply_add(x - coef->center, coef->slope, coef->shift);
+  return vec_multiply_add(dp, coef->gain, of_x);
 }
 
 /* dp of vector k of a step, whose bits are given or not; not of smooth activations. */
 INLINED vec dp_at(const place *at, vec x, int64_t i, int64_t part, uint64_t bits, int k,
-                  const coefficients *with, const fusion *f) {
+                  const coefficients *coef, const fusion *f) {
   const vec dy = load_lanes(at->dy + i, part);
   if (!f->has.decides) return dy;
   if (f->has.bits) return dp_of(dy, flags_of_bits(bits >> k * LANES), f);
-  return dp_of(dy, passes(preact_again(x, with), f), f);
+  return dp_of(dy, passes(preact_again(x, coef), f), f);
 }
 
 #endif /* CUBN_CPU_KERNELS_FUSED_MATH_H */

@@ -7,9 +7,9 @@
 enum { SUM_VECTORS = 28, TILE_VALUES = SUM_VECTORS * LANES };
 
 /* Sums of forward, as the other kernels form them. */
-INLINED void moments_at(const place *at, int64_t i, int64_t part, const coefficients *with,
+INLINED void moments_at(const place *at, int64_t i, int64_t part, const coefficients *coef,
                         vec sums[CUBN_RUN_SUMS_MAX]) {
-  vec centered = load_lanes(at->x + i, part) - with->center;
+  vec centered = load_lanes(at->x + i, part) - coef->center;
   if (part) centered = vec_first(centered, part);
   sums[0] += centered;
   sums[1] = vec_multiply_add(centered, centered, sums[1]);
@@ -27,17 +27,17 @@ typedef vec run_sum[CUBN_RUN_SUMS_MAX];
 
 /* Adds a step of row r. */
 INLINED void add_step(const cubn_fused *it, const place *at, int64_t r, int64_t i, int64_t left,
-                      const coefficients *with, const fusion *f, run_task of, run_sum sums[]) {
+                      const coefficients *coef, const fusion *f, run_task of, run_sum sums[]) {
   decisions by;
   prefetch_step(it->prefetch_x, r * it->stride + i);
   prefetch_step(it->prefetch_dy, r * it->stride + i);
-  if (of.backward) get_decisions(NULL, at, with, f, i, left, false, &by);
+  if (of.backward) get_decisions(NULL, at, coef, f, i, left, false, &by);
   for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {
     vec *const to = sums[of.interleaved ? 0 : k];
     if (of.backward)
-      sums_at(at, i + k * LANES, part_of(left, k), &by, k, with, f, to);
+      sums_at(at, i + k * LANES, part_of(left, k), &by, k, coef, f, to);
     else
-      moments_at(at, i + k * LANES, part_of(left, k), with, to);
+      moments_at(at, i + k * LANES, part_of(left, k), coef, to);
   }
 }
 
@@ -45,16 +45,16 @@ INLINED void add_step(const cubn_fused *it, const place *at, int64_t r, int64_t 
  * if there are several. One copy serves all kinds. */
 OUTLINED void add_tail(const cubn_fused *it, int64_t first, int64_t rows, int64_t i, int64_t end,
                        bool interleaved, run_sum sums[]) {
-  const coefficients with = coefficients_of(it->with);
+  const coefficients coef = coefficients_of(it->coef);
   const fusion f = fusion_of(it, it->fusion->smooth != CUBN_SMOOTH_NONE ? SMOOTH : ANYTHING);
   const run_task backward = {true, interleaved, ANYTHING}, forward = {false, interleaved, ANYTHING};
   for (int64_t r = 0; r < rows; ++r) {
     const place at = place_of(it, first + r);
     for (int64_t k = i; k < end; k += STEP)
       if (it->dy)
-        add_step(it, &at, first + r, k, least(end - k, STEP), &with, &f, backward, sums + r);
+        add_step(it, &at, first + r, k, least(end - k, STEP), &coef, &f, backward, sums + r);
       else
-        add_step(it, &at, first + r, k, least(end - k, STEP), &with, &f, forward, sums + r);
+        add_step(it, &at, first + r, k, least(end - k, STEP), &coef, &f, forward, sums + r);
   }
 }
 
@@ -65,7 +65,7 @@ INLINED void flush_vector_sums(const run_sum sums[STEP_VECTORS], bool backward, 
 
 /* Row r, or STEP_VECTORS rows. */
 INLINED void sums_of_kind(const cubn_fused *it, int64_t r, double *to, run_task of) {
-  const coefficients with = coefficients_of(it->with);
+  const coefficients coef = coefficients_of(it->coef);
   const fusion f = fusion_of(it, of.which);
   place at[STEP_VECTORS];
   for (int k = 0; k < (of.interleaved ? STEP_VECTORS : 1); ++k) at[k] = place_of(it, r + k);
@@ -73,11 +73,11 @@ INLINED void sums_of_kind(const cubn_fused *it, int64_t r, double *to, run_task 
     run_sum sums[STEP_VECTORS] = {{{0}}}, all[STEP_VECTORS];
     end = i + least(it->width - i, of.interleaved ? TILE_VALUES : STEP_VECTORS * TILE_VALUES);
     for (; i + STEP <= end; i += STEP) {
-      add_step(it, &at[0], r, i, 0, &with, &f, of, sums);
+      add_step(it, &at[0], r, i, 0, &coef, &f, of, sums);
       if (!of.interleaved) continue;
-      add_step(it, &at[1], r + 1, i, 0, &with, &f, of, sums + 1);
-      add_step(it, &at[2], r + 2, i, 0, &with, &f, of, sums + 2);
-      add_step(it, &at[3], r + 3, i, 0, &with, &f, of, sums + 3);
+      add_step(it, &at[1], r + 1, i, 0, &coef, &f, of, sums + 1);
+      add_step(it, &at[2], r + 2, i, 0, &coef, &f, of, sums + 2);
+      add_step(it, &at[3], r + 3, i, 0, &coef, &f, of, sums + 3);
     }
     memcpy(all, sums, sizeof all);
     if (i < end) add_tail(it, r, of.interleaved ? STEP_VECTORS : 1, i, end, of.interleaved, all);
@@ -110,7 +110,7 @@ INLINED int64_t store_until_line(const cubn_fused *it) {
 /* Rows that are summed, and those that are written. */
 typedef struct both {
   const cubn_fused *in, *out;
-  coefficients in_with, out_with;
+  coefficients in_coef, out_coef;
   place summed[STEP_VECTORS], written[STEP_VECTORS];
   fusion f;
 } both;
@@ -120,15 +120,15 @@ INLINED void step_of_both(const both *it, int64_t r, int64_t i, int64_t o, run_t
                           run_sum *sums) {
   const task put = {of.backward, false, it->out->nontemporal, of.which};
   prefetch_step(it->out->prefetch_z, r * it->out->stride + o);
-  output_step(it->out, &it->written[r], &it->out_with, &it->f, o, 0, put);
-  add_step(it->in, &it->summed[r], r, i, 0, &it->in_with, &it->f, of, sums);
+  output_step(it->out, &it->written[r], &it->out_coef, &it->f, o, 0, put);
+  add_step(it->in, &it->summed[r], r, i, 0, &it->in_coef, &it->f, of, sums);
 }
 
 /* STEP_VECTORS rows of sums, and as many of output. */
 INLINED void both_of_kind(const cubn_fused *in, double *to, const cubn_fused *out, run_task of) {
   both it = {.in = in, .out = out, .f = fusion_of(out, of.which)};
-  it.in_with = coefficients_of(in->with);
-  it.out_with = coefficients_of(out->with);
+  it.in_coef = coefficients_of(in->coef);
+  it.out_coef = coefficients_of(out->coef);
   for (int r = 0; r < STEP_VECTORS; ++r)
     it.summed[r] = place_of(in, r), it.written[r] = place_of(out, r);
   int64_t o = store_until_line(out);

@@ -6,9 +6,9 @@
 #include "cpu/kernels/smooth_steps.h"
 
 /* y of vector k, and its bits. */
-INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficients *with,
+INLINED vec forward_at(const place *at, int64_t i, int64_t part, const coefficients *coef,
                        const fusion *f, int k, uint64_t *bits) {
-  vec p = preact_at(at, i, part, with, f);
+  vec p = preact_at(at, i, part, coef, f);
   if (f->has.bits) *bits |= flags_to_bits(passes(p, f)) << k * LANES;
   if (f->has.decides) p = activated(p, f);
   return f->has.scales ? p * f->alpha : p;
@@ -21,15 +21,15 @@ typedef struct step_output {
 
 /* Of vector k of a step, at j; bits are those of the step's row. */
 INLINED void output_vector(const place *at, int64_t j, int64_t part, int k,
-                           const coefficients *with, const fusion *f, task of, uint64_t *bits,
+                           const coefficients *coef, const fusion *f, task of, uint64_t *bits,
                            step_output *to) {
   vec v;
   if (of.backward) {
     const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};
-    to->dp[k] = dp_at(at, x, j, part, *bits, k, with, f);
-    v = backward_at(x, f->has.dx_needs_x, to->dp[k], with);
+    to->dp[k] = dp_at(at, x, j, part, *bits, k, coef, f);
+    v = backward_at(x, f->has.dx_needs_x, to->dp[k], coef);
   } else {
-    v = forward_at(at, j, part, with, f, k, bits);
+    v = forward_at(at, j, part, coef, f, k, bits);
   }
   if (f->has.blends) v += f->beta * load_lanes(at->output + j, part);
   to->v[k] = v;
@@ -52,8 +52,8 @@ INLINED void output_step(const cubn_fused *it, const place *at, const coefficien
   uint64_t bits = of.backward && f->has.bits ? load_bits(at->bits + i / 8, count) : 0;
   for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
-    const coefficients with = get_coefficients(it, of_run, j, of);
-    output_vector(at, j, part_of(left, k), k, &with, f, of, &bits, &out);
+    const coefficients coef = get_coefficients(it, of_run, j, of);
+    output_vector(at, j, part_of(left, k), k, &coef, f, of, &bits, &out);
   }
   if (of.backward && f->has.dz)
     store_step(at->dz, out.dp, i, left, of.nontemporal && it->nontemporal_dz);
@@ -86,7 +86,7 @@ INLINED void step(const cubn_fused *it, const place *at, int64_t r, const coeffi
 INLINED void tail_of_rows(const cubn_fused *it, int64_t first, int64_t end, int64_t i, int64_t left,
                           task of) {
   static const cubn_coefficients none;
-  const coefficients of_run = coefficients_of(it->columns ? &none : it->with);
+  const coefficients of_run = coefficients_of(it->columns ? &none : it->coef);
   const fusion f = fusion_of(it, of.which);
   for (int64_t r = first; r < end; ++r) {
     const place at = place_of(it, r);
@@ -123,18 +123,18 @@ INLINED void get_decisions(const cubn_fused *it, const place *at, const coeffici
 
 /* dp as it is summed: 0 in lanes that are not used. */
 INLINED vec summed_dp(const place *at, vec x, int64_t i, int64_t part, const decisions *by, int k,
-                      const coefficients *with, const fusion *f) {
-  if (!f->has.smooth) return dp_at(at, x, i, part, by->bits, k, with, f);
+                      const coefficients *coef, const fusion *f) {
+  if (!f->has.smooth) return dp_at(at, x, i, part, by->bits, k, coef, f);
   const vec dp = vec_rounded(load_lanes(at->dy + i, part) * by->slopes[k]);
   return part ? vec_first(dp, part) : dp;
 }
 
 /* Adds vector k of a step to sums. Lanes that are not used add nothing. */
 INLINED void sums_at(const place *at, int64_t i, int64_t part, const decisions *by, int k,
-                     const coefficients *with, const fusion *f, vec sums[CUBN_RUN_SUMS_MAX]) {
+                     const coefficients *coef, const fusion *f, vec sums[CUBN_RUN_SUMS_MAX]) {
   const vec x = load_lanes(at->x + i, part);
-  const vec dp = summed_dp(at, x, i, part, by, k, with, f);
-  vec centered = x - with->center;
+  const vec dp = summed_dp(at, x, i, part, by, k, coef, f);
+  vec centered = x - coef->center;
   if (part) centered = vec_first(centered, part);
   sums[0] += dp;
   sums[1] = vec_multiply_add(dp, centered, sums[1]);

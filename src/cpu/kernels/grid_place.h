@@ -25,10 +25,10 @@ INLINED grid_place place_at(const grid_place *from, int64_t offset, task of) {
   return it;
 }
 
-INLINED coefficients columns_at(const cubn_grid_coefficients *with, int64_t j, task of) {
-  coefficients it = {.gain = reals_at(with->gain, j), .shift = reals_at(with->shift, j)};
-  if (of.centered) it.center = reals_at(with->center, j);
-  if (of.backward) it.slope = reals_at(with->slope, j);
+INLINED coefficients columns_at(const cubn_grid_coefficients *coef, int64_t j, task of) {
+  coefficients it = {.gain = reals_at(coef->gain, j), .shift = reals_at(coef->shift, j)};
+  if (of.centered) it.center = reals_at(coef->center, j);
+  if (of.backward) it.slope = reals_at(coef->slope, j);
   return it;
 }
 
@@ -49,23 +49,23 @@ INLINED void add_lanes(const grid_place *at, int64_t offset, int64_t part, vec c
   }
 }
 
-INLINED vec output_at(const grid_place *at, int64_t offset, int64_t part, const coefficients *with,
+INLINED vec output_at(const grid_place *at, int64_t offset, int64_t part, const coefficients *coef,
                       task of) {
   const vec x = load_lanes(at->x + offset, part);
   const vec dy = of.backward ? load_lanes(at->dy + offset, part) : (vec){0};
-  return output_value(x, dy, with, of);
+  return output_value(x, dy, coef, of);
 }
 
 INLINED void write_output(const grid_place *at, int64_t offset, int64_t part,
-                          const coefficients *with, task of) {
-  store_lanes(at->output + offset, output_at(at, offset, part, with, of), part, of.nontemporal);
+                          const coefficients *coef, task of) {
+  store_lanes(at->output + offset, output_at(at, offset, part, coef, of), part, of.nontemporal);
 }
 
 /* Two vectors. */
-INLINED void write_output_pair(const grid_place *at, int64_t offset, const coefficients with[2],
+INLINED void write_output_pair(const grid_place *at, int64_t offset, const coefficients coef[2],
                                task of) {
-  const vec a = output_at(at, offset, 0, &with[0], of);
-  const vec b = output_at(at, offset + LANES, 0, &with[1], of);
+  const vec a = output_at(at, offset, 0, &coef[0], of);
+  const vec b = output_at(at, offset + LANES, 0, &coef[1], of);
   store_pair(at->output + offset, a, b, of.nontemporal);
 }
 

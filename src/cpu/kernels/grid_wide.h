@@ -56,13 +56,13 @@ INLINED void step_columns(const grid_place *at, int rows, int64_t j, int vectors
   for (int k = 0; k < (of.sums ? vectors : 0); ++k)
     sum_columns(at, rows, j + k * LANES, part, in, of, sums);
   if (!of.output || !out) return;
-  coefficients with[2];
-  for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, j + k * LANES, of);
+  coefficients coef[2];
+  for (int k = 0; k < vectors; ++k) coef[k] = columns_at(out, j + k * LANES, of);
   for (int r = 0; r < rows; ++r)
     if (LINE_VECTORS == 2 && vectors == 2)
-      write_output_pair(at, r * at->stride + j, with, of);
+      write_output_pair(at, r * at->stride + j, coef, of);
     else
-      write_output(at, r * at->stride + j, part, with, of);
+      write_output(at, r * at->stride + j, part, coef, of);
 }
 
 INLINED void step_rows(const grid_place *at, int rows, int64_t width,

@@ -31,11 +31,11 @@ INLINED void narrow_sums(const grid_place *from, int64_t rows, int vectors,
 
 INLINED void narrow_output(const grid_place *from, int64_t rows, int vectors,
                            const cubn_grid_coefficients *out, task of) {
-  coefficients with[STEP_VECTORS];
-  for (int k = 0; k < vectors; ++k) with[k] = columns_at(out, k * LANES, of);
+  coefficients coef[STEP_VECTORS];
+  for (int k = 0; k < vectors; ++k) coef[k] = columns_at(out, k * LANES, of);
   grid_place at = *from;
   for (int64_t r = 0; r < rows; ++r) {
-    for (int k = 0; k < vectors; ++k) write_output(&at, k * LANES, 0, &with[k], of);
+    for (int k = 0; k < vectors; ++k) write_output(&at, k * LANES, 0, &coef[k], of);
     at = place_at(&at, from->stride, of);
   }
 }
@@ -52,9 +52,9 @@ INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *in, const cubn_grid
                       task of) {
   const grid_place at = place_of(in, out, grid);
   if (!of.output && grid.width == STEP)
-    narrow_sums(&at, grid.rows, STEP_VECTORS, in->with, of, in->sums, in->sum_stride);
+    narrow_sums(&at, grid.rows, STEP_VECTORS, in->coef, of, in->sums, in->sum_stride);
   else
-    wide_grid(&at, grid.rows, grid.width, in->with, of.output ? out->with : NULL, of, in->sums,
+    wide_grid(&at, grid.rows, grid.width, in->coef, of.output ? out->coef : NULL, of, in->sums,
               in->sum_stride);
 }
 
@@ -69,7 +69,7 @@ INLINED void sum_grid_of(cubn_grid grid, const cubn_grid_input *in, const cubn_g
 }
 
 static void grid_sums(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out) {
-  const bool backward = in->dy != NULL, centered = in->with->is_centered;
+  const bool backward = in->dy != NULL, centered = in->coef->is_centered;
   if (backward && centered)
     sum_grid_of(grid, in, out, true, true);
   else if (backward)
@@ -83,9 +83,9 @@ static void grid_sums(cubn_grid grid, const cubn_grid_input *in, const cubn_grid
 INLINED void output_grid(cubn_grid grid, const cubn_grid_output *out, task of) {
   const grid_place at = place_of(NULL, out, grid);
   if (grid.width == STEP)
-    narrow_output(&at, grid.rows, STEP_VECTORS, out->with, of);
+    narrow_output(&at, grid.rows, STEP_VECTORS, out->coef, of);
   else
-    wide_grid(&at, grid.rows, grid.width, NULL, out->with, of, NULL, 0);
+    wide_grid(&at, grid.rows, grid.width, NULL, out->coef, of, NULL, 0);
 }
 
 INLINED void output_grid_of(cubn_grid grid, const cubn_grid_output *out, bool backward,
@@ -97,7 +97,7 @@ INLINED void output_grid_of(cubn_grid grid, const cubn_grid_output *out, bool ba
 }
 
 static void grid_output(cubn_grid grid, const cubn_grid_output *out) {
-  const bool backward = out->dy != NULL, centered = out->with->is_centered;
+  const bool backward = out->dy != NULL, centered = out->coef->is_centered;
   if (backward && centered)
     output_grid_of(grid, out, true, true);
   else if (backward)

@@ -43,7 +43,7 @@ typedef struct cubn_coefficients {
 typedef struct cubn_run_input {
   const void *x, *dy;
   int64_t runs, stride, count;
-  const cubn_coefficients *with;
+  const cubn_coefficients *coef;
   int64_t
       prefetch_distance; /* elements from here to those that will be summed next, which are fetched; or 0 */
 } cubn_run_input;
@@ -54,7 +54,7 @@ typedef struct cubn_run_output {
   const void *x, *dy;
   void *output;
   int64_t runs, stride, count;
-  const cubn_coefficients *with;
+  const cubn_coefficients *coef;
   bool nontemporal;
 } cubn_run_output;
 
@@ -75,7 +75,7 @@ typedef struct cubn_grid {
  * those of backward if there is a dy; in forward the pivots are the centers. */
 typedef struct cubn_grid_input {
   const void *x, *dy;
-  const cubn_grid_coefficients *with;
+  const cubn_grid_coefficients *coef;
   double *sums;
   int64_t sum_stride;
 } cubn_grid_input;
@@ -85,7 +85,7 @@ typedef struct cubn_grid_input {
 typedef struct cubn_grid_output {
   const void *x, *dy;
   void *output;
-  const cubn_grid_coefficients *with;
+  const cubn_grid_coefficients *coef;
   bool nontemporal;
 } cubn_grid_output;
 
@@ -124,7 +124,7 @@ typedef struct cubn_fusion {
 /* Rows of values. Those of a row belong to one channel, or each to a channel of its own. */
 typedef struct cubn_fused {
   int64_t rows, width, stride;
-  const cubn_coefficients *with; /* of the channel; NULL: ... */
+  const cubn_coefficients *coef; /* of the channel; NULL: ... */
   const cubn_grid_coefficients *columns;
   const cubn_fusion *fusion;
   const void *x;   /* backward: NULL if nothing needs it, ... */

@@ -31,13 +31,13 @@ INLINED int depth_of(task of) {
 
 /* `vectors` vectors of the output. */
 INLINED void store_vectors(const cubn_run_output *it, int64_t i, int vectors,
-                           const coefficients *with, task of) {
+                           const coefficients *coef, task of) {
   const element *const x = (const element *)it->x + i, *const dy = (const element *)it->dy + i;
   element *const to = (element *)it->output + i;
   vec v[STEP_VECTORS];
   for (int k = 0; k < vectors; ++k)
     v[k] = output_value(vec_load(x + k * LANES), of.backward ? vec_load(dy + k * LANES) : (vec){0},
-                        with, of);
+                        coef, of);
   for (int k = 0; k + 2 <= vectors; k += 2)
     store_pair(to + k * LANES, v[k], v[k + 1], of.nontemporal);
   if (vectors % 2) put(to + (vectors - 1) * LANES, v[vectors - 1], of.nontemporal);
@@ -45,45 +45,45 @@ INLINED void store_vectors(const cubn_run_output *it, int64_t i, int vectors,
 
 /* Values i .. end - 1 of each run, which are not whole lines of memory. */
 INLINED void store_edges(const cubn_run_output *it, int64_t i, int64_t end,
-                         const coefficients *with, task of) {
+                         const coefficients *coef, task of) {
   of.nontemporal = false;
   for (int64_t first = i; first < end; first += LANES)
     for (int r = 0; r < runs_of(of); ++r) {
       const int64_t at = r * it->stride + first, part = end - first;
       if (part >= LANES) {
-        store_vectors(it, at, 1, with, of);
+        store_vectors(it, at, 1, coef, of);
         continue;
       }
       const vec x = vec_load_part((const element *)it->x + at, part);
       const vec dy = of.backward ? vec_load_part((const element *)it->dy + at, part) : (vec){0};
-      vec_store_part((element *)it->output + at, output_value(x, dy, with, of), part);
+      vec_store_part((element *)it->output + at, output_value(x, dy, coef, of), part);
     }
 }
 
 /* Values up to the first line of memory, if there must be lines. Returns how many. */
-INLINED int64_t store_until_line(const cubn_run_output *it, const coefficients *with, task of) {
+INLINED int64_t store_until_line(const cubn_run_output *it, const coefficients *coef, task of) {
   const int64_t excess = (int64_t)((uintptr_t)it->output % CUBN_LINE_BYTES / sizeof(element));
   const int64_t count = of.nontemporal && excess ? least(LINE_VALUES - excess, it->count) : 0;
-  store_edges(it, 0, count, with, of);
+  store_edges(it, 0, count, coef, of);
   return count;
 }
 
 /* Less than a step, from value i on. */
-INLINED void store_tail(const cubn_run_output *it, int64_t i, const coefficients *with, task of) {
+INLINED void store_tail(const cubn_run_output *it, int64_t i, const coefficients *coef, task of) {
   const int64_t end = i + (it->count - i) / LINE_VALUES * LINE_VALUES;
   for (; i < end; i += LANES)
-    for (int r = 0; r < runs_of(of); ++r) store_vectors(it, r * it->stride + i, 1, with, of);
-  store_edges(it, i, it->count, with, of);
+    for (int r = 0; r < runs_of(of); ++r) store_vectors(it, r * it->stride + i, 1, coef, of);
+  store_edges(it, i, it->count, coef, of);
 }
 
 INLINED void output_values(const cubn_run_output *it, task of) {
-  const coefficients with = coefficients_of(it->with);
+  const coefficients coef = coefficients_of(it->coef);
   const int64_t step = depth_of(of) * LANES;
-  int64_t i = store_until_line(it, &with, of);
+  int64_t i = store_until_line(it, &coef, of);
   for (; i + step <= it->count; i += step)
     for (int r = 0; r < runs_of(of); ++r)
-      store_vectors(it, r * it->stride + i, depth_of(of), &with, of);
-  store_tail(it, i, &with, of);
+      store_vectors(it, r * it->stride + i, depth_of(of), &coef, of);
+  store_tail(it, i, &coef, of);
 }
 
 typedef struct run_input {
@@ -140,12 +140,12 @@ INLINED void sum_step(const run_input *in, int64_t i, int vectors, int64_t part,
 /* A step of sums from value i on, and one of output from value o on: memory is read and written at
  * the same time. */
 INLINED void step_of_both(const run_input *in, int64_t i, const cubn_run_output *out, int64_t o,
-                          const coefficients *with, task of, vec sums[][STEP_VECTORS]) {
+                          const coefficients *coef, task of, vec sums[][STEP_VECTORS]) {
   const int vectors = depth_of(of);
   for (int r = 0; r < runs_of(of); ++r) {
     const int64_t at = r * in->stride + i;
     if (in->prefetch_distance) prefetch_values(in, at, vectors * LANES, of);
-    store_vectors(out, r * out->stride + o, vectors, with, of);
+    store_vectors(out, r * out->stride + o, vectors, coef, of);
     for (int k = 0; k < vectors; ++k)
       add_values(in, at + k * LANES, of.interleaved ? r : k, of, sums);
   }
@@ -153,23 +153,23 @@ INLINED void step_of_both(const run_input *in, int64_t i, const cubn_run_output 
 
 /* Sums of runs, and the output of other ones of the same shape. */
 INLINED void sum_values(const run_input *in, const cubn_run_output *out, task of, double *to) {
-  const coefficients with = out ? coefficients_of(out->with) : (coefficients){0};
+  const coefficients coef = out ? coefficients_of(out->coef) : (coefficients){0};
   const int64_t step = depth_of(of) * LANES, count = in->count;
   const int64_t most = SUM_STEPS * (of.interleaved ? LANES : STEP);
   vec sums[3][STEP_VECTORS] = {{{0}}};
-  int64_t o = out ? store_until_line(out, &with, of) : 0;
+  int64_t o = out ? store_until_line(out, &coef, of) : 0;
   for (int64_t i = 0; i < count;) {
     const int64_t end = i + least(count - i, most);
     if (out)
       for (; i + step <= end && o + step <= count; i += step, o += step)
-        step_of_both(in, i, out, o, &with, of, sums);
+        step_of_both(in, i, out, o, &coef, of, sums);
     for (; i + step <= end; i += step) sum_step(in, i, depth_of(of), 0, of, sums);
     for (; i + LANES <= end; i += LANES) sum_step(in, i, 1, 0, of, sums);
     if (i < end) sum_step(in, i, 0, end - i, of, sums);
     i = end;
     flush_sums(sums, sums_of(of), to);
   }
-  if (out) store_tail(out, o, &with, of);
+  if (out) store_tail(out, o, &coef, of);
 }
 
 INLINED void output_run(const cubn_run_output *it, bool backward, bool centered, bool interleaved) {
@@ -187,7 +187,7 @@ INLINED void output_runs(const cubn_run_output *it, bool backward, bool centered
 }
 
 static void run_output(const cubn_run_output *it) {
-  const bool backward = it->dy != NULL, centered = it->with->center != 0;
+  const bool backward = it->dy != NULL, centered = it->coef->center != 0;
   if (backward && centered)
     output_runs(it, true, true);
   else if (backward)
@@ -205,7 +205,7 @@ INLINED void sum_run(const cubn_run_input *from, const cubn_run_output *out, boo
                         from->stride,
                         from->count,
                         from->prefetch_distance,
-                        vec_all((real)from->with->center)};
+                        vec_all((real)from->coef->center)};
   if (!out)
     sum_values(&in, NULL, (task){true, false, backward, false, centered, interleaved}, to);
   else if (out->nontemporal)
@@ -224,7 +224,7 @@ INLINED void sum_runs(const cubn_run_input *in, const cubn_run_output *out, bool
 
 static void run_sums(const cubn_run_input *in, double *sums, const cubn_run_output *out) {
   const bool backward = in->dy != NULL;
-  const bool centered = in->with->center != 0 || (out && out->with->center != 0);
+  const bool centered = in->coef->center != 0 || (out && out->coef->center != 0);
   if (backward && centered)
     sum_runs(in, out, true, true, sums);
   else if (backward)

@@ -61,8 +61,8 @@ INLINED void get_slopes(const cubn_fused *it, const place *at, const coefficient
     if (f->has.input) {
       slopes[k] = load_lanes(at->input + j, part);
     } else {
-      const coefficients with = get_coefficients(it, of_run, j, of);
-      slopes[k] = preact_again(load_lanes(at->x + j, part), &with);
+      const coefficients coef = get_coefficients(it, of_run, j, of);
+      slopes[k] = preact_again(load_lanes(at->x + j, part), &coef);
     }
   }
   become_slopes(slopes, f);
@@ -74,8 +74,8 @@ INLINED void smooth_forward(const cubn_fused *it, const place *at, const coeffic
   vec p[STEP_VECTORS] = {{0}}, v[STEP_VECTORS];
   for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES;
-    const coefficients with = get_coefficients(it, of_run, j, of);
-    p[k] = preact_at(at, j, part_of(left, k), &with, f);
+    const coefficients coef = get_coefficients(it, of_run, j, of);
+    p[k] = preact_at(at, j, part_of(left, k), &coef, f);
   }
   memcpy(v, p, sizeof v);
   become_values(v, f);
@@ -98,10 +98,10 @@ INLINED void smooth_backward(const cubn_fused *it, const place *at, const coeffi
   get_slopes(it, at, of_run, f, i, left, of, slopes);
   for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {
     const int64_t j = i + k * LANES, part = part_of(left, k);
-    const coefficients with = get_coefficients(it, of_run, j, of);
+    const coefficients coef = get_coefficients(it, of_run, j, of);
     const vec x = at->x ? load_lanes(at->x + j, part) : (vec){0};
     dp[k] = vec_rounded(load_lanes(at->dy + j, part) * slopes[k]);
-    v[k] = backward_at(x, f->has.dx_needs_x, dp[k], &with);
+    v[k] = backward_at(x, f->has.dx_needs_x, dp[k], &coef);
     if (f->has.blends) v[k] += f->beta * load_lanes(at->output + j, part);
   }
   for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {

@@ -14,9 +14,9 @@ typedef struct coefficients {
   vec center, gain, slope, shift;
 } coefficients;
 
-INLINED coefficients coefficients_of(const cubn_coefficients *with) {
-  return (coefficients){vec_all((real)with->center), vec_all((real)with->gain),
-                        vec_all((real)with->slope), vec_all((real)with->shift)};
+INLINED coefficients coefficients_of(const cubn_coefficients *coef) {
+  return (coefficients){vec_all((real)coef->center), vec_all((real)coef->gain),
+                        vec_all((real)coef->slope), vec_all((real)coef->shift)};
 }
 
 /* What an instance of a kernel does; constants when it is compiled. */
@@ -31,11 +31,11 @@ INLINED int sums_of(task of) {
   return of.backward && of.centered ? 3 : 2;
 }
 
-INLINED vec output_value(vec x, vec dy, const coefficients *with, task of) {
-  const vec centered = of.centered ? x - with->center : x;
-  const vec factor = of.backward ? with->slope : with->gain;
-  const vec of_x = vec_multiply_add(centered, factor, with->shift);
-  return of.backward ? vec_multiply_add(dy, with->gain, of_x) : of_x;
+INLINED vec output_value(vec x, vec dy, const coefficients *coef, task of) {
+  const vec centered = of.centered ? x - coef->center : x;
+  const vec factor = of.backward ? coef->slope : coef->gain;
+  const vec of_x = vec_multiply_add(centered, factor, coef->shift);
+  return of.backward ? vec_multiply_add(dy, coef->gain, of_x) : of_x;
 }
 
 #endif /* CUBN_CPU_KERNELS_TASK_H */

@@ -88,11 +88,11 @@ CUBN_CLONES void cubn_tile_squares(const double *x, int64_t count, int64_t lanes
 
 CUBN_INLINED void gradient_sums_block(const double *restrict x, const double *restrict dy,
                                       int64_t rows, int64_t stride, int64_t n, int64_t lane,
-                                      const cubn_lanes *restrict with,
+                                      const cubn_lanes *restrict coef,
                                       cubn_lane_sums *restrict sums) {
   if (n == 0) return;
-  const double *high = with->mean_high + lane, *low = with->mean_low + lane;
-  const double *inv_std = with->inv_std + lane;
+  const double *high = coef->mean_high + lane, *low = coef->mean_low + lane;
+  const double *inv_std = coef->inv_std + lane;
   double sum_dy[BLOCK] = {0}, sum_dy_x_hat[BLOCK] = {0}, sum_x[BLOCK] = {0};
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t l = 0; l < n; ++l) {
@@ -109,14 +109,14 @@ CUBN_INLINED void gradient_sums_block(const double *restrict x, const double *re
 }
 
 CUBN_CLONES void cubn_tile_gradient_sums(const double *x, const double *dy, int64_t count,
-                                         int64_t lanes, const cubn_lanes *with,
+                                         int64_t lanes, const cubn_lanes *coef,
                                          cubn_lane_sums *sums) {
   piece part = whole_rows(count, lanes);
   for (int i = 0; i < 2; ++i) {
     int64_t l = 0;
     for (; l + BLOCK <= part.lanes; l += BLOCK)
-      gradient_sums_block(x + l, dy + l, part.rows, lanes, BLOCK, l, with, sums);
-    gradient_sums_block(x + l, dy + l, part.rows, lanes, part.lanes - l, l, with, sums);
+      gradient_sums_block(x + l, dy + l, part.rows, lanes, BLOCK, l, coef, sums);
+    gradient_sums_block(x + l, dy + l, part.rows, lanes, part.lanes - l, l, coef, sums);
     x += part.rows * lanes;
     dy += part.rows * lanes;
     part = last_row(count, lanes);
@@ -124,9 +124,9 @@ CUBN_CLONES void cubn_tile_gradient_sums(const double *x, const double *dy, int6
 }
 
 CUBN_INLINED void normalize_block(double *restrict x, int64_t rows, int64_t stride, int64_t n,
-                                  int64_t lane, const cubn_lanes *restrict with) {
-  const double *high = with->mean_high + lane, *low = with->mean_low + lane;
-  const double *gain = with->gain + lane, *offset = with->offset + lane;
+                                  int64_t lane, const cubn_lanes *restrict coef) {
+  const double *high = coef->mean_high + lane, *low = coef->mean_low + lane;
+  const double *gain = coef->gain + lane, *offset = coef->offset + lane;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t l = 0; l < n; ++l) {
       const double centered = (x[r * stride + l] - high[l]) - low[l];
@@ -135,13 +135,13 @@ CUBN_INLINED void normalize_block(double *restrict x, int64_t rows, int64_t stri
 }
 
 CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
-                                     const cubn_lanes *with) {
+                                     const cubn_lanes *coef) {
   piece part = whole_rows(count, lanes);
   for (int i = 0; i < 2; ++i) {
     int64_t l = 0;
     for (; l + BLOCK <= part.lanes; l += BLOCK)
-      normalize_block(x + l, part.rows, lanes, BLOCK, l, with);
-    normalize_block(x + l, part.rows, lanes, part.lanes - l, l, with);
+      normalize_block(x + l, part.rows, lanes, BLOCK, l, coef);
+    normalize_block(x + l, part.rows, lanes, part.lanes - l, l, coef);
     x += part.rows * lanes;
     part = last_row(count, lanes);
   }
@@ -150,23 +150,23 @@ CUBN_CLONES void cubn_tile_normalize(double *x, int64_t count, int64_t lanes,
 /* Rows of all lanes; the last one may be shorter. */
 CUBN_CLONES static void preact_in_double(const double *restrict x, double *restrict p,
                                          int64_t count, int64_t lanes,
-                                         const cubn_lanes *restrict with) {
+                                         const cubn_lanes *restrict coef) {
   for (int64_t done = 0; done < count; done += lanes) {
     const int64_t n = count - done < lanes ? count - done : lanes;
     for (int64_t l = 0; l < n; ++l)
       p[done + l] =
-          (x[done + l] - with->mean_high[l]) * with->preact_gain[l] + with->preact_shift[l];
+          (x[done + l] - coef->mean_high[l]) * coef->preact_gain[l] + coef->preact_shift[l];
   }
 }
 
 CUBN_CLONES static void preact_in_single(const double *restrict x, double *restrict p,
                                          int64_t count, int64_t lanes,
-                                         const cubn_lanes *restrict with) {
+                                         const cubn_lanes *restrict coef) {
   float center[CUBN_LANES_MAX] = {0}, gain[CUBN_LANES_MAX] = {0}, shift[CUBN_LANES_MAX] = {0};
   for (int64_t l = 0; l < lanes; ++l) {
-    center[l] = (float)with->mean_high[l];
-    gain[l] = (float)with->preact_gain[l];
-    shift[l] = (float)with->preact_shift[l];
+    center[l] = (float)coef->mean_high[l];
+    gain[l] = (float)coef->preact_gain[l];
+    shift[l] = (float)coef->preact_shift[l];
   }
   for (int64_t done = 0; done < count; done += lanes) {
     const int64_t n = count - done < lanes ? count - done : lanes;
@@ -176,23 +176,23 @@ CUBN_CLONES static void preact_in_single(const double *restrict x, double *restr
 }
 
 void cubn_tile_input(const double *x, double *p, int64_t count, int64_t lanes,
-                     const cubn_lanes *with) {
-  if (!with->preact_is_single)
-    preact_in_double(x, p, count, lanes, with);
-  else if (!with->preact_needs_double)
-    preact_in_single(x, p, count, lanes, with);
+                     const cubn_lanes *coef) {
+  if (!coef->preact_is_single)
+    preact_in_double(x, p, count, lanes, coef);
+  else if (!coef->preact_needs_double)
+    preact_in_single(x, p, count, lanes, coef);
   else
     for (int64_t i = 0; i < count; ++i)
-      p[i] = cubn_preact_of(true, x[i], with->mean_high[i % lanes], with->preact_gain[i % lanes],
-                            with->preact_shift[i % lanes]);
+      p[i] = cubn_preact_of(true, x[i], coef->mean_high[i % lanes], coef->preact_gain[i % lanes],
+                            coef->preact_shift[i % lanes]);
 }
 
 CUBN_INLINED void gradient_block(const double *restrict x, double *restrict dy, int64_t rows,
                                  int64_t stride, int64_t n, int64_t lane,
-                                 const cubn_lanes *restrict with) {
-  const double *high = with->mean_high + lane, *low = with->mean_low + lane;
-  const double *inv_std = with->inv_std + lane, *gain = with->gain + lane;
-  const double *offset = with->offset + lane, *slope = with->slope + lane;
+                                 const cubn_lanes *restrict coef) {
+  const double *high = coef->mean_high + lane, *low = coef->mean_low + lane;
+  const double *inv_std = coef->inv_std + lane, *gain = coef->gain + lane;
+  const double *offset = coef->offset + lane, *slope = coef->slope + lane;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t l = 0; l < n; ++l) {
       const double x_hat = ((x[r * stride + l] - high[l]) - low[l]) * inv_std[l];
@@ -201,13 +201,13 @@ CUBN_INLINED void gradient_block(const double *restrict x, double *restrict dy, 
 }
 
 CUBN_CLONES void cubn_tile_gradient(const double *x, double *dy, int64_t count, int64_t lanes,
-                                    const cubn_lanes *with) {
+                                    const cubn_lanes *coef) {
   piece part = whole_rows(count, lanes);
   for (int i = 0; i < 2; ++i) {
     int64_t l = 0;
     for (; l + BLOCK <= part.lanes; l += BLOCK)
-      gradient_block(x + l, dy + l, part.rows, lanes, BLOCK, l, with);
-    gradient_block(x + l, dy + l, part.rows, lanes, part.lanes - l, l, with);
+      gradient_block(x + l, dy + l, part.rows, lanes, BLOCK, l, coef);
+    gradient_block(x + l, dy + l, part.rows, lanes, part.lanes - l, l, coef);
     x += part.rows * lanes;
     dy += part.rows * lanes;
     part = last_row(count, lanes);
@@ -215,10 +215,10 @@ CUBN_CLONES void cubn_tile_gradient(const double *x, double *dy, int64_t count, 
 }
 
 CUBN_CLONES void cubn_tile_scale(double *values, int64_t count, int64_t lanes,
-                                 const cubn_lanes *with) {
+                                 const cubn_lanes *coef) {
   for (int64_t done = 0; done < count; done += lanes) {
     const int64_t n = count - done < lanes ? count - done : lanes;
-    for (int64_t l = 0; l < n; ++l) values[done + l] *= with->gain[l];
+    for (int64_t l = 0; l < n; ++l) values[done + l] *= coef->gain[l];
   }
 }
 

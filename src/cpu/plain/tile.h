@@ -53,21 +53,21 @@ typedef struct cubn_lane_sums {
 
 /* Adds to the sums. */
 void cubn_tile_gradient_sums(const double *x, const double *dy, int64_t count, int64_t lanes,
-                             const cubn_lanes *with, cubn_lane_sums *sums);
+                             const cubn_lanes *coef, cubn_lane_sums *sums);
 
 /* x becomes y. */
-void cubn_tile_normalize(double *x, int64_t count, int64_t lanes, const cubn_lanes *with);
+void cubn_tile_normalize(double *x, int64_t count, int64_t lanes, const cubn_lanes *coef);
 
 /* p becomes the input of the activation. */
 void cubn_tile_input(const double *x, double *p, int64_t count, int64_t lanes,
-                     const cubn_lanes *with);
+                     const cubn_lanes *coef);
 
 /* dy becomes dx. */
 void cubn_tile_gradient(const double *x, double *dy, int64_t count, int64_t lanes,
-                        const cubn_lanes *with);
+                        const cubn_lanes *coef);
 
 /* values *= gain of their lane: dy becomes dx where the statistics are constants. */
-void cubn_tile_scale(double *values, int64_t count, int64_t lanes, const cubn_lanes *with);
+void cubn_tile_scale(double *values, int64_t count, int64_t lanes, const cubn_lanes *coef);
 
 /* result += beta * prior. */
 void cubn_tile_blend(double *result, const double *prior, int64_t count, double beta);

@@ -38,7 +38,7 @@ void cubn_block_step(const cubn_call *call, const cubn_run_partition *partition,
 
 /* The output of neighbouring values of one channel. */
 cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
-                                 const cubn_coefficients *with);
+                                 const cubn_coefficients *coef);
 
 /* Whether lines of memory begin at the same values of all runs, if the output is streamed. */
 bool cubn_lie_alike(const cubn_call *call, int64_t runs, int64_t stride);

@@ -37,12 +37,12 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
 
 /* Fused: `count` values at `offset`, which are at `begin` of a run. */
 static void output_epilogue(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
-                            const cubn_coefficients *with) {
+                            const cubn_coefficients *coef) {
   const cubn_range range = cubn_epilogue_range(call, offset, begin, count);
   for (int64_t first = range.first; first < range.end; first += EPILOGUE_VALUES) {
     const int64_t width = smaller(EPILOGUE_VALUES, range.end - first);
     const cubn_fused shape = {
-        .rows = 1, .width = width, .with = with, .nontemporal = call->nontemporal};
+        .rows = 1, .width = width, .coef = coef, .nontemporal = call->nontemporal};
     cubn_fused_output(call, &shape, offset + first);
   }
 }
@@ -50,18 +50,18 @@ static void output_epilogue(const cubn_call *call, int64_t offset, int64_t begin
 /* Neighbouring values of one channel, in some images. */
 static void put_piece(const cubn_call *call, const cubn_channels *channels, int64_t channel,
                       const cubn_run_output *shape, int64_t offset, int64_t begin) {
-  const cubn_coefficients with = cubn_fast_coefficients(channels, channel);
+  const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
   const cubn_patch patch = {offset, shape->runs, shape->stride, shape->count, 1};
   if (channels->needs_double[channel] != 0) {
-    cubn_fast_output_exact(call, patch, &with);
+    cubn_fast_output_exact(call, patch, &coef);
     return;
   }
   if (call->has_epilogue) {
     for (int64_t r = 0; r < shape->runs; ++r)
-      output_epilogue(call, offset + r * shape->stride, begin, shape->count, &with);
+      output_epilogue(call, offset + r * shape->stride, begin, shape->count, &coef);
     return;
   }
-  cubn_run_output out = cubn_call_output(call, offset, shape->count, &with);
+  cubn_run_output out = cubn_call_output(call, offset, shape->count, &coef);
   if (shape->runs == CUBN_INTERLEAVE && cubn_lie_alike(call, shape->runs, shape->stride)) {
     out.runs = shape->runs;
     out.stride = shape->stride;
@@ -69,7 +69,7 @@ static void put_piece(const cubn_call *call, const cubn_channels *channels, int6
     return;
   }
   for (int64_t r = 0; r < shape->runs; ++r) {
-    out = cubn_call_output(call, offset + r * shape->stride, shape->count, &with);
+    out = cubn_call_output(call, offset + r * shape->stride, shape->count, &coef);
     call->kernels->run_output(&out);
   }
 }

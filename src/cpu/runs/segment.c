@@ -16,9 +16,9 @@ static int64_t smaller(int64_t a, int64_t b) {
 static void sum_values(const cubn_call *call, const cubn_block *next, const cubn_segment *at,
                        int64_t first, int64_t count, double *lanes, const cubn_run_output *out) {
   const bool backward = call->sums == 3;
-  const cubn_coefficients with = cubn_fast_sum_coefficients(&next->channels, at->channel);
+  const cubn_coefficients coef = cubn_fast_sum_coefficients(&next->channels, at->channel);
   if (backward && call->fusion.decides) {
-    cubn_fused shape = {.rows = at->runs, .width = count, .stride = at->stride, .with = &with};
+    cubn_fused shape = {.rows = at->runs, .width = count, .stride = at->stride, .coef = &coef};
     if (at->prefetch_distance)
       shape.prefetch_dy = cubn_at(call, call->args->dy, at->next + at->prefetch_distance + first);
     cubn_fused_sums(call, &shape, at->next + first, lanes, 0);
@@ -30,32 +30,32 @@ static void sum_values(const cubn_call *call, const cubn_block *next, const cubn
       .runs = at->runs,
       .stride = at->stride,
       .count = count,
-      .with = &with,
+      .coef = &coef,
       .prefetch_distance = at->prefetch_distance};
   call->kernels->run_sums(&in, lanes, out);
 }
 
 cubn_run_output cubn_call_output(const cubn_call *call, int64_t offset, int64_t count,
-                                 const cubn_coefficients *with) {
+                                 const cubn_coefficients *coef) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
   return (cubn_run_output){.x = cubn_at(call, call->args->x, offset),
                            .dy = backward ? cubn_at(call, call->args->dy, offset) : NULL,
                            .output = cubn_output_at(call, offset),
                            .runs = 1,
                            .count = count,
-                           .with = with,
+                           .coef = coef,
                            .nontemporal = call->nontemporal};
 }
 
 /* Values first .. end - 1 of every run, if possible from and to where output can be streamed. */
 static void put_aligned(const cubn_call *call, const cubn_segment *at,
-                        const cubn_coefficients *with, int64_t first, int64_t end) {
+                        const cubn_coefficients *coef, int64_t first, int64_t end) {
   for (int64_t r = 0; r < at->runs; ++r) {
     const int64_t offset = at->current + r * at->stride;
     const int64_t lead = cubn_values_before_alignment(call, offset);
     const int64_t from = first > 0 ? smaller(first + lead, at->count) : 0;
     const int64_t until = smaller(end + lead, at->count);
-    const cubn_run_output out = cubn_call_output(call, offset + from, until - from, with);
+    const cubn_run_output out = cubn_call_output(call, offset + from, until - from, coef);
     if (until > from) call->kernels->run_output(&out);
   }
 }
@@ -63,11 +63,11 @@ static void put_aligned(const cubn_call *call, const cubn_segment *at,
 /* Sums and output by turns, where lines of memory begin at other values of every run: the sums' tiles
  * begin at the same values all the same, because these decide their bits. */
 static void step_by_turns(const cubn_call *call, const cubn_block *next, const cubn_segment *at,
-                          const cubn_coefficients *with, double *lanes) {
+                          const cubn_coefficients *coef, double *lanes) {
   for (int64_t first = 0; first < at->count; first += TILE_VALUES) {
     const int64_t end = smaller(first + TILE_VALUES, at->count);
     if (next) sum_values(call, next, at, first, end - first, lanes, NULL);
-    put_aligned(call, at, with, first, end);
+    put_aligned(call, at, coef, first, end);
   }
 }
 
@@ -102,11 +102,11 @@ static bool step_both(const cubn_call *call, const cubn_block *current, const cu
   if (!current || !next || !cubn_lie_alike(call, at->runs, at->stride)) return false;
   if (current->channels.needs_double[at->channel] != 0 || backward != (call->sums == 3))
     return false;
-  const cubn_coefficients in_with = cubn_fast_sum_coefficients(&next->channels, at->channel);
-  const cubn_coefficients out_with = cubn_fast_coefficients(&current->channels, at->channel);
-  cubn_fused in = {.rows = at->runs, .width = at->count, .stride = at->stride, .with = &in_with};
+  const cubn_coefficients in_coef = cubn_fast_sum_coefficients(&next->channels, at->channel);
+  const cubn_coefficients out_coef = cubn_fast_coefficients(&current->channels, at->channel);
+  cubn_fused in = {.rows = at->runs, .width = at->count, .stride = at->stride, .coef = &in_coef};
   cubn_fused out = in;
-  out.with = &out_with;
+  out.coef = &out_coef;
   out.nontemporal = call->nontemporal;
   if (at->prefetch_distance)
     in.prefetch_x = cubn_at(call, call->args->x, at->next + at->prefetch_distance);
@@ -123,7 +123,7 @@ static void output_epilogue(const cubn_call *call, const cubn_block *current,
                             const cubn_block *next, const cubn_segment *at, int64_t r,
                             int64_t first, int64_t end) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
-  const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
+  const cubn_coefficients coef = cubn_fast_coefficients(&current->channels, at->channel);
   const int64_t offset = at->current + r * at->stride,
                 prefetch_distance = r * at->stride + at->prefetch_distance + first;
   const cubn_range range = cubn_epilogue_range(call, offset, at->begin, at->count);
@@ -131,7 +131,7 @@ static void output_epilogue(const cubn_call *call, const cubn_block *current,
   const int64_t from = first == 0 ? range.first : smaller(first + lead, range.end);
   const int64_t until = end == at->count ? range.end : smaller(end + lead, range.end);
   cubn_fused shape = {
-      .rows = 1, .width = until - from, .with = &with, .nontemporal = call->nontemporal};
+      .rows = 1, .width = until - from, .coef = &coef, .nontemporal = call->nontemporal};
   if (next && (backward || !call->problem->adds))
     shape.prefetch_x = cubn_at(call, call->args->x, at->next + prefetch_distance);
   if (next && call->problem->adds && !backward)
@@ -139,7 +139,7 @@ static void output_epilogue(const cubn_call *call, const cubn_block *current,
   if (next && backward && !call->fusion.decides)
     shape.prefetch_dy = cubn_at(call, call->args->dy, at->next + prefetch_distance);
   if (shape.width > 0 && current->channels.needs_double[at->channel] != 0)
-    cubn_fast_output_exact(call, (cubn_patch){offset + from, 1, 0, shape.width, 1}, &with);
+    cubn_fast_output_exact(call, (cubn_patch){offset + from, 1, 0, shape.width, 1}, &coef);
   else if (shape.width > 0)
     cubn_fused_output(call, &shape, offset + from);
 }
@@ -164,16 +164,16 @@ static void step_plain(const cubn_call *call, const cubn_block *current, const c
     sum_values(call, next, at, 0, at->count, lanes, NULL);
     return;
   }
-  const cubn_coefficients with = cubn_fast_coefficients(&current->channels, at->channel);
-  cubn_run_output out = cubn_call_output(call, at->current, at->count, &with);
+  const cubn_coefficients coef = cubn_fast_coefficients(&current->channels, at->channel);
+  cubn_run_output out = cubn_call_output(call, at->current, at->count, &coef);
   out.runs = at->runs;
   out.stride = at->stride;
   if (current->channels.needs_double[at->channel] != 0) {
     cubn_fast_output_exact(call, (cubn_patch){at->current, at->runs, at->stride, at->count, 1},
-                           &with);
+                           &coef);
     if (next) sum_values(call, next, at, 0, at->count, lanes, NULL);
   } else if (!cubn_lie_alike(call, at->runs, at->stride)) {
-    step_by_turns(call, next, at, &with, lanes);
+    step_by_turns(call, next, at, &coef, lanes);
   } else if (!next) {
     call->kernels->run_output(&out);
   } else {
