@@ -5,8 +5,8 @@
 
 #include "core/backend.h"
 #include "core/check.h"
-#include "cpu/algos.h"
-#include "cpu/device.h"
+#include "cpu/common/algos.h"
+#include "cpu/common/device.h"
 #include "cpu/grid/grid.h"
 
 enum { ALIGNMENT = 256, THREADS_MAX = 1024 };

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/handle.h"
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 #include "kit/run_line.h"
 #include "suites/support/carry_over.h"
 #include "suites/support/expect_error.h"

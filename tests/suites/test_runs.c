@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "core/handle.h"
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 #include "suites/support/suite.h"
 
 enum { RUNS = CUBN_INTERLEAVE, STRIDE = 1024, LEADS = 40, VALUES = RUNS * STRIDE + LEADS };

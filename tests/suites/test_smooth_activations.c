@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/handle.h"
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 #include "suites/support/suite.h"
 
 /* Roundings of the longest chain, that of GELU: square, exp, ratio, products. */

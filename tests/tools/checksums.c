@@ -15,7 +15,7 @@
 #ifdef CUBN_TESTS_EMULATED
 #include "emu/control.h"
 #else
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 #endif
 
 enum { LINE_CHARS = 256 };

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "core/handle.h"
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 #include "kit/cases.h"
 #include "kit/run_line.h"
 

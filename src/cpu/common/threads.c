@@ -1,5 +1,5 @@
 /* Threads, by OpenMP. Without it everything runs on the calling thread, with the same results. */
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 
 #ifdef _OPENMP
 #include <omp.h>

@@ -7,7 +7,7 @@
 #include "cpu/common/activation.h"
 #include "cpu/common/convert.h"
 #include "cpu/common/needs.h"
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 #include "cpu/kernels/kernels.h"
 
 /* One call. */

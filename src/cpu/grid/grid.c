@@ -3,7 +3,7 @@
 #include "core/refusal.h"
 
 #include "core/check.h"
-#include "cpu/algos.h"
+#include "cpu/common/algos.h"
 #include "cpu/fast/epilogue.h"
 
 /* Blocks of short runs must fit in half of a core's cache, at this width at least: what is narrower

@@ -1,6 +1,6 @@
 /* columns: packed [n][c]. A group is as many neighbouring columns as a tile is wide. */
 #include "core/refusal.h"
-#include "cpu/algos.h"
+#include "cpu/common/algos.h"
 #include "cpu/plain/job.h"
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {

@@ -7,7 +7,7 @@
 
 #include "core/check.h"
 #include "cpu/common/mask_tiles.h"
-#include "cpu/device.h"
+#include "cpu/common/device.h"
 
 /* Input of a group that one thread works on alone, all passes while it is in a core's caches: what
  * large processors have of second- and last-level cache for each core. */

@@ -1,7 +1,7 @@
 /* rows: packed [n][c][s]. A channel's values lie in n runs of s values. Every channel is a group;
  * channels of few values, where the work per channel would count most, are taken side by side. */
 #include "core/refusal.h"
-#include "cpu/algos.h"
+#include "cpu/common/algos.h"
 #include "cpu/plain/job.h"
 
 /* With longer runs a group's channels would be so far apart that they evict one another. */

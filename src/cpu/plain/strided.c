@@ -2,7 +2,7 @@
  * samples, or channels have few values, a group is a piece of the fastest axis of the channels, else
  * it is one channel. */
 #include "core/refusal.h"
-#include "cpu/algos.h"
+#include "cpu/common/algos.h"
 #include "cpu/plain/job.h"
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {

@@ -1,7 +1,7 @@
 /* inference: packed [n][c][s] with long runs, y from given statistics. One pass, some images at
  * a time; the coefficients of all channels, or of as many as fit, come first. */
 #include "core/refusal.h"
-#include "cpu/algos.h"
+#include "cpu/common/algos.h"
 #include "cpu/fast/epilogue.h"
 #include "cpu/runs/chunks.h"
 

@@ -6,7 +6,7 @@
  * all threads share the chunks of a block. Both add the same sums in the same order. */
 #include "core/check.h"
 #include "core/refusal.h"
-#include "cpu/algos.h"
+#include "cpu/common/algos.h"
 #include "cpu/runs/chunks.h"
 
 /* Neighbouring values of a block in one image: long stretches are read faster. */

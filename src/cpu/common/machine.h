@@ -1,6 +1,6 @@
 /* What the CPU backend reads from the machine and the environment, once per handle. */
-#ifndef CUBN_CPU_MACHINE_H
-#define CUBN_CPU_MACHINE_H
+#ifndef CUBN_CPU_COMMON_MACHINE_H
+#define CUBN_CPU_COMMON_MACHINE_H
 
 #include "core/backend.h"
 #include "cpu/kernels/kernels.h"
@@ -20,4 +20,4 @@ cubnStatus_t cubn_machine_read(int threads, cubn_machine *machine);
 /* The kernels for an element type. */
 const cubn_kernels *cubn_machine_kernels(const cubn_machine *machine, cubnDataType_t type);
 
-#endif /* CUBN_CPU_MACHINE_H */
+#endif /* CUBN_CPU_COMMON_MACHINE_H */

@@ -1,5 +1,5 @@
 /* The machine: caches, threads, and the best instruction set that the CPU and this build have. */
-#include "cpu/machine.h"
+#include "cpu/common/machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The algorithms of the CPU backend, in the order in which they are tried. */
-#ifndef CUBN_CPU_ALGOS_H
-#define CUBN_CPU_ALGOS_H
+#ifndef CUBN_CPU_COMMON_ALGOS_H
+#define CUBN_CPU_COMMON_ALGOS_H
 
 #include "core/backend.h"
 
@@ -13,4 +13,4 @@ extern const cubn_algo cubn_cpu_rows;    /* packed, channels before samples (NCH
 extern const cubn_algo cubn_cpu_columns; /* packed, channels last (NHWC, NC) */
 extern const cubn_algo cubn_cpu_strided; /* everything */
 
-#endif /* CUBN_CPU_ALGOS_H */
+#endif /* CUBN_CPU_COMMON_ALGOS_H */

@@ -1,9 +1,9 @@
 /* An open CPU device, and its threads. */
-#ifndef CUBN_CPU_DEVICE_H
-#define CUBN_CPU_DEVICE_H
+#ifndef CUBN_CPU_COMMON_DEVICE_H
+#define CUBN_CPU_COMMON_DEVICE_H
 
 #include "core/backend.h"
-#include "cpu/machine.h"
+#include "cpu/common/machine.h"
 
 /* Enough for every job, see job.c. Pages that no job touches take no memory. */
 #define CUBN_CPU_WORKSPACE_BYTES ((size_t)9 << 19)
@@ -28,4 +28,4 @@ void cubn_for_ranges(int64_t tasks, int64_t count,
                      void (*task)(void *context, int64_t worker, int64_t first, int64_t end),
                      void *context);
 
-#endif /* CUBN_CPU_DEVICE_H */
+#endif /* CUBN_CPU_COMMON_DEVICE_H */
