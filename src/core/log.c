@@ -13,10 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "core/check.h"
 #include "core/handle.h"
 
-enum { LEVEL_MAX = 3, TEXT_MAX = 1024 };
+enum { TEXT_MAX = 1024 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Of the callback if there is one, else of the environment; UNREAD before it was looked at. */
@@ -42,14 +41,13 @@ static bool is_set(const char *text) {
   return text && *text;
 }
 
-/* The level that the environment asks for, or -1 if it is none. */
-static int level_of_environment(void) {
+int cubn_log_environment_level(void) {
   const char *level = getenv("CUBN_LOGLEVEL"), *all = getenv("CUBN_LOG");
   if (is_set(level)) {
-    const bool is_level = level[0] >= '0' && level[0] <= '0' + LEVEL_MAX && !level[1];
+    const bool is_level = level[0] >= '0' && level[0] <= '0' + CUBN_LOG_LEVEL_MAX && !level[1];
     return is_level ? level[0] - '0' : -1;
   }
-  return is_set(all) && strcmp(all, "0") != 0 ? LEVEL_MAX : 0;
+  return is_set(all) && strcmp(all, "0") != 0 ? CUBN_LOG_LEVEL_MAX : 0;
 }
 
 /* Messages go to where CUBN_LOGDEST says from now on. */
@@ -62,7 +60,7 @@ static void set_destination(void) {
   snprintf(destination_name, sizeof destination_name, "%s", name);
 }
 
-static void set_environment_level(int level) {
+void cubn_log_set_level(int level) {
   pthread_mutex_lock(&lock);
   set_destination();
   environment_mask = mask_of_level(level);
@@ -70,19 +68,11 @@ static void set_environment_level(int level) {
   pthread_mutex_unlock(&lock);
 }
 
-cubnStatus_t cubn_log_read_environment(const char *function) {
-  const int level = level_of_environment();
-  CUBN_REQUIRE(level >= 0, function, "CUBN_LOGLEVEL is \"%s\", must be 0 to %d",
-               getenv("CUBN_LOGLEVEL"), LEVEL_MAX);
-  set_environment_level(level);
-  return CUBN_STATUS_SUCCESS;
-}
-
 bool cubn_log_wants(cubnSeverity_t severity) {
   unsigned mask = atomic_load(&wanted);
   if (mask == unread) { /* no handle yet */
-    const int level = level_of_environment();
-    set_environment_level(level > 0 ? level : 0);
+    const int level = cubn_log_environment_level();
+    cubn_log_set_level(level > 0 ? level : 0);
     mask = atomic_load(&wanted);
   }
   return mask >> severity & 1U;
@@ -179,7 +169,7 @@ cubnStatus_t cubnSetCallback(unsigned mask, void *user_data, cubnCallback_t func
   callback.mask = is_on ? mask : 0;
   callback.user_data = is_on ? user_data : NULL;
   callback.function = is_on ? function : NULL;
-  atomic_store(&wanted, is_on ? mask & mask_of_level(LEVEL_MAX) : environment_mask);
+  atomic_store(&wanted, is_on ? mask & mask_of_level(CUBN_LOG_LEVEL_MAX) : environment_mask);
   pthread_mutex_unlock(&lock);
   return CUBN_STATUS_SUCCESS;
 }

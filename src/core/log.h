@@ -6,7 +6,17 @@
 
 #include "cubn.h"
 
-/* Reads CUBN_LOGLEVEL, CUBN_LOGDEST and CUBN_LOG. Called when a handle is created. */
+/* Messages of severities 1 to the level are written; 0 writes none. */
+enum { CUBN_LOG_LEVEL_MAX = 3 };
+
+/* The level that CUBN_LOGLEVEL or CUBN_LOG asks for, or -1 if CUBN_LOGLEVEL is not a level. */
+int cubn_log_environment_level(void);
+
+/* Writes messages up to this level from now on, to where CUBN_LOGDEST says. */
+void cubn_log_set_level(int level);
+
+/* Reads CUBN_LOGLEVEL, CUBN_LOGDEST and CUBN_LOG when a handle is created (log_environment.c).
+ * BAD_PARAM if CUBN_LOGLEVEL is not a level. */
 cubnStatus_t cubn_log_read_environment(const char *function);
 
 /* Whether anybody listens to messages of this severity. Cheap. */

@@ -96,6 +96,11 @@ static const char *const fused_smoke[] = {
     "backward nhwc f16 n2c12h7w7 sums count=500 add_relu",
     "backward nchw f32 n2c2h55w57 add_relu nodx nodscale",
     "backward nhwc f32 n3c6h40w41 relu",
+    /* one row of a grid that does not begin at a cache line, for each size of vectors */
+    "train nchw f64 n2c3h5w6 relu offset=2",
+    "train nc f32 n2c60 leaky offset=8",
+    "infer nc f32 n1c300 add_relu offset=8",
+    "backward nc f16 n1c600 add_relu offset=16",
 };
 
 /* Many channels, many values, and channels of several blocks. */

@@ -114,7 +114,9 @@ static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t off
 void cubn_fused_output(const cubn_call *call, const cubn_fused *shape, int64_t offset) {
   cubn_fused it = *shape;
   int64_t lead = 0;
-  if (it.nontemporal && it.rows == 1) lead = cubn_values_before_alignment(call, offset);
+  /* Only a run: a row of a grid has coefficients per column, and begins where vectors can be stored. */
+  if (it.nontemporal && it.coef && it.rows == 1)
+    lead = cubn_values_before_alignment(call, offset);
   if (lead > 0) {
     if (lead > it.width) lead = it.width;
     it.width = lead;

@@ -1,0 +1,14 @@
+/* The log's environment, read when a handle is created. It stands above log.c and error.c: errors are
+ * logged, so the log itself must not fail through them. */
+#include <stdlib.h>
+
+#include "core/check.h"
+#include "core/log.h"
+
+cubnStatus_t cubn_log_read_environment(const char *function) {
+  const int level = cubn_log_environment_level();
+  CUBN_REQUIRE(level >= 0, function, "CUBN_LOGLEVEL is \"%s\", must be 0 to %d",
+               getenv("CUBN_LOGLEVEL"), CUBN_LOG_LEVEL_MAX);
+  cubn_log_set_level(level);
+  return CUBN_STATUS_SUCCESS;
+}
