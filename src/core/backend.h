@@ -18,13 +18,16 @@ extern "C" {
 
 typedef enum { CUBN_PASS_TRAIN, CUBN_PASS_INFER, CUBN_PASS_BACKWARD, CUBN_PASS_COUNT } cubn_pass;
 
-/* How memory is walked; see cubn_problem. */
+/* How the elements of a problem lie in memory; see cubn_problem. */
 typedef enum { CUBN_LAYOUT_ROWS, CUBN_LAYOUT_COLUMNS, CUBN_LAYOUT_STRIDED } cubn_layout;
 
-/* The arrays of a problem that have strides. OUTPUT is y, or dx in backward; DY is backward's only;
- * Z is z, or dz in backward; PLACE counts the elements of x in the order in which they lie in
- * memory, without gaps (it is no array of the caller: the reserve space is laid out by it); PARAM
- * stands for scale, bias and all other per-channel arrays. */
+/* The arrays of a problem that have strides.
+ *   OUTPUT  y, or dx in backward
+ *   DY      in backward only
+ *   Z       z, or dz in backward
+ *   PLACE   not an array of the caller: the elements of x numbered in memory order, without gaps.
+ *           The reserve space is indexed by it.
+ *   PARAM   scale, bias and all other per-channel arrays */
 typedef enum {
   CUBN_ARRAY_X,
   CUBN_ARRAY_OUTPUT,
@@ -42,7 +45,7 @@ typedef struct cubn_axes {
   int64_t stride[CUBN_ARRAY_COUNT][CUBN_DIM_MAX]; /* elements */
 } cubn_axes;
 
-/* What comes behind the normalization: y = activation(scale * x_hat + bias [+ z]). With
+/* What follows the normalization: y = activation(scale * x_hat + bias [+ z]). With
  * p = scale * x_hat + bias [+ z], the pre-activation:
  *   IDENTITY      p
  *   RELU          p if p > 0, else 0
@@ -74,11 +77,11 @@ typedef enum {
   CUBN_RESERVE_INPUT
 } cubn_reserve;
 
-/* How mask bits lie. Elements are in rows: the runs of s elements of x = [n][c][s], or the rows of c
- * elements of x = [n][c]; otherwise all elements of x are one row. A row begins at a byte of its
- * own. If is_phased, so many bits in front of a row are left out that element `place` has bit
- * place % 8: then eight elements that are aligned in an aligned tensor are one byte.
- * cubn_mask_bit says it in code. */
+/* The layout of mask bits. A mask row is a run of s elements of x = [n][c][s], or a row of c elements
+ * of x = [n][c]; otherwise all elements of x are one row. Each row begins at a byte of its own, so
+ * that blocks and threads never share a byte. If is_phased, the bits of a row are shifted so that
+ * element `place` has bit place % 8: eight elements that form an aligned vector are then one byte.
+ * cubn_mask_bit states it in code. */
 typedef struct cubn_mask {
   int64_t row;       /* elements of a row */
   int64_t row_bytes; /* from row to row */
@@ -127,7 +130,7 @@ typedef struct cubn_problem {
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
 } cubn_problem;
 
-/* Whether there is more to do than to normalize. */
+/* Whether an addition or an activation follows the normalization. */
 static inline bool cubn_is_fused(const cubn_problem *problem) {
   return problem->adds || problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
 }
@@ -163,8 +166,9 @@ typedef struct cubn_args {
   double alpha, beta;             /* of y, or of dx */
   double param_alpha, param_beta; /* of dscale and dbias */
   double epsilon;
-  double factor;              /* weight of the new batch in the running statistics ... */
-  const void *factor_pointer; /* ... or, if not NULL, where on the device it stands, a parameter */
+  double factor; /* weight of the new batch in the running statistics */
+  const void
+      *factor_pointer; /* the factor in device memory, of the parameters' type; NULL: `factor` */
   double count; /* backward: values that the sums over a channel run over, m in the formula of dx */
   const void *x;
   const void *dy;                   /* backward */
@@ -174,8 +178,9 @@ typedef struct cubn_args {
   const void *scale;                /* all passes; NULL: 1 */
   const void *bias;                 /* forward, and backward that recomputes p; NULL: 0 */
   const void *mean, *var;           /* inference, frozen: the statistics to normalize with */
-  void *running_mean, *running_var; /* training, if has_running: written, and ... */
-  const void *previous_running_mean, *previous_running_var; /* ... computed from these */
+  void *running_mean, *running_var; /* training, if has_running: written */
+  /* The statistics that the running ones are computed from; may equal them. */
+  const void *previous_running_mean, *previous_running_var;
   void *saved_mean, *saved_inv_std; /* if has_saved: training writes, backward only reads them */
   void *dscale, *dbias;             /* backward: written if not NULL, or read if sums_are_given */
   void *reserve;                    /* see cubn_reserve */
@@ -186,8 +191,8 @@ typedef struct cubn_args {
 /* State of an open device; defined by each backend. */
 typedef struct cubn_device cubn_device;
 
-/* Why an algorithm cannot do a problem: a printf format (static text) with a %lld for each number that
- * decided, in order. NULL: it can. Only the log formats it, so that a refusal costs nothing. */
+/* Why an algorithm cannot do a problem: a printf format (static text) with a %lld for each number
+ * that decided, in order; NULL if it can. Only the log formats it, so a refusal costs nothing. */
 typedef struct cubn_refusal {
   const char *text;
   long long numbers[2];

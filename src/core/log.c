@@ -1,5 +1,5 @@
-/* The log and the callback. The mask of wanted severities is one atomic number, so that a call costs
- * nothing where nobody listens; everything else is behind a lock. */
+/* The log and the callback. The mask of wanted severities is one atomic number, so a call costs
+ * nothing where nobody listens. A lock guards everything else. */
 #include "core/log.h"
 
 #include <ctype.h>

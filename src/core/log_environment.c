@@ -1,5 +1,5 @@
-/* The log's environment, read when a handle is created. It stands above log.c and error.c: errors are
- * logged, so the log itself must not fail through them. */
+/* Reads the log's environment variables when a handle is created. This file stands above log.c and
+ * error.c: errors are logged, so the log itself must not report its failures through them. */
 #include <stdlib.h>
 
 #include "core/check.h"

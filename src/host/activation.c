@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/check.h"
+#include "host/names.h"
 
 const cubn_activation cubn_identity = {
     .mode = CUBN_ACTIVATION_IDENTITY, .propagates_nan = true, .swish_beta = 1};
@@ -92,7 +93,7 @@ cubnStatus_t cubn_set_ops(cubn_problem *problem, cubnBatchNormOps_t ops,
   problem->adds = ops == CUBN_BATCHNORM_OPS_BN_ADD_ACTIVATION;
   problem->activation = cubn_identity;
   if (ops == CUBN_BATCHNORM_OPS_BN) return CUBN_STATUS_SUCCESS;
-  CUBN_REQUIRE(activation, function, "activation_desc is NULL, but ops is %d", (int)ops);
+  CUBN_REQUIRE(activation, function, "activation_desc is NULL, but ops is %s", cubn_ops_name(ops));
   problem->activation = activation->value;
   return CUBN_STATUS_SUCCESS;
 }

@@ -156,8 +156,13 @@ cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descriptor, cubn
   return set(__func__, &names_nd, descriptor, type, rank, dims, strides);
 }
 
-static cubnStatus_t check_set(const char *function, const char *argument,
-                              const struct cubnTensorStruct *descriptor) {
+cubnStatus_t cubn_set_packed(const char *function, cubnTensorDescriptor_t descriptor,
+                             cubnDataType_t type, int rank, const int64_t dims[]) {
+  return set_packed(function, &names_nd, descriptor, CUBN_TENSOR_NCHW, type, rank, dims);
+}
+
+cubnStatus_t cubn_check_set(const char *function, const char *argument,
+                            const struct cubnTensorStruct *descriptor) {
   CUBN_REQUIRE(descriptor, function, "%s is NULL", argument);
   CUBN_REQUIRE(descriptor->is_set, function, "%s was never set", argument);
   return CUBN_STATUS_SUCCESS;
@@ -182,7 +187,7 @@ static void store(int count, const int64_t values[], int *const outputs[]) {
 cubnStatus_t cubnGetTensor4dDescriptor(const cubnTensorDescriptor_t descriptor,
                                        cubnDataType_t *type, int *n, int *c, int *h, int *w,
                                        int *n_stride, int *c_stride, int *h_stride, int *w_stride) {
-  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_TRY(cubn_check_set(__func__, "descriptor", descriptor));
   CUBN_REQUIRE(descriptor->rank == 4, __func__, "descriptor has rank %d, must be 4",
                descriptor->rank);
   int *const dims[] = {n, c, h, w}, *const strides[] = {n_stride, c_stride, h_stride, w_stride};
@@ -196,7 +201,7 @@ cubnStatus_t cubnGetTensor4dDescriptor(const cubnTensorDescriptor_t descriptor,
 
 cubnStatus_t cubnGetTensorNdDescriptor(const cubnTensorDescriptor_t descriptor, int requested_rank,
                                        cubnDataType_t *type, int *rank, int dims[], int strides[]) {
-  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_TRY(cubn_check_set(__func__, "descriptor", descriptor));
   CUBN_REQUIRE(requested_rank >= 0, __func__, "requested_rank is %d, must not be negative",
                requested_rank);
   const int count = requested_rank < descriptor->rank ? requested_rank : descriptor->rank;
@@ -217,7 +222,7 @@ cubnStatus_t cubnGetTensorNdDescriptor(const cubnTensorDescriptor_t descriptor, 
 cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t descriptor,
                                          int requested_rank, cubnDataType_t *type, int *rank,
                                          int64_t dims[], int64_t strides[]) {
-  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_TRY(cubn_check_set(__func__, "descriptor", descriptor));
   CUBN_REQUIRE(requested_rank >= 0, __func__, "requested_rank is %d, must not be negative",
                requested_rank);
   const int count = requested_rank < descriptor->rank ? requested_rank : descriptor->rank;
@@ -229,34 +234,10 @@ cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t descriptor
 }
 
 cubnStatus_t cubnGetTensorSizeInBytes(const cubnTensorDescriptor_t descriptor, size_t *bytes) {
-  CUBN_TRY(check_set(__func__, "descriptor", descriptor));
+  CUBN_TRY(cubn_check_set(__func__, "descriptor", descriptor));
   CUBN_REQUIRE(bytes, __func__, "bytes is NULL");
   int64_t extent = 0;
   extent_bytes(descriptor, &extent); /* cannot overflow: checked when the descriptor was set */
   *bytes = (size_t)extent;
   return CUBN_STATUS_SUCCESS;
-}
-
-cubnStatus_t cubn_check_mode(cubnBatchNormMode_t mode, const char *function) {
-  CUBN_REQUIRE(mode >= CUBN_BATCHNORM_PER_ACTIVATION && mode <= CUBN_BATCHNORM_SPATIAL_PERSISTENT,
-               function, "mode is %d, which is no cubnBatchNormMode_t", (int)mode);
-  return CUBN_STATUS_SUCCESS;
-}
-
-cubnStatus_t cubn_derive(cubnTensorDescriptor_t derived, const cubnTensorDescriptor_t x,
-                         cubnBatchNormMode_t mode, const char *function) {
-  CUBN_REQUIRE(derived, function, "derived is NULL");
-  CUBN_TRY(check_set(function, "x", x));
-  CUBN_TRY(cubn_check_mode(mode, function));
-  const cubnDataType_t type = x->type == CUBN_DATA_DOUBLE ? CUBN_DATA_DOUBLE : CUBN_DATA_FLOAT;
-  int64_t dims[CUBN_DIM_MAX] = {1, x->dims[1]};
-  for (int i = 2; i < x->rank; ++i)
-    dims[i] = mode == CUBN_BATCHNORM_PER_ACTIVATION ? x->dims[i] : 1;
-  return set_packed(function, &names_nd, derived, CUBN_TENSOR_NCHW, type, x->rank, dims);
-}
-
-cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derived,
-                                          const cubnTensorDescriptor_t x,
-                                          cubnBatchNormMode_t mode) {
-  return cubn_derive(derived, x, mode, __func__);
 }

@@ -19,6 +19,15 @@ struct cubnTensorStruct {
  * slowest first. False if the number of elements overflows. */
 bool cubn_packed_strides(int rank, const int64_t dims[], const int order[], int64_t strides[]);
 
+/* BAD_PARAM if the descriptor is NULL or was never set; `argument` names it in the message. */
+cubnStatus_t cubn_check_set(const char *function, const char *argument,
+                            const struct cubnTensorStruct *descriptor);
+
+/* Sets a packed descriptor in NCHW order; the message of a failure names dims[i]. */
+cubnStatus_t cubn_set_packed(const char *function, cubnTensorDescriptor_t descriptor,
+                             cubnDataType_t type, int rank, const int64_t dims[]);
+
+/* ---- derive.c */
 /* BAD_PARAM unless the mode is one. */
 cubnStatus_t cubn_check_mode(cubnBatchNormMode_t mode, const char *function);
 

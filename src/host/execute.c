@@ -57,7 +57,7 @@ cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args 
   return cubn_within(function, status);
 }
 
-static cubnStatus_t read_factors(cubn_call *call) {
+static cubnStatus_t read_factors(cubn_classic_call *call) {
   const bool backward = call->pass == CUBN_PASS_BACKWARD;
   const cubnTensorDescriptor_t x_desc = call->descriptors[CUBN_ARRAY_X];
   const char *const function = call->function;
@@ -71,7 +71,7 @@ static cubnStatus_t read_factors(cubn_call *call) {
   return cubn_read_factor(function, "beta_param", call->param_beta, x_desc, &call->args.param_beta);
 }
 
-cubnStatus_t cubn_run_call(cubn_call *call) {
+cubnStatus_t cubn_run_classic_call(cubn_classic_call *call) {
   CUBN_REQUIRE_HANDLE(call->handle, call->function);
   CUBN_TRY(read_factors(call));
   cubn_args *args = &call->args;

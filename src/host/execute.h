@@ -18,7 +18,7 @@ cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args 
                           cubn_reserve_space reserve, const char *function);
 
 /* The arguments of a classic function, what it has not left out. */
-typedef struct cubn_call {
+typedef struct cubn_classic_call {
   const char *function;
   cubnHandle_t handle;
   cubn_pass pass;
@@ -29,9 +29,9 @@ typedef struct cubn_call {
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
   cubn_args args; /* but for blending */
   cubn_reserve_space reserve;
-} cubn_call;
+} cubn_classic_call;
 
-cubnStatus_t cubn_run_call(cubn_call *call);
+cubnStatus_t cubn_run_classic_call(cubn_classic_call *call);
 
 /* The saved statistics of a backward pass, which only reads them; see cubn_args. */
 static inline void *cubn_unconst(const void *pointer) {

@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "host/activation.h"
 #include "host/extended.h"
+#include "host/names.h"
 
 typedef struct attribute_range {
   const char *name;
@@ -82,7 +83,7 @@ cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descriptor,
   CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
   cubn_problem problem = {0};
   CUBN_REQUIRE(activation || ops == CUBN_BATCHNORM_OPS_BN, __func__,
-               "activation is NULL, but ops is %d", (int)ops);
+               "activation is NULL, but ops is %s", cubn_ops_name(ops));
   CUBN_TRY(cubn_set_ops(&problem, ops, activation, __func__));
   descriptor->adds = problem.adds;
   descriptor->activation = problem.activation;

@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "host/descriptor.h"
 #include "host/execute.h"
+#include "host/names.h"
 #include "host/sizes.h"
 
 /* What its functions have instead of mode and ops. */
@@ -48,8 +49,8 @@ static cubnStatus_t check_parameters(const char *function, cubnTensorDescriptor_
   CUBN_REQUIRE(scale_bias_desc->is_set, function, "scale_bias_desc was never set");
   CUBN_REQUIRE(mean_var_desc->is_set, function, "mean_var_desc was never set");
   CUBN_REQUIRE(scale_bias_desc->type == mean_var_desc->type, function,
-               "mean_var_desc has type %d, scale_bias_desc %d", (int)mean_var_desc->type,
-               (int)scale_bias_desc->type);
+               "mean_var_desc has type %s, scale_bias_desc %s", cubn_type_name(mean_var_desc->type),
+               cubn_type_name(scale_bias_desc->type));
   CUBN_REQUIRE(scale_bias_desc->rank == mean_var_desc->rank, function,
                "mean_var_desc has rank %d, scale_bias_desc %d", mean_var_desc->rank,
                scale_bias_desc->rank);
@@ -131,26 +132,27 @@ cubnStatus_t cubnNormalizationForwardInference(
   const norm_choice choice = {mode, ops, algo, group_count};
   CUBN_TRY(check_choice(__func__, handle, choice));
   CUBN_TRY(check_parameters(__func__, scale_bias_desc, mean_var_desc));
-  return cubn_run_call(&(cubn_call){.function = __func__,
-                                    .handle = handle,
-                                    .pass = CUBN_PASS_INFER,
-                                    .mode = mode_of(choice),
-                                    .ops = ops_of(choice),
-                                    .activation = activation_desc,
-                                    .alpha = alpha,
-                                    .beta = beta,
-                                    .descriptors = {[CUBN_ARRAY_X] = x_desc,
-                                                    [CUBN_ARRAY_OUTPUT] = y_desc,
-                                                    [CUBN_ARRAY_Z] = z_desc,
-                                                    [CUBN_ARRAY_PARAM] = scale_bias_desc},
-                                    .args = {.epsilon = epsilon,
-                                             .x = x,
-                                             .z = z,
-                                             .output = y,
-                                             .scale = scale,
-                                             .bias = bias,
-                                             .mean = mean,
-                                             .var = var}});
+  return cubn_run_classic_call(
+      &(cubn_classic_call){.function = __func__,
+                           .handle = handle,
+                           .pass = CUBN_PASS_INFER,
+                           .mode = mode_of(choice),
+                           .ops = ops_of(choice),
+                           .activation = activation_desc,
+                           .alpha = alpha,
+                           .beta = beta,
+                           .descriptors = {[CUBN_ARRAY_X] = x_desc,
+                                           [CUBN_ARRAY_OUTPUT] = y_desc,
+                                           [CUBN_ARRAY_Z] = z_desc,
+                                           [CUBN_ARRAY_PARAM] = scale_bias_desc},
+                           .args = {.epsilon = epsilon,
+                                    .x = x,
+                                    .z = z,
+                                    .output = y,
+                                    .scale = scale,
+                                    .bias = bias,
+                                    .mean = mean,
+                                    .var = var}});
 }
 
 cubnStatus_t cubnNormalizationForwardTraining(
@@ -167,30 +169,31 @@ cubnStatus_t cubnNormalizationForwardTraining(
   const norm_choice choice = {mode, ops, algo, group_count};
   CUBN_TRY(check_choice(__func__, handle, choice));
   CUBN_TRY(check_parameters(__func__, scale_bias_desc, mean_var_desc));
-  return cubn_run_call(&(cubn_call){.function = __func__,
-                                    .handle = handle,
-                                    .pass = CUBN_PASS_TRAIN,
-                                    .mode = mode_of(choice),
-                                    .ops = ops_of(choice),
-                                    .activation = activation_desc,
-                                    .alpha = alpha,
-                                    .beta = beta,
-                                    .descriptors = {[CUBN_ARRAY_X] = x_desc,
-                                                    [CUBN_ARRAY_OUTPUT] = y_desc,
-                                                    [CUBN_ARRAY_Z] = z_desc,
-                                                    [CUBN_ARRAY_PARAM] = scale_bias_desc},
-                                    .args = {.epsilon = epsilon,
-                                             .factor = factor,
-                                             .x = x,
-                                             .z = z,
-                                             .output = y,
-                                             .scale = scale,
-                                             .bias = bias,
-                                             .running_mean = running_mean,
-                                             .running_var = running_var,
-                                             .saved_mean = saved_mean,
-                                             .saved_inv_std = saved_inv_std},
-                                    .reserve = {reserve_space, reserve_space_bytes}});
+  return cubn_run_classic_call(
+      &(cubn_classic_call){.function = __func__,
+                           .handle = handle,
+                           .pass = CUBN_PASS_TRAIN,
+                           .mode = mode_of(choice),
+                           .ops = ops_of(choice),
+                           .activation = activation_desc,
+                           .alpha = alpha,
+                           .beta = beta,
+                           .descriptors = {[CUBN_ARRAY_X] = x_desc,
+                                           [CUBN_ARRAY_OUTPUT] = y_desc,
+                                           [CUBN_ARRAY_Z] = z_desc,
+                                           [CUBN_ARRAY_PARAM] = scale_bias_desc},
+                           .args = {.epsilon = epsilon,
+                                    .factor = factor,
+                                    .x = x,
+                                    .z = z,
+                                    .output = y,
+                                    .scale = scale,
+                                    .bias = bias,
+                                    .running_mean = running_mean,
+                                    .running_var = running_var,
+                                    .saved_mean = saved_mean,
+                                    .saved_inv_std = saved_inv_std},
+                           .reserve = {reserve_space, reserve_space_bytes}});
 }
 
 cubnStatus_t cubnNormalizationBackward(
@@ -210,31 +213,32 @@ cubnStatus_t cubnNormalizationBackward(
   const norm_choice choice = {mode, ops, algo, group_count};
   CUBN_TRY(check_choice(__func__, handle, choice));
   CUBN_TRY(check_parameters(__func__, scale_bias_desc, mean_var_desc));
-  return cubn_run_call(&(cubn_call){.function = __func__,
-                                    .handle = handle,
-                                    .pass = CUBN_PASS_BACKWARD,
-                                    .mode = mode_of(choice),
-                                    .ops = ops_of(choice),
-                                    .activation = activation_desc,
-                                    .alpha = alpha_data,
-                                    .beta = beta_data,
-                                    .param_alpha = alpha_param,
-                                    .param_beta = beta_param,
-                                    .descriptors = {[CUBN_ARRAY_X] = x_desc,
-                                                    [CUBN_ARRAY_OUTPUT] = dx_desc,
-                                                    [CUBN_ARRAY_DY] = dy_desc,
-                                                    [CUBN_ARRAY_Z] = dz_desc,
-                                                    [CUBN_ARRAY_PARAM] = scale_bias_desc},
-                                    .args = {.epsilon = epsilon,
-                                             .x = x,
-                                             .dy = dy,
-                                             .output = dx,
-                                             .dz = dz,
-                                             .scale = scale,
-                                             .bias = bias,
-                                             .dscale = dscale,
-                                             .dbias = dbias,
-                                             .saved_mean = cubn_unconst(saved_mean),
-                                             .saved_inv_std = cubn_unconst(saved_inv_std)},
-                                    .reserve = {reserve_space, reserve_space_bytes}});
+  return cubn_run_classic_call(
+      &(cubn_classic_call){.function = __func__,
+                           .handle = handle,
+                           .pass = CUBN_PASS_BACKWARD,
+                           .mode = mode_of(choice),
+                           .ops = ops_of(choice),
+                           .activation = activation_desc,
+                           .alpha = alpha_data,
+                           .beta = beta_data,
+                           .param_alpha = alpha_param,
+                           .param_beta = beta_param,
+                           .descriptors = {[CUBN_ARRAY_X] = x_desc,
+                                           [CUBN_ARRAY_OUTPUT] = dx_desc,
+                                           [CUBN_ARRAY_DY] = dy_desc,
+                                           [CUBN_ARRAY_Z] = dz_desc,
+                                           [CUBN_ARRAY_PARAM] = scale_bias_desc},
+                           .args = {.epsilon = epsilon,
+                                    .x = x,
+                                    .dy = dy,
+                                    .output = dx,
+                                    .dz = dz,
+                                    .scale = scale,
+                                    .bias = bias,
+                                    .dscale = dscale,
+                                    .dbias = dbias,
+                                    .saved_mean = cubn_unconst(saved_mean),
+                                    .saved_inv_std = cubn_unconst(saved_inv_std)},
+                           .reserve = {reserve_space, reserve_space_bytes}});
 }

@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "host/axes.h"
 #include "host/descriptor.h"
+#include "host/names.h"
 #include "host/pointers.h"
 #include "host/problem_text.h"
 
@@ -42,8 +43,8 @@ static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *f
     CUBN_REQUIRE(tensor, function, "%s_desc is NULL", name);
     CUBN_REQUIRE(tensor->is_set, function, "%s_desc was never set", name);
     if (a == CUBN_ARRAY_X || a == CUBN_ARRAY_PARAM) continue;
-    CUBN_REQUIRE(tensor->type == x->type, function, "%s_desc has type %d, must be that of x, %d",
-                 name, (int)tensor->type, (int)x->type);
+    CUBN_REQUIRE(tensor->type == x->type, function, "%s_desc has type %s, must be that of x, %s",
+                 name, cubn_type_name(tensor->type), cubn_type_name(x->type));
     CUBN_REQUIRE(tensor->rank == x->rank, function, "%s_desc has rank %d, must be that of x, %d",
                  name, tensor->rank, x->rank);
     for (int i = 0; i < x->rank; ++i)
@@ -65,8 +66,8 @@ static cubnStatus_t check_parameters(const cubn_problem *problem, const char *fu
   const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
   const struct cubnTensorStruct *param = problem->descriptors[CUBN_ARRAY_PARAM];
   const cubnDataType_t type = x->type == CUBN_DATA_DOUBLE ? CUBN_DATA_DOUBLE : CUBN_DATA_FLOAT;
-  CUBN_REQUIRE(param->type == type, function, "param_desc has type %d, must be %d for this x",
-               (int)param->type, (int)type);
+  CUBN_REQUIRE(param->type == type, function, "param_desc has type %s, must be %s for this x",
+               cubn_type_name(param->type), cubn_type_name(type));
   const bool per_activation = problem->mode == CUBN_BATCHNORM_PER_ACTIVATION;
   for (int i = 0; i < CUBN_DIM_MAX; ++i) {
     const bool varies = i == 1 || (i > 1 && per_activation && i < x->rank);
