@@ -46,7 +46,7 @@ accuracy: $(BUILD)/cubn-bench
 ifneq ($(CUDA_INCLUDE),)
 BENCH_EMULATED := $(patsubst %.c,$(BUILD)/emu-plain/bench-program/%.o,$(BENCH_ALL_C)) \
   $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
-  $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-plain/src/cpu,generic)
+  $(EMU_CPU_KERNELS)
 
 $(BUILD)/emu-plain/bench-program/%.o: %.c
 	@mkdir -p $(@D)

@@ -143,7 +143,7 @@ CUBN_API cubnStatus_t cubnGetStream(cubnHandle_t handle, cubnStream_t *stream);
  * EXECUTION_FAILED. */
 CUBN_API cubnStatus_t cubnSynchronize(cubnHandle_t handle);
 
-/* ---- Buffers: device memory for programs that run on both kinds of device ---------------------- */
+/* ---- Buffers: device memory for programs that run on both kinds of device -------------------- */
 typedef struct cubnBufferStruct *cubnBuffer_t;
 
 /* Allocates `bytes` bytes, aligned to 256, with undefined content; 0 is allowed. */
@@ -170,8 +170,8 @@ CUBN_API cubnStatus_t cubnFillBuffer(cubnBuffer_t buffer, int value);
  * tensor). Strides may be anything that is not negative; an output must not have stride 0 in a
  * dimension above 1.
  *
- * All setters answer BAD_PARAM, and leave the descriptor as it was, if the descriptor or an array is
- * NULL, a dimension or stride is negative, the rank is outside 2 .. 8, the type or format is
+ * All setters answer BAD_PARAM, and leave the descriptor as it was, if the descriptor or an array
+ * is NULL, a dimension or stride is negative, the rank is outside 2 .. 8, the type or format is
  * unknown, or the size in bytes does not fit into 63 bits. */
 typedef struct cubnTensorStruct *cubnTensorDescriptor_t;
 
@@ -208,7 +208,8 @@ CUBN_API cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descripto
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descriptor,
                                                   cubnTensorFormat_t format, cubnDataType_t type,
                                                   int rank, const int dims[]);
-/* The same with 64-bit dimensions and strides (not in cuDNN). strides NULL: packed, in NCHW order. */
+/* The same with 64-bit dimensions and strides (not in cuDNN). strides NULL: packed, in NCHW
+ * order. */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descriptor,
                                                   cubnDataType_t type, int rank,
                                                   const int64_t dims[], const int64_t strides[]);
@@ -230,7 +231,7 @@ CUBN_API cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t d
 CUBN_API cubnStatus_t cubnGetTensorSizeInBytes(const cubnTensorDescriptor_t descriptor,
                                                size_t *bytes);
 
-/* ---- Batch normalization ---------------------------------------------------------------------- */
+/* ---- Batch normalization --------------------------------------------------------------------- */
 typedef enum {
   /* One channel per element of C x spatial, statistics over N: after fully connected layers.
    * Parameters are 1 x C x spatial; cubnDeriveBNTensorDescriptor packs them in NCHW order whatever
@@ -269,8 +270,8 @@ CUBN_API cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derive
  *   param_desc      of all per-channel arrays, see cubnDeriveBNTensorDescriptor
  *   scale, bias     inputs. They may share memory with the running statistics: these are written
  *                   after the last use of scale and bias.
- *   factor          in [0, 1]: weight of this batch in the running statistics. With 1 the old values
- *                   are not read (first call on uninitialised memory); 1 / (1 + k) at call
+ *   factor          in [0, 1]: weight of this batch in the running statistics. With 1 the old
+ *                   values are not read (first call on uninitialised memory); 1 / (1 + k) at call
  *                   k = 0, 1, ... gives the average over all batches.
  *   running_mean, running_var
  *                   updated; both may be NULL. The variance is the unbiased one; with one value per
@@ -318,16 +319,16 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardInference(
  *
  *   x_desc, x       the input of forward
  *   dy_desc, dy     gradient with respect to y (of forward with alpha 1)
- *   dx_desc, dx     output. dx may be dy itself, or x itself, if the strides agree. x, dy and dx have
- *                   the same type and dimensions; strides may differ.
+ *   dx_desc, dx     output. dx may be dy itself, or x itself, if the strides agree. x, dy and dx
+ *                   have the same type and dimensions; strides may differ.
  *   param_desc      of scale, dscale, dbias and the saved statistics
  *   scale           as in forward (the bias is not needed)
  *   dscale, dbias   outputs
  *   epsilon         as in forward; used only when the saved statistics are NULL
  *   saved_mean, saved_inv_std
  *                   as written by forward on either device. Both NULL: they are computed again from
- *                   x. A float saved_mean is rounded; where it is the mean of x up to that rounding,
- *                   the difference is taken into account (docs/NUMERICS.md).
+ *                   x. A float saved_mean is rounded; where it is the mean of x up to that
+ *                   rounding, the difference is taken into account (docs/NUMERICS.md).
  *
  * An empty tensor gives dscale = dbias = 0 (blended as above). Status as for training. */
 CUBN_API cubnStatus_t cubnBatchNormalizationBackward(

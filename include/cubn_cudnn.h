@@ -1,6 +1,6 @@
-/* cuDNN's batch normalization under cuDNN's names: include this instead of cudnn.h in a program that
- * uses of cuDNN only handles, streams, tensor and activation descriptors, batch normalization and
- * normalization, messages and errors. It then runs on cubn, on GPUs and CPUs, unchanged.
+/* cuDNN's batch normalization under cuDNN's names: include this instead of cudnn.h in a program
+ * that uses of cuDNN only handles, streams, tensor and activation descriptors, batch normalization
+ * and normalization, messages and errors. It then runs on cubn, on GPUs and CPUs, unchanged.
  *
  *     cc -include cubn_cudnn.h ... program.c -lcubn      with the line for cudnn.h removed, or
  *     #include <cubn_cudnn.h>                            in its place
@@ -10,8 +10,8 @@
  * where the compiler finds one, unless CUBN_CUDNN_WITHOUT_CUDA is defined; it does not need it.
  * What differs from cuDNN: docs/COMPATIBILITY.md.
  *
- * Functions are macros for cubn's, so that they can be called and their addresses taken; their names
- * cannot be declared again. Must not be included in one file with cudnn.h. */
+ * Functions are macros for cubn's, so that they can be called and their addresses taken; their
+ * names cannot be declared again. Must not be included in one file with cudnn.h. */
 #ifndef CUBN_CUDNN_H
 #define CUBN_CUDNN_H
 

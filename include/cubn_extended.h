@@ -87,8 +87,8 @@ CUBN_API cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descr
 
 /* The tensors of a call. Set what takes part and leave the rest NULL:
  *     cubnBatchNormTensors_t t = {.x_desc = d, .x = x, ...};
- * All tensors have the type and dimensions of x, their strides may differ. Per-channel arrays are as
- * param_desc says, see cubnDeriveBNTensorDescriptor. */
+ * All tensors have the type and dimensions of x, their strides may differ. Per-channel arrays are
+ * as param_desc says, see cubnDeriveBNTensorDescriptor. */
 typedef struct cubnBatchNormTensors {
   cubnTensorDescriptor_t x_desc, y_desc, z_desc, dy_desc, dx_desc, dz_desc, param_desc;
 
@@ -121,7 +121,8 @@ typedef struct cubnBatchNormTensors {
 } cubnBatchNormTensors_t;
 
 /* Bytes of reserve space that backward needs from forward, as for
- * cubnGetBatchNormalizationTrainingExReserveSpaceSize; with given statistics BN_ACTIVATION needs none.
+ * cubnGetBatchNormalizationTrainingExReserveSpaceSize; with given statistics BN_ACTIVATION needs
+ * none.
  *   BAD_PARAM  an argument is NULL; x_desc was never set
  *   NOT_SUPPORTED  type INT8 */
 CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_t descriptor,
@@ -133,8 +134,8 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  *     p = scale * (x - mean) * inv_std + bias [+ z],   y = alpha * activation(p) + beta * y
  *
  * with the statistics of the batch or given ones. Status as for
- * cubnBatchNormalizationForwardTrainingEx; BAD_PARAM also if the descriptor or tensors is NULL, or if
- * there is nothing to compute: neither y nor running nor saved statistics. */
+ * cubnBatchNormalizationForwardTrainingEx; BAD_PARAM also if the descriptor or tensors is NULL, or
+ * if there is nothing to compute: neither y nor running nor saved statistics. */
 CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
                                            const cubnBatchNormDescriptor_t descriptor,
                                            const cubnBatchNormTensors_t *tensors);
@@ -156,21 +157,23 @@ CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
 /* Folds inference into the convolution or linear layer in front of it, whose output it normalizes:
  *
  *     folded_weights[k, ...] = weights[k, ...] * scale[k] / sqrt(var[k] + epsilon)
- *     folded_bias[k]         = (layer_bias[k] - mean[k]) * scale[k] / sqrt(var[k] + epsilon) + bias[k]
+ *     folded_bias[k]         = (layer_bias[k] - mean[k]) * scale[k] / sqrt(var[k] + epsilon) +
+ *                            bias[k]
  *
  * so that the layer with the folded values computes what both did.
  *   weights_desc  of weights and folded_weights; dimension 0 is that of the output channels k:
  *                 K x C x R x S of a convolution, outputs x inputs of a linear layer
  *   layer_bias    one value of the weights' type per output channel; NULL: 0
  *   scale, bias, mean, var
- *                 as in inference: one parameter value per output channel; scale and bias may be NULL
+ *                 as in inference: one parameter value per output channel; scale and bias may be
+ *                 NULL
  *   folded_weights, folded_bias
  *                 outputs, of the weights' type; may be weights and layer_bias. folded_bias is
  *                 required, since what is folded into it is lost otherwise.
  *
  *   NOT_INITIALIZED  handle is NULL
- *   BAD_PARAM        a required pointer is NULL or not aligned; weights_desc was never set; epsilon is
- *                    negative or not finite
+ *   BAD_PARAM        a required pointer is NULL or not aligned; weights_desc was never set; epsilon
+ *                    is negative or not finite
  *   NOT_SUPPORTED    type INT8 */
 CUBN_API cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle,
                                         const cubnTensorDescriptor_t weights_desc,

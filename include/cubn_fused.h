@@ -1,14 +1,15 @@
-/* cubn, chapter "fused": activations, and cuDNN's ...Ex functions, which add and activate in the pass
- * that normalizes. Included by cubn.h.
+/* cubn, chapter "fused": activations, and cuDNN's ...Ex functions, which add and activate in the
+ * pass that normalizes. Included by cubn.h.
  *
  * A residual block's BN + add + ReLU, forward and backward:
  *
  *     cubnSetActivationDescriptor(relu, CUBN_ACTIVATION_RELU, CUBN_PROPAGATE_NAN, 0);
  *     cubnGetBatchNormalizationTrainingExReserveSpaceSize(
  *         handle, mode, CUBN_BATCHNORM_OPS_BN_ADD_ACTIVATION, relu, x_desc, &bytes);
- *     cubnBatchNormalizationForwardTrainingEx(..., x, ..., z, ..., y, ..., relu, NULL, 0, reserve, bytes);
- *     cubnBatchNormalizationBackwardEx(..., x, ..., dy, ..., dz, ..., dx, ..., relu, NULL, 0, reserve,
- *                                      bytes);
+ *     cubnBatchNormalizationForwardTrainingEx(..., x, ..., z, ..., y, ..., relu, NULL, 0,
+ *                                             reserve, bytes);
+ *     cubnBatchNormalizationBackwardEx(..., x, ..., dy, ..., dz, ..., dx, ..., relu, NULL, 0,
+ *                                      reserve, bytes);
  */
 #include "cubn.h" /* before the guard: that header includes this one */
 
@@ -46,9 +47,10 @@ typedef enum {
  *   CLIPPED_RELU  1 where 0 < p < coef, else 0
  *   LEAKY_RELU    1 where p > 0, else coef
  *   ELU           1 where p > 0, else coef * exp(p)
- * Compared is the value of p rounded to the type of the tensors, as y is. At a p that is NaN it is 1 for
- * the first three (0 where RELU and CLIPPED_RELU do not propagate NaN), and NaN for the others. At an
- * infinite p, SWISH, GELU and their derivatives are NaN or the limit, as the device computes them.
+ * Compared is the value of p rounded to the type of the tensors, as y is. At a p that is NaN it is
+ * 1 for the first three (0 where RELU and CLIPPED_RELU do not propagate NaN), and NaN for the
+ * others. At an infinite p, SWISH, GELU and their derivatives are NaN or the limit, as the device
+ * computes them.
  */
 
 /* Creates a descriptor of CUBN_ACTIVATION_IDENTITY, with swish_beta 1. NULL may be destroyed. */
@@ -56,8 +58,8 @@ CUBN_API cubnStatus_t cubnCreateActivationDescriptor(cubnActivationDescriptor_t 
 CUBN_API cubnStatus_t cubnDestroyActivationDescriptor(cubnActivationDescriptor_t descriptor);
 
 /* coef: the ceiling of CLIPPED_RELU, the factor of ELU and LEAKY_RELU; the others ignore it.
- *   BAD_PARAM  descriptor is NULL; unknown mode or relu_nan; coef is NaN, or negative or infinite for
- *              CLIPPED_RELU (infinite coef also for ELU and LEAKY_RELU) */
+ *   BAD_PARAM  descriptor is NULL; unknown mode or relu_nan; coef is NaN, or negative or infinite
+ *              for CLIPPED_RELU (infinite coef also for ELU and LEAKY_RELU) */
 CUBN_API cubnStatus_t cubnSetActivationDescriptor(cubnActivationDescriptor_t descriptor,
                                                   cubnActivationMode_t mode,
                                                   cubnNanPropagation_t relu_nan, double coef);
@@ -72,7 +74,8 @@ CUBN_API cubnStatus_t cubnGetActivationDescriptorSwishBeta(
     const cubnActivationDescriptor_t descriptor, double *swish_beta);
 
 /* ---- Batch normalization fused with addition and activation ------------------------------------
- * In cuDNN for half precision, channels last and one mode; here for all types, layouts and modes. */
+ * In cuDNN for half precision, channels last and one mode; here for all types, layouts and
+ * modes. */
 typedef enum {
   CUBN_BATCHNORM_OPS_BN = 0,               /* p = scale * x_hat + bias; y = p */
   CUBN_BATCHNORM_OPS_BN_ACTIVATION = 1,    /* y = activation(p) */
@@ -81,12 +84,12 @@ typedef enum {
 
 /* Bytes of workspace and reserve space.
  *
- * The workspace is temporary; cubn keeps its own, so the size is always 0, and whatever is passed as
- * workspace is left alone.
+ * The workspace is temporary; cubn keeps its own, so the size is always 0, and whatever is passed
+ * as workspace is left alone.
  *
  * The reserve space takes what backward needs of forward beside the saved statistics; it must keep
- * its content from one to the other, and be aligned to the type of the tensors (of the parameters for
- * BN_ACTIVATION). Its size, where the activation is not the identity (which needs none):
+ * its content from one to the other, and be aligned to the type of the tensors (of the parameters
+ * for BN_ACTIVATION). Its size, where the activation is not the identity (which needs none):
  *   BN_ACTIVATION      one parameter value per channel: what rounding took from saved_mean. With it
  *                      backward computes p again, by the same operations in the same order.
  *   BN_ADD_ACTIVATION with RELU, CLIPPED_RELU, LEAKY_RELU
@@ -98,8 +101,8 @@ typedef enum {
  * decision that is computed again is the same there but for ties.
  *
  *   NOT_INITIALIZED  handle is NULL
- *   BAD_PARAM        size is NULL; unknown mode or ops; a descriptor that the ops need is NULL or was
- *                    never set, or does not fit x; no activation descriptor where ops has one
+ *   BAD_PARAM        size is NULL; unknown mode or ops; a descriptor that the ops need is NULL or
+ *                    was never set, or does not fit x; no activation descriptor where ops has one
  *   NOT_SUPPORTED    type INT8 */
 CUBN_API cubnStatus_t cubnGetBatchNormalizationForwardTrainingExWorkspaceSize(
     cubnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops,
@@ -122,8 +125,8 @@ CUBN_API cubnStatus_t cubnGetBatchNormalizationTrainingExReserveSpaceSize(
  *     y = alpha * activation(scale * x_hat + bias [+ z]) + beta * y
  *
  *   ops                    what is fused
- *   z_desc, z              BN_ADD_ACTIVATION: added before the activation; type and dimensions of x,
- *                          strides may differ. y may be z itself if the strides agree. Otherwise
+ *   z_desc, z              BN_ADD_ACTIVATION: added before the activation; type and dimensions of
+ *                          x, strides may differ. y may be z itself if the strides agree. Otherwise
  *                          ignored, may be NULL.
  *   activation_desc        ignored for BN, else required
  *   workspace              ignored; may be NULL
@@ -147,12 +150,12 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardTrainingEx(
  *     dz = dp
  *
  *   y_desc, y              not needed, may be NULL: the reserve space says more
- *   dz_desc, dz            BN_ADD_ACTIVATION: output, the gradient with respect to z, not blended. It
- *                          may be dy or x if the strides agree, but not dx.
+ *   dz_desc, dz            BN_ADD_ACTIVATION: output, the gradient with respect to z, not blended.
+ *                          It may be dy or x if the strides agree, but not dx.
  *   bias                   required for BN_ACTIVATION, else ignored
  *   saved_mean, saved_inv_std
- *                          as in cubnBatchNormalizationBackward. For BN_ACTIVATION they must be those
- *                          of forward, or both NULL.
+ *                          as in cubnBatchNormalizationBackward. For BN_ACTIVATION they must be
+ *                          those of forward, or both NULL.
  *   reserve_space          as forward left it
  *   alpha_data, beta_data  blend dx
  *

@@ -2,11 +2,12 @@
  *
  * Two ways, both off unless asked for, both for the process:
  *
- *   CUBN_LOGLEVEL=0|1|2|3   nothing, errors, warnings too, information too (every call: the problem in
- *                           one line, the algorithm, why others refused)
+ *   CUBN_LOGLEVEL=0|1|2|3   nothing, errors, warnings too, information too (every call: the problem
+ *                           in one line, the algorithm, why others refused)
  *   CUBN_LOGDEST=stdout|stderr|FILE
- *                           where to; %i in a file's name is replaced by the process number. Default:
- *                           stderr. A file that cannot be opened is reported once on stderr.
+ *                           where to; %i in a file's name is replaced by the process number.
+ *                           Default: stderr. A file that cannot be opened is reported once on
+ *                           stderr.
  *   CUBN_LOG=1              short for CUBN_LOGLEVEL=3 with CUBN_LOGDEST=stderr
  *
  * read whenever a handle is created, for the whole process; or a function of the program's:
@@ -50,10 +51,11 @@ typedef struct cubnDebugStruct {
 typedef void (*cubnCallback_t)(cubnSeverity_t severity, void *user_data, const cubnDebug_t *debug,
                                const char *message);
 
-/* Calls `callback` for messages of the severities in `mask` (CUBN_SEV_..._EN, or-ed), from the thread
- * and in the course of the call that they are about; it must not call the library with the same handle.
- * mask 0 or callback NULL ends it. A callback takes the place of the log of the environment's. Of the
- * process; set it while no other thread is in a call of the library. Always SUCCESS. */
+/* Calls `callback` for messages of the severities in `mask` (CUBN_SEV_..._EN, or-ed), from the
+ * thread and in the course of the call that they are about; it must not call the library with the
+ * same handle. mask 0 or callback NULL ends it. A callback takes the place of the log of the
+ * environment's. Of the process; set it while no other thread is in a call of the library. Always
+ * SUCCESS. */
 CUBN_API cubnStatus_t cubnSetCallback(unsigned mask, void *user_data, cubnCallback_t callback);
 /* Every output may be NULL. */
 CUBN_API cubnStatus_t cubnGetCallback(unsigned *mask, void **user_data, cubnCallback_t *callback);
@@ -68,8 +70,9 @@ typedef enum {
 /* cuDNN's opaque companion of an error; always NULL or ignored. */
 typedef struct cubnRuntimeTag_t cubnRuntimeTag_t;
 
-/* Errors of work that was enqueued: *status becomes SUCCESS, RUNTIME_IN_PROGRESS, or EXECUTION_FAILED
- * with a message. RUNTIME_FP_OVERFLOW never: no algorithm here has a smaller range than its type.
+/* Errors of work that was enqueued: *status becomes SUCCESS, RUNTIME_IN_PROGRESS, or
+ * EXECUTION_FAILED with a message. RUNTIME_FP_OVERFLOW never: no algorithm here has a smaller range
+ * than its type.
  *   NOT_INITIALIZED  handle is NULL
  *   BAD_PARAM        status is NULL; unknown mode */
 CUBN_API cubnStatus_t cubnQueryRuntimeError(cubnHandle_t handle, cubnStatus_t *status,

@@ -1,11 +1,12 @@
-/* cubn, chapter "normalization": cuDNN's cudnnNormalization functions, a second interface to the same
- * operations. Included by cubn.h.
+/* cubn, chapter "normalization": cuDNN's cudnnNormalization functions, a second interface to the
+ * same operations. Included by cubn.h.
  *
  * PER_CHANNEL is CUBN_BATCHNORM_SPATIAL, PER_ACTIVATION is CUBN_BATCHNORM_PER_ACTIVATION, both
- * algorithms are the same. Scale and bias have one descriptor, means and variances another; cubn wants
- * both to describe the same memory order (type, dimensions and strides): BAD_PARAM otherwise.
- * group_count must be 1: NOT_SUPPORTED otherwise, as in cuDNN. Inference can be fused too. Everything
- * else, aliasing and status included, is as said for the cubnBatchNormalization functions. */
+ * algorithms are the same. Scale and bias have one descriptor, means and variances another; cubn
+ * wants both to describe the same memory order (type, dimensions and strides): BAD_PARAM otherwise.
+ * group_count must be 1: NOT_SUPPORTED otherwise, as in cuDNN. Inference can be fused too.
+ * Everything else, aliasing and status included, is as said for the cubnBatchNormalization
+ * functions. */
 #include "cubn.h" /* before the guard: that header includes this one */
 #include "cubn_fused.h"
 
@@ -24,7 +25,8 @@ typedef enum {
   CUBN_NORM_OPS_NORM_ADD_ACTIVATION = 2
 } cubnNormOps_t;
 
-/* As cubnDeriveBNTensorDescriptor; both descriptors become the same. Either may be NULL, not both. */
+/* As cubnDeriveBNTensorDescriptor; both descriptors become the same. Either may be NULL, not
+ * both. */
 CUBN_API cubnStatus_t cubnDeriveNormTensorDescriptor(cubnTensorDescriptor_t derived_scale_bias,
                                                      cubnTensorDescriptor_t derived_mean_var,
                                                      const cubnTensorDescriptor_t x,

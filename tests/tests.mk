@@ -64,11 +64,13 @@ EMU_CPU_FLAGS_plain := -O1
 EMU_CPU_FLAGS_asan := -fno-sanitize=all
 EMU_CPU_FLAGS_trace := -fno-sanitize=thread
 EMU_NN_FLAGS_trace := -fno-sanitize=thread
+# No build instruments the CPU's vector kernels, so all share one set of objects.
+EMU_CPU_KERNELS := $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-cpu,generic)
+$(call CPU_KERNEL_RULES,$(BUILD)/emu-cpu,generic,-O1 -g -fPIC)
 $(foreach v,$(EMU_VARIANTS),$(eval EMU_MORE_FLAGS_$(v) = $(TEST_FLAGS) $(EMU_CPU_FLAGS_$(v)) $(EMU_NN_FLAGS_$(v)) $(EMU_NN_DEFINES)))
 define EMU_TEST_RULES
 EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
-  $$(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-$(1)/src/cpu,generic)
-$$(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-$(1)/src/cpu,generic): $(BUILD)/emu-$(1)/settings
+  $(EMU_CPU_KERNELS)
 
 $(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
@@ -94,8 +96,6 @@ $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
 -include $$(EMU_TEST_OBJECTS_$(1):.o=.d)
 endef
 $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
-$(foreach variant,$(EMU_VARIANTS),$(call CPU_KERNEL_RULES,$(BUILD)/emu-$(variant)/src/cpu,generic, \
-  $(EMU_HOST_FLAGS_$(variant)) $(EMU_CPU_FLAGS_$(variant))))
 
 EMU_WITHOUT_SUITES = $(filter-out %/tests/main.o $(BUILD)/emu-$(1)/tests/suites/%,$(EMU_TEST_OBJECTS_$(1))) \
   $(EMU_OBJECTS_$(1))
@@ -115,7 +115,7 @@ checksums: $(BUILD)/tests/cubn-checksums $(BUILD)/emu-plain/cubn-checksums
 # What is expected of an H100, by the library's own choice of algorithms.
 $(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/tools/predictions.o $(BUILD)/emu-plain/bench/suite_tables.o \
     $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) $(EMU_OBJECTS_plain) \
-    $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-plain/src/cpu,generic)
+    $(EMU_CPU_KERNELS)
 	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
 
 .PHONY: predictions

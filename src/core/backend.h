@@ -77,11 +77,11 @@ typedef enum {
   CUBN_RESERVE_INPUT
 } cubn_reserve;
 
-/* The layout of mask bits. A mask row is a run of s elements of x = [n][c][s], or a row of c elements
- * of x = [n][c]; otherwise all elements of x are one row. Each row begins at a byte of its own, so
- * that blocks and threads never share a byte. If is_phased, the bits of a row are shifted so that
- * element `place` has bit place % 8: eight elements that form an aligned vector are then one byte.
- * cubn_mask_bit states it in code. */
+/* The layout of mask bits. A mask row is a run of s elements of x = [n][c][s], or a row of c
+ * elements of x = [n][c]; otherwise all elements of x are one row. Each row begins at a byte of its
+ * own, so that blocks and threads never share a byte. If is_phased, the bits of a row are shifted
+ * so that element `place` has bit place % 8: eight elements that form an aligned vector are then
+ * one byte. cubn_mask_bit states it in code. */
 typedef struct cubn_mask {
   int64_t row;       /* elements of a row */
   int64_t row_bytes; /* from row to row */

@@ -5,8 +5,8 @@
 #include "cudnn/descriptors.h"
 #include "cudnn/real.h"
 
-/* All that the decision depends on. A forward pass, its backward pass and their size queries agree in
- * it, so that one library computes both, with a reserve space of its own format. */
+/* All that the decision depends on. A forward pass, its backward pass and their size queries agree
+ * in it, so that one library computes both, with a reserve space of its own format. */
 typedef struct cudnn_call {
   cudnn_function function;
   cudnnHandle_t cudnn_handle;
@@ -22,7 +22,8 @@ typedef struct cudnn_call {
   cubnActivationDescriptor_t activation; /* NULL where ops has none */
 } cudnn_call;
 
-/* mode and ops of the normalization family are those of batch normalization, with the same values. */
+/* mode and ops of the normalization family are those of batch normalization, with the same
+ * values. */
 cudnn_call cudnn_call_of(cudnn_function function, cudnnHandle_t handle, cubnBatchNormMode_t mode,
                          cubnBatchNormOps_t ops, const cudnnTensorDescriptor_t x_desc,
                          const cudnnActivationDescriptor_t activation_desc, int group_count);

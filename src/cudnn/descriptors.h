@@ -19,8 +19,8 @@ typedef enum cudnn_slot {
   CUDNN_SLOT_COUNT
 } cudnn_slot;
 
-/* The same tensor, or NULL if the descriptor is NULL, was never set, or has a type that cubn does not
- * compute with. */
+/* The same tensor, or NULL if the descriptor is NULL, was never set, or has a type that cubn does
+ * not compute with. */
 cubnTensorDescriptor_t cudnn_translate_tensor(cudnn_slot slot,
                                               const cudnnTensorDescriptor_t descriptor);
 

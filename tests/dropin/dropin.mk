@@ -48,14 +48,13 @@ $(EMU_SHARED)/libcudart_emulated.so: $(EMU_OBJECTS_shared)
 	$(CXX) -shared $^ -Wl,-soname,$(@F) -ldl -lm -lpthread -o $@
 
 DROPIN_LIB := $(LIB_C:%.c=$(EMU_SHARED)/%.o) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
-  $(call CPU_KERNEL_OBJECTS,$(EMU_SHARED)/src/cpu,generic)
+  $(EMU_CPU_KERNELS)
 DROPIN_PRELOAD := $(CUDNN_C:%.c=$(EMU_SHARED)/%.o)
 
 $(EMU_SHARED)/src/%.o: src/%.c $(EMU_SHARED)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) -DCUBN_WITH_CUDA=1 -c $< -o $@
-
-$(call CPU_KERNEL_RULES,$(EMU_SHARED)/src/cpu,generic,-O1 -fPIC)
+	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) -DCUBN_WITH_CUDA=1 \
+	  $(call CPU_TARGET_DEFINES,generic) -c $< -o $@
 
 $(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) $(EMU_SHARED)/libcudart_emulated.so $(CUDNN_MAP)
 	$(CXX) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) -Wl,-z,defs,-z,nodelete \

@@ -11,38 +11,39 @@
 #ifdef _OPENMP
 #include <omp.h>
 #endif
-#if CUBN_TARGETS_X86
+#ifdef __x86_64__
 #include <cpuid.h>
 #endif
 
 /* Taken where the system does not say: what common processors have at least. */
 enum { L2_GUESS = 512 << 10, LLC_GUESS = 8 << 20, THREADS_MAX = 1024 };
 
-/* The tables of kernels/kernels.c, one for each target and type that is built. */
-extern const cubn_kernels cubn_kernels_generic_f32, cubn_kernels_generic_f64,
-    cubn_kernels_generic_f16, cubn_kernels_generic_bf16;
-#if CUBN_TARGETS_X86
-extern const cubn_kernels cubn_kernels_avx2_f32, cubn_kernels_avx2_f64, cubn_kernels_avx2_f16,
-    cubn_kernels_avx2_bf16;
-extern const cubn_kernels cubn_kernels_avx512_f32, cubn_kernels_avx512_f64, cubn_kernels_avx512_f16,
-    cubn_kernels_avx512_bf16;
-#endif
-#if CUBN_TARGETS_ARM
-extern const cubn_kernels cubn_kernels_neon_f32, cubn_kernels_neon_f64, cubn_kernels_neon_f16,
-    cubn_kernels_neon_bf16;
-#endif
+/* The tables of kernels/kernels.c. The build says which there are: CUBN_CPU_KERNELS(X) is X(target,
+ * type) for each, say X(avx2, f32). */
+#define DECLARE(target, type) extern const cubn_kernels cubn_kernels_##target##_##type;
+CUBN_CPU_KERNELS(DECLARE)
 
-typedef struct target {
-  const char *name;
-  bool (*is_available)(void);
-  const cubn_kernels *f32, *f64, *f16, *bf16;
-} target;
+typedef struct table {
+  const char *target, *type;
+  const cubn_kernels *kernels;
+} table;
+
+#define ROW(target, type) {#target, #type, &cubn_kernels_##target##_##type},
+static const table tables[] = {CUBN_CPU_KERNELS(ROW)};
+
+/* The table of a target and type, of any type if it is NULL; NULL if it was not built. */
+static const cubn_kernels *find_table(const char *target, const char *type) {
+  for (size_t i = 0; i < sizeof tables / sizeof *tables; ++i)
+    if (strcmp(tables[i].target, target) == 0 && (!type || strcmp(tables[i].type, type) == 0))
+      return tables[i].kernels;
+  return NULL;
+}
 
 static bool always(void) {
   return true;
 }
 
-#if CUBN_TARGETS_X86
+#ifdef __x86_64__
 /* clang 14 does not know the name of this one. */
 static bool has_f16c(void) {
   unsigned a = 0, b = 0, c = 0, d = 0;
@@ -57,29 +58,28 @@ static bool has_avx512(void) {
   return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
+#else
+static bool has_avx2(void) {
+  return false;
+}
+
+static bool has_avx512(void) {
+  return false;
+}
 #endif
+
+typedef struct target {
+  const char *name;
+  bool (*is_available)(void); /* on this CPU */
+} target;
 
 /* The best first. */
 static const target targets[] = {
-#if CUBN_TARGETS_X86
-    {"avx512", has_avx512, &cubn_kernels_avx512_f32, &cubn_kernels_avx512_f64,
-     &cubn_kernels_avx512_f16, &cubn_kernels_avx512_bf16},
-    {"avx2", has_avx2, &cubn_kernels_avx2_f32, &cubn_kernels_avx2_f64, &cubn_kernels_avx2_f16,
-     &cubn_kernels_avx2_bf16},
-#endif
-#if CUBN_TARGETS_ARM
-    {"neon", always, &cubn_kernels_neon_f32, &cubn_kernels_neon_f64, &cubn_kernels_neon_f16,
-     &cubn_kernels_neon_bf16},
-#endif
-    {"generic", always, &cubn_kernels_generic_f32, &cubn_kernels_generic_f64,
-     &cubn_kernels_generic_f16, &cubn_kernels_generic_bf16},
-};
-
-static const char *const known_targets[] = {"generic", "avx2", "avx512", "neon"};
+    {"avx512", has_avx512}, {"avx2", has_avx2}, {"neon", always}, {"generic", always}};
 
 static bool is_known(const char *name) {
-  for (size_t i = 0; i < sizeof known_targets / sizeof *known_targets; ++i)
-    if (strcmp(name, known_targets[i]) == 0) return true;
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; ++i)
+    if (strcmp(name, targets[i].name) == 0) return true;
   return false;
 }
 
@@ -90,9 +90,11 @@ static cubnStatus_t choose_target(const target **chosen) {
                "CUBN_CPU_TARGET is \"%s\", must be generic, avx2, avx512 or neon", wanted);
   for (size_t i = 0; i < sizeof targets / sizeof *targets; ++i) {
     *chosen = &targets[i];
-    if ((any || strcmp(wanted, targets[i].name) == 0) && targets[i].is_available())
+    if ((any || strcmp(wanted, targets[i].name) == 0) && targets[i].is_available() &&
+        find_table(targets[i].name, NULL))
       return CUBN_STATUS_SUCCESS;
   }
+  CUBN_REQUIRE(!any, "cpu", "this build has no kernels that this CPU can run");
   return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cpu",
                    "CUBN_CPU_TARGET is \"%s\", which this CPU or this build does not have", wanted);
 }
@@ -131,14 +133,14 @@ static int threads_of_machine(int threads) {
 }
 
 cubnStatus_t cubn_machine_read(int threads, cubn_machine *machine) {
-  const target *chosen;
+  const target *chosen = NULL;
   CUBN_TRY(choose_target(&chosen));
   *machine = (cubn_machine){.l2_bytes = cache_bytes(2, L2_GUESS),
                             .threads = threads_of_machine(threads),
-                            .f32 = chosen->f32,
-                            .f64 = chosen->f64,
-                            .f16 = chosen->f16,
-                            .bf16 = chosen->bf16};
+                            .f32 = find_table(chosen->name, "f32"),
+                            .f64 = find_table(chosen->name, "f64"),
+                            .f16 = find_table(chosen->name, "f16"),
+                            .bf16 = find_table(chosen->name, "bf16")};
   machine->llc_bytes = cache_bytes(3, LLC_GUESS);
   return CUBN_STATUS_SUCCESS;
 }

@@ -41,7 +41,9 @@ cubn_call cubn_call_of_moments(const cubn_call *call) {
   return it;
 }
 
-cubn_refusal cubn_fast_reject(const cubn_problem *problem) {
+cubn_refusal cubn_fast_reject(const cubn_device *device, const cubn_problem *problem) {
+  if (!cubn_machine_kernels(&device->machine, problem->type))
+    return cubn_refuse("this build has no vector kernels for the type (CPU_TYPES)");
   if (cubn_count(problem) == 0) return cubn_refuse_empty();
   /* Backward will compute the statistics again, and all algorithms must come to the same. */
   if (problem->reserve == CUBN_RESERVE_MEANS && !problem->has_saved)

@@ -40,7 +40,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
 cubn_call cubn_call_of_moments(const cubn_call *call);
 
 /* Why the fast algorithms cannot do this problem, or NULL. */
-cubn_refusal cubn_fast_reject(const cubn_problem *problem);
+cubn_refusal cubn_fast_reject(const cubn_device *device, const cubn_problem *problem);
 
 /* The element at this offset. */
 static inline const void *cubn_at(const cubn_call *call, const void *array, int64_t offset) {

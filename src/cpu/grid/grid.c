@@ -13,10 +13,9 @@ enum { BLOCK_COLUMNS_MIN = 64 };
 enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  (void)device;
   if (problem->layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
   if (cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
-  return cubn_fast_reject(problem);
+  return cubn_fast_reject(device, problem);
 }
 
 /* A function of the problem and the machine, not of the number of threads, which must not show in

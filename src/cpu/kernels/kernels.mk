@@ -2,15 +2,17 @@
 # Included by the top Makefile.
 #
 # Gives, for a build in some folder coef these targets (CPU_TARGETS: all of this architecture):
-#   $(call CPU_TARGET_DEFINES,targets)               for the sources of src/cpu
+#   $(call CPU_TARGET_DEFINES,targets)               for src/cpu/common/machine.c: which there are
 #   $(call CPU_KERNEL_OBJECTS,folder,targets)        the objects
 #   $(call CPU_KERNEL_RULES,folder,targets,flags)    how they are made
 
 CPU_ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
-CPU_TARGETS := generic $(if $(filter x86_64,$(CPU_ARCH)),avx2 avx512) $(if $(filter aarch64,$(CPU_ARCH)),neon)
-CPU_TARGET_DEFINES = -DCUBN_TARGETS_X86=$(if $(filter avx2,$(1)),1,0) \
-  -DCUBN_TARGETS_ARM=$(if $(filter neon,$(1)),1,0)
+# For a fast edit cycle, any of them: make CPU_TARGETS=avx2 CPU_TYPES=f32. Problems of other types
+# are then computed by the plain algorithms.
+CPU_TARGETS := generic $(if $(filter x86_64,$(CPU_ARCH)),avx2 avx512) \
+  $(if $(filter aarch64,$(CPU_ARCH)),neon)
 CPU_TYPES := f32 f64 f16 bf16
+CPU_TARGET_DEFINES = '-DCUBN_CPU_KERNELS(X)=$(foreach t,$(1),$(foreach e,$(CPU_TYPES),X($(t),$(e))))'
 
 # Which instructions a compiler may use. "generic" is what every processor of the architecture has;
 # on AArch64 that includes NEON, so there it is compiled for the same registers.
@@ -19,14 +21,21 @@ CPU_FLAGS_neon :=
 CPU_FLAGS_avx2 := -mavx2 -mfma -mf16c
 CPU_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
 CPU_SOURCES := kernels fused
+CPU_TYPE_f32 := F32
+CPU_TYPE_f64 := F64
+CPU_TYPE_f16 := F16
+CPU_TYPE_bf16 := BF16
 
-CPU_KERNEL_OBJECTS = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU_SOURCES),$(1)/$(s)-$(t)-$(e).o)))
+CPU_KERNEL_OBJECTS = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU_SOURCES), \
+  $(1)/$(s)-$(t)-$(e).o)))
 
 define CPU_KERNEL_RULE
 $(1)/$(5)-$(2)-$(3).o: src/cpu/kernels/$(5).c $(BUILD)/settings
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(C_ALL) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(shell echo $(3) | tr a-z A-Z) \
-	  -DCUBN_KERNELS=cubn_kernels_$(2)_$(3) -DCUBN_FUSED_KERNELS=cubn_fused_kernels_$(2)_$(3) -DCUBN_TARGET='"$(2)"' -c $$< -o $$@
+	$$(CC) $$(CPPFLAGS) $$(C_ALL) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(CPU_TYPE_$(3)) \
+	  -DCUBN_KERNELS=cubn_kernels_$(2)_$(3) -DCUBN_FUSED_KERNELS=cubn_fused_kernels_$(2)_$(3) \
+	  -DCUBN_TARGET='"$(2)"' -c $$< -o $$@
 -include $(1)/$(5)-$(2)-$(3).d
 endef
-CPU_KERNEL_RULES = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU_SOURCES),$(eval $(call CPU_KERNEL_RULE,$(1),$(t),$(e),$(3),$(s))))))
+CPU_KERNEL_RULES = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU_SOURCES), \
+  $(eval $(call CPU_KERNEL_RULE,$(1),$(t),$(e),$(3),$(s))))))

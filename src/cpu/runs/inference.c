@@ -19,10 +19,9 @@ static int64_t smaller(int64_t a, int64_t b) {
 }
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  (void)device;
   if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
   if (!cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
-  return cubn_fast_reject(problem);
+  return cubn_fast_reject(device, problem);
 }
 
 static int64_t slice_channels(const cubn_problem *problem) {

@@ -26,10 +26,9 @@ typedef struct pipeline {
 } pipeline;
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  (void)device;
   if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
   if (!cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
-  return cubn_fast_reject(problem);
+  return cubn_fast_reject(device, problem);
 }
 
 /* Whether what a channel's sums have read would leave the last cache before its output is written, if
