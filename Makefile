@@ -4,9 +4,11 @@
 #   CUDA_ARCHS=     "80 90" and the like, or all (default: the GPU present, else 80 90 and PTX)
 #   CUDA_INCLUDE=   folder of cuda_runtime.h, for the emulator (default: found)
 #   CUNIT_PREFIX=   where CUnit is, if not in the system
+#   DEBUG=1         for a debugger, in build/debug
+#   CPU_TARGETS= CPU_TYPES=   some of the CPU's vector kernels only, say avx2 and f32
 #   BUILD= CC= CXX= PREFIX= DESTDIR=   as usual
 
-BUILD ?= build
+BUILD ?= $(if $(filter 1,$(DEBUG)),build/debug,build)
 PREFIX ?= /usr/local
 ifeq ($(origin CC),default)
 CC := gcc
@@ -28,7 +30,8 @@ CUDA_LIB ?= $(patsubst %/libcudart_static.a,%,$(firstword $(wildcard \
   $(NVCC_HOME)/lib/libcudart_static.a)))
 CUDA_ARCHS ?= $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null \
   | tr -d . | sort -u | tr '\n' ' ')
-ALL_ARCHS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),75 80 86 89 90 100 120)
+ALL_ARCHS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),75 80 86 89 90 100 \
+  120)
 ifeq ($(strip $(CUDA_ARCHS)),all)
 ARCHS = $(ALL_ARCHS)
 else
@@ -42,17 +45,19 @@ NVTX := $(if $(wildcard $(CUDA_INCLUDE)/nvtx3/nvToolsExt.h),1,0)
 NVTX_FLAGS = $(if $(filter 1,$(NVTX)),-DCUBN_WITH_NVTX=1 -isystem $(CUDA_INCLUDE))
 
 # ---- flags
-VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} END {print v}' \
-  include/cubn.h)
+VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} \
+  END {print v}' include/cubn.h)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
 WARNINGS := -Wall -Wextra -Wconversion -Werror
 CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
 include src/cpu/kernels/kernels.mk
-CFLAGS ?= -O3 -g
+CFLAGS ?= $(if $(filter 1,$(DEBUG)),-Og -g3 -fno-omit-frame-pointer,-O3 -g)
 C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) -fopenmp -ffp-contract=off -MMD -MP
-NVCC_FLAGS = -std=c++17 -O3 -lineinfo --threads 0 -Xfatbin -compress-all -Werror all-warnings -Iinclude -Isrc \
+# -G (device code for cuda-gdb) keeps all kernels out of registers: with DEBUG=1 only.
+NVCC_FLAGS = -std=c++17 -O3 $(if $(filter 1,$(DEBUG)),-g -G,-lineinfo) --threads 0 \
+  -Xfatbin -compress-all -Werror all-warnings -Iinclude -Isrc \
   -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(GENCODE) -MMD -MP
-LIB_LIBS = $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt) -ldl -lpthread -lm
+LIB_LIBS = $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt -lstdc++) -ldl -lpthread -lm
 CUNIT_CFLAGS := $(if $(CUNIT_PREFIX),-I$(CUNIT_PREFIX)/include)
 CUNIT_LIBS := $(if $(CUNIT_PREFIX),$(wildcard $(CUNIT_PREFIX)/lib/libcunit.a \
   $(CUNIT_PREFIX)/lib/*/libcunit.a),-lcunit)
@@ -63,17 +68,18 @@ all: lib
 # ---- the library
 LIB_C := $(wildcard src/core/*.c src/host/*.c) \
   $(filter-out src/cpu/kernels/%,$(wildcard src/cpu/*.c src/cpu/*/*.c))
-LIB_CU := $(wildcard src/cuda/*.cu)
-LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) $(call CPU_KERNEL_OBJECTS,$(BUILD)/obj/src/cpu,$(CPU_TARGETS)) $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
+LIB_CU := $(wildcard src/cuda/*.cu src/cuda/*/*.cu)
+LIB_OBJECTS := $(LIB_C:%.c=$(BUILD)/obj/%.o) \
+  $(call CPU_KERNEL_OBJECTS,$(BUILD)/obj/src/cpu,$(CPU_TARGETS)) \
+  $(if $(filter 1,$(CUDA)),$(LIB_CU:%.cu=$(BUILD)/obj/%.cu.o))
 SO := $(BUILD)/libcubn.so.$(VERSION)
 STATIC := $(BUILD)/libcubn.a
 
-.PHONY: lib objects
-objects: $(LIB_OBJECTS)
+.PHONY: lib
 lib: $(SO) $(STATIC) $(BUILD)/cubn.pc
 
 # Objects depend on what they were compiled with: another CUDA= or CUDA_ARCHS= builds anew.
-SETTINGS = $(CC) $(CFLAGS) CUDA=$(CUDA) $(NVCC_FLAGS)
+SETTINGS = $(CC) $(CFLAGS) CUDA=$(CUDA) $(CPU_TARGETS) $(CPU_TYPES) $(NVCC_FLAGS)
 $(BUILD)/settings: FORCE
 	@mkdir -p $(@D)
 	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
@@ -97,14 +103,14 @@ $(STATIC): $(LIB_OBJECTS)
 
 # The CUDA runtime is linked in and not exported: the library loads where there is no driver.
 $(SO): $(LIB_OBJECTS) scripts/cubn.map
-	$(CC) -shared -fopenmp -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--version-script=scripts/cubn.map -Wl,-z,defs $(LIB_OBJECTS) $(LIB_LIBS) \
-	  $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	$(CC) -shared -fopenmp -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--version-script=scripts/cubn.map \
+	  -Wl,-z,defs $(LIB_OBJECTS) $(LIB_LIBS) -o $@
 	ln -sf $(@F) $(BUILD)/libcubn.so.$(MAJOR)
 	ln -sf $(@F) $(BUILD)/libcubn.so
 
 $(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-	  -e 's|@LIBS_PRIVATE@|$(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -fopenmp|' $< > $@
+	  -e 's|@LIBS_PRIVATE@|$(LIB_LIBS) -fopenmp|' $< > $@
 
 .PHONY: install
 install: lib
@@ -127,13 +133,19 @@ include bench/bench.mk
 include scripts/check.mk
 
 # ---- the rest
+# For clangd and clang-tidy: what every source of library, tests and benchmark is compiled with.
+.PHONY: compile_commands.json
+compile_commands.json:
+	$(MAKE) --dry-run --always-make lib $(BUILD)/tests/cubn-tests $(BUILD)/cubn-bench | \
+	  scripts/compile_commands.py > $@
+
 .PHONY: clean help
 clean:
 	rm -rf $(BUILD)
 
 help:
 	@echo 'make              the library: $(BUILD)/libcubn.so, $(BUILD)/libcubn.a'
-	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, to be preloaded by programs for cuDNN'
+	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, for programs that use cuDNN'
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
@@ -141,12 +153,17 @@ help:
 	@echo 'make examples     training programs: lenet, mlp, resnet, infer'
 	@echo 'make bench        times the library; see bench/README.md'
 	@echo 'make accuracy     errors far from zero, beside those of other libraries'
-	@echo 'make predictions  writes what is expected of an H100 into docs/PERFORMANCE.md'
+	@echo 'make predictions  writes what is expected of an H100 into bench/results/emulated-sm90'
 	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
-	@echo 'make sass         registers, spills and widths of access of every kernel; needs nvcc, cuobjdump'
+	@echo 'make sass         registers, spills, widths of access of every kernel; needs cuobjdump'
 	@echo 'make profile      a layer and a loop under Nsight; see docs/PROFILING.md'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
-	@echo 'make check        formatting, warnings of two compilers, static analysis, all GPU architectures'
+	@echo 'make check        formatting, structure, two compilers, static analysis, GPU architectures'
+	@echo 'make check-structure  circles, include rules and lengths of the sources'
+	@echo 'make checksums    a checksum per problem and algorithm, to compare two builds to the bit'
+	@echo 'make DEBUG=1      for a debugger, in build/debug'
+	@echo 'make CPU_TARGETS=avx2 CPU_TYPES=f32   a fast build, of these CPU kernels only'
+	@echo 'make compile_commands.json            for clangd'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'
 	@echo 'make install      PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'

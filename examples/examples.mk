@@ -6,7 +6,8 @@ NN_EXAMPLES := $(patsubst %,$(BUILD)/examples/%,train lenet mlp resnet infer)
 # The layer kit needs a CBLAS for the CPU, and cuBLAS for the GPU; a side that lacks it is left out.
 CBLAS_CFLAGS ?= $(shell pkg-config --cflags openblas 2>/dev/null)
 CBLAS_LIBS ?= $(or $(shell pkg-config --libs openblas 2>/dev/null),-lopenblas)
-CBLAS := $(shell printf '\043include <cblas.h>\nint main(void) { return cblas_isamax(0, 0, 1) != 0; }\n' | \
+CBLAS := $(shell printf \
+  '\043include <cblas.h>\nint main(void) { return cblas_isamax(0, 0, 1) != 0; }\n' | \
   $(CC) $(CBLAS_CFLAGS) -x c - $(CBLAS_LIBS) -o /dev/null 2>/dev/null && echo 1)
 CUBLAS := $(if $(filter 1,$(CUDA)),$(wildcard $(CUDA_LIB)/libcublas.so))
 NN_WITHOUT_CBLAS := $(if $(CBLAS),,examples/nn/device_cpu.c)
@@ -18,7 +19,7 @@ CUBLAS_LIBS = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas
 NN_LIBS = $(if $(CBLAS),$(CBLAS_LIBS)) $(if $(CUBLAS),$(CUBLAS_LIBS))
 NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
 EXAMPLES_FLAGS = $(CPPFLAGS) $(C_ALL) -Iexamples $(CBLAS_CFLAGS) $(NN_DEFINES)
-EXAMPLES_LIBS = $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++)
+EXAMPLES_LIBS = $(NN_LIBS) $(LIB_LIBS)
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
@@ -26,7 +27,7 @@ $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
 
 $(BUILD)/examples/minimal: $(BUILD)/obj/examples/minimal.o $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	$(CC) -fopenmp $^ $(LIB_LIBS) -o $@
 
 $(NN_EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)

@@ -1,36 +1,43 @@
 # What must be clean before a change lands: formatting, warnings of both compilers, static analysis,
 # and the kernels for every architecture that the CUDA compiler knows. Included by the top Makefile.
 
-SOURCES := $(shell git ls-files '*.c' '*.h' '*.cu' '*.cuh' '*.cpp' 2>/dev/null)
+# Also from an unpacked archive, without git.
+FOLDERS := include src tests bench examples
+SOURCES = $(shell find $(FOLDERS) -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp')
+SCRIPTS = $(shell find $(FOLDERS) scripts .ci -name '*.sh') .ci/run
 
-.PHONY: check check-format check-readme check-scripts check-cppcheck check-clang check-archs check-cpu
-check: check-format check-readme check-performance check-scripts check-cppcheck check-clang check-archs check-cpu
+CHECKS := format structure performance scripts cppcheck clang archs cpu
+.PHONY: check $(CHECKS:%=check-%)
+check: $(CHECKS:%=check-%)
 	@echo 'All checks passed.'
 
 check-format:
 	clang-format --dry-run -Werror $(SOURCES)
 
-# The README's example is examples/minimal.c, which the tests run.
-check-readme:
-	awk '/^```c$$/ {on = 1; next} /^```$$/ {on = 0} on' README.md | diff - examples/minimal.c
+# Circles of files, include rules, lengths; says which rule is broken, and where.
+check-structure:
+	scripts/structure.py
 
 check-cppcheck:
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Iinclude -Isrc \
-	  --enable=warning,performance,portability --suppress=missingIncludeSystem src/core src/host src/cpu src/cudnn
+	  --enable=warning,performance,portability --suppress=missingIncludeSystem \
+	  '-DCUBN_CPU_KERNELS(X)=X(avx2,f32)' src/core src/host src/cpu src/cudnn
 
 check-clang:
-	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CUDA=0 lib
+	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CFLAGS=-O1 CUDA=0 lib
 
 # Those that the library was not built for, or CHECK_ARCHS.
+OTHER_ARCHS = $(or $(CHECK_ARCHS),$(filter-out $(ARCHS),$(ALL_ARCHS)),$(ARCHS))
 check-archs: lib
 ifeq ($(CUDA),1)
-	$(MAKE) BUILD=$(BUILD)/other-archs CUDA_ARCHS='$(or $(CHECK_ARCHS),$(filter-out $(ARCHS),$(ALL_ARCHS)),$(ARCHS))' objects
+	$(MAKE) BUILD=$(BUILD)/other-archs CUDA_ARCHS='$(OTHER_ARCHS)' \
+	  $(LIB_CU:%.cu=$(BUILD)/other-archs/obj/%.cu.o)
 else
 	@echo 'CUDA kernels for all architectures: not compiled, there is no nvcc (or CUDA=0)'
 endif
 
 check-scripts:
-	for script in $$(git ls-files '*.sh' .ci/run); do bash -n $$script || exit 1; done
+	for script in $(SCRIPTS); do bash -n $$script || exit 1; done
 
 # The CPU backend under tools and on another architecture; see tests/cpu.mk.
 check-cpu: test-instructions test-aarch64 test-cpu-asan test-cpu-races

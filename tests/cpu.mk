@@ -11,7 +11,7 @@ KIT_OBJECTS := $(KIT_C:%.c=$(BUILD)/obj/%.o)
 $(addprefix $(BUILD)/tests/cubn-,smoke instructions checksums): $(BUILD)/tests/cubn-%: \
     $(BUILD)/obj/tests/tools/%.o $(KIT_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) -o $@
 
 AARCH64_CC ?= $(shell command -v aarch64-linux-gnu-gcc 2>/dev/null)
 QEMU_AARCH64 ?= $(shell command -v qemu-aarch64 2>/dev/null)
@@ -19,13 +19,15 @@ QEMU_AARCH64 ?= $(shell command -v qemu-aarch64 2>/dev/null)
 .PHONY: test-aarch64
 test-aarch64:
 ifneq ($(and $(AARCH64_CC),$(QEMU_AARCH64)),)
-	$(MAKE) --no-print-directory BUILD=$(BUILD)/aarch64 CC=$(AARCH64_CC) CUDA=0 $(BUILD)/aarch64/tests/cubn-smoke
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/aarch64 CC=$(AARCH64_CC) CUDA=0 \
+	  $(BUILD)/aarch64/tests/cubn-smoke
 	CUBN_THREADS=2 $(QEMU_AARCH64) -L /usr/aarch64-linux-gnu $(BUILD)/aarch64/tests/cubn-smoke
 else
 	@echo 'AArch64: not run, there is no aarch64-linux-gnu-gcc or no qemu-aarch64'
 endif
 
-# Checks of pointers that AddressSanitizer makes as well are left out: they nearly double the compiler's time.
+# Checks of pointers that AddressSanitizer makes as well are left out: they nearly double the
+# compiler's time.
 ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-sanitize=null,object-size,pointer-overflow
 .PHONY: test-cpu-asan

@@ -7,7 +7,8 @@ TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFL
 
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
 comma := ,
-TEST_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free getenv fopen _Znwm)
+TEST_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free getenv fopen \
+  _Znwm)
 
 # ---- on this machine
 TEST_OBJECTS := $(TEST_C:%.c=$(BUILD)/obj/%.o)
@@ -18,7 +19,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/settings
 
 $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -fopenmp $(TEST_WRAP) $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	$(CC) -fopenmp $(TEST_WRAP) $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) -o $@
 
 TEST_PROGRAMS := $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
 
@@ -31,7 +32,8 @@ $(BUILD)/tests/nvtx_tool.so: tests/tools/nvtx_tool.c $(BUILD)/settings
 ifeq ($(NVTX),1)
 TEST_PROGRAMS += $(BUILD)/tests/nvtx_tool.so
 test-ranges: $(BUILD)/tests/nvtx_tool.so $(BUILD)/examples/minimal
-	NVTX_INJECTION64_PATH=$(abspath $<) CUBN_DEVICE=cpu $(BUILD)/examples/minimal > $(BUILD)/tests/ranges.txt
+	NVTX_INJECTION64_PATH=$(abspath $<) CUBN_DEVICE=cpu $(BUILD)/examples/minimal > \
+	  $(BUILD)/tests/ranges.txt
 	grep -q '^range: train nchw f32 n8c2h4w4 (' $(BUILD)/tests/ranges.txt
 	grep -q '^range: backward nchw f32 n8c2h4w4 (' $(BUILD)/tests/ranges.txt
 	grep -q '^range: infer nchw f32 n8c2h4w4 (' $(BUILD)/tests/ranges.txt
@@ -58,8 +60,8 @@ EMU_NN_CU := $(if $(EMU_CUBLAS),$(wildcard examples/nn/*.cu))
 EMU_C := $(LIB_C) $(TEST_C) $(NN_C) $(wildcard tests/kit/emulated/*.c)
 EMU_CU := $(LIB_CU) $(EMU_NN_CU) $(if $(EMU_CUBLAS),tests/kit/emulated/cublas.cu)
 EMU_NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(EMU_CUBLAS),1,0)
-# The CPU backend is checked by builds of its own (cpu.mk); here it is quickly compiled, and its threads
-# must stay out of the trace build's single-threaded checks.
+# The CPU backend is checked by builds of its own (cpu.mk); here it is quickly compiled, and its
+# threads must stay out of the trace build's single-threaded checks.
 EMU_CPU_FLAGS_plain := -O1
 EMU_CPU_FLAGS_asan := -fno-sanitize=all
 EMU_CPU_FLAGS_trace := -fno-sanitize=thread
@@ -67,9 +69,11 @@ EMU_NN_FLAGS_trace := -fno-sanitize=thread
 # No build instruments the CPU's vector kernels, so all share one set of objects.
 EMU_CPU_KERNELS := $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-cpu,generic)
 $(call CPU_KERNEL_RULES,$(BUILD)/emu-cpu,generic,-O1 -g -fPIC)
-$(foreach v,$(EMU_VARIANTS),$(eval EMU_MORE_FLAGS_$(v) = $(TEST_FLAGS) $(EMU_CPU_FLAGS_$(v)) $(EMU_NN_FLAGS_$(v)) $(EMU_NN_DEFINES)))
+$(foreach v,$(EMU_VARIANTS),$(eval EMU_MORE_FLAGS_$(v) = $(TEST_FLAGS) $(EMU_CPU_FLAGS_$(v)) \
+  $(EMU_NN_FLAGS_$(v)) $(EMU_NN_DEFINES)))
 define EMU_TEST_RULES
-EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
+EMU_TEST_OBJECTS_$(1) := $$(EMU_C:%.c=$(BUILD)/emu-$(1)/%.o) \
+  $$(EMU_CU:%.cu=$(BUILD)/emu-$(1)/%.cu.o) \
   $(EMU_CPU_KERNELS)
 
 $(BUILD)/emu-$(1)/src/cpu/%.o: src/cpu/%.c $(BUILD)/emu-$(1)/settings
@@ -91,19 +95,23 @@ $(BUILD)/emu-$(1)/%.cu.o: %.cu $(BUILD)/emu-$(1)/settings
 	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -Iinclude -Isrc -MMD -MP -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
-	$$(CXX) -fopenmp $(TEST_WRAP) $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $$(EMU_LINK_$(1)) -o $$@
+	$$(CXX) -fopenmp $(TEST_WRAP) $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $$(EMU_LINK_$(1)) \
+	  -o $$@
 
 -include $$(EMU_TEST_OBJECTS_$(1):.o=.d)
 endef
 $(foreach variant,$(EMU_VARIANTS),$(eval $(call EMU_TEST_RULES,$(variant))))
 
-EMU_WITHOUT_SUITES = $(filter-out %/tests/main.o $(BUILD)/emu-$(1)/tests/suites/%,$(EMU_TEST_OBJECTS_$(1))) \
+EMU_WITHOUT_SUITES = $(filter-out %/tests/main.o \
+  $(BUILD)/emu-$(1)/tests/suites/%,$(EMU_TEST_OBJECTS_$(1))) \
   $(EMU_OBJECTS_$(1))
-$(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/tools/traffic.o $(call EMU_WITHOUT_SUITES,trace)
+$(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/tools/traffic.o $(call \
+  EMU_WITHOUT_SUITES,trace)
 	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_trace) -o $@
 
 # Checksums of outputs, to compare two builds (tests/tools/checksums.c).
-$(BUILD)/emu-plain/cubn-checksums: $(BUILD)/emu-plain/tests/tools/checksums.o $(call EMU_WITHOUT_SUITES,plain)
+$(BUILD)/emu-plain/cubn-checksums: $(BUILD)/emu-plain/tests/tools/checksums.o $(call \
+  EMU_WITHOUT_SUITES,plain)
 	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_plain) -o $@
 
 .PHONY: checksums
@@ -113,8 +121,10 @@ checksums: $(BUILD)/tests/cubn-checksums $(BUILD)/emu-plain/cubn-checksums
 	$(BUILD)/emu-plain/cubn-checksums > $(BUILD)/checksums-cuda.txt
 
 # What is expected of an H100, by the library's own choice of algorithms.
-$(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/tools/predictions.o $(BUILD)/emu-plain/bench/suite_tables.o \
-    $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) $(EMU_OBJECTS_plain) \
+$(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/tools/predictions.o \
+  $(BUILD)/emu-plain/bench/rows/suite_tables.o \
+    $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
+  $(EMU_OBJECTS_plain) \
     $(EMU_CPU_KERNELS)
 	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
 
@@ -126,7 +136,8 @@ predictions: $(BUILD)/emu-plain/predictions
 traffic: $(BUILD)/emu-trace/cubn-traffic
 	$<
 
-TEST_PROGRAMS += $(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest $(BUILD)/emu-$(v)/cubn-tests) \
+TEST_PROGRAMS += $(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest \
+  $(BUILD)/emu-$(v)/cubn-tests) \
   $(BUILD)/emu-trace/cubn-traffic
 test-emulated: $(TEST_PROGRAMS)
 	$(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest && ) true
@@ -138,7 +149,8 @@ test-emulated-plain: $(BUILD)/emu-plain/cubn-tests
 	$< --device cuda --cases all --seeds 1,2,3
 	$< --device cuda --cases smoke --suite algorithms --gpu sm80
 
-test-emulated-checked: $(BUILD)/emu-asan/cubn-tests $(BUILD)/emu-trace/cubn-tests $(BUILD)/emu-trace/cubn-traffic
+test-emulated-checked: $(BUILD)/emu-asan/cubn-tests $(BUILD)/emu-trace/cubn-tests \
+  $(BUILD)/emu-trace/cubn-traffic
 	$(BUILD)/emu-asan/cubn-tests --device cuda --cases smoke --seeds 1
 	$(BUILD)/emu-trace/cubn-tests --device cuda --cases smoke --seeds 2
 	$(BUILD)/emu-trace/cubn-traffic

@@ -14,7 +14,7 @@ $(BUILD)/obj/src/cudnn/%.o: src/cudnn/%.c $(BUILD)/settings
 # -z nodelete: threads keep descriptors that the library frees at their end.
 $(CUDNN_SO): $(CUDNN_OBJECTS) $(LIB_OBJECTS) $(CUDNN_MAP)
 	$(CC) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
-	  -Wl,-z,defs,-z,nodelete $(CUDNN_OBJECTS) $(LIB_OBJECTS) $(LIB_LIBS) -lstdc++ -o $@
+	  -Wl,-z,defs,-z,nodelete $(CUDNN_OBJECTS) $(LIB_OBJECTS) $(LIB_LIBS) -o $@
 
 .PHONY: cudnn-facade
 # make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder

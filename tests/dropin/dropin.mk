@@ -1,5 +1,6 @@
-# Both drop-ins for cuDNN: one program, compiled against cuDNN's header, against cubn_cudnn.h (CPU and
-# emulated CUDA), and against a stand-in for cuDNN in three ways of loading. Included by tests.mk.
+# Both drop-ins for cuDNN: one program, compiled against cuDNN's header, against cubn_cudnn.h (CPU
+# and emulated CUDA), and against a stand-in for cuDNN in three ways of loading. Included by
+# tests.mk.
 
 DROPIN := $(BUILD)/dropin
 DROPIN_C := $(addprefix tests/dropin/,arrays.c client.c passes.c reference.c session.c)
@@ -13,7 +14,7 @@ $(DROPIN)/cpu/%.o: tests/dropin/%.c
 	$(CC) $(DROPIN_FLAGS) -DDROPIN_USES_CUBN -DDROPIN_ON_CPU -Iinclude -c $< -o $@
 
 $(DROPIN)/client-cpu: $(DROPIN_CPU) $(STATIC)
-	$(CC) -fopenmp $^ $(LIB_LIBS) $(if $(filter 1,$(CUDA)),-lstdc++) -o $@
+	$(CC) -fopenmp $^ $(LIB_LIBS) -o $@
 
 DROPIN_PROGRAMS := $(DROPIN)/client-cpu
 
@@ -21,7 +22,8 @@ DROPIN_PROGRAMS := $(DROPIN)/client-cpu
 CUDNN_INCLUDE ?= $(patsubst %/cudnn.h,%,$(firstword $(wildcard $(NVCC_HOME)/include/cudnn.h \
   $(CUDA_HOME)/include/cudnn.h .deps/cudnn/include/cudnn.h /usr/include/cudnn.h \
   /usr/include/*/cudnn.h)))
-CUDNN_LIBRARY ?= $(firstword $(wildcard $(NVCC_HOME)/lib64/libcudnn.so.9 $(NVCC_HOME)/lib/libcudnn.so.9 \
+CUDNN_LIBRARY ?= $(firstword $(wildcard $(NVCC_HOME)/lib64/libcudnn.so.9 \
+  $(NVCC_HOME)/lib/libcudnn.so.9 \
   $(CUDA_HOME)/lib64/libcudnn.so.9 $(CUDA_HOME)/lib/libcudnn.so.9 /usr/lib/*/libcudnn.so.9))
 CUDNN_CUDART = $(firstword $(wildcard $(CUDA_LIB)/libcudart_static.a))
 ifneq ($(and $(CUDNN_INCLUDE),$(CUDNN_LIBRARY),$(CUDNN_CUDART)),)
@@ -30,7 +32,8 @@ $(DROPIN)/cudnn/%.o: tests/dropin/%.c
 	$(CC) $(DROPIN_FLAGS) -isystem $(CUDNN_INCLUDE) -isystem $(CUDA_INCLUDE) -c $< -o $@
 
 $(DROPIN)/client-cudnn: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/cudnn/%)
-	$(CC) $^ $(CUDNN_LIBRARY) -Wl,-rpath,$(dir $(CUDNN_LIBRARY)) $(CUDNN_CUDART) -lm -ldl -lrt -lpthread \
+	$(CC) $^ $(CUDNN_LIBRARY) -Wl,-rpath,$(dir $(CUDNN_LIBRARY)) $(CUDNN_CUDART) -lm -ldl -lrt \
+	  -lpthread \
 	  -o $@
 
 DROPIN_PROGRAMS += $(DROPIN)/client-cudnn
@@ -56,23 +59,29 @@ $(EMU_SHARED)/src/%.o: src/%.c $(EMU_SHARED)/settings
 	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) -DCUBN_WITH_CUDA=1 \
 	  $(call CPU_TARGET_DEFINES,generic) -c $< -o $@
 
-$(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) $(EMU_SHARED)/libcudart_emulated.so $(CUDNN_MAP)
-	$(CXX) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) -Wl,-z,defs,-z,nodelete \
-	  $(DROPIN_LIB) $(DROPIN_PRELOAD) -L$(@D) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN' -lm -ldl -lpthread -o $@
+$(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) \
+  $(EMU_SHARED)/libcudart_emulated.so $(CUDNN_MAP)
+	$(CXX) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
+	  -Wl,-z,defs,-z,nodelete \
+	  $(DROPIN_LIB) $(DROPIN_PRELOAD) -L$(@D) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN' -lm \
+	  -ldl -lpthread -o $@
 
 # cubn_cudnn.h on emulated CUDA
 $(DROPIN)/emu/%.o: tests/dropin/%.c
 	@mkdir -p $(@D)
 	$(CC) $(DROPIN_FLAGS) -DDROPIN_USES_CUBN -Iinclude $(EMU_CUDA_INCLUDE_FLAGS) -c $< -o $@
 
-DROPIN_EMU_LINK = -L$(EMU_SHARED) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN/../emu-shared' -lm -ldl -lpthread
-$(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so client-loaded): $(EMU_SHARED)/libcudart_emulated.so
+DROPIN_EMU_LINK = -L$(EMU_SHARED) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN/../emu-shared' \
+  -lm -ldl -lpthread
+$(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so client-loaded): \
+  $(EMU_SHARED)/libcudart_emulated.so
 $(DROPIN)/client-emu: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/emu/%) $(DROPIN_LIB)
 	$(CXX) -fopenmp $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
 
-# The stand-in for libcudnn.so.9, and the program: linked to it; in a plugin that is; and looking its
-# functions up.
-DROPIN_STANDIN_FLAGS = $(DROPIN_FLAGS) -Wno-unused-parameter -fPIC -Iinclude -Isrc -Itests -Itests/dropin/standin \
+# The stand-in for libcudnn.so.9, and the program: linked to it; in a plugin that is; and looking
+# its functions up.
+DROPIN_STANDIN_FLAGS = $(DROPIN_FLAGS) -Wno-unused-parameter -fPIC -Iinclude -Isrc -Itests \
+  -Itests/dropin/standin \
   $(EMU_CUDA_INCLUDE_FLAGS)
 $(DROPIN)/standin/%.o: tests/dropin/%.c
 	@mkdir -p $(@D)
@@ -80,9 +89,11 @@ $(DROPIN)/standin/%.o: tests/dropin/%.c
 
 $(DROPIN)/loaded/%.o: tests/dropin/%.c
 	@mkdir -p $(@D)
-	$(CC) $(filter-out -Itests/dropin/standin,$(DROPIN_STANDIN_FLAGS)) -Itests/dropin/loaded -c $< -o $@
+	$(CC) $(filter-out -Itests/dropin/standin,$(DROPIN_STANDIN_FLAGS)) -Itests/dropin/loaded -c $< \
+	  -o $@
 
-$(DROPIN)/real/libcudnn.so.9: $(DROPIN)/standin/standin/objects.o $(DROPIN)/standin/standin/operations.o
+$(DROPIN)/real/libcudnn.so.9: $(DROPIN)/standin/standin/objects.o \
+  $(DROPIN)/standin/standin/operations.o
 	@mkdir -p $(@D)
 	echo 'libcudnn.so.9 { global: cudnn*; local: *; };' > $(@D)/standin.map
 	$(CC) -shared $^ -Wl,-soname,$(@F) -Wl,--version-script=$(@D)/standin.map -o $@
@@ -92,7 +103,8 @@ DROPIN_STANDIN_LINK = $(DROPIN)/real/libcudnn.so.9 -Wl,-rpath,'$$ORIGIN/real' $(
 $(DROPIN)/client-linked: $(DROPIN_STANDIN) $(DROPIN)/real/libcudnn.so.9
 	$(CC) $(filter %.o,$^) $(DROPIN_STANDIN_LINK) -o $@
 
-$(DROPIN)/passing: $(filter-out %/client.o %/passes.o %/main.o,$(DROPIN_STANDIN)) $(DROPIN)/standin/passing.o \
+$(DROPIN)/passing: $(filter-out %/client.o %/passes.o %/main.o,$(DROPIN_STANDIN)) \
+  $(DROPIN)/standin/passing.o \
     $(DROPIN)/real/libcudnn.so.9
 	$(CC) $(filter %.o,$^) $(DROPIN_STANDIN_LINK) -o $@
 
@@ -103,13 +115,16 @@ $(DROPIN)/host: tests/dropin/host.c
 	@mkdir -p $(@D)
 	$(CC) $(DROPIN_FLAGS) $< -ldl -o $@
 
-$(DROPIN)/client-loaded: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/loaded/%) $(DROPIN)/loaded/loaded/load.o
+$(DROPIN)/client-loaded: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/loaded/%) \
+  $(DROPIN)/loaded/loaded/load.o
 	$(CC) $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
 
-$(DROPIN)/facade/libcudnn.so.9: $(DROPIN)/real/libcudnn.so.9 $(EMU_SHARED)/libcubn_cudnn.so scripts/cudnn_facade.sh
+$(DROPIN)/facade/libcudnn.so.9: $(DROPIN)/real/libcudnn.so.9 $(EMU_SHARED)/libcubn_cudnn.so \
+  scripts/cudnn_facade.sh
 	CC='$(CC)' scripts/cudnn_facade.sh $< $(@D) $(EMU_SHARED)/libcubn_cudnn.so
 
-DROPIN_PROGRAMS += $(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so host client-loaded \
+DROPIN_PROGRAMS += $(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so host \
+  client-loaded \
   facade/libcudnn.so.9) $(EMU_SHARED)/libcubn_cudnn.so
 endif
 
@@ -118,7 +133,8 @@ TEST_PROGRAMS += $(DROPIN_PROGRAMS)
 # The header is C++ too.
 .PHONY: test-dropin
 test-dropin: $(DROPIN_PROGRAMS)
-	$(CXX) -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ -DDROPIN_USES_CUBN -DDROPIN_ON_CPU -Iinclude \
+	$(CXX) -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ -DDROPIN_USES_CUBN -DDROPIN_ON_CPU \
+	  -Iinclude \
 	  tests/dropin/client.c
 	$(DROPIN_SCRIPT) $(BUILD)
 

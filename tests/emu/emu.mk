@@ -2,7 +2,8 @@
 # Include from a Makefile at the root of the repository, below its default target. Needs the CUDA
 # headers only.
 #
-# Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX; FORCE (a target that is always made)
+# Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX; FORCE (a target that is always
+#        made)
 # Gives, for each variant V in plain, asan and trace:
 #   EMU_KERNEL_FLAGS_V  to compile a .cu file: $(CXX) $(EMU_KERNEL_FLAGS_V) -c kernel.cu
 #   EMU_HOST_FLAGS_V    to compile C and C++ host and test code (sanitizers, host-dereference check)
@@ -56,7 +57,8 @@ EMU_SELFTEST_DEFINE_trace := -DEMU_SELFTEST_TRACE
 define EMU_RULES
 $(BUILD)/emu-$(1)/settings: FORCE
 	@mkdir -p $$(@D)
-	@echo '$$(CC) $$(CFLAGS) $$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) $$(EMU_HOST_FLAGS_$(1)) $$(EMU_ENGINE_FLAGS_$(1)) $$(EMU_MORE_FLAGS_$(1))' > $$@.new
+	@echo '$$(CC) $$(CFLAGS) $$(CXX) $$(EMU_KERNEL_FLAGS_$(1))' \
+	  '$$(EMU_HOST_FLAGS_$(1)) $$(EMU_ENGINE_FLAGS_$(1)) $$(EMU_MORE_FLAGS_$(1))' > $$@.new
 	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
 
 EMU_OBJECTS_$(1) := $$(patsubst $(EMU_DIR)/%.cpp,$(BUILD)/emu-$(1)/emu/%.o,$$(EMU_SOURCES_$(1)))

@@ -12,14 +12,16 @@ CPU_ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 CPU_TARGETS := generic $(if $(filter x86_64,$(CPU_ARCH)),avx2 avx512) \
   $(if $(filter aarch64,$(CPU_ARCH)),neon)
 CPU_TYPES := f32 f64 f16 bf16
-CPU_TARGET_DEFINES = '-DCUBN_CPU_KERNELS(X)=$(foreach t,$(1),$(foreach e,$(CPU_TYPES),X($(t),$(e))))'
+CPU_TARGET_DEFINES = \
+  '-DCUBN_CPU_KERNELS(X)=$(foreach t,$(1),$(foreach e,$(CPU_TYPES),X($(t),$(e))))'
 
 # Which instructions a compiler may use. "generic" is what every processor of the architecture has;
 # on AArch64 that includes NEON, so there it is compiled for the same registers.
 CPU_FLAGS_generic :=
 CPU_FLAGS_neon :=
 CPU_FLAGS_avx2 := -mavx2 -mfma -mf16c
-CPU_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
+CPU_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c \
+  -mprefer-vector-width=512
 CPU_SOURCES := kernels fused
 CPU_TYPE_f32 := F32
 CPU_TYPE_f64 := F64
