@@ -108,7 +108,11 @@ $(SO): $(LIB_OBJECTS) scripts/cubn.map
 	ln -sf $(@F) $(BUILD)/libcubn.so.$(MAJOR)
 	ln -sf $(@F) $(BUILD)/libcubn.so
 
-$(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings
+$(BUILD)/prefix: FORCE
+	@mkdir -p $(@D)
+	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' > $@
+
+$(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings $(BUILD)/prefix
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	  -e 's|@LIBS_PRIVATE@|$(LIB_LIBS) -fopenmp|' $< > $@
 

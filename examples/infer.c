@@ -1,8 +1,8 @@
 /* Loads a trained network and reads the test images with it.
  *
- * With --fold, batch norm is folded into the weights of the layer in front of it first, and both
- * networks' answers are compared: in inference batch norm is a factor and a shift per channel, which
- * the convolution or fully connected layer can do itself.
+ * With --fold, batch norm is folded into the weights of the preceding layer first, and both
+ * networks' answers are compared: in inference batch norm is a factor and a shift per channel,
+ * which the convolution or fully connected layer can do itself.
  *
  *     build/examples/lenet --checkpoint digits.net
  *     build/examples/infer --checkpoint digits.net --fold --show 3

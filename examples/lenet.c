@@ -13,7 +13,7 @@
 #include "nn/program.h"
 
 int main(int argc, char **argv) {
-  /* The slope of a sigmoid at 0 is 1/4: weights are drawn four times as wide. */
+  /* The slope of a sigmoid at 0 is 1/4: weights are drawn with four times the spread. */
   const nn_plan defaults = {.model = {.kind = NN_LENET, .activation = NN_SIGMOID, .gain = 4.0f},
                             .rate = 0.1f,
                             .epochs = 30,

@@ -1,4 +1,5 @@
-/* Fully connected layers on digits: three of 100 sigmoids, as in Ioffe and Szegedy 2015, section 4.1.
+/* Fully connected layers on digits: three of 100 sigmoids, as in section 4.1 of Ioffe and
+ * Szegedy 2015.
  *
  * The network is nn/model_mlp.c. With --depth there is no end to how badly it learns without batch
  * norm:

@@ -9,7 +9,7 @@
 #include "nn/program.h"
 
 int main(int argc, char **argv) {
-  /* ReLU passes half of its input: He et al. 2015 draw weights sqrt(2) times as wide. */
+  /* ReLU passes half of its input: He et al. 2015 draw weights with sqrt(2) times the spread. */
   const nn_plan defaults = {
       .model = {.kind = NN_RESNET, .activation = NN_RELU, .depth = 1, .width = 8, .gain = 1.41f},
       .rate = 0.05f,

@@ -22,7 +22,7 @@
 
 enum { RUN_MAX = 2 * NN_RATE_MAX };
 
-/* What the program holds, so that every way out can free it. */
+/* What the program owns, so that every exit can free it. */
 typedef struct demo {
   const char *device_name, *data, *csv;
   bool no_batch_norm, help;

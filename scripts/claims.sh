@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Runs the experiments of docs/LECTURE.md and prints a verdict on each statement. Installs and builds
-# what it needs. `make claims` is the same.
+# Runs the experiments of docs/LECTURE.md and prints a verdict on each statement. Installs and
+# builds what it needs. `make claims` is the same.
 #
 #   scripts/claims.sh [OPTION]... [a] [b] ... [h]      default: all of them
 #
 #   --data DIR       MNIST, Fashion-MNIST or the like as IDX files (default: examples/data)
-#   --full           published settings, for such data; without --data on 5,000 digits of MNIST, which
-#                    scripts/get_mnist.py fetches
+#   --full           published settings, for such data; without --data on 5,000 digits of MNIST,
+#                    which scripts/get_mnist.py fetches
 #   --seeds N        trainings per setting (default 5)
 #   --seed N         the first seed (default 1)
 #   --device NAME    as for the programs (default auto)
-#   --out DIR        CSV files and verdicts.txt (default build/claims, with --full build/claims-full)
+#   --out DIR        CSV files and verdicts.txt (default build/claims, with --full
+#                    build/claims-full)
 #   --pictures DIR   pictures (default: the same; drawn only if Python has matplotlib)
 #   --jobs N         experiments at once, each on one thread (default: all cores)
 set -euo pipefail
@@ -39,7 +40,7 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-# Without the tools for pictures there are verdicts all the same.
+# Without the tools for pictures there are still verdicts.
 scripts/setup.sh claims || echo "scripts/setup.sh claims failed; going on with what is there" >&2
 make -s -j"$(nproc)" BUILD="$build" "$build/examples/claims"
 python=python3
@@ -76,4 +77,5 @@ export -f run_one
 printf '%s\n' e b a h c d f g | grep -xF "$(printf '%s\n' "${claims[@]}")" |
   xargs -P "$jobs" -I{} bash -c 'run_one "$@"' run_one {} "$build/examples/claims" \
     --data "$data" --out "$out" ${options[@]+"${options[@]}"}
-"$python" examples/claims/report.py "$out" "${claims[@]}" ${draw[@]+"${draw[@]}"} | tee "$out/verdicts.txt"
+"$python" examples/claims/report.py "$out" "${claims[@]}" ${draw[@]+"${draw[@]}"} |
+  tee "$out/verdicts.txt"

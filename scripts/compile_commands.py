@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Writes compile_commands.json from what make would run: make --dry-run ... | compile_commands.py"""
+"""Writes compile_commands.json from what make would run:
+
+    make --dry-run ... | scripts/compile_commands.py > compile_commands.json"""
 import json
 import os
 import re

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Makes a folder with a libcudnn.so.9 that holds nothing itself and needs, in this order, the binary
-# drop-in and the real cuDNN: who looks a function up in its handle finds the drop-in's batch norm, and
-# everything else in the real library.
+# Makes a folder with a libcudnn.so.9 that is empty itself and needs, in this order, the binary
+# drop-in and the real cuDNN: a program that looks functions up in its handle finds the drop-in's
+# batch norm, and everything else in the real library.
 #
 #   scripts/cudnn_facade.sh REAL FOLDER [DROPIN]
 #
-# REAL is the real libcudnn.so.9, DROPIN libcubn_cudnn.so (default: build/libcubn_cudnn.so). To be used
-# with LD_PRELOAD=FOLDER/libcudnn.so.9, or by putting FOLDER into LD_LIBRARY_PATH (which comes after
-# the RPATH of a program, if it has one).
+# REAL is the real libcudnn.so.9, DROPIN libcubn_cudnn.so (default: build/libcubn_cudnn.so). Use it
+# with LD_PRELOAD=FOLDER/libcudnn.so.9, or add FOLDER to LD_LIBRARY_PATH (which comes after the
+# RPATH of a program, if it has one).
 set -euo pipefail
 
 if [ $# -lt 2 ] || [ $# -gt 3 ] || [ -z "$1" ] || [ -z "$2" ]; then
@@ -35,7 +35,8 @@ echo 'extern int cubn_cudnn_facade;' >"$parts/empty.c"
 # The version of the symbols, which programs that are linked to cuDNN ask for.
 echo 'libcudnn.so.9 { };' >"$parts/facade.map"
 "$cc" -shared -x c "$parts/empty.c" -x none -Wl,-soname,libcudnn.so.9 \
-  -Wl,--version-script="$parts/facade.map" -Wl,--no-as-needed "$parts/libdropin.so" "$parts/libreal.so" \
+  -Wl,--version-script="$parts/facade.map" -Wl,--no-as-needed \
+  "$parts/libdropin.so" "$parts/libreal.so" \
   -o "$2/libcudnn.so.9"
 ln -sf libcudnn.so.9 "$2/libcudnn.so"
 echo "$2/libcudnn.so.9: batch norm from $dropin, the rest from $real"

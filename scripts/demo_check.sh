@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks the demo as its user meets it: what it says about wrong options and damaged data, that its
+# Checks the demo as its user sees it: what it says about wrong options and damaged data, that its
 # numbers do not depend on the number of threads, and that batch norm helps.
 #
 #   scripts/demo_check.sh [build/examples/train]

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Checks the training programs as their user meets them: that they learn, that checkpoints resume and
-# fold, what they say about wrong options and damaged files, and that the claims end in verdicts.
+# Checks the training programs as their user sees them: that they learn, that checkpoints resume
+# and fold, what they say about wrong options and damaged files, and that the claims end in
+# verdicts.
 #
 #   scripts/examples_check.sh [build/examples]
 set -u
@@ -24,13 +25,14 @@ expect_error() {
   grep -qF -- "$text" "$folder/err" || fail "$program $*: no '$text' in: $(cat "$folder/err")"
 }
 
-# The last epoch's training accuracy and the best test accuracy, in percent without fractions. Not the
-# last test accuracy: at these constant rates it falls by up to tens of points for an epoch now and
-# then, and in which one depends on the processor, since the products of other BLAS kernels round
-# differently. Both are wanted to be 90 or more: with --seed 1 to 12 and OPENBLAS_CORETYPE HASWELL and
+# The last epoch's training accuracy and the best test accuracy, in percent without fractions. Not
+# the last test accuracy: at these constant rates it falls by up to tens of points for an epoch now
+# and then, and in which one depends on the processor, since the products of other BLAS kernels
+# round differently. Both must be 90 or more: with --seed 1 to 12 and OPENBLAS_CORETYPE HASWELL and
 # SKYLAKEX the least were 92.8 and 94.7; chance is 10.
 accuracies() {
-  awk '$1 ~ /^[0-9]+$/ {train = int($3); if (int($5) > best) best = int($5)} END {print train, best}' "$1"
+  awk '$1 ~ /^[0-9]+$/ {train = int($3); if (int($5) > best) best = int($5)}
+    END {print train, best}' "$1"
 }
 
 check_learning() {
@@ -41,9 +43,11 @@ check_learning() {
     read -r train best < <(accuracies "$folder/$program.txt")
     [ "$train" -ge 90 ] && [ "$best" -ge 90 ] || fail "$program: $(cat "$folder/$program.txt")"
     [ "$(wc -l <"$folder/$program.csv")" -eq 11 ] || fail "$program: not 10 epochs in the CSV file"
-    "$programs/infer" --device cpu --checkpoint "$folder/$program.net" --fold >"$folder/infer.txt" ||
+    "$programs/infer" --device cpu --checkpoint "$folder/$program.net" --fold \
+      >"$folder/infer.txt" ||
       fail "infer: $program"
-    grep -q ' 0 answers differ' "$folder/infer.txt" || fail "infer: $program: $(cat "$folder/infer.txt")"
+    grep -q ' 0 answers differ' "$folder/infer.txt" ||
+      fail "infer: $program: $(cat "$folder/infer.txt")"
   done
 }
 
@@ -80,7 +84,8 @@ check_claims() {
       fail "claim $claim"
   done
   python3 examples/claims/report.py "$folder/claims" c d >"$folder/verdicts" || fail "report.py"
-  grep -q '^claim c.sigmoid: holds (' "$folder/verdicts" || fail "verdicts: $(cat "$folder/verdicts")"
+  grep -q '^claim c.sigmoid: holds (' "$folder/verdicts" ||
+    fail "verdicts: $(cat "$folder/verdicts")"
   grep -q '^claim d: holds (' "$folder/verdicts" || fail "verdicts: $(cat "$folder/verdicts")"
   # With and without batch norm exchanged, the same statements must not hold.
   mkdir "$folder/exchanged"

@@ -48,7 +48,8 @@ declare -A missing
 
 find_tools() {
   smi=$(command -v nvidia-smi)
-  if ! "${smi:-false}" -L 2>/dev/null | grep -q GPU && ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
+  if ! "${smi:-false}" -L 2>/dev/null | grep -q GPU &&
+    ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
     missing[gpu]="no GPU"
   fi
   command -v nvcc >/dev/null || missing[nvcc]="no nvcc on PATH or in CUDA_HOME"
@@ -69,7 +70,7 @@ find_tools() {
   fi
 }
 
-# The drop-in's test program needs cuDNN's header, which lies beside the library of the package.
+# The drop-in's test program needs cuDNN's header, which is beside the library of the package.
 find_cudnn_client() {
   local folder=${CUDNN_LIB:-}
   if [ -f "$folder" ]; then folder=$(dirname "$folder"); fi
@@ -83,7 +84,11 @@ find_cudnn_client() {
 describe_clocks() {
   echo "== clocks and temperature, $1"
   local what=clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,temperature.gpu
-  if [ -n "$smi" ]; then "$smi" --query-gpu=$what --format=csv; else echo "nvidia-smi: not found"; fi
+  if [ -n "$smi" ]; then
+    "$smi" --query-gpu=$what --format=csv
+  else
+    echo "nvidia-smi: not found"
+  fi
 }
 
 describe_machine() {
@@ -175,12 +180,13 @@ torch() {
   name=$(run_name "$@")
   name=${name// /-}
   lines=$parts/$name.txt
-  "$build/cubn-bench" --suite "$1" --batch "$2" --type "$3" --layout "$4" --list >"$lines" 2>/dev/null
+  "$build/cubn-bench" --suite "$1" --batch "$2" --type "$3" --layout "$4" --list \
+    >"$lines" 2>/dev/null
   shift 5
   case "$*" in *compile) records=${records}compile- ;; esac
-  step "$(basename "$records")$name" "$limit" "gpu torch bench $build/cubn-bench" bench/peers/torch_bn.py \
-    --device cuda --seconds 0.1 --variants cudnn,native --csv "$records$name.csv" \
-    --json "$records$name.json" "$@" "$lines"
+  step "$(basename "$records")$name" "$limit" "gpu torch bench $build/cubn-bench" \
+    bench/peers/torch_bn.py --device cuda --seconds 0.1 --variants cudnn,native \
+    --csv "$records$name.csv" --json "$records$name.json" "$@" "$lines"
 }
 
 # check TOOL LIMIT OPTION...: a checker of CUDA over the smoke list. Tests provoke errors of the
@@ -188,8 +194,9 @@ torch() {
 check() {
   local tool=$1 limit=$2
   shift 2
-  step "$tool" "$limit" "gpu nvcc tests sanitizer $build/tests/cubn-tests" "$sanitizer" --tool "$tool" \
-    --error-exitcode 9 "$@" "$build/tests/cubn-tests" --device cuda --suite algorithms --cases smoke
+  step "$tool" "$limit" "gpu nvcc tests sanitizer $build/tests/cubn-tests" \
+    "$sanitizer" --tool "$tool" --error-exitcode 9 "$@" \
+    "$build/tests/cubn-tests" --device cuda --suite algorithms --cases smoke
 }
 
 tests() { # NAME LIMIT NEEDS COMMAND...
@@ -208,7 +215,8 @@ make_target() { # NAME LIMIT TARGET...
 probe_device() {
   local answer name
   if [ -n "${missing[gpu]:-}${missing[nvcc]:-}" ] || [ ! -x "$build/cubn-bench" ]; then return; fi
-  answer=$(timeout 60 "$build/cubn-bench" --device cuda --seconds 0.01 'train nchw f32 n2c3h4w5' 2>&1)
+  answer=$(timeout 60 "$build/cubn-bench" --device cuda --seconds 0.01 \
+    'train nchw f32 n2c3h4w5' 2>&1)
   case $answer in
     *"nothing to time"*)
       missing[gpu]="the library cannot open the GPU"
@@ -218,7 +226,8 @@ probe_device() {
       ;;
   esac
   # The folder of the results is named after the GPU: "cubn 0.1.0 on NVIDIA H100, sm_90, ...".
-  name=$(sed -n 's/^cubn [^ ]* on \([^,]*\),.*/\1/p' <<<"$answer" | tr 'A-Z' 'a-z' | tr -cs 'a-z0-9\n' '-')
+  name=$(sed -n 's/^cubn [^ ]* on \([^,]*\),.*/\1/p' <<<"$answer" |
+    tr 'A-Z' 'a-z' | tr -cs 'a-z0-9\n' '-')
   results=$out/results/${name:-gpu}
   mkdir -p "$results"
 }
@@ -280,7 +289,8 @@ check initcheck 40 --report-api-errors no
 tests "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu
 tests "tests cpu" 90 "$build/tests/cubn-tests" "$build/tests/cubn-tests" --device cpu --cases all
 find_cudnn_client
-tests "build drop-in's client" 60 "nvcc client-cudnn" make -j"$jobs" BUILD="$build" "$build/dropin/client-cudnn"
+tests "build drop-in's client" 60 "nvcc client-cudnn" \
+  make -j"$jobs" BUILD="$build" "$build/dropin/client-cudnn"
 tests "client with cuDNN" 30 "gpu nvcc client-cudnn" "$build/dropin/client-cudnn" may-refuse
 tests "client with the drop-in" 30 "gpu nvcc client-cudnn $build/libcubn_cudnn.so" env CUBN_LOG=1 \
   LD_PRELOAD="$build/libcubn_cudnn.so" "$build/dropin/client-cudnn"

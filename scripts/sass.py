@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""What the machine code of the CUDA kernels is like: a table with a row per kernel and architecture.
+"""What the machine code of the CUDA kernels is like: a table, a row per kernel and architecture.
 
     scripts/sass.py build/libcubn.a [more libraries or objects] [--markdown]
 
-Needs cuobjdump, on PATH, in CUDA_HOME, named by CUOBJDUMP, or fetched by "scripts/setup.sh sass". Columns: registers per thread; static shared memory; stack, in which spilled
-registers lie; instructions that load from and store to local memory; global loads, asynchronous
-copies and stores by their width in bits; blocks and warps that the registers allow on a
-multiprocessor.
+Needs cuobjdump, on PATH, in CUDA_HOME, named by CUOBJDUMP, or fetched by "scripts/setup.sh sass".
+Columns: registers per thread; static shared memory; stack, to which registers are spilled;
+instructions that load from and store to local memory; global loads, asynchronous copies and stores
+by their width in bits; blocks and warps that the registers allow on an SM.
 
-Fails if a kernel has a stack or touches local memory, or if a kernel that moves vectors has no 128-bit
-accesses. Kernels of fused operations may: they call functions for the curves of activations that take
-an exponential or more, and hand over vectors on the stack.
+Fails if a kernel has a stack or touches local memory, or if a kernel that moves vectors has no
+128-bit accesses. Kernels of fused operations may have a stack and touch local memory: they call
+functions for smooth activations, and pass vectors on the stack.
 """
 import argparse
 import collections
@@ -22,7 +22,7 @@ import subprocess
 import sys
 
 THREADS = 256  # of a block; tuning.h
-REGISTERS = 65536  # of a multiprocessor
+REGISTERS = 65536  # of an SM
 GRANULE = 256  # registers are given to warps in units of so many
 WARPS = {75: 32, 80: 64, 86: 48, 89: 48, 90: 64, 100: 64, 120: 48}
 WIDTHS = (8, 16, 32, 64, 128)
@@ -60,7 +60,8 @@ class Kernel:
 
     def moves_vectors(self):
         """Kernels that are given the width 1 are for tensors without alignment."""
-        if re.search(r"strided|(Rows|Columns|Runs)<1[,>]|(resident|cluster|cooperative)_kernel<1,", self.name):
+        if re.search(r"strided|(Rows|Columns|Runs)<1[,>]|(resident|cluster|cooperative)_kernel<1,",
+                     self.name):
             return False
         return not re.search(r"finish|sample", self.name)
 

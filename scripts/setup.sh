@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what building, testing and the demo need on Debian and Ubuntu: compilers, make, OpenBLAS and
-# CUnit from the distribution, and the CUDA headers, which let the kernels run on the emulator, from
-# PyPI where no CUDA toolkit is found; and for the pictures of the claims matplotlib, in a virtual
-# environment. Does nothing that is done already.
+# Installs what building, testing and the demo need on Debian and Ubuntu: compilers, make, OpenBLAS
+# and CUnit from the distribution, and the CUDA headers, which let the kernels run on the emulator,
+# from PyPI where no CUDA toolkit is found; and for the pictures of the claims matplotlib, in a
+# virtual environment. Does nothing that is done already.
 #   scripts/setup.sh demo|claims|test|check|bench|sass
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -56,10 +56,13 @@ if [ "$missing" = 0 ]; then
   read -ra flags < <(pkg-config --cflags openblas 2>/dev/null || true) || true
   compiles cblas.h "${flags[@]}" || missing=1
   if [ "$purpose" = claims ]; then python3 -c 'import ensurepip' 2>/dev/null || missing=1; fi
-  if [ "$purpose" = test ] && [ -z "${CUNIT_PREFIX:-}" ]; then compiles CUnit/CUnit.h || missing=1; fi
+  if [ "$purpose" = test ] && [ -z "${CUNIT_PREFIX:-}" ]; then
+    compiles CUnit/CUnit.h || missing=1
+  fi
   if [ "$purpose" = bench ]; then python3 -c 'import matplotlib' 2>/dev/null || missing=1; fi
   if [ "$purpose" = check ]; then
-    printf 'int main(void) { return 0; }\n' | clang -fopenmp -x c - -o /dev/null >/dev/null 2>&1 || missing=1
+    printf 'int main(void) { return 0; }\n' |
+      clang -fopenmp -x c - -o /dev/null >/dev/null 2>&1 || missing=1
   fi
 fi
 if [ "$missing" = 1 ]; then
@@ -70,7 +73,8 @@ if [ "$missing" = 1 ]; then
   as_root=()
   [ "$(id -u)" = 0 ] || as_root=(sudo)
   "${as_root[@]}" apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${packages[@]}"
+  DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends \
+    "${packages[@]}"
 fi
 
 # matplotlib for the pictures of the claims, if Python does not have it.
@@ -78,13 +82,15 @@ if [ "$purpose" = claims ] && [ ! -x .deps/plots/bin/python ] &&
   ! python3 -c 'import matplotlib as m; assert m.__version_info__ >= (3, 7)' 2>/dev/null; then
   mkdir -p .deps
   python3 -m venv .deps/plots
-  if ! .deps/plots/bin/python -m pip install --quiet --disable-pip-version-check 'matplotlib>=3.7'; then
+  if ! .deps/plots/bin/python -m pip install --quiet --disable-pip-version-check \
+    'matplotlib>=3.7'; then
     rm -rf .deps/plots
     echo "matplotlib: not fetched, so the claims will have verdicts but no pictures" >&2
   fi
 fi
 
-if [ "$purpose" = sass ] && ! command -v cuobjdump >/dev/null && [ ! -x "${CUDA_HOME:-/none}/bin/cuobjdump" ] &&
+if [ "$purpose" = sass ] && ! command -v cuobjdump >/dev/null &&
+  [ ! -x "${CUDA_HOME:-/none}/bin/cuobjdump" ] &&
   ! compgen -G '.deps/sass/nvidia/cu*/bin/cuobjdump' >/dev/null; then
   python3 -m pip install --quiet --disable-pip-version-check --target .deps/sass \
     'nvidia-cuda-cuobjdump==13.*' 'nvidia-cuda-nvdisasm==13.*'
@@ -93,7 +99,8 @@ fi
 
 # CUDA headers for the emulator: the toolkit's, else those of the wheels, unpacked into .deps.
 [ "$purpose" = test ] || exit 0
-for home in "${CUDA_HOME:-}" "$(dirname "$(dirname "$(readlink -f "$(command -v nvcc || echo /none/none/none)")")")"; do
+nvcc=$(readlink -f "$(command -v nvcc || echo /none/none/none)")
+for home in "${CUDA_HOME:-}" "$(dirname "$(dirname "$nvcc")")"; do
   [ -n "$home" ] && [ -f "$home/include/cuda_runtime.h" ] && exit 0
 done
 [ -f .deps/cuda/include/cuda_runtime.h ] && exit 0

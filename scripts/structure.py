@@ -9,7 +9,8 @@ The rules:
             No chain of includes between folders leads back to its folder.
   includes  A folder of src includes only what MAY_INCLUDE lists.
   length    A file has at most 250 lines, a function 60, a line 100 columns (rows of tables aside).
-  readme    Each folder of src, tests and bench says in a README.md of at most ten lines what it holds.
+  readme    Each folder of src, tests and bench says in a README.md what it holds; in src in at most
+            ten lines.
 
 It reads the sources as text and needs no compiler. Without git, in an unpacked archive, it looks at
 all files outside build, .deps and data."""
@@ -163,7 +164,8 @@ def check_includes(edges):
         for target in sorted(targets):
             folder = os.path.dirname(target)
             if folder not in [here, "include"] + MAY_INCLUDE[rule]:
-                yield f"{path} includes {target}; {rule} may include {', '.join(MAY_INCLUDE[rule]) or 'nothing else'}"
+                allowed = ", ".join(MAY_INCLUDE[rule]) or "nothing else"
+                yield f"{path} includes {target}; {rule} may include {allowed}"
 
 
 def check_length(path, text):
@@ -180,7 +182,8 @@ def check_length(path, text):
             begin = number
         elif line == "}" and begin:
             if number - begin > FUNCTION_MAX:
-                yield f"{path}:{begin} is a function of {number - begin} lines; at most {FUNCTION_MAX}"
+                yield f"{path}:{begin} is a function of {number - begin} lines; at most " \
+                      f"{FUNCTION_MAX}"
             begin = None
 
 

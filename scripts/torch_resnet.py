@@ -4,12 +4,13 @@
     scripts/torch_resnet.py --dropin build/libcubn_cudnn.so
 
 For NCHW and channels-last, in float and with automatic mixed precision, the same training is run by
-processes of their own: with cuDNN's batch norm; with PyTorch's own kernels, whose losses tell how far two
-right implementations drift apart; with cuDNN's under LD_PRELOAD of the drop-in; and once more so for two
-steps with CUBN_LOG=1, for the number of calls that were taken over. It fails if no call was taken over,
-if calls were passed on, or if the losses with the drop-in drift from cuDNN's further than --drift times
-as far as PyTorch's own do. Times are medians over the steps, of runs that take turns. Needs PyTorch with
-a GPU; torchvision's network if there is one, else the same one defined here.
+processes of their own: with cuDNN's batch norm; with PyTorch's own kernels, whose losses tell how
+far two correct implementations drift apart; with cuDNN's under LD_PRELOAD of the drop-in; and again
+for two steps with CUBN_LOG=1, for the number of calls that were taken over. It fails if no call was
+taken over, if calls were passed on, or if the losses with the drop-in drift from cuDNN's further
+than --drift times as far as PyTorch's own do. Times are medians over the steps of alternating runs.
+Needs PyTorch with a GPU; uses torchvision's network if there is one, else the same one defined
+here.
 """
 
 import argparse
@@ -143,9 +144,10 @@ def train(options):
 
 def run_child(options, layout, kind, steps, native=False, preload=False, log=None):
     """A training in a process of its own."""
-    command = [sys.executable, os.path.abspath(__file__), "--train", "--layout", layout, "--type", kind,
-               "--steps", str(steps), "--batch", str(options.batch), "--size", str(options.size),
-               "--device", options.device] + (["--native"] if native else [])
+    command = [sys.executable, os.path.abspath(__file__), "--train", "--layout", layout,
+               "--type", kind, "--steps", str(steps), "--batch", str(options.batch),
+               "--size", str(options.size), "--device", options.device]
+    command += ["--native"] if native else []
     environment = {name: value for name, value in os.environ.items()
                    if name not in ("CUBN_LOG", "CUBN_LOGLEVEL", "CUBN_LOGDEST")}
     if preload:
@@ -192,10 +194,12 @@ def compare(options, layout, kind):
         DRIFT_FLOOR[kind], options.drift * largest_difference(native, real))
     times = [statistics.median(pair[side]["ms"] for pair in runs) for side in (0, 1)]
     print("    calls taken over %d, passed on %d" % (taken, passed_on))
-    print("    losses %.6f ... %.6f with cuDNN, ... %.6f with cubn; largest difference %.3g, allowed %.3g" % (
+    print("    losses %.6f ... %.6f with cuDNN, ... %.6f with cubn; largest difference %.3g, "
+          "allowed %.3g" % (
         real["losses"][0], real["losses"][-1], ours["losses"][-1], drift, allowed))
     if options.device == "cuda":
-        print("    a step: %.3f ms with cuDNN's batch norm, %.3f with cubn's, %.3f with PyTorch's" % (
+        print("    a step: %.3f ms with cuDNN's batch norm, %.3f with cubn's, "
+              "%.3f with PyTorch's" % (
             times[0], times[1], native["ms"]))
     right = drift <= allowed and ours["losses"][-1] < ours["losses"][0]
     if options.device == "cuda":

@@ -1,6 +1,6 @@
-/* Claim h: for a convolution, batch norm takes its statistics per channel over all images and pixels,
- * not per activation. Both are trained with batches of several sizes; then the test images are moved
- * by a pixel, which a convolution does not mind. */
+/* Claim h: for a convolution, batch norm takes its statistics per channel over all images and
+ * pixels, not per activation. Both are trained with batches of several sizes; then the test images
+ * are moved by a pixel, which a convolution does not mind. */
 #include <stdlib.h>
 #include <string.h>
 

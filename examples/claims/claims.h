@@ -1,5 +1,5 @@
-/* The experiments behind docs/LECTURE.md. Each trains networks and writes what it saw into CSV files;
- * report.py draws the pictures and computes the verdicts from these files alone. */
+/* The experiments of docs/LECTURE.md. Each trains networks and writes what it saw into CSV
+ * files; report.py draws the pictures and computes the verdicts from these files alone. */
 #ifndef CLAIMS_H
 #define CLAIMS_H
 
@@ -61,7 +61,7 @@ nn_layer *claims_preactivation(const nn_network *network, int k);
 /* The layers with weights, in order; returns their number. */
 int claims_products(const nn_network *network, nn_layer *products[NN_LAYER_MAX]);
 
-/* All parameters, or their gradients, one behind the other, in host memory. */
+/* All parameters, or their gradients, one after the other, in host memory. */
 size_t claims_parameter_count(const nn_network *network);
 bool claims_get_parameters(const nn_network *network, bool gradients, float *host);
 bool claims_set_parameters(nn_network *network, const float *host);

@@ -1,5 +1,5 @@
-/* Claim b: with batch norm a network learns in fewer steps, and as well in the end. The test accuracy
- * over training, at several learning rates, so that each can be judged at its best one. */
+/* Claim b: with batch norm a network learns in fewer steps, and as well in the end. The test
+ * accuracy over training, at several learning rates, so that each can be judged at its best one. */
 #include "claims/claims.h"
 
 static bool run(claims *c, const nn_plan *plan, const char *name) {

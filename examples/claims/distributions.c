@@ -1,4 +1,4 @@
-/* Claim d: the distribution of what a unit gets stays put. The {15, 50, 85}th percentiles of inputs
+/* Claim d: the distribution of a unit's input stays put. The {15, 50, 85}th percentiles of inputs
  * of units in the last hidden layer over training (Ioffe and Szegedy 2015, figure 1). */
 #include <stdlib.h>
 #include <string.h>

@@ -18,7 +18,7 @@ static bool write_line(claims *c, nn_trainer *trainer, const nn_images *images, 
   return true;
 }
 
-/* The images of each class behind those of the one before. */
+/* Sorts the images by class. */
 static bool sort_images(const nn_images *from, nn_images *to) {
   const size_t pixels = (size_t)from->h * (size_t)from->w;
   *to = *from;

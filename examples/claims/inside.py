@@ -1,4 +1,4 @@
-"""Verdicts on what is behind it: claims e to h."""
+"""Verdicts on how batch norm works: claims e to h."""
 
 from table import Verdict, column, difference, mean, median, read, select, slope, values
 

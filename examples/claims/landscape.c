@@ -1,6 +1,6 @@
-/* Claim e, first part: batch norm makes the loss smoother (Santurkar et al. 2018, figure 4). At steps
- * of the training the network is moved along its gradient by 0.5 to 4 times the learning rate; how
- * much do loss and gradient change on the same batch? */
+/* Claim e, first part: batch norm makes the loss smoother (Santurkar et al. 2018, figure 4). At
+ * steps of the training the network is moved along its gradient by 0.5 to 4 times the learning
+ * rate; how much do loss and gradient change on the same batch? */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Claim f: the batch's mean and deviation are a random shift and scale, and this noise regularizes.
- * First, how far they spread over random batches of a trained network; then, what is between training
- * and test accuracy with batch norm, with dropout, with both. */
+ * First, how far they spread over random batches of a trained network; then, what is between
+ * training and test accuracy with batch norm, with dropout, with both. */
 #include <math.h>
 #include <stdlib.h>
 

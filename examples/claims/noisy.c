@@ -1,12 +1,12 @@
-/* Claim e, second part: batch norm followed by random shifts and scales, which undo the stability of
- * distributions, trains as well as without them (Santurkar et al. 2018, figure 2). */
+/* Claim e, second part: batch norm followed by random shifts and scales, which undo the stability
+ * of distributions, trains as well as without them (Santurkar et al. 2018, figure 2). */
 #include <math.h>
 #include <stdlib.h>
 
 #include "claims/claims.h"
 
-/* Mean and standard deviation over the images of the last training batch of each unit's input of the
- * last hidden activation. */
+/* Mean and standard deviation over the images of the last training batch of each unit's input of
+ * the last hidden activation. */
 static bool moments(const nn_trainer *trainer, float *values, double *mean, double *std) {
   const nn_layer *layer = claims_preactivation(&trainer->network, trainer->plan.model.depth - 1);
   const int units = layer->out.c, images = trainer->plan.batch;

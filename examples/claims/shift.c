@@ -1,6 +1,7 @@
-/* Claim e, third part: does batch norm reduce internal covariate shift? The shift that a layer sees,
- * as the optimizer meets it: its gradient, and what that becomes once all layers below it have made
- * their step (Santurkar et al. 2018, definition 2.1), in a deep linear network and in a usual one. */
+/* Claim e, third part: does batch norm reduce internal covariate shift? The shift that a layer
+ * sees, as the optimizer sees it: its gradient, and what that becomes once all layers below it
+ * have made their step (Santurkar et al. 2018, definition 2.1), in a deep linear network and in a
+ * usual one. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +17,8 @@ typedef struct task {
   float *targets, *outputs; /* [n][10]; NULL: labels */
 } task;
 
-/* Forward, loss, backward. The mean over samples of |output - target|^2 / 2 is differentiated on the
- * host: it is not among the operations. */
+/* Forward, loss, backward. The mean over samples of |output - target|^2 / 2 is differentiated on
+ * the host: it is not among the operations. */
 static bool differentiate(task *t, double *loss) {
   nn_network *network = t->network;
   nn_layer *last = nn_network_last(network);
@@ -50,8 +51,8 @@ static size_t parameters_below(const nn_network *network, const nn_layer *end) {
   return count;
 }
 
-/* For each layer with weights: its gradient, and the same after the step of the layers below. Leaves
- * the parameters as they were. room: [4][all parameters]. */
+/* For each layer with weights: its gradient, and the same after the step of the layers below.
+ * Leaves the parameters as they were. room: [4][all parameters]. */
 static bool measure(claims *c, task *t, const nn_plan *plan, const char *name, int step,
                     float *room) {
   nn_network *network = t->network;

@@ -27,7 +27,7 @@ def panels(rows, columns, title, width=3.3, height=2.7):
 
 
 def band(axes, xs, samples, color, label=None, style="-", width=1.6, center=None):
-    """A line through the means of the samples at each x, in a band from the least to the greatest."""
+    """A line through the means of the samples at each x, in a band from least to greatest."""
     lines = [center(s) if center else sum(s) / len(s) for s in samples]
     axes.plot(xs, lines, style, color=color, label=label, linewidth=width)
     axes.fill_between(xs, [min(s) for s in samples], [max(s) for s in samples], color=color,

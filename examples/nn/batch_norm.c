@@ -5,8 +5,8 @@
  * statistics are used, and averaged into the running ones; at test time the running ones are used,
  * so that the answer for an image does not depend on its neighbors.
  *
- * What often follows is fused with it: y = activation(batch norm(x) + z) is one call forward and one
- * backward, which read and write each tensor no more often than batch norm alone would. */
+ * What often follows is fused with it: y = activation(batch norm(x) + z) is one call forward and
+ * one backward, which read and write each tensor no more often than batch norm alone would. */
 #include "nn/layer.h"
 
 static const double EPSILON = 1e-5;

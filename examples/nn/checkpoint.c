@@ -27,7 +27,7 @@ static uint64_t checksum(const unsigned char *data, size_t count) {
   return hash;
 }
 
-/* Calls visit for each array that a checkpoint holds. */
+/* Calls visit for each array that a checkpoint contains. */
 static bool for_each_array(const nn_network *network, bool (*visit)(void *, nn_array *),
                            void *context) {
   for (int i = 0; i < network->layer_count; i++) {

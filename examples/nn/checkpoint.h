@@ -1,8 +1,8 @@
-/* Checkpoints: a network and where its training stood, in one file.
+/* Checkpoints: a network and the state of its training, in one file.
  *
  * The file is: "cubn net", a version, the head (nn_checkpoint), the number of floats, the floats of
  * all layers in order (each parameter's values and velocities, then the running statistics), and a
- * checksum of everything before it; numbers as they lie in memory. */
+ * checksum of everything before it; numbers as they are in memory. */
 #ifndef NN_CHECKPOINT_H
 #define NN_CHECKPOINT_H
 
@@ -23,8 +23,8 @@ bool nn_save_checkpoint(const char *path, const nn_network *network, const nn_ch
 /* What the file says of itself, after all its bytes have been checked. */
 bool nn_read_checkpoint(const char *path, nn_checkpoint *head);
 
-/* Fills a network built for `model`. A file that is damaged, or of another model, is a failure whose
- * message says what was expected and found, and leaves the network as it was. */
+/* Fills a network built for `model`. A file that is damaged, or of another model, is a failure
+ * whose message says what was expected and found, and leaves the network as it was. */
 bool nn_load_checkpoint(const char *path, nn_network *network, const nn_model *model,
                         nn_checkpoint *head);
 

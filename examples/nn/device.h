@@ -2,7 +2,7 @@
  *
  * There are two tables of operations, one for the CPU (device_cpu.c: CBLAS and plain loops) and one
  * for CUDA (device_cuda.cu: cuBLAS and one small kernel per operation). Batch normalization is not
- * among them: layers call cubn for it, on the handle that the device holds.
+ * among them: layers call cubn for it, on the device's handle.
  *
  * Tensors are NHWC, so a batch is a matrix of n * h * w rows and c columns, and a convolution is
  * one matrix product for the whole batch. */
@@ -19,7 +19,7 @@
 extern "C" {
 #endif
 
-/* ---- Errors: functions return false, and leave a message -------------------------------------- */
+/* ---- Errors: functions return false, and leave a message ------------------------------------- */
 
 /* Sets the message and returns false. */
 __attribute__((format(printf, 1, 2))) bool nn_fail(const char *format, ...);
@@ -27,7 +27,7 @@ const char *nn_message(void);
 /* True for success; else sets the message to cubn's and returns false. */
 bool nn_check(cubnStatus_t status);
 
-/* ---- Devices ---------------------------------------------------------------------------------- */
+/* ---- Devices --------------------------------------------------------------------------------- */
 
 typedef struct nn_operations nn_operations;
 
@@ -44,7 +44,7 @@ const nn_operations *nn_operations_for(cubnDeviceType_t type);
 bool nn_device_open(nn_device *device, const char *name);
 void nn_device_close(nn_device *device);
 
-/* ---- Arrays: device memory for floats (or 32-bit integers) ------------------------------------ */
+/* ---- Arrays: device memory for floats (or 32-bit integers) ----------------------------------- */
 
 typedef struct nn_array {
   cubnBuffer_t buffer;
@@ -117,7 +117,7 @@ struct nn_operations {
               float *velocity, float *value);
 
   /* Recording: what is enqueued from begin to end is not executed but becomes a graph, which can be
-   * replayed as one piece of work. All four are NULL on devices where that gains nothing. end must
+   * replayed as a whole. All four are NULL on devices where that gains nothing. end must
    * follow begin after a failure, too. */
   bool (*begin_graph)(nn_device *device);
   bool (*end_graph)(nn_device *device, nn_graph **graph);

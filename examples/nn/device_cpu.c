@@ -1,14 +1,14 @@
-/* The operations on the CPU: CBLAS for matrix products, plain loops for the rest.
+/* The operations on the CPU: CBLAS for matrix products, plain loops for everything else.
  *
  * Results do not depend on the number of threads: loops split over independent elements, and matrix
- * products are cut into row blocks of one fixed height, each computed by one thread. OpenBLAS would
- * cut by the number of threads, so its own threads are switched off. */
+ * products are split into row blocks of one fixed height, each computed by one thread. OpenBLAS
+ * would split by the number of threads, so its own threads are switched off. */
 #include <cblas.h>
 #include <math.h>
 
 #include "nn/device.h"
 
-/* Resolved only if the CBLAS is OpenBLAS; another one must be told by its environment. */
+/* Resolved only if the CBLAS is OpenBLAS; another one is configured by its environment. */
 extern void openblas_set_num_threads(int threads) __attribute__((weak));
 
 /* Rows of a block of a matrix product: enough for OpenBLAS to be efficient, and few enough that a

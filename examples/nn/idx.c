@@ -66,7 +66,7 @@ static bool read_header(idx_file *idx, int rank) {
   return true;
 }
 
-/* The bytes behind the header, or NULL. */
+/* The bytes after the header, or NULL. */
 static uint8_t *read_body(idx_file *idx, size_t bytes) {
   uint8_t *body = malloc(bytes);
   if (body == NULL) {

@@ -44,7 +44,7 @@ __global__ void im2col_kernel(size_t count, nn_window w, const float *x, float *
   }
 }
 
-// A pixel gathers from the positions whose window covers it: no two threads write to one place.
+// A pixel gathers from the positions whose window covers it: no two threads write to one element.
 __global__ void col2im_kernel(size_t count, nn_window w, const float *patches, float *dx) {
   for (size_t i = first_element(); i < count; i += all_threads()) {
     const size_t place = i / w.c;
@@ -82,7 +82,7 @@ __global__ void pool_kernel(size_t count, nn_window w, float share, const float 
   }
 }
 
-// Windows lie side by side: a pixel is in one of them, or in none at the border.
+// Windows do not overlap: a pixel is in one of them, or in none at the border.
 __global__ void pool_backward_kernel(size_t count, nn_window w, float share, const float *dy,
                                      float *dx) {
   for (size_t i = first_element(); i < count; i += all_threads()) {

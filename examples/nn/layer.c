@@ -97,7 +97,7 @@ nn_layer *nn_create_activation(nn_device *device, nn_shape in, int max_batch, nn
   return &self->base;
 }
 
-/* ---- Average pooling over squares side by side; what does not fill a square is left out ---- */
+/* ---- Average pooling over squares that do not overlap; an incomplete square is left out ---- */
 
 typedef struct pool_layer {
   nn_layer base;

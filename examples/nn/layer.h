@@ -84,8 +84,8 @@ nn_layer *nn_create_batch_norm(nn_device *device, nn_shape in, int max_batch,
 
 /* In training y = factor * x + shift with random factors and shifts for each element; otherwise
  * y = x. Dropout: factor 0 with the given probability, else 1 / (1 - probability). Noise: every
- * step draws a mean for each feature from +-0.5 and a spread from 1 to 1.25, and around them, within
- * +-0.1, shift and factor of each element (Santurkar et al. 2018, appendix A). */
+ * step draws a mean for each feature from +-0.5 and a spread from 1 to 1.25, and around them,
+ * within +-0.1, shift and factor of each element (Santurkar et al. 2018, appendix A). */
 nn_layer *nn_create_dropout(nn_device *device, nn_shape in, int max_batch, float probability,
                             uint64_t seed);
 nn_layer *nn_create_noise(nn_device *device, nn_shape in, int max_batch, uint64_t seed);

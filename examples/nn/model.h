@@ -6,8 +6,8 @@
 
 typedef enum { NN_LENET, NN_MLP, NN_RESNET } nn_model_kind;
 
-/* What tells one network from another: a checkpoint begins with it, so there is no pointer in it and
- * all fields have 32 bits. */
+/* What tells one network from another: a checkpoint begins with it, so there is no pointer in it
+ * and all fields have 32 bits. */
 typedef struct nn_model {
   uint32_t kind;                              /* nn_model_kind */
   uint32_t activation;                        /* nn_activation */

@@ -1,6 +1,6 @@
 /* LeNet (LeCun et al. 1998), as in Dive into Deep Learning: two convolutions with average pooling,
- * three fully connected layers; sigmoids, or what the model says. From 16 x 16 pixels on the classic
- * one with 5 x 5 convolutions, for smaller images with 3 x 3. */
+ * three fully connected layers; sigmoids, or what the model says. From 16 x 16 pixels on the
+ * classic one with 5 x 5 convolutions, for smaller images with 3 x 3. */
 #include "nn/model.h"
 
 static bool add_pool(nn_builder *b) {

@@ -1,5 +1,5 @@
-/* Fully connected layers, all of the same width: the network of Ioffe and Szegedy 2015, section 4.1,
- * with three hidden layers of 100 sigmoids; or deeper. */
+/* Fully connected layers, all of the same width: the network of Ioffe and Szegedy 2015, section
+ * 4.1, with three hidden layers of 100 sigmoids; or deeper. */
 #include "nn/model.h"
 
 bool nn_build_mlp(nn_builder *b) {

@@ -1,9 +1,10 @@
-/* A small residual network (He et al. 2015), with ReLU or what the model says: a convolution, stages of blocks, the mean over all
- * pixels, ten logits. A stage halves the images and doubles the channels.
+/* A small residual network (He et al. 2015), with ReLU or what the model says: a convolution,
+ * stages of blocks, the mean over all pixels, ten logits. A stage halves the images and doubles the
+ * channels.
  *
- * A block is y = ReLU(batch norm(conv(ReLU(batch norm(conv(x))))) + x): what follows each convolution
- * is one layer, so that a library can do it in one pass. Without batch norm the same layers stand
- * with convolutions that have a bias. */
+ * A block is y = ReLU(batch norm(conv(ReLU(batch norm(conv(x))))) + x): what follows each
+ * convolution is one layer, so that a library can do it in one pass. Without batch norm the same
+ * layers remain, and the convolutions have a bias. */
 #include "nn/model.h"
 
 enum { STAGES = 2 };

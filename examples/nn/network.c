@@ -146,7 +146,7 @@ static bool enqueue_step(nn_network *network, int n, float rate, float momentum)
          nn_network_backward(network, n) && nn_network_update(network, rate, momentum);
 }
 
-/* A graph holds rate and momentum, too: with others, a new one is recorded. */
+/* A graph contains rate and momentum, too: with others, a new one is recorded. */
 static bool record_step(nn_network *network, float rate, float momentum) {
   const nn_operations *ops = network->device->ops;
   if (network->graph != NULL) ops->free_graph(network->graph);

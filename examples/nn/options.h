@@ -18,7 +18,7 @@ typedef enum {
 typedef struct nn_option {
   const char *name; /* "--epochs"; an array of options ends with NULL */
   nn_option_kind kind;
-  void *value; /* holds the default */
+  void *value; /* contains the default */
   double least, most;
   const char *argument, *help; /* for --help; argument NULL for flags */
 } nn_option;

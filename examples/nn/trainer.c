@@ -98,7 +98,7 @@ bool nn_check_images(const nn_images *train, const nn_images *test) {
   return true;
 }
 
-/* Network and place in the order of images, as they were when the checkpoint was written. */
+/* Network and position in the order of images, as they were when the checkpoint was written. */
 static bool resume(nn_trainer *self) {
   nn_checkpoint found;
   if (!nn_load_checkpoint(self->plan.checkpoint, &self->network, &self->plan.model, &found))

@@ -11,7 +11,7 @@ typedef struct nn_plan {
   int epochs, batch;
   uint64_t seed;          /* of the weights and of the order of images */
   const char *checkpoint; /* written after each epoch; NULL: none */
-  bool resume;            /* begin with what the checkpoint holds */
+  bool resume;            /* begin with the checkpoint's content */
 } nn_plan;
 
 /* Results of an epoch. Loss and training accuracy are averages over the epoch's batches, each taken
@@ -37,7 +37,7 @@ bool nn_check_images(const nn_images *train, const nn_images *test);
 bool nn_train(nn_device *device, const nn_images *train, const nn_images *test, const nn_plan *plan,
               const nn_observer *observer, nn_epoch *results);
 
-/* ---- The same in single steps, for programs that look inside ----------------------------------- */
+/* ---- The same in single steps, for programs that look inside --------------------------------- */
 
 typedef struct nn_trainer {
   nn_network network;

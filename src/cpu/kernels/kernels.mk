@@ -1,7 +1,7 @@
 # The CPU's vector kernels: one source, compiled for each target (instruction set) and element type.
 # Included by the top Makefile.
 #
-# Gives, for a build in some folder coef these targets (CPU_TARGETS: all of this architecture):
+# Gives, for a build in some folder with these targets (CPU_TARGETS: all of this architecture):
 #   $(call CPU_TARGET_DEFINES,targets)               for src/cpu/common/machine.c: which there are
 #   $(call CPU_KERNEL_OBJECTS,folder,targets)        the objects
 #   $(call CPU_KERNEL_RULES,folder,targets,flags)    how they are made
