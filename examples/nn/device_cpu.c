@@ -73,13 +73,12 @@ static bool cpu_im2col(nn_device *device, const nn_window *w, const float *x, fl
       const int top = position / w->out_w * w->stride - w->pad;
       const int left = position % w->out_w * w->stride - w->pad;
       float *to = patches + ((size_t)i * (size_t)(w->out_h * w->out_w) + (size_t)position) * patch;
-      for (int row = top; row < top + w->size; row++) {
+      for (int row = top; row < top + w->size; row++)
         for (int column = left; column < left + w->size; column++) {
           const bool inside = row >= 0 && row < w->h && column >= 0 && column < w->w;
           const float *from = inside ? x + pixel(w, i, row, column) : NULL;
           for (int channel = 0; channel < w->c; channel++) *to++ = from ? from[channel] : 0.0f;
         }
-      }
     }
   }
   return true;
@@ -96,13 +95,12 @@ static bool cpu_col2im(nn_device *device, const nn_window *w, const float *patch
     for (int position = 0; position < w->out_h * w->out_w; position++) {
       const int top = position / w->out_w * w->stride - w->pad;
       const int left = position % w->out_w * w->stride - w->pad;
-      for (int row = top; row < top + w->size; row++) {
+      for (int row = top; row < top + w->size; row++)
         for (int column = left; column < left + w->size; column++, from += w->c) {
           if (row < 0 || row >= w->h || column < 0 || column >= w->w) continue;
           float *to = dx + pixel(w, i, row, column);
           for (int channel = 0; channel < w->c; channel++) to[channel] += from[channel];
         }
-      }
     }
   }
   return true;
@@ -148,29 +146,17 @@ static bool cpu_pool_backward(nn_device *device, const nn_window *w, const float
 }
 
 static float activate(nn_activation kind, float x) {
-  switch (kind) {
-    case NN_SIGMOID:
-      return 1.0f / (1.0f + expf(-x));
-    case NN_TANH:
-      return tanhf(x);
-    case NN_RELU:
-      return x < 0.0f ? 0.0f : x;
-    default:
-      return x;
-  }
+  if (kind == NN_SIGMOID) return 1.0f / (1.0f + expf(-x));
+  if (kind == NN_TANH) return tanhf(x);
+  if (kind == NN_RELU) return x < 0.0f ? 0.0f : x;
+  return x;
 }
 
 static float slope(nn_activation kind, float y) {
-  switch (kind) {
-    case NN_SIGMOID:
-      return y * (1.0f - y);
-    case NN_TANH:
-      return 1.0f - y * y;
-    case NN_RELU:
-      return y > 0.0f ? 1.0f : 0.0f;
-    default:
-      return 1.0f;
-  }
+  if (kind == NN_SIGMOID) return y * (1.0f - y);
+  if (kind == NN_TANH) return 1.0f - y * y;
+  if (kind == NN_RELU) return y > 0.0f ? 1.0f : 0.0f;
+  return 1.0f;
 }
 
 static bool cpu_activate(nn_device *device, nn_activation kind, size_t count, const float *x,
