@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Largest errors of y and dx far from zero, of cubn and of its peers in the same run, against the
-tests' oracle (long double).
+"""Largest errors of y and dx for values far from zero, of cubn and of its peers in the same run,
+against the oracle of the tests (long double).
 
     bench/accuracy.py [--device cpu] [--bench build/cubn-bench]
 
@@ -45,7 +45,7 @@ def run_torch(folder):
 
 
 def environment():
-    """With the oneDNN that scripts/onednn.sh fetches, if it is there."""
+    """The environment, with the oneDNN that scripts/onednn.sh fetches, if it is there."""
     variables = dict(os.environ)
     onednn = ROOT / ".deps/onednn"
     if (onednn / "libdnnl.so.3").exists():
@@ -61,9 +61,9 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         result = pathlib.Path(folder, "cubn.csv")
-        subprocess.run([options.bench, "--device", options.device, "--peers", "--warm", "--seconds", "1e-6",
-                        "--csv", result] + LINES, check=True, env=environment(),
-                       stdout=subprocess.DEVNULL)
+        subprocess.run([options.bench, "--device", options.device, "--peers", "--warm",
+                        "--seconds", "1e-6", "--csv", result] + LINES, check=True,
+                       env=environment(), stdout=subprocess.DEVNULL)
         errors = read(result)
         errors.update(run_torch(folder))
     peers = [peer for peer in ("cubn", "onednn", "cudnn", "torch")

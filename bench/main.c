@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "core/handle.h"
-#include "host.h"
 #include "host/select.h"
 #include "report/report.h"
+#include "rows/host.h"
 
 enum { EXIT_GOOD = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -15,7 +15,7 @@ static int usage_error(const char *argument, const char *what) {
   return EXIT_USAGE;
 }
 
-/* Says which peers were found, without a device. */
+/* Prints which peers were found. Needs no device. */
 static int list_peers(const bench_options *options) {
   char reason[320] = "";
   bench_peer_open_cudnn(NULL, options->cudnn, reason, sizeof reason);
@@ -47,7 +47,7 @@ static void open_peers(bench_session *session) {
     printf("peer %s: %s\n", on_gpu ? "cudnn" : "onednn", reason);
 }
 
-/* Opens the device. Returns false, after one line that says why, if it is not there. */
+/* Opens the device. If that is impossible, prints one line that says why and returns false. */
 static bool open_session(bench_session *session) {
   const bench_options *options = session->options;
   const cubnStatus_t status = options->device
@@ -87,18 +87,17 @@ static void close_session(bench_session *session) {
   cubnDestroy(session->handle);
 }
 
-/* Times all problems, and writes each as soon as it is there. False: one failed. */
+/* Times all problems, and writes each result at once. Returns false if a problem failed. */
 static bool time_all(bench_session *session, const bench_list *list, bench_row *rows, FILE *csv) {
   const bool host = session->options->host;
   bool failed = false;
   for (int i = 0; i < list->count; ++i) {
     (host ? bench_host_time : bench_row_time)(session, &list->items[i], &rows[i]);
     if (host)
-      bench_host_report(&rows[i]);
+      report_host_row(&rows[i]);
     else
       report_row(session, &rows[i]);
     if (csv) report_csv_row(csv, session, &rows[i]);
-    if (session->options->json) report_json(session->options->json, session, rows, i + 1);
     for (int k = 0; k < rows[i].entry_count; ++k) failed = failed || rows[i].entries[k].failed;
   }
   return !failed;
@@ -110,7 +109,7 @@ static void prepare(bench_session *session) {
     snprintf(session->handle->forced_algo, sizeof session->handle->forced_algo, "%s",
              options->algo);
   if (options->host) {
-    bench_host_header(session);
+    report_host_header(session);
     return;
   }
   if (options->peers) open_peers(session);
@@ -125,18 +124,19 @@ static int run(bench_session *session, const bench_list *list) {
   bench_row *rows = calloc((size_t)list->count, sizeof *rows);
   if (!rows) return usage_error("results", "no memory for them");
   prepare(session);
+  if (options->json && !report_head(options->json, session)) {
+    if (csv) report_close(csv);
+    free(rows);
+    return usage_error(options->json, "cannot be written");
+  }
   const bool good = time_all(session, list, rows, csv);
   bool written = true;
   if (options->host)
-    bench_host_summary(rows, list->count);
+    report_host_summary(rows, list->count);
   else
     report_summary(session, rows, list->count);
   if (csv) written = report_close(csv);
   if (!written) usage_error(options->csv, "cannot be written");
-  if (options->json && !report_json(options->json, session, rows, list->count)) {
-    usage_error(options->json, "cannot be written");
-    written = false;
-  }
   free(rows);
   return !good || !written ? EXIT_FAILED : EXIT_GOOD;
 }

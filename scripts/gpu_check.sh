@@ -12,8 +12,8 @@
 #   log.txt          what the steps printed
 #   environment.txt  GPU, driver, CUDA, compilers, commit, clocks before and after
 #   bench.txt        the benchmark's tables
-#   results/GPU/     CSV and JSON of every run of the benchmark and of PyTorch, to be published as
-#                    bench/results/README.md says
+#   results/GPU/     every run of the benchmark and of PyTorch: records as CSV, head as JSON;
+#                    bench/results/README.md says how to publish them
 # The exit status is 0 if no step failed.
 #
 # Environment: CUDA_HOME, CUNIT_PREFIX (folder of CUnit, see the Makefile), CUDNN_LIB (libcudnn.so

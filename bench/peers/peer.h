@@ -2,7 +2,7 @@
 #ifndef CUBN_BENCH_PEER_H
 #define CUBN_BENCH_PEER_H
 
-#include "measure.h"
+#include "measure/measure.h"
 
 #define BENCH_VARIANTS_MAX 4
 
@@ -14,7 +14,7 @@ struct bench_peer {
   /* Fills entries for the variants that may run the problem, at most BENCH_VARIANTS_MAX, and checks
    * their results. Variants that refuse the problem have a note. Returns the number of entries. */
   int (*prepare)(bench_peer *peer, bench_case *bench, bench_entry entries[BENCH_VARIANTS_MAX]);
-  void (*release)(bench_peer *peer); /* what prepare() made */
+  void (*release)(bench_peer *peer); /* frees what prepare() made */
   void (*close)(bench_peer *peer);
 };
 
@@ -24,8 +24,9 @@ struct bench_peer {
 bench_peer *bench_peer_open_cudnn(cubnHandle_t handle, const char *path, char *reason,
                                   size_t reason_bytes);
 
-/* oneDNN 3 on this CPU, loaded at run time: from `path` (a file or a folder), else ONEDNN_LIB, else as
- * the dynamic linker finds it. NULL if it cannot be used: `reason` says why, else what was found. */
+/* oneDNN 3 on this CPU, loaded at run time: from `path` (a file or a folder), else ONEDNN_LIB, else
+ * as the dynamic linker finds it. `reason` says what was found, or, with NULL, why it cannot be
+ * used. */
 bench_peer *bench_peer_open_onednn(const char *path, char *reason, size_t reason_bytes);
 
 #endif /* CUBN_BENCH_PEER_H */

@@ -1,10 +1,10 @@
-/* cuDNN as a peer: every mode that can compute a problem is a variant. Fused problems have twice as
+/* cuDNN as a peer. Every mode that can compute a problem is a variant. Fused problems have twice as
  * many: one call with the operations, and "apart", which is normalization, addition and activation
- * after one another.
+ * in separate calls.
  *
- * Training and backward go through the Ex calls with a workspace, because only these reach cuDNN's
- * fast kernels for channels-last tensors. It reads the same inputs as cubn and writes outputs of
- * its own. */
+ * Training and backward use the Ex calls with a workspace, because only these reach cuDNN's fast
+ * kernels for channels-last tensors. cuDNN reads the same inputs as cubn and writes outputs of its
+ * own. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +40,7 @@ static bool allocate(cudnn_peer *peer) {
   return true;
 }
 
-/* What backward of a fused problem needs of its forward call. */
+/* Allocates what backward of a fused problem needs from its forward call. */
 static bool allocate_fused(cudnn_peer *peer) {
   const line_problem *problem = &peer->bench->problem;
   const data_set *set = &peer->bench->before;
@@ -51,7 +51,7 @@ static bool allocate_fused(cudnn_peer *peer) {
          !cubnGetBufferPointer(peer->dp_buffer, &peer->dp);
 }
 
-/* Gives the outputs their prior content. */
+/* Sets the outputs to their prior content. */
 static bool upload(cudnn_peer *peer) {
   for (int array = 0; array < DATA_ARRAYS; ++array) {
     const data_array *from = &peer->bench->before.arrays[array];
@@ -92,7 +92,7 @@ static const char *check_variant(cudnn_variant *variant, bench_entry *entry) {
   int status = cudnn_query_sizes(variant);
   if (status) return peer->api.get_error_string(status);
   if (!allocate_variant(variant)) return "no memory for its workspace";
-  /* Backward finds in the reserve space what forward has left there, and is given its y. */
+  /* Backward needs the reserve space and the y of a forward call. */
   if (peer->bench->problem.pass == LINE_BACKWARD && (variant->reserve_bytes || peer->y))
     status = cudnn_call_forward(variant);
   if (!upload(peer)) return "the upload failed";
@@ -110,7 +110,7 @@ static const char *why_not_fused(const line_problem *problem) {
   if (problem->in_place_z || problem->in_place_zx) return "not timed in place";
   const int64_t *dz = problem->strides[LINE_Z], *dy = problem->strides[LINE_DY];
   for (int i = 0; i < problem->rank && problem->adds && problem->pass == LINE_BACKWARD; ++i)
-    if (dz[i] != dy[i]) return "dz must lie like dy";
+    if (dz[i] != dy[i]) return "dz must have the layout of dy";
   return NULL;
 }
 
@@ -123,7 +123,7 @@ static const char *why_not(const line_problem *problem) {
   return line_is_fused(problem) ? why_not_fused(problem) : NULL;
 }
 
-/* The variant's entry, checked unless there is a reason not to. */
+/* Makes the variant's entry, and checks the variant unless there is a reason not to time it. */
 static void add_variant(cudnn_peer *peer, int mode, bool is_apart, const char *reason, int number,
                         bench_entry *entry) {
   cudnn_variant *variant = &peer->variants[number];
@@ -149,7 +149,7 @@ static int prepare(bench_peer *base, bench_case *bench, bench_entry entries[BENC
   if (!reason && !(allocate(peer) && allocate_fused(peer))) reason = "no memory for its outputs";
   int count = 0;
   for (int mode = first; mode <= last; ++mode) {
-    /* There is no fused inference. */
+    /* cuDNN has no fused inference. */
     if (!fused || problem->pass != LINE_INFER) {
       add_variant(peer, mode, false, reason, count, &entries[count]);
       ++count;

@@ -1,8 +1,8 @@
-/* Addition and activation as calls of cuDNN's own, for problems and modes that its fused
+/* Addition and activation as separate calls of cuDNN, for problems and modes that its fused
  * normalization refuses. */
 #include "peers/peer_cudnn.h"
 
-int cudnn_call_behind(cudnn_peer *peer, void *y) {
+int cudnn_call_epilogue(cudnn_peer *peer, void *y) {
   const line_problem *problem = &peer->bench->problem;
   void *y_desc = peer->tensors[LINE_OUTPUT];
   const cudnn_scalar one = cudnn_make_scalar(problem, 1), zero = cudnn_make_scalar(problem, 0);
@@ -14,7 +14,7 @@ int cudnn_call_behind(cudnn_peer *peer, void *y) {
   return peer->api.activate(peer->handle, peer->activation, &one, y_desc, y, &zero, y_desc, y);
 }
 
-int cudnn_call_before(cudnn_peer *peer, void **dp) {
+int cudnn_call_epilogue_backward(cudnn_peer *peer, void **dp) {
   const line_problem *problem = &peer->bench->problem;
   const bool has_dz = line_has_dz(problem);
   const cudnn_scalar one = cudnn_make_scalar(problem, 1), zero = cudnn_make_scalar(problem, 0);

@@ -41,13 +41,13 @@ static bool open_file(cudnn_api *api, const char *path) {
   return api->library != NULL;
 }
 
-/* Opens the library in a folder, or in its lib or lib64. */
+/* Opens the library in a folder, or in the folder's lib or lib64. */
 static bool open_below(cudnn_api *api, const char *folder) {
-  static const char *const places[] = {"libcudnn.so.9", "libcudnn.so", "lib64/libcudnn.so.9",
-                                       "lib/libcudnn.so.9"};
-  for (size_t i = 0; i < sizeof places / sizeof *places; ++i) {
+  static const char *const names[] = {"libcudnn.so.9", "libcudnn.so", "lib64/libcudnn.so.9",
+                                      "lib/libcudnn.so.9"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
     char path[256];
-    if (snprintf(path, sizeof path, "%s/%s", folder, places[i]) < (int)sizeof path &&
+    if (snprintf(path, sizeof path, "%s/%s", folder, names[i]) < (int)sizeof path &&
         open_file(api, path))
       return true;
   }

@@ -1,5 +1,5 @@
-/* The part of cuDNN's classic API that the benchmark times, as pointers to functions that are
- * looked up at run time. Descriptors and handles are opaque, enumerations are ints. */
+/* What the benchmark calls of cuDNN's classic API, as pointers to functions that are looked up at
+ * run time. Descriptors and handles are opaque, enumerations are ints. */
 #ifndef CUBN_BENCH_PEER_CUDNN_API_H
 #define CUBN_BENCH_PEER_CUDNN_API_H
 

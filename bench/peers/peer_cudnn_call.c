@@ -1,18 +1,18 @@
-/* The calls of cuDNN for a problem, in terms of its variant. */
+/* The calls of cuDNN for a problem and a variant. */
 #include "peers/peer_cudnn.h"
 
-/* What cuDNN's own call is asked to do. */
+/* The operations of the variant's normalization call. */
 static int ops_of(const cudnn_variant *variant) {
   const line_problem *problem = &variant->peer->bench->problem;
   return variant->is_apart ? CUDNN_OPS_BN : (int)line_ops(problem);
 }
 
-/* The activation descriptor, if that call takes one. */
+/* The activation descriptor, if that call takes one, else NULL. */
 static void *activation_of(const cudnn_variant *variant) {
   return ops_of(variant) == CUDNN_OPS_BN ? NULL : variant->peer->activation;
 }
 
-/* The descriptor of z or dz, if that call has one. */
+/* The descriptor of z or dz, if that call has one, else NULL. */
 static void *z_desc_of(const cudnn_variant *variant) {
   const bool adds = ops_of(variant) == CUDNN_OPS_BN_ADD_ACTIVATION;
   return adds ? variant->peer->tensors[LINE_Z] : NULL;
@@ -25,7 +25,7 @@ static int call_train(cudnn_variant *variant, void *y, void *running_mean, void 
   void **at = peer->pointers, *z_desc = z_desc_of(variant);
   const cudnn_scalar alpha = cudnn_make_scalar(problem, problem->alpha);
   const cudnn_scalar beta = cudnn_make_scalar(problem, 0);
-  /* A backward problem that is not fused has no bias; its forward takes any. */
+  /* A backward problem that is not fused has no bias; its forward call accepts any array. */
   const void *bias = at[DATA_BIAS] ? at[DATA_BIAS] : at[DATA_SCALE];
   const int status = peer->api.train(
       peer->handle, variant->mode, ops_of(variant), &alpha, &beta, peer->tensors[LINE_X],
@@ -33,7 +33,7 @@ static int call_train(cudnn_variant *variant, void *y, void *running_mean, void 
       at[DATA_SCALE], bias, problem->factor, running_mean, running_var, problem->epsilon,
       saved_mean, saved_inv_std, activation_of(variant), variant->workspace,
       variant->workspace_bytes, variant->reserve, variant->reserve_bytes);
-  return status || !variant->is_apart ? status : cudnn_call_behind(peer, y);
+  return status || !variant->is_apart ? status : cudnn_call_epilogue(peer, y);
 }
 
 static int call_backward(cudnn_variant *variant) {
@@ -44,9 +44,9 @@ static int call_backward(cudnn_variant *variant) {
   const cudnn_scalar alpha = cudnn_make_scalar(problem, problem->alpha);
   const cudnn_scalar zero = cudnn_make_scalar(problem, 0);
   const cudnn_scalar param_alpha = cudnn_make_scalar(problem, problem->param_alpha);
-  const int status = variant->is_apart ? cudnn_call_before(peer, &dy) : 0;
+  const int status = variant->is_apart ? cudnn_call_epilogue_backward(peer, &dy) : 0;
   if (status) return status;
-  /* dp lies as dz where there is a dz, which is laid out like dy. */
+  /* dp is in dz if the problem has one, and both have the layout of dy. */
   return peer->api.backward(
       peer->handle, variant->mode, ops_of(variant), &alpha, &zero, &param_alpha, &zero,
       peer->tensors[LINE_X], at[DATA_X], is_fused ? peer->tensors[LINE_OUTPUT] : NULL,
@@ -67,7 +67,7 @@ static int call_infer(cudnn_variant *variant) {
       peer->api.infer(peer->handle, variant->mode, &alpha, &beta, peer->tensors[LINE_X], at[DATA_X],
                       peer->tensors[LINE_OUTPUT], at[DATA_OUTPUT], peer->params, at[DATA_SCALE],
                       at[DATA_BIAS], at[DATA_MEAN], at[DATA_VAR], problem->epsilon);
-  return status || !variant->is_apart ? status : cudnn_call_behind(peer, at[DATA_OUTPUT]);
+  return status || !variant->is_apart ? status : cudnn_call_epilogue(peer, at[DATA_OUTPUT]);
 }
 
 int cudnn_call(cudnn_variant *variant) {
@@ -109,7 +109,7 @@ int cudnn_query_sizes(cudnn_variant *variant) {
   return status;
 }
 
-/* cuDNN wants rank 4 at least: further dimensions of 1 are appended, in the problem's layout. */
+/* cuDNN requires rank 4 or more: dimensions of 1 are appended, in the problem's layout. */
 static int set_tensor(cudnn_peer *peer, int tensor) {
   const line_problem *problem = &peer->bench->problem;
   int dims[CUBN_DIM_MAX], strides[CUBN_DIM_MAX];

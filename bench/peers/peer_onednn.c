@@ -1,6 +1,6 @@
 /* oneDNN as a peer, on a CPU: in the layout of the problem, and for NCHW also in its own blocked
  * layout. It reads the same inputs as cubn and writes outputs of its own. It keeps no running
- * statistics, so it has a little less to do. */
+ * statistics, so it does slightly less work. */
 #include "peers/peer_onednn.h"
 
 #include <math.h>
@@ -13,7 +13,8 @@ static bool call(void *state) {
 }
 
 static const char *why_not(const line_problem *problem) {
-  line_problem unfused = *problem; /* which inference with an activation extends here, not there */
+  /* Inference with an activation is an extension of cubn, but an ordinary call of oneDNN. */
+  line_problem unfused = *problem;
   unfused.adds = false;
   unfused.activation = CUBN_ACTIVATION_IDENTITY;
   if (line_is_extended(&unfused)) return "has no such call";

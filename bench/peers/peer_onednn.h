@@ -1,5 +1,5 @@
-/* The state of oneDNN as a peer. peer_onednn.c prepares and checks it, peer_onednn_call.c knows what
- * its primitives want. */
+/* The state of oneDNN as a peer. peer_onednn.c prepares and checks it, peer_onednn_call.c makes and
+ * executes its primitives. */
 #ifndef CUBN_BENCH_PEER_ONEDNN_H
 #define CUBN_BENCH_PEER_ONEDNN_H
 
@@ -8,7 +8,8 @@
 
 typedef struct onednn_peer onednn_peer;
 
-/* Layouts: that of the problem, and oneDNN's own for NCHW, into which a user would have to convert. */
+/* Layouts: that of the problem, and oneDNN's own for NCHW, to which a user would have to
+ * convert. */
 enum { ONEDNN_PLAIN, ONEDNN_BLOCKED, ONEDNN_VARIANTS };
 
 /* Memory objects of a variant. */
@@ -23,8 +24,8 @@ enum {
   ONEDNN_DSCALE,
   ONEDNN_DBIAS,
   ONEDNN_Z,         /* z, or dz */
-  ONEDNN_WORKSPACE, /* what a fused forward leaves for backward, and ... */
-  ONEDNN_Y,         /* ... backward's own forward, which makes it */
+  ONEDNN_WORKSPACE, /* what a fused forward call leaves for backward */
+  ONEDNN_Y,         /* output of the forward call that fills the workspace of backward */
   ONEDNN_MEMORIES
 };
 
@@ -33,7 +34,7 @@ typedef struct onednn_variant {
   int layout;
   void *primitive;
   void *memory[ONEDNN_MEMORIES];
-  void *owned[ONEDNN_MEMORIES]; /* what of them lies in memory of the peer */
+  void *owned[ONEDNN_MEMORIES]; /* their storage, where the peer has allocated it */
   onednn_arg args[ONEDNN_MEMORIES];
   int arg_count;
 } onednn_variant;
@@ -42,17 +43,17 @@ struct onednn_peer {
   bench_peer base;
   onednn_api api;
   void *engine, *stream;
-  /* Of the problem that is prepared. */
+  /* The problem that is prepared. */
   bench_case *bench;
   onednn_variant variants[ONEDNN_VARIANTS];
 };
 
-/* Makes memory and primitive for the problem. NULL, or what was refused. `name` becomes that of the
- * implementation that oneDNN chose. */
+/* Makes memory and primitive for the problem. NULL, or what was refused. `name` is set to the name
+ * of the implementation that oneDNN chose. */
 const char *onednn_build(onednn_variant *variant, char *name, size_t name_bytes);
 void onednn_destroy(onednn_variant *variant);
 bool onednn_call(onednn_variant *variant);
-/* Brings the output into the layout of the problem. */
+/* Converts the output to the layout of the problem. */
 bool onednn_get_output(onednn_variant *variant, void *to);
 
 #endif /* CUBN_BENCH_PEER_ONEDNN_H */

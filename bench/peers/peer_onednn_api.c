@@ -45,10 +45,10 @@ static bool open_file(onednn_api *api, const char *path) {
 static bool open_given(onednn_api *api, const char *path) {
   struct stat status;
   if (stat(path, &status) || !S_ISDIR(status.st_mode)) return open_file(api, path);
-  static const char *const places[] = {"libdnnl.so.3", "lib/libdnnl.so.3"};
-  for (size_t i = 0; i < sizeof places / sizeof *places; ++i) {
+  static const char *const names[] = {"libdnnl.so.3", "lib/libdnnl.so.3"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; ++i) {
     char file[256];
-    if (snprintf(file, sizeof file, "%s/%s", path, places[i]) < (int)sizeof file &&
+    if (snprintf(file, sizeof file, "%s/%s", path, names[i]) < (int)sizeof file &&
         open_file(api, file))
       return true;
   }
@@ -77,6 +77,6 @@ const char *onednn_api_load(onednn_api *api, const char *path) {
 }
 
 void onednn_api_unload(onednn_api *api) {
-  /* Its threads may still be about to sleep: the library stays. */
+  /* The library stays loaded: its threads may not have gone to sleep yet. */
   api->library = NULL;
 }

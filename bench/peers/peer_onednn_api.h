@@ -1,5 +1,5 @@
-/* The part of oneDNN's C API, version 3, that the benchmark times, as pointers to functions that are
- * looked up at run time. Objects are opaque, enumerations are ints. */
+/* What the benchmark calls of oneDNN's C API, version 3, as pointers to functions that are looked
+ * up at run time. Objects are opaque, enumerations are ints. */
 #ifndef CUBN_BENCH_PEER_ONEDNN_API_H
 #define CUBN_BENCH_PEER_ONEDNN_API_H
 

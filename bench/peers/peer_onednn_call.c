@@ -1,4 +1,4 @@
-/* What oneDNN's primitives want for a problem. */
+/* Makes and executes oneDNN's primitives for a problem. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,7 +52,7 @@ static bool reorder(const onednn_peer *peer, void *from_desc, void *from, void *
   return status == 0;
 }
 
-/* A memory object on given memory, or on memory of its own. */
+/* Adds a memory object: on the given memory, or on newly allocated memory if `pointer` is NULL. */
 static bool add_memory(onednn_variant *variant, int which, int arg, const void *desc,
                        void *pointer) {
   const onednn_api *api = &variant->peer->api;
@@ -68,7 +68,7 @@ static bool add_memory(onednn_variant *variant, int which, int arg, const void *
   return true;
 }
 
-/* An input tensor: that of the problem itself, or a converted copy. */
+/* Adds an input tensor: the problem's own, or a converted copy. */
 static bool add_input(onednn_variant *variant, int which, int arg, void *plain_desc, void *desc,
                       int array) {
   void *const pointer = variant->peer->bench->run.pointers[array];
@@ -96,7 +96,7 @@ static unsigned flags_of(const line_problem *problem) {
   return flags;
 }
 
-/* The workspace of a fused operation; backward's is filled by a forward call. */
+/* Adds the workspace of a fused operation. A forward call fills that of backward. */
 static bool add_workspace(onednn_variant *variant, const void *primitive_desc, void *desc,
                           void *param) {
   const onednn_peer *peer = variant->peer;

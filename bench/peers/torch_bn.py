@@ -3,13 +3,13 @@
 
     build/cubn-bench --suite resnet50-fused --list | bench/peers/torch_bn.py --csv torch.csv -
 
-Reads lines from files ("-" is standard input) or arguments, writes a table, CSV with the fields of
-cubn-bench, and JSON. The implementation is "torch"; the algorithms are, on a GPU, "cudnn" and
-"native": eager calls with and without torch.backends.cudnn; on a CPU "eager"; and on both "compile":
-torch.compile of the layer with what follows it. Fused lines (relu, add, add_relu) run the code of a
-network, in place where networks are. All variants of a problem take turns. Caches are flushed
-between repeats (--warm keeps them); on a GPU times are those of CUDA events around the call, or with
---graph of replayed graphs of 20 calls. Needs PyTorch only.
+Reads lines from files ("-" is standard input) or arguments. Writes a table, CSV with the fields of
+cubn-bench, and the head of the run as JSON. The implementation is "torch". The algorithms are
+"cudnn" and "native" on a GPU, which are eager calls with and without torch.backends.cudnn, "eager"
+on a CPU, and "compile" on both: torch.compile of the layer with its epilogue. Fused lines (relu,
+add, add_relu) run the code of a network, in place where networks do so. All variants of a problem
+alternate. Caches are flushed between repeats (--warm keeps them). On a GPU times are those of CUDA
+events around the call, or with --graph of replayed graphs of 20 calls. Needs PyTorch only.
 """
 
 import argparse
@@ -18,6 +18,7 @@ import datetime
 import json
 import math
 import pathlib
+import shlex
 import statistics
 import sys
 import time
@@ -25,13 +26,13 @@ import time
 from torch_problem import (CHECKED_CHANNELS, Refused, floor_bytes, largest_error, make_call,
                            make_tensors, parse_line)
 
-FIELDS = ("device implementation algorithm problem count warm graph median_us min_us iqr_us repeats "
-          "floor_bytes gb_per_s over_floor copy_share host_us max_error checked note").split()
-NUMBERS = set(FIELDS) - {"device", "implementation", "algorithm", "problem", "checked", "note"}
+FIELDS = ("device implementation algorithm problem count warm graph median_us min_us iqr_us "
+          "repeats floor_bytes gb_per_s over_floor copy_share host_us max_error checked "
+          "note").split()
 CPU_FLUSH_BYTES = 256 << 20
 REPEATS_MIN, REPEATS_MAX = 5, 1000
 GRAPH_CALLS = 20
-HOST_BATCH_SECONDS = 0.01  # what calls back to back may take, and fit into the launch queue
+HOST_BATCH_SECONDS = 0.01  # limit for the work of calls that are not waited for
 
 
 def quartile_range(samples):
@@ -57,14 +58,14 @@ class Timer:
         self.flush_repeats = 1
 
     def flush(self):
-        """On a GPU it also lasts until the host has enqueued the call, whose part is not timed."""
+        """On a GPU this also lasts until the host has enqueued the call: host time is not timed."""
         if self.warm and not self.cuda:
             return
         for _ in range(self.flush_repeats):
             self.flush_memory.zero_()
 
     def set_flush_repeats(self, calls):
-        """As many as take twice the host's time of the slowest call."""
+        """Sets the number of flushes that take twice the host time of the slowest call."""
         if not self.cuda:
             return
         host = max(self.host_seconds(call, 3, HOST_BATCH_SECONDS / 10) for call in calls)
@@ -90,7 +91,7 @@ class Timer:
         return begin, end
 
     def seconds(self, calls, budget):
-        """Sorted times of each call; the calls take turns."""
+        """Sorted times of each call; the calls alternate."""
         for call in calls:
             call()
         self.set_flush_repeats(calls)
@@ -108,10 +109,10 @@ class Timer:
         if self.cuda:
             self.torch.cuda.synchronize()
             samples = [[1e-3 * a.elapsed_time(b) for a, b in pairs] for pairs in samples]
-        return [sorted(part) for part in samples]
+        return [sorted(times) for times in samples]
 
     def host_seconds(self, call, repeats=5, seconds=1e-4):
-        """Until a call returns, without waiting; its work takes about so many seconds."""
+        """Time until a call returns, without waiting; its work takes about so many seconds."""
         calls = max(10, min(100, int(HOST_BATCH_SECONDS / seconds)))
         times = []
         for _ in range(repeats):
@@ -144,7 +145,7 @@ class Timer:
 
 
 def prepare(torch, timer, problem, tensors, variant, graph):
-    """The call of a variant with its error, or the note that says why there is none."""
+    """The call of a variant with its error, or a note that says why there is none."""
     enabled = variant == "cudnn"
     torch.backends.cudnn.enabled = enabled
     try:
@@ -170,12 +171,14 @@ def make_record(timer, problem, options, name, implementation, algorithm):
     return record
 
 
-def fill_times(record, samples, parts, copy_median):
-    median = statistics.median(samples) / parts
-    record.update(median_us="%.6g" % (1e6 * median), min_us="%.6g" % (1e6 * samples[0] / parts),
-                  iqr_us="%.4g" % (1e6 * quartile_range(samples) / parts), repeats=len(samples),
+def fill_times(record, samples, calls_per_entry, copy_median):
+    median = statistics.median(samples) / calls_per_entry
+    record.update(median_us="%.6g" % (1e6 * median),
+                  min_us="%.6g" % (1e6 * samples[0] / calls_per_entry),
+                  iqr_us="%.4g" % (1e6 * quartile_range(samples) / calls_per_entry),
+                  repeats=len(samples),
                   gb_per_s="%.5g" % (1e-9 * record["floor_bytes"] / median),
-                  copy_share="%.4g" % (copy_median / parts / median))
+                  copy_share="%.4g" % (copy_median / calls_per_entry / median))
 
 
 def time_problem(torch, timer, problem, options, name):
@@ -205,12 +208,12 @@ def time_problem(torch, timer, problem, options, name):
     timed = [index for index, call in enumerate(calls) if call]
     samples = timer.seconds([calls[index] for index in timed], options.seconds)
     copy_median = statistics.median(samples[-1])
-    parts = GRAPH_CALLS if options.graph else 1
-    for index, part in zip(timed, samples):
-        fill_times(records[index], part, parts, copy_median)
+    calls_per_entry = GRAPH_CALLS if options.graph else 1
+    for index, times in zip(timed, samples):
+        fill_times(records[index], times, calls_per_entry, copy_median)
         if timer.cuda:
-            records[index]["host_us"] = "%.4g" % (
-                1e6 * timer.host_seconds(calls[index], seconds=statistics.median(part)) / parts)
+            host = timer.host_seconds(calls[index], seconds=statistics.median(times))
+            records[index]["host_us"] = "%.4g" % (1e6 * host / calls_per_entry)
     return records
 
 
@@ -228,25 +231,16 @@ def read_lines(arguments):
                 yield line
 
 
-def environment(torch, timer, name):
-    """What the JSON says beside the records; versions as cubn-bench names them."""
+def write_head(path, torch, timer, name):
+    """The head of the run as JSON, as cubn-bench writes it."""
     versions = ["PyTorch " + torch.__version__]
     if timer.cuda:
         versions += ["CUDA " + str(torch.version.cuda),
                      "cuDNN %s" % torch.backends.cudnn.version()]
-    return {"device": name, "versions": ", ".join(versions),
-            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")}
-
-
-def write_json(path, head, records):
-    def value(record, field):
-        text = record[field]
-        if field not in NUMBERS:
-            return text
-        return None if text == "" else float(text)
-
-    head["results"] = [{field: value(record, field) for field in FIELDS} for record in records]
-    pathlib.Path(path).write_text(json.dumps(head, indent=1) + "\n")
+    head = {"device": name, "versions": ", ".join(versions),
+            "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "command": shlex.join(sys.argv)}
+    pathlib.Path(path).write_text(json.dumps(head, indent=2) + "\n")
 
 
 def parse_arguments():
@@ -259,8 +253,8 @@ def parse_arguments():
     parser.add_argument("--warm", action="store_true", help="keep the caches between repeats")
     parser.add_argument("--graph", action="store_true",
                         help="time replays of CUDA graphs of %d calls, caches kept" % GRAPH_CALLS)
-    parser.add_argument("--csv", help="file to write")
-    parser.add_argument("--json", help="file to write")
+    parser.add_argument("--csv", help="file to write, with the records")
+    parser.add_argument("--json", help="file to write, with the head of the run")
     return parser.parse_args()
 
 
@@ -276,7 +270,8 @@ def run(torch, timer, options, name):
     """Times all lines. Returns the exit status."""
     file = open(options.csv, "w", newline="") if options.csv else None
     writer = csv.DictWriter(file, FIELDS) if file else None
-    everything = []
+    if options.json:
+        write_head(options.json, torch, timer, name)
     if writer:
         writer.writeheader()
     for line in read_lines(options.lines):
@@ -288,15 +283,12 @@ def run(torch, timer, options, name):
         except Refused as reason:
             print("%-48s not timed: %s" % (line, reason))
             continue
-        everything += records
         for record in records:
             show(record)
             if writer:
                 writer.writerow(record)
-        if file:
+        if file:  # a run that is interrupted leaves its results
             file.flush()
-        if options.json:  # a run that is cut short leaves what it has measured
-            write_json(options.json, environment(torch, timer, name), everything)
         sys.stdout.flush()
     return 0
 

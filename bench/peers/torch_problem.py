@@ -1,4 +1,4 @@
-"""Problem lines as PyTorch runs them: their tensors, their calls, and what is right."""
+"""Problem lines as PyTorch runs them: tensors, calls, and the check of results."""
 
 import re
 
@@ -8,7 +8,7 @@ CHECKED_CHANNELS = 2
 
 
 class Refused(Exception):
-    """A line that is right but that this peer does not run."""
+    """A correct line that this peer does not run."""
 
 
 def parse_line(text):
@@ -36,7 +36,7 @@ def parse_line(text):
 
 
 def floor_bytes(problem, elements, element_bytes):
-    """Bytes that the operation has to move, as cubn-bench counts them."""
+    """The bytes that the operation has to move, as cubn-bench counts them."""
     backward = problem["pass"] == "backward"
     tensors = (3 if backward else 2) + (1 if problem["adds"] else 0)
     has_mask = problem["adds"] and problem["relu"] and problem["pass"] != "infer"
@@ -67,7 +67,7 @@ def make_tensors(torch, problem, device):
 
 
 def make_forward(torch, problem):
-    """The network's code for the layer, in place where networks are."""
+    """The code of a network for the layer, in place where networks do so."""
     functional = torch.nn.functional
     training, adds, relu = problem["pass"] != "infer", problem["adds"], problem["relu"]
     factor, eps = problem["factor"], problem["eps"]
@@ -82,10 +82,10 @@ def make_forward(torch, problem):
 
 
 def make_call(torch, problem, tensors, variant):
-    """The call to be timed, which returns y or dx; and y of backward's forward call, or None."""
+    """The call to time, which returns y or dx, and for backward the y of its forward call."""
     forward = make_forward(torch, problem)
     if variant == "compile":
-        # A graph that is kept must not give its saved tensors away.
+        # The graph is kept, so its saved tensors must not be reused as buffers.
         if hasattr(torch._functorch.config, "donated_buffer"):
             torch._functorch.config.donated_buffer = False
         forward = torch.compile(forward, dynamic=False)
@@ -98,7 +98,7 @@ def make_call(torch, problem, tensors, variant):
     leaves = [tensors[name].detach().requires_grad_(True)
               for name in ("x", "scale", "bias", "z") if tensors[name] is not None]
     by_name = dict(zip(("x", "scale", "bias", "z"), leaves))
-    # Running statistics of its own: another variant's forward call would change them under it.
+    # Own running statistics: the forward call of another variant would change them.
     y = forward(by_name["x"], by_name.get("z"), tensors["mean"].clone(), tensors["var"].clone(),
                 by_name["scale"], by_name["bias"])
     dy = tensors["dy"]
@@ -106,7 +106,7 @@ def make_call(torch, problem, tensors, variant):
 
 
 def largest_error(torch, problem, tensors, y, result):
-    """Against the formulas in double, in the first channels. Backward's ReLU decides as y says."""
+    """Against the formulas in double, in the first channels. ReLU of backward decides by y."""
     used = min(CHECKED_CHANNELS, problem["dims"][1])
     axes = [axis for axis in range(len(problem["dims"])) if axis != 1]
     shape = [-1 if axis == 1 else 1 for axis in range(len(problem["dims"]))]

@@ -1,198 +1,108 @@
-#!/usr/bin/env python3
-"""Writes the chapter of docs/PERFORMANCE.md on CPUs, between its two markers, from bench/results.
+"""Results of CPUs as Markdown: all problems for the device's page, a summary for PERFORMANCE.md."""
 
-    bench/report/cpu_chapter.py [--results bench/results] [--document docs/PERFORMANCE.md]
+from markdown import environment, link, mean, mean_and_worst, number, pass_table, table
+from records import pass_of, short_name
 
-With --check nothing is written: the exit status is 1 if the chapter is not up to date. --pictures
-draws DEVICE/pictures/cpu-RUN.svg instead, which needs matplotlib.
+COLUMNS = {"of copy": ("cubn", "copy"), "of oneDNN": ("cubn", "oneDNN"),
+           "copy of oneDNN": ("copy", "oneDNN"), "of 16c": ("cubn", "oneDNN 16c")}
+NOTHING = "No CPU has been measured yet: `make bench` on a machine without a GPU.\n"
+HOW = """All columns of a row were measured in one loop, alternating. Times are medians in us.
+
+* **of copy**: time of cubn over that of the faster of two copies of the same number of bytes, one
+  with ordinary and one with non-temporal stores.
+* **of oneDNN**: time over that of oneDNN in the same layout. Below 1 cubn is faster.
+* **of 16c**: time over that of oneDNN in its own blocked layout; the conversion is not timed.
+* **copy of oneDNN**: time of the copy over that of oneDNN, the ratio of a pass as fast as a copy.
+
+oneDNN keeps no running statistics, and computes in float throughout. Means are geometric, with each
+layer counted as often as the network has it. The worst problem is in brackets.
 """
-
-import argparse
-import os
-import pathlib
-import sys
-
-from chapter import environment, number, replace, table
-from records import geometric_mean, load_device, pass_of, short_name
-
-PEERS = {
-    "cubn": lambda r: r["implementation"] == "cubn",
-    "oneDNN": lambda r: r["implementation"] == "onednn",
-    "oneDNN 16c": lambda r: r["implementation"] == "onednn_16c",
-    "copy": lambda r: r["implementation"] == "copy",
-}
-COLORS = {"cubn": "#1b6ca8", "oneDNN": "#76a21e", "oneDNN 16c": "#d9822b"}
-NOTHING = "Not measured yet: `make bench` on a machine without a GPU.\n"
-HOW = """Made by `make performance` from [bench/results](../bench/results), which `scripts/cpu_bench.sh` wrote.
-All columns of a line were measured in one loop, by turns. Time in us, medians. **Of copy**: time over that of the
-faster of two copies of as many bytes, an ordinary one and one past the caches. **Of oneDNN**: time over that of
-oneDNN in the same layout; **of 16c**: over that of oneDNN in its own blocked layout, to convert into which costs it
-nothing here. Below 1 cubn is faster. **Copy of oneDNN**: time of that copy over oneDNN's, which is what a pass as fast as a
-copy would have. oneDNN keeps no running statistics and computes in float throughout.
-"""
+SLOWER = "Problems slower than oneDNN in the same layout: %d, in its blocked layout: %d."
+LARGE_MIB = 16  # problems above it are bound by memory
+WORST = 4
 
 
-def best(run, problem, peer):
-    """The fastest record of a peer, or None."""
-    return min((r for r in run.records if r["problem"] == problem and r["median_us"]
-                and PEERS[peer](r)), key=lambda r: r["median_us"], default=None)
-
-
-def ratio(run, problem, peer, of="cubn"):
-    own, other = best(run, problem, of), best(run, problem, peer)
-    return own["median_us"] / other["median_us"] if own and other else None
-
-
-def load_cpus(results):
-    """(folder, runs) of all CPUs that have results."""
-    results = pathlib.Path(results)
-    found = []
-    for folder in sorted(results.iterdir() if results.exists() else []):
-        runs = load_device(folder) if folder.is_dir() else []
-        runs = [run for run in runs if run.name.startswith("cpu-")]
-        if runs:
-            found.append((folder, runs))
-    return found
-
-
-def mean_and_worst(pairs):
-    """Text like "0.25 (0.41)"."""
-    if not pairs:
-        return ""
-    return "%.2f (%.2f)" % (geometric_mean(pairs), max(value for value, _ in pairs))
+def peers_of(runs):
+    return list(dict.fromkeys(r.head["onednn"] for r in runs if r.head.get("onednn")))
 
 
 def summary_rows(run):
     for name in run.passes():
-        problems = [p for p in run.problems() if pass_of(p) == name and best(run, p, "cubn")]
-        cells = [run.name[4:], name, "%d" % len(problems)]
-        for of, peer in (("cubn", "copy"), ("cubn", "oneDNN"), ("copy", "oneDNN"),
-                         ("cubn", "oneDNN 16c")):
-            pairs = [(ratio(run, p, peer, of), best(run, p, "cubn")["count"]) for p in problems]
-            cells.append(mean_and_worst([pair for pair in pairs if pair[0]]))
-        yield cells
+        yield [run.name[4:], name, "%d" % len(run.problems(name))] + [
+            mean_and_worst(run.ratios(name, *pair)) for pair in COLUMNS.values()]
 
 
 def detail_rows(run):
     for problem in run.problems():
-        own = best(run, problem, "cubn")
-        if not own:
-            continue
-        times = [best(run, problem, peer) for peer in ("copy", "oneDNN", "oneDNN 16c")]
-        yield ([pass_of(problem) + " " + short_name(problem), own["algorithm"],
-                "%.1f" % own["median_us"]]
-               + [number(r["median_us"] if r else None, "%.1f") for r in times]
-               + [number(ratio(run, problem, peer)) for peer in ("copy", "oneDNN", "oneDNN 16c")])
+        own = run.best(problem, "cubn")
+        if own:
+            others = [run.best(problem, peer) for peer in ("copy", "oneDNN", "oneDNN 16c")]
+            yield ([pass_of(problem) + " " + short_name(problem), own["algorithm"]]
+                   + [number(r["median_us"] if r else None, "%.1f") for r in [own] + others]
+                   + [number(run.ratio(problem, *COLUMNS[c]))
+                      for c in ("of copy", "of oneDNN", "of 16c")])
 
 
-def slower(runs):
-    """Problems on which oneDNN in the same layout is faster."""
+def make_page(device, document):
+    """The lines of the device's page."""
+    runs = device.cpus
+    lines = ["## CPU", ""] + environment(device, runs, peers_of(runs)) + ["", HOW]
+    lines += table(["run", "pass", "problems"] + list(COLUMNS),
+                   [cells for run in runs for cells in summary_rows(run)]) + [""]
     for run in runs:
-        for problem in run.problems():
-            value = ratio(run, problem, "oneDNN")
-            if value and value > 1:
-                yield "* %s, `%s`: %.2f of its time" % (run.name[4:], problem, value)
-
-
-def section(folder, runs, document):
-    head = runs[0].head
-    lines = ["### " + (head.get("device") or folder.name), ""] + environment(runs)[1:-1]
-    lines += ["* peer: " + head.get("onednn", "none was found")]
-    notes = folder / "notes.txt"
-    lines += ["* how: " + notes.read_text().strip(), ""] if notes.exists() else [""]
-    lines += ["Geometric means, every layer as often as the network has it, and the worst problem:", ""]
-    lines += table(["run", "pass", "problems", "of copy", "of oneDNN", "copy of oneDNN", "of 16c"],
-                   [cells for run in runs for cells in summary_rows(run)])
-    losses = list(slower(runs))
-    lines += ["", "Slower than oneDNN:" if losses else "No problem is slower than with oneDNN.", ""]
-    lines += losses + [""] if losses else []
-    base = pathlib.Path(document).resolve().parent
-    for run in runs:
-        picture = folder / "pictures" / (run.name + ".svg")
-        lines += ["#### " + run.name[4:], ""]
+        picture = device.folder / "pictures" / (run.name + ".svg")
+        lines += ["### " + run.name[4:], ""]
         if picture.exists():
-            lines += ["![%s](%s)" % (run.name, os.path.relpath(picture.resolve(), base)), ""]
+            lines += ["![%s](%s)" % (run.name, link(picture, document)), ""]
         lines += table(["problem", "algorithm", "us", "copy", "oneDNN", "16c", "of copy",
                         "of oneDNN", "of 16c"], list(detail_rows(run))) + [""]
     return lines
 
 
-def make_chapter(options):
-    cpus = load_cpus(options.results)
-    if not cpus:
+def losses(runs, peer):
+    return sum((run.ratio(p, "cubn", peer) or 0) > 1 for run in runs for p in run.problems())
+
+
+def make_summary(devices, document):
+    lines = []
+    for device in (d for d in devices if d.cpus):
+        runs = device.cpus
+        measures = [(title, lambda run, name, pair=COLUMNS[column]: mean(run.ratios(name, *pair)))
+                    for title, column in (("of a copy", "of copy"), ("of oneDNN", "of oneDNN"),
+                                          ("copy of oneDNN", "copy of oneDNN"))]
+        lines += ["### " + device.name(), ""] + environment(device, runs, peers_of(runs))[1:] + [""]
+        lines += pass_table(runs, "cpu-", measures)
+        lines += ["", SLOWER % (losses(runs, "oneDNN"), losses(runs, "oneDNN 16c")),
+                  "All problems, with pictures: [%s](%s)." % (
+                      device.folder.name, link(device.folder / "README.md", document)), ""]
+    return "\n".join(lines) if lines else NOTHING
+
+
+def slow_rows(runs):
+    """The problems with the largest ratios, in four groups."""
+    timed = [(run, p) for run in runs for p in run.problems() if run.best(p, "cubn")]
+
+    def mib(pair):
+        return pair[0].best(pair[1], "cubn")["floor_bytes"] / 2**20
+
+    def worst(pairs, over, least=0):
+        found = [(run.ratio(p, "cubn", over) or 0, run, p) for run, p in pairs]
+        found.sort(key=lambda entry: -entry[0])
+        return [(run, p) for value, run, p in found[:WORST] if value > least]
+
+    groups = {"of a copy, large": worst([p for p in timed if mib(p) >= LARGE_MIB], "copy"),
+              "of a copy, small": worst([p for p in timed if mib(p) < LARGE_MIB], "copy"),
+              "of oneDNN": worst(timed, "oneDNN"), "of 16c, above 1": worst(timed, "oneDNN 16c", 1)}
+    for title, pairs in groups.items():
+        for run, problem in pairs:
+            yield ([title, problem, run.name[4:], "%.2f" % mib((run, problem))]
+                   + [number(run.ratio(problem, *COLUMNS[c]))
+                      for c in ("of copy", "of oneDNN", "of 16c")])
+
+
+def make_slow(devices):
+    runs = [run for device in devices for run in device.cpus]
+    if not runs:
         return NOTHING
-    lines = [HOW]
-    for folder, runs in cpus:
-        lines += section(folder, runs, options.document)
-    return "\n".join(lines).rstrip() + "\n"
-
-
-def draw_run(pyplot, run, path):
-    """Per pass: time of cubn and of oneDNN over that of the faster copy."""
-    passes = run.passes()
-    figure, grid = pyplot.subplots(1, len(passes), squeeze=False, figsize=(5 * len(passes), 3.6))
-    for axes, name in zip(grid[0], passes):
-        problems = [p for p in run.problems() if pass_of(p) == name and best(run, p, "cubn")]
-        for index, peer in enumerate(COLORS):
-            values = []
-            for problem in problems:
-                record, copy = best(run, problem, peer), best(run, problem, "copy")
-                values.append(record["median_us"] / copy["median_us"] if record and copy else 0)
-            if any(values):
-                axes.bar([i + (index - 1) * 0.27 for i in range(len(values))], values, 0.27,
-                         label=peer, color=COLORS[peer])
-        axes.axhline(1, color="black", linewidth=0.8)
-        axes.set_xticks(range(len(problems)))
-        axes.set_xticklabels([short_name(p) for p in problems], rotation=60, ha="right", fontsize=7)
-        axes.set_title("%s: %s" % (run.name[4:], name), fontsize=9)
-        axes.set_ylabel("time over that of a copy", fontsize=8)
-        axes.grid(axis="y", linewidth=0.3)
-        axes.set_axisbelow(True)
-        axes.legend(fontsize=7)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    pyplot.close(figure)
-
-
-def draw(options):
-    try:
-        import matplotlib
-    except ImportError:
-        print("cpu_chapter.py: matplotlib is not installed (scripts/setup.sh bench)", file=sys.stderr)
-        return 1
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "cubn"  # the same file from the same numbers
-    from matplotlib import pyplot
-    for folder, runs in load_cpus(options.results):
-        (folder / "pictures").mkdir(exist_ok=True)
-        for run in runs:
-            draw_run(pyplot, run, folder / "pictures" / (run.name + ".svg"))
-    return 0
-
-
-def main():
-    root = pathlib.Path(__file__).resolve().parent.parent.parent
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--results", default=root / "bench" / "results")
-    parser.add_argument("--document", default=root / "docs" / "PERFORMANCE.md")
-    parser.add_argument("--check", action="store_true", help="write nothing, compare")
-    parser.add_argument("--pictures", action="store_true", help="draw the pictures")
-    options = parser.parse_args()
-    if options.pictures:
-        return draw(options)
-    path = pathlib.Path(options.document)
-    text = path.read_text()
-    made = replace(text, "cpu", make_chapter(options))
-    if made is None:
-        print("cpu_chapter.py: %s lacks the markers of the cpu results" % path, file=sys.stderr)
-        return 2
-    if options.check:
-        if made != text:
-            print("cpu_chapter.py: %s is not up to date: make performance" % path, file=sys.stderr)
-        return int(made != text)
-    path.write_text(made)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return "\n".join(table(["worst", "problem", "run", "floor, MiB", "of copy", "of oneDNN",
+                            "of 16c"], list(slow_rows(runs))))

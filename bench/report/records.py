@@ -1,6 +1,7 @@
-"""Results of cubn-bench and torch_bn.py, as they lie in bench/results/DEVICE/RUN.csv and RUN.json.
+"""Reads what cubn-bench and torch_bn.py wrote: bench/results/DEVICE/RUN.csv, the records of a run,
+and RUN.json, its head.
 
-Runs of PyTorch are named torch-RUN, or torch-compile-RUN if torch.compile was timed on its own, and
+Runs of PyTorch are named torch-RUN, or torch-compile-RUN if torch.compile was timed by itself. They
 join the run of cubn with the same problems."""
 
 import csv
@@ -12,10 +13,21 @@ import re
 NUMBERS = ("count warm graph median_us min_us iqr_us repeats floor_bytes gb_per_s over_floor "
            "copy_share host_us max_error").split()
 TORCH_PREFIXES = ("torch-", "torch-compile-")
+PASSES = ("train", "infer", "backward")
+GPU_PEERS = ("cuDNN", "PyTorch eager", "PyTorch compiled")
+IMPLEMENTATIONS = {
+    "cubn": lambda r: r["implementation"] == "cubn",
+    "copy": lambda r: r["implementation"] == "copy",  # the fastest of the copies
+    "oneDNN": lambda r: r["implementation"] == "onednn",
+    "oneDNN 16c": lambda r: r["implementation"] == "onednn_16c",
+    "cuDNN": lambda r: r["implementation"] == "cudnn",
+    "PyTorch eager": lambda r: r["implementation"] == "torch" and r["algorithm"] != "compile",
+    "PyTorch compiled": lambda r: r["implementation"] == "torch" and r["algorithm"] == "compile",
+}
 
 
 class Run:
-    """One call of cubn-bench: its environment, and its records with those of PyTorch."""
+    """One call of cubn-bench: its head, and its records with those of PyTorch."""
 
     def __init__(self, path):
         self.name = path.stem
@@ -27,21 +39,33 @@ class Run:
                 self.torch_heads.append(read_head(torch))
                 self.records += [r for r in read_csv(torch) if r["implementation"] == "torch"]
 
-    def problems(self):
-        """Problem lines in their order."""
-        return list(dict.fromkeys(record["problem"] for record in self.records))
+    def problems(self, name=None):
+        """Problem lines in their order: all, or those of a pass that cubn was timed on."""
+        lines = list(dict.fromkeys(record["problem"] for record in self.records))
+        return [p for p in lines if pass_of(p) == name and self.best(p, "cubn")] if name else lines
 
     def passes(self):
         return list(dict.fromkeys(pass_of(problem) for problem in self.problems()))
 
-    def best(self, problem, peer):
-        """The fastest record of a peer that was timed, or None. Peers: see PEERS."""
+    def best(self, problem, implementation):
+        """The fastest record of an implementation that was timed, or None."""
+        is_wanted = IMPLEMENTATIONS[implementation]
         return min((r for r in self.records if r["problem"] == problem and r["median_us"]
-                    and PEERS[peer](r)), key=lambda r: r["median_us"], default=None)
+                    and is_wanted(r)), key=lambda r: r["median_us"], default=None)
+
+    def ratio(self, problem, of, over):
+        """The time of one implementation over that of another one, or None."""
+        own, other = self.best(problem, of), self.best(problem, over)
+        return own["median_us"] / other["median_us"] if own and other else None
+
+    def ratios(self, name, of, over):
+        """(ratio, count of the layer) of the problems of a pass that both were timed on."""
+        pairs = [(self.ratio(p, of, over), self.best(p, "cubn")["count"])
+                 for p in self.problems(name)]
+        return [pair for pair in pairs if pair[0]]
 
     def peers(self):
-        return [peer for peer in PEERS
-                if peer != "cubn" and any(self.best(p, peer) for p in self.problems())]
+        return [peer for peer in GPU_PEERS if any(self.best(p, peer) for p in self.problems())]
 
     def over_floor(self, record):
         """Time over that of the floor's bytes at the rate of a large copy of the run, or None."""
@@ -53,21 +77,44 @@ class Run:
     def is_host(self):
         return any(r["implementation"] == "front" for r in self.records)
 
+    def is_gpu(self):
+        return any(", sm_" in r["device"] for r in self.records if r["implementation"] != "torch")
 
-PEERS = {
-    "cubn": lambda r: r["implementation"] == "cubn",
-    "cuDNN": lambda r: r["implementation"] == "cudnn",
-    "PyTorch eager": lambda r: r["implementation"] == "torch" and r["algorithm"] != "compile",
-    "PyTorch compiled": lambda r: r["implementation"] == "torch" and r["algorithm"] == "compile",
-}
+    def is_emulated(self):
+        return any(r["device"].startswith("emulated") for r in self.records)
+
+
+class Device:
+    """The runs of a folder, in the order of their names."""
+
+    def __init__(self, folder, emulated=False):
+        self.folder = folder
+        paths = [p for p in sorted(folder.glob("*.csv")) if not p.name.startswith(TORCH_PREFIXES)]
+        runs = [Run(path) for path in paths]
+        timed = [run for run in runs if not run.is_host()]
+        self.hosts = [run for run in runs if run.is_host()]
+        self.cpus = [run for run in timed if not run.is_gpu()]
+        # Times on the emulator mean nothing: they are shown only if they are asked for.
+        self.gpus = [run for run in timed if run.is_gpu() and run.is_emulated() == emulated]
+
+    def runs(self):
+        return self.cpus + self.gpus + self.hosts
+
+    def name(self):
+        return self.runs()[0].head.get("device") or self.folder.name
+
+
+def load_devices(results, emulated=False):
+    """All devices that have results."""
+    root = pathlib.Path(results)
+    folders = [f for f in sorted(root.iterdir()) if f.is_dir()] if root.exists() else []
+    return [d for d in (Device(folder, emulated) for folder in folders) if d.runs()]
 
 
 def read_head(path):
-    """What the JSON beside a CSV says of its machine, without the results."""
+    """The machine, versions, commit and date of a CSV, from the JSON beside it."""
     path = path.with_suffix(".json")
-    head = json.loads(path.read_text()) if path.exists() else {}
-    head.pop("results", None)
-    return head
+    return json.loads(path.read_text()) if path.exists() else {}
 
 
 def read_csv(path):
@@ -85,38 +132,9 @@ def pass_of(problem):
 
 
 def short_name(problem):
-    """What tells the problems of a run apart: its sizes and options."""
+    """The sizes and options of a problem, which differ within a run."""
     words = problem.split()
     return " ".join([re.sub(r"^n\d+", "", words[3])] + words[4:])
-
-
-def load_device(folder):
-    """The runs of a folder, in the order of their names."""
-    paths = sorted(folder.glob("*.csv"))
-    return [Run(path) for path in paths if not path.name.startswith(TORCH_PREFIXES)]
-
-
-def load_gpus(results, emulated=False):
-    """(folder, runs) of all GPUs that have results. Emulated ones only if they are asked for."""
-    found = []
-    for folder in sorted(pathlib.Path(results).iterdir() if pathlib.Path(results).exists() else []):
-        runs = load_device(folder) if folder.is_dir() else []
-        runs = [run for run in runs if is_gpu(run, emulated)]
-        if runs:
-            found.append((folder, runs))
-    return found
-
-
-def load_hosts(results):
-    """(folder, run) of all measurements of the host's part of a call, on any device."""
-    results = pathlib.Path(results)
-    return [(folder, run) for folder in sorted(results.iterdir() if results.exists() else [])
-            if folder.is_dir() for run in load_device(folder) if run.is_host()]
-
-
-def is_gpu(run, emulated):
-    devices = {record["device"] for record in run.records if record["implementation"] != "torch"}
-    return any(", sm_" in device and ("emulated" in device) == emulated for device in devices)
 
 
 def geometric_mean(ratios):

@@ -21,7 +21,7 @@ void report_header(const bench_session *session) {
          "iqr", "GB/s", "/floor", "copy", "host us", "error", "checked");
 }
 
-/* The peers' part of a line: how much faster the library is than the best variant. */
+/* Prints for each peer how much faster the library is than the peer's best variant. */
 static void print_peers(const bench_session *session, const bench_row *row,
                         const bench_entry *own) {
   for (int i = 0; i < session->peer_count; ++i) {
@@ -80,8 +80,8 @@ static void print_mean(const char *what, const ratio_mean *mean) {
     printf("geomean %s: no problem was timed\n", what);
 }
 
-/* Time of all layers of a pass, each as often as the network has it. A peer's total is of the
- * layers that it can do. */
+/* Prints the time of all layers of a pass, each as often as the network has it. A peer's total is
+ * that of the layers which it can compute. */
 static void print_totals(const bench_session *session, const bench_row *rows, int count, int pass) {
   double own_total = 0, copy_total = 0, peer_totals[BENCH_PEERS_MAX] = {0};
   int layers = 0, peer_layers[BENCH_PEERS_MAX] = {0};

@@ -1,22 +1,30 @@
-/* Results as text, CSV and JSON. */
+/* Results as text, and as files for other programs. */
 #ifndef CUBN_BENCH_REPORT_H
 #define CUBN_BENCH_REPORT_H
 
 #include <stdio.h>
 
-#include "row.h"
+#include "rows/row.h"
 
 void report_header(const bench_session *session);
 void report_row(const bench_session *session, const bench_row *row);
-/* Totals per pass, and one line per peer, or one about the floor if there is no peer. */
+/* Prints totals per pass, the geometric mean of time over floor, and one line per peer. */
 void report_summary(const bench_session *session, const bench_row *rows, int count);
 
-/* One record per problem and implementation. CSV is written row by row and JSON anew with each row,
- * so that a run that is cut short leaves what it has measured. report_csv_open: NULL if the file cannot be written. */
+/* The same for --host. The summary has the slowest call of each pass. */
+void report_host_header(const bench_session *session);
+void report_host_row(const bench_row *row);
+void report_host_summary(const bench_row *rows, int count);
+
+/* CSV with one record per problem and implementation. It is written row by row, so that a run that
+ * is interrupted leaves its results. report_csv_open returns NULL if the file cannot be written. */
 FILE *report_csv_open(const char *path);
 void report_csv_row(FILE *file, const bench_session *session, const bench_row *row);
-/* Closes a file. False: something could not be written. */
+/* Closes a file. Returns false if something could not be written. */
 bool report_close(FILE *file);
-bool report_json(const char *path, const bench_session *session, const bench_row *rows, int count);
+
+/* Writes the head of a run as JSON: machine, versions, commit, date, command, peers, copy rate.
+ * Returns false if it cannot be written. */
+bool report_head(const char *path, const bench_session *session);
 
 #endif /* CUBN_BENCH_REPORT_H */

@@ -1,14 +1,13 @@
-/* The results for other programs. Every problem and implementation is a record with the same
- * fields in both formats; bench/peers/torch_bn.py writes them too. Unknown numbers are left empty
- * in CSV and null in JSON. */
+/* The results for other programs: CSV with a record per problem and implementation, and the head of
+ * the run as JSON. bench/peers/torch_bn.py writes the same fields. Unknown numbers are empty. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#include "commit.h"
-#include "cpu_name.h"
+#include "report/commit.h"
 #include "report/report.h"
+#include "timers/cpu_name.h"
 
 static const char *const field_names[] = {
     "device",     "implementation", "algorithm", "problem", "count",       "warm",     "graph",
@@ -57,7 +56,7 @@ static void make_fields(const bench_session *session, const bench_row *row,
   memcpy(fields, all, sizeof all);
 }
 
-/* A quoted text, with the quotation mark escaped by `escape`; control characters become blanks. */
+/* Writes a quoted text. `escape` precedes quotation marks; control characters become blanks. */
 static void write_text(FILE *file, const char *text, char escape) {
   fputc('"', file);
   for (; *text; ++text) {
@@ -106,11 +105,14 @@ static void write_json_text(FILE *file, const char *name, const char *text) {
   fputs(",\n", file);
 }
 
-static void write_environment(FILE *file, const bench_session *session) {
+bool report_head(const char *path, const bench_session *session) {
   char text[96];
   const size_t version = cubnGetVersion();
   const time_t now = time(NULL);
   struct tm utc;
+  FILE *file = fopen(path, "w");
+  if (!file) return false;
+  fputs("{\n", file);
   write_json_text(file, "device", session->timer->device);
   bench_cpu_name(text, sizeof text);
   write_json_text(file, "cpu", text);
@@ -120,39 +122,10 @@ static void write_environment(FILE *file, const bench_session *session) {
   write_json_text(file, "commit", bench_commit());
   if (gmtime_r(&now, &utc) && strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc))
     write_json_text(file, "date", text);
+  write_json_text(file, "command", session->options->command);
   for (int i = 0; i < session->peer_count; ++i)
     write_json_text(file, session->peers[i]->name, session->peers[i]->version);
   fprintf(file, "  \"seconds_per_problem\": %g,\n", session->options->seconds);
-  fprintf(file, "  \"copy_gb_per_s\": %.5g,\n", 1e-9 * session->copy_bandwidth);
-}
-
-static void write_json_record(FILE *file, const field *fields) {
-  for (int f = 0; f < FIELDS; ++f) {
-    fprintf(file, "%s\"%s\": ", f ? ", " : "{", field_names[f]);
-    if (fields[f].text)
-      write_text(file, fields[f].text, '\\');
-    else if (isfinite(fields[f].number))
-      fprintf(file, "%.*g", fields[f].digits, fields[f].number);
-    else
-      fputs("null", file);
-  }
-  fputs("}", file);
-}
-
-bool report_json(const char *path, const bench_session *session, const bench_row *rows, int count) {
-  FILE *file = fopen(path, "w");
-  if (!file) return false;
-  fputs("{\n", file);
-  write_environment(file, session);
-  fputs("  \"results\": [", file);
-  for (int i = 0; i < count; ++i) {
-    for (int k = 0; k < rows[i].entry_count; ++k) {
-      field fields[FIELDS];
-      make_fields(session, &rows[i], &rows[i].entries[k], fields);
-      fputs(i || k ? ",\n    " : "\n    ", file);
-      write_json_record(file, fields);
-    }
-  }
-  fputs("\n  ]\n}\n", file);
+  fprintf(file, "  \"copy_gb_per_s\": %.5g\n}\n", 1e-9 * session->copy_bandwidth);
   return report_close(file);
 }

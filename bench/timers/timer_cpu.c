@@ -6,20 +6,20 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cpu_name.h"
+#include "timers/cpu_name.h"
 #include "timers/timer.h"
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
 #endif
 
-/* A thread less pays off where it would copy less than this. */
+/* Copies use fewer threads rather than less than this per thread. */
 #define COPY_BYTES_PER_THREAD ((size_t)128 << 10)
-/* Threads that wait for work spin for a while, and would take the processors from another library
- * with threads of its own: before a call all have gone to sleep. */
-#define SETTLE_NANOSECONDS 4000000
+/* Idle threads spin for a while, and would compete with the threads of another library. The timer
+ * waits until all have gone to sleep before it starts a call. */
+#define SLEEP_NANOSECONDS 4000000
 #define ALIGNMENT ((size_t)256)
-/* Taken where the system does not tell the size of its caches. */
+/* Assumed if the system does not report the size of its caches. */
 #define CACHE_BYTES_GUESS ((size_t)64 << 20)
 
 typedef struct cpu_timer {
@@ -39,7 +39,8 @@ double bench_clock(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* Of one socket or core complex, as the kernel tells it; sysconf may give the sum of all. */
+/* The LLC of one socket or core complex, as the kernel reports it. sysconf may report the sum of
+ * all. */
 static size_t last_level_cache_bytes(void) {
   unsigned long kibibytes = 0;
   FILE *file = fopen("/sys/devices/system/cpu/cpu0/cache/index3/size", "r");
@@ -55,8 +56,8 @@ static size_t last_level_cache_bytes(void) {
   return CACHE_BYTES_GUESS;
 }
 
-/* The part of [0, bytes) that falls to one thread, in cache lines. */
-static void part_of_thread(size_t bytes, int thread, int threads, size_t *begin, size_t *end) {
+/* The slice of [0, bytes) that one thread processes, in whole cache lines. */
+static void slice_of_thread(size_t bytes, int thread, int threads, size_t *begin, size_t *end) {
   const size_t lines = (bytes + 63) / 64;
   *begin = lines * (size_t)thread / (size_t)threads * 64;
   *end = lines * ((size_t)thread + 1) / (size_t)threads * 64;
@@ -74,15 +75,14 @@ static void flush(bench_timer *base) {
 #pragma omp parallel num_threads(timer->threads)
   {
     size_t begin, end;
-    part_of_thread(flush_bytes(timer), omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
+    slice_of_thread(flush_bytes(timer), omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
     memset(timer->flush_memory + begin, timer->flush_value, end - begin);
   }
 }
 
 static void start(bench_timer *base, int slot) {
   (void)slot;
-  if (!((cpu_timer *)base)->warm)
-    nanosleep(&(struct timespec){.tv_nsec = SETTLE_NANOSECONDS}, NULL);
+  if (!((cpu_timer *)base)->warm) nanosleep(&(struct timespec){.tv_nsec = SLEEP_NANOSECONDS}, NULL);
   ((cpu_timer *)base)->begin = bench_clock();
 }
 
@@ -104,28 +104,28 @@ static double seconds(bench_timer *base, int slot) {
 
 typedef void copy_function(void *to, const void *from, size_t bytes);
 
-static void copy_in_parts(cpu_timer *timer, size_t bytes, copy_function *copy_part) {
+static void copy_in_slices(cpu_timer *timer, size_t bytes, copy_function *copy_slice) {
   const size_t useful = bytes / COPY_BYTES_PER_THREAD + 1;
   const int threads = useful < (size_t)timer->threads ? (int)useful : timer->threads;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     size_t begin, end;
-    part_of_thread(bytes, omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
-    if (begin < end) copy_part(timer->to + begin, timer->from + begin, end - begin);
+    slice_of_thread(bytes, omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
+    if (begin < end) copy_slice(timer->to + begin, timer->from + begin, end - begin);
   }
 }
 
-static void copy_plain(void *to, const void *from, size_t bytes) {
+static void copy_slice_ordinary(void *to, const void *from, size_t bytes) {
   memcpy(to, from, bytes);
 }
 
 static void copy(bench_timer *base, size_t bytes) {
-  copy_in_parts((cpu_timer *)base, bytes, copy_plain);
+  copy_in_slices((cpu_timer *)base, bytes, copy_slice_ordinary);
 }
 
 #if defined(__SSE2__)
-/* Parts begin at whole lines. */
-static void copy_past_caches(void *to, const void *from, size_t bytes) {
+/* With non-temporal stores. Slices begin at cache lines. */
+static void copy_slice_non_temporal(void *to, const void *from, size_t bytes) {
   const size_t whole = bytes / sizeof(__m128i);
   __m128i *const target = to;
   const __m128i *const source = from;
@@ -134,11 +134,11 @@ static void copy_past_caches(void *to, const void *from, size_t bytes) {
   _mm_sfence();
 }
 
-static void copy_streaming(bench_timer *base, size_t bytes) {
-  copy_in_parts((cpu_timer *)base, bytes, copy_past_caches);
+static void copy_non_temporal(bench_timer *base, size_t bytes) {
+  copy_in_slices((cpu_timer *)base, bytes, copy_slice_non_temporal);
 }
 #else
-#define copy_streaming NULL
+#define copy_non_temporal NULL
 #endif
 
 static const char *reserve_copy(bench_timer *base, size_t bytes) {
@@ -151,7 +151,7 @@ static const char *reserve_copy(bench_timer *base, size_t bytes) {
   timer->copy_bytes = timer->from && timer->to ? bytes : 0;
   if (!timer->copy_bytes) return "no memory for the copy to compare with";
   memset(timer->from, 1, bytes);
-  copy(base, bytes); /* the threads touch their parts of the target first */
+  copy(base, bytes); /* first touch: each thread places its own slice of the target */
   return NULL;
 }
 
@@ -183,7 +183,7 @@ bench_timer *bench_timer_open_cpu(bool warm, const char **error) {
                               .seconds = seconds,
                               .reserve_copy = reserve_copy,
                               .copy = copy,
-                              .copy_streaming = copy_streaming,
+                              .copy_non_temporal = copy_non_temporal,
                               .close = close_timer,
                               .slots = 1,
                               .cache_bytes = last_level_cache_bytes()};

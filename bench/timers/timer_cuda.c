@@ -7,9 +7,9 @@
 #include "timers/timer.h"
 #include "timers/timer_cuda_graph.h"
 
-/* A flush also has to last until the host has enqueued the call to be timed. */
+/* A flush also has to last until the host has enqueued the call that is timed. */
 #define FLUSH_BYTES_MIN ((size_t)64 << 20)
-/* A warm timer delays by writing a small array so many times. */
+/* A warm timer delays the GPU by writing a small array so many times. */
 #define DELAY_BYTES ((size_t)1 << 20)
 #define DELAY_REPEATS 16
 
@@ -102,9 +102,9 @@ static cudaError_t describe(cuda_timer *timer, int ordinal) {
   if (error == cudaSuccess) error = cudaDriverGetVersion(&driver);
   if (error != cudaSuccess) return error;
   timer->base.cache_bytes = (size_t)properties.l2CacheSize;
-  snprintf(timer->base.device, sizeof timer->base.device,
-           "%.80s, sm_%d%d, %d multiprocessors, L2 %d MiB", properties.name, properties.major,
-           properties.minor, properties.multiProcessorCount, properties.l2CacheSize >> 20);
+  snprintf(timer->base.device, sizeof timer->base.device, "%.80s, sm_%d%d, %d SMs, L2 %d MiB",
+           properties.name, properties.major, properties.minor, properties.multiProcessorCount,
+           properties.l2CacheSize >> 20);
   snprintf(timer->base.versions, sizeof timer->base.versions, "CUDA runtime %d.%d, driver %d.%d",
            runtime / 1000, runtime % 1000 / 10, driver / 1000, driver % 1000 / 10);
   return cudaSuccess;

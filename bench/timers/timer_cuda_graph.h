@@ -1,4 +1,4 @@
-/* The part of the CUDA timer that captures and replays. */
+/* Capture and replay of CUDA graphs, for the CUDA timer. */
 #ifndef CUBN_BENCH_TIMER_CUDA_GRAPH_H
 #define CUBN_BENCH_TIMER_CUDA_GRAPH_H
 

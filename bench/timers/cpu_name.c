@@ -1,4 +1,4 @@
-#include "cpu_name.h"
+#include "timers/cpu_name.h"
 
 #include <stdio.h>
 #include <string.h>

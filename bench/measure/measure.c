@@ -1,4 +1,4 @@
-#include "measure.h"
+#include "measure/measure.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,12 +8,12 @@
 #define REPEATS_MIN 5
 #define REPEATS_MAX 1000
 #define ENTRIES_MAX 8
-/* Rounds that are enqueued before waiting shall not take longer than this. */
+/* Limit for the time of the rounds that are enqueued before waiting. */
 #define BATCH_SECONDS 0.05
-/* Calls back to back, few enough for the launch queue of a GPU. */
+/* Calls without waiting in between, few enough for the launch queue of a GPU. */
 #define HOST_CALLS_MIN 10
 #define HOST_CALLS_MAX 100
-#define HOST_BATCH_SECONDS 0.01 /* the work of the calls shall take no longer */
+#define HOST_BATCH_SECONDS 0.01 /* limit for the work of these calls */
 #define HOST_REPEATS 5
 
 typedef struct recorder {
@@ -30,9 +30,9 @@ static int compare_doubles(const void *a, const void *b) {
   return (left > right) - (left < right);
 }
 
-/* Quantile of sorted values, interpolated. */
-static double quantile(const double *sorted, int count, double share) {
-  const double position = share * (count - 1);
+/* Quantile of sorted values, interpolated linearly. */
+static double quantile(const double *sorted, int count, double fraction) {
+  const double position = fraction * (count - 1);
   const int below = (int)position;
   if (below + 1 >= count) return sorted[count - 1];
   return sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]);
@@ -48,7 +48,7 @@ bench_times bench_summarize(double *samples, int count) {
   return times;
 }
 
-/* Waits for what is enqueued and takes its times. */
+/* Waits for what is enqueued, and records its times. */
 static void collect(recorder *record) {
   const char *error = record->timer->wait(record->timer);
   for (int slot = 0; slot < record->used; ++slot) {
@@ -85,7 +85,7 @@ static void repeat(recorder *record, bench_case *bench, int count, double budget
   double round_seconds = 0;
   for (int round = 0; round < REPEATS_MAX; ++round) {
     for (int turn = 0; turn < count; ++turn) {
-      /* Each begins a round once in a while: what ran before may have an influence. */
+      /* The order rotates, because the entry that ran before may have an influence. */
       const int entry = (turn + round) % count;
       if (!record->entries[entry].note) enqueue(record, bench, entry);
     }
@@ -101,7 +101,7 @@ static void repeat(recorder *record, bench_case *bench, int count, double budget
   collect(record);
 }
 
-/* From times of a call() to those of one of the calls that it stands for. */
+/* Converts the time of a call(), which may stand for several calls, to the time of one. */
 static void scale_times(bench_entry *entry) {
   if (entry->calls <= 1) return;
   entry->times.median /= entry->calls;
@@ -134,8 +134,8 @@ void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, 
 
 double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
   double samples[HOST_REPEATS];
-  const int parts = entry->calls > 1 ? entry->calls : 1;
-  const double call_seconds = parts * entry->times.median;
+  const int calls_per_entry = entry->calls > 1 ? entry->calls : 1;
+  const double call_seconds = calls_per_entry * entry->times.median;
   int calls = HOST_CALLS_MAX;
   if (call_seconds * calls > HOST_BATCH_SECONDS) calls = (int)(HOST_BATCH_SECONDS / call_seconds);
   if (calls < HOST_CALLS_MIN) calls = HOST_CALLS_MIN;
@@ -144,7 +144,7 @@ double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
     const double begin = bench_clock();
     for (int call = 0; call < calls; ++call)
       if (!entry->call(entry->state)) return 0;
-    samples[repeat] = (bench_clock() - begin) / calls / parts;
+    samples[repeat] = (bench_clock() - begin) / calls / calls_per_entry;
     if (timer->wait(timer)) return 0;
   }
   return bench_summarize(samples, HOST_REPEATS).median;
@@ -152,8 +152,8 @@ double bench_host_seconds(bench_timer *timer, const bench_entry *entry) {
 
 static bool call_copy(void *state) {
   const bench_copy *copy = state;
-  if (copy->streaming)
-    copy->timer->copy_streaming(copy->timer, copy->bytes / 2);
+  if (copy->is_non_temporal)
+    copy->timer->copy_non_temporal(copy->timer, copy->bytes / 2);
   else
     copy->timer->copy(copy->timer, copy->bytes / 2);
   return true;
@@ -162,13 +162,13 @@ static bool call_copy(void *state) {
 bench_entry bench_copy_entry(bench_copy *copy) {
   bench_entry entry = {.call = call_copy, .state = copy, .error = NAN};
   strcpy(entry.implementation, "copy");
-  if (copy->streaming) strcpy(entry.algorithm, "streaming");
+  if (copy->is_non_temporal) strcpy(entry.algorithm, "streaming");
   entry.note = copy->timer->reserve_copy(copy->timer, copy->bytes / 2 + 1);
   return entry;
 }
 
 double bench_copy_bandwidth(bench_timer *timer) {
-  /* Eight caches full, and enough that starting a copy costs nothing beside it. */
+  /* Eight times the cache, and so large that the start of a copy does not count. */
   const size_t bytes =
       16 * timer->cache_bytes > ((size_t)512 << 20) ? 16 * timer->cache_bytes : (size_t)512 << 20;
   bench_copy copy = {timer, bytes, false};

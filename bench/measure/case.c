@@ -1,11 +1,11 @@
-#include "case.h"
+#include "measure/case.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Images to generate: the problem is a repetition of them. Their number divides the batch, so that
- * mean and variance are those of the whole. */
+/* The number of images to generate. The problem repeats them; their number divides the batch, so
+ * that their mean and variance are those of the whole batch. */
 static int64_t images_to_generate(const line_problem *problem, int64_t elements_max) {
   const int64_t batch = problem->dims[0];
   const int64_t elements = line_elements(problem);
@@ -18,7 +18,7 @@ static int64_t images_to_generate(const line_problem *problem, int64_t elements_
   return images;
 }
 
-/* Makes the array of the whole batch from that of its first images. */
+/* Extends the array of the first images to that of the whole batch. */
 static bool repeat_array(data_array *array, int64_t extent, int64_t period) {
   const size_t element_bytes = data_type_bytes(array->type);
   data_array whole = *array;
@@ -28,8 +28,8 @@ static bool repeat_array(data_array *array, int64_t extent, int64_t period) {
   if (!whole.block) return false;
   memset(whole.block, 0xff, whole.block_bytes);
   for (int64_t at = 0; at < extent; at += period) {
-    const int64_t rest = extent - at;
-    const int64_t count = rest < array->extent ? rest : array->extent;
+    const int64_t left = extent - at;
+    const int64_t count = left < array->extent ? left : array->extent;
     memcpy((unsigned char *)data_elements(&whole) + (size_t)at * element_bytes,
            data_elements(array), (size_t)count * element_bytes);
   }
@@ -38,13 +38,13 @@ static bool repeat_array(data_array *array, int64_t extent, int64_t period) {
   return true;
 }
 
-/* All but what backward has from forward, if that has to be called. */
+/* Creates all inputs. What backward takes from a forward call is missing if that has to be made. */
 static bool create_inputs(const line_problem *problem, int64_t elements_max, data_set *set) {
   const int64_t images = images_to_generate(problem, elements_max);
-  line_problem part = *problem;
-  part.dims[0] = images; /* the strides stay: the batch is the slowest dimension */
-  if (!data_create(&part, set)) return false;
-  if (!line_needs_forward(problem)) oracle_fill_saved(&part, set);
+  line_problem first = *problem;
+  first.dims[0] = images; /* with the same strides: the batch is the slowest dimension */
+  if (!data_create(&first, set)) return false;
+  if (!line_needs_forward(problem)) oracle_fill_saved(&first, set);
   if (images == problem->dims[0]) return true;
   bool good = !data_has(set, DATA_RESERVE) || data_resize(problem, DATA_RESERVE, set);
   for (int array = 0; array < DATA_TENSORS && good; ++array) {
@@ -74,7 +74,7 @@ static int64_t choose_channel_step(const line_problem *problem, int64_t elements
   int64_t sample = elements_max / (line_values_per_channel(problem) + 1);
   if (line_elements(problem) <= elements_max || sample >= channels) return 1;
   if (sample < 2) return channels > 1 ? channels - 1 : 1;
-  /* An odd step, so that the sample meets all positions in a vector. */
+  /* An odd step, so that the sample contains all positions in a vector. */
   const int64_t step = (channels + sample - 1) / sample | 1;
   return step < channels ? step : channels - 1;
 }

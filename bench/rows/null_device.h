@@ -1,4 +1,4 @@
-/* A handle whose calls do nothing: to time what the host does in front of them. */
+/* A handle whose calls compute nothing, to time the host's work before an algorithm runs. */
 #ifndef CUBN_BENCH_NULL_DEVICE_H
 #define CUBN_BENCH_NULL_DEVICE_H
 
@@ -6,8 +6,7 @@
 
 #define NULL_DEVICE_ALGOS_MAX 16
 
-/* The backend of a handle with algorithms that accept what they accept, and then compute nothing.
- */
+/* The backend of a handle, with algorithms that accept the same problems and compute nothing. */
 typedef struct null_device {
   cubnHandle_t handle;
   const cubn_backend *real;
@@ -16,14 +15,14 @@ typedef struct null_device {
   const cubn_algo *tables[CUBN_PASS_COUNT][NULL_DEVICE_ALGOS_MAX + 1];
 } null_device;
 
-/* Until null_device_leave, calls on the handle are validated, collapsed and given to an algorithm,
- * and end there. `device` must stay where it is meanwhile. */
+/* Until null_device_leave, calls on the handle are validated, collapsed and assigned to an
+ * algorithm, and end there. `device` must not be moved in between. */
 void null_device_enter(null_device *device, cubnHandle_t handle);
 void null_device_leave(null_device *device);
 
-/* Calls of a CUDA emulator: launches are left out too. Nothing where there is a GPU. */
+/* On the CUDA emulator, omits launches. On a GPU this does nothing. */
 void null_device_emulate(bool on);
-/* "launches left out", or "launches enqueued". */
+/* Says whether launches are "omitted" or "enqueued". */
 const char *null_device_launches(void);
 
 #endif /* CUBN_BENCH_NULL_DEVICE_H */

@@ -10,8 +10,8 @@ static const suite_layer resnet50_layers[] = {
     {"c1024h14w14", 7, NULL}, {"c512h7w7", 5, NULL},    {"c2048h7w7", 4, NULL},
     {NULL, 0, NULL}};
 
-/* The same with what follows them: ReLU, or behind the last one of a block the shortcut and ReLU;
- * nothing behind those on the shortcut itself. */
+/* The same with their epilogues: ReLU, after the last one of a block the shortcut and ReLU, and
+ * none on the shortcut itself. */
 static const suite_layer resnet50_fused_layers[] = {{"c64h112w112", 1, "relu"},
                                                     {"c64h56w56", 6, "relu"},
                                                     {"c128h56w56", 1, "relu"},
@@ -30,7 +30,7 @@ static const suite_layer resnet50_fused_layers[] = {{"c64h112w112", 1, "relu"},
                                                     {"c2048h7w7", 1, NULL},
                                                     {NULL, 0, NULL}};
 
-/* Features behind fully connected layers. */
+/* The outputs of fully connected layers. */
 static const suite_layer fc_layers[] = {{"c10", 1, NULL},    {"c84", 1, NULL},   {"c120", 1, NULL},
                                         {"c512", 1, NULL},   {"c1000", 1, NULL}, {"c4096", 1, NULL},
                                         {"c16384", 1, NULL}, {NULL, 0, NULL}};
@@ -41,7 +41,7 @@ static const suite_layer video_layers[] = {{"c64d64h64w64", 1, NULL}, {"c64d16h5
                                            {"c128d8h28w28", 5, NULL}, {"c256d4h14w14", 5, NULL},
                                            {"c512d2h7w7", 5, NULL},   {NULL, 0, NULL}};
 
-/* What vector code and round tiles like least. */
+/* Sizes that are not multiples of a vector or of a power of two. */
 static const suite_layer odd_layers[] = {
     {"c3h225w225", 1, NULL}, {"c12h61w61", 1, NULL}, {"c27h33w33", 1, NULL},
     {"c35h7w7", 1, NULL},    {"c65h13w13", 1, NULL}, {"c100h15w15", 1, NULL},
@@ -49,20 +49,20 @@ static const suite_layer odd_layers[] = {
     {"c999h1w1", 1, NULL},   {"c33w1001", 1, NULL},  {"c48d5h17w17", 1, NULL},
     {NULL, 0, NULL}};
 
-/* Where the launch or the fork of threads costs more than the memory. */
+/* The launch, or the start of threads, costs more than the memory accesses. */
 static const suite_layer tiny_layers[] = {
     {"c4h1w1", 1, NULL},   {"c8h4w4", 1, NULL},  {"c16h7w7", 1, NULL},
     {"c32h8w8", 1, NULL},  {"c64h7w7", 1, NULL}, {"c64h14w14", 1, NULL},
     {"c256h7w7", 1, NULL}, {"c84", 1, NULL},     {NULL, 0, NULL}};
 
-/* Many times the caches; few channels, whose values are many to check, and many channels. */
+/* Many times the caches: few channels, each with many values, and many channels. */
 static const suite_layer huge_layers[] = {{"c64h1024w1024", 1, NULL}, {"c256h512w512", 1, NULL},
                                           {"c3h2048w2048", 1, NULL},  {"c2048h128w128", 1, NULL},
                                           {"c1h4096w4096", 1, NULL},  {NULL, 0, NULL}};
 
-/* For the host's part of a call, which the shape hardly changes; what the call does may, and how many
- * ways to cut a problem an algorithm looks at: cluster at one or two, and at many; streamed behind it;
- * cooperative at the most, in the last two. */
+/* For the host time of a call. It hardly depends on the shape, but on the operations, and on how
+ * many partitions an algorithm considers: cluster one or two, or many; streamed comes next;
+ * cooperative considers most, in the last two. */
 static const suite_layer host_layers[] = {{"c64h7w7", 1, NULL},
                                           {"c64h7w7", 1, "relu"},
                                           {"c64h7w7", 1, "add_relu"},

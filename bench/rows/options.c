@@ -1,18 +1,18 @@
-#include "options.h"
+#include "rows/options.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "suites.h"
+#include "rows/suites.h"
 
 typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_COUNT, TAKES_SECONDS } option_kind;
 
 typedef struct option {
   const char *name;
   option_kind kind;
-  size_t offset; /* of the member of bench_options */
+  size_t offset; /* of the member in bench_options */
   const char *help;
 } option;
 
@@ -37,7 +37,7 @@ static const option option_table[] = {
     {"--graph", TAKES_NOTHING, MEMBER(graph),
      "        time replays of CUDA graphs of 20 calls, caches kept"},
     {"--host", TAKES_NOTHING, MEMBER(host),
-     "         time the host's part of a call only (suite: host)"},
+     "         time until a call returns, and nothing else (suite: host)"},
     {"--peers", TAKES_NOTHING, MEMBER(peers), "        time other libraries in the same loop"},
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},
@@ -45,7 +45,8 @@ static const option option_table[] = {
     {"--onednn", TAKES_TEXT, MEMBER(onednn),
      "PATH   libdnnl.so.3 or its folder (also: ONEDNN_LIB)"},
     {"--csv", TAKES_TEXT, MEMBER(csv), "FILE      write the results as CSV"},
-    {"--json", TAKES_TEXT, MEMBER(json), "FILE     write the results as JSON"},
+    {"--json", TAKES_TEXT, MEMBER(json),
+     "FILE     write machine, versions, commit, date and command as JSON"},
     {"--help", TAKES_NOTHING, MEMBER(help), "         this text"},
 };
 
@@ -53,7 +54,8 @@ void bench_options_usage(void) {
   printf(
       "cubn-bench: verifies and times batch normalization\n\n"
       "  cubn-bench [option ...] ['problem line' ...]\n\n"
-      "A problem line is for instance 'train nhwc f16 n32c64h56w56' (tests/problem_line.h).\n\n");
+      "A problem line is for instance 'train nhwc f16 n32c64h56w56' "
+      "(tests/kit/problem_line.h).\n\n");
   for (size_t i = 0; i < sizeof option_table / sizeof *option_table; ++i)
     printf("  %s %s\n", option_table[i].name, option_table[i].help);
   printf("\nSuites: %s. Without suite, file and lines: resnet50.\n", bench_suite_names());
@@ -90,11 +92,26 @@ static const char *store(const option *option, const char *value, bench_options 
   return NULL;
 }
 
+/* Arguments with blanks are quoted. Returns false if there is not enough room. */
+static bool join(int argc, char **argv, char *text, size_t text_bytes) {
+  size_t used = 0;
+  for (int i = 0; i < argc; ++i) {
+    const char *quote = strchr(argv[i], ' ') ? "'" : "";
+    const int added =
+        snprintf(text + used, text_bytes - used, "%s%s%s%s", i ? " " : "", quote, argv[i], quote);
+    if (added < 0 || (size_t)added >= text_bytes - used) return false;
+    used += (size_t)added;
+  }
+  return true;
+}
+
 const char *bench_options_parse(int argc, char **argv, bench_options *options,
                                 const char **argument) {
   *options =
       (bench_options){.seconds = 0.5, .verify_elements = 4000000, .type = "f32", .layout = "nchw"};
-  options->lines = argv; /* lines are collected at its front */
+  if (!join(argc, argv, options->command, sizeof options->command))
+    snprintf(options->command, sizeof options->command, "%s ...", argv[0]);
+  options->lines = argv; /* problem lines are moved to its front */
   for (int i = 1; i < argc; ++i) {
     *argument = argv[i];
     if (argv[i][0] != '-') {
@@ -112,6 +129,6 @@ const char *bench_options_parse(int argc, char **argv, bench_options *options,
     const char *problem = store(option, argv[++i], options);
     if (problem) return problem;
   }
-  if (options->graph) options->warm = true; /* all calls of a graph but the first are */
+  if (options->graph) options->warm = true; /* as all calls of a graph but the first are */
   return NULL;
 }

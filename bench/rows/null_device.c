@@ -1,4 +1,4 @@
-#include "null_device.h"
+#include "rows/null_device.h"
 
 #ifdef CUBN_BENCH_EMULATED
 #include "emu/control.h"
@@ -28,7 +28,7 @@ void null_device_enter(null_device *device, cubnHandle_t handle) {
 
 void null_device_leave(null_device *device) {
   device->handle->backend = device->real;
-  device->handle->last_algo = NULL; /* it may be one of ours */
+  device->handle->last_algo = NULL; /* it may be an element of device->algos */
 }
 
 void null_device_emulate(bool on) {
@@ -41,7 +41,7 @@ void null_device_emulate(bool on) {
 
 const char *null_device_launches(void) {
 #ifdef CUBN_BENCH_EMULATED
-  return "left out";
+  return "omitted";
 #else
   return "enqueued";
 #endif

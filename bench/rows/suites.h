@@ -3,11 +3,11 @@
 #define CUBN_BENCH_SUITES_H
 
 #include "kit/problem_line.h"
-#include "options.h"
+#include "rows/options.h"
 
 typedef struct bench_item {
   line_problem problem;
-  int count; /* how often the network has this layer: its weight in the summary */
+  int count; /* how often the network has this layer; the weight in the summary */
 } bench_item;
 
 typedef struct bench_list {
@@ -15,8 +15,8 @@ typedef struct bench_list {
   int count, capacity;
 } bench_list;
 
-/* What the options ask for: the suite, the problem lines of files and of the command line. Returns
- * NULL, or what is wrong with them (static text or text kept in `options`' lifetime). */
+/* Makes the list that the options specify: the suite, the problem lines of files and of the command
+ * line. Returns NULL, or what is wrong (static text, or text that lives as long as `options`). */
 const char *bench_list_build(const bench_options *options, bench_list *list);
 void bench_list_free(bench_list *list);
 

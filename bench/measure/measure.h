@@ -2,15 +2,15 @@
 #ifndef CUBN_BENCH_MEASURE_H
 #define CUBN_BENCH_MEASURE_H
 
-#include "case.h"
+#include "measure/case.h"
 #include "timers/timer.h"
 
 typedef struct bench_times {
   double median, min, spread; /* seconds; spread is the interquartile range */
-  int repeats;
+  int repeats;                /* 0 if nothing was timed */
 } bench_times;
 
-/* Of some samples, which are sorted. */
+/* Summarizes samples. Sorts them. */
 bench_times bench_summarize(double *samples, int count);
 
 /* One implementation, ready to be called. */
@@ -19,32 +19,32 @@ typedef struct bench_entry {
   char algorithm[24];
   bool (*call)(void *state); /* runs, or enqueues; false on failure */
   void *state;
-  int calls; /* that one call() stands for; 0 is 1 */
-  const char
-      *note;   /* why it was not timed, or what is wrong with its results; NULL if all is well */
-  bool failed; /* it should have worked: the run ends with status 1 */
-  bench_times times;   /* repeats is 0 if it was not timed */
+  int calls; /* number of calls that one call() stands for; 0 means 1 */
+  /* Why the entry was not timed, or what is wrong with its results; NULL if all is well. */
+  const char *note;
+  bool failed; /* an unexpected failure: the run ends with status 1 */
+  bench_times times;
   double host_seconds; /* until a call returns, without waiting; 0: unknown */
   double error;        /* largest error of y or dx in the checked channels; NAN: not checked */
 } bench_entry;
 
-/* Times all entries whose note is NULL in turn, each with flushed caches, until the budget is
+/* Times all entries whose note is NULL, alternating, each with flushed caches, until the budget is
  * spent. The order of the entries is the order of the calls. An entry that fails gets a note. */
 void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, int count,
                    double budget_seconds);
 
-/* Time until a call returns: many calls back to back, nothing waits for their results. */
+/* Time until a call returns, as the mean of many calls without waiting for their results. */
 double bench_host_seconds(bench_timer *timer, const bench_entry *entry);
 
-/* An entry that copies half of `bytes`, so that as many are moved. */
+/* An entry that copies half of `bytes`, so that reads and writes together move `bytes`. */
 typedef struct bench_copy {
   bench_timer *timer;
   size_t bytes;
-  bool streaming; /* past the caches */
+  bool is_non_temporal; /* stores bypass the caches */
 } bench_copy;
 bench_entry bench_copy_entry(bench_copy *copy);
 
-/* Bytes read and written per second by large copies; 0 if there is no room for them. */
+/* Bytes read and written per second by large copies; 0 if there is no memory for them. */
 double bench_copy_bandwidth(bench_timer *timer);
 
 #endif /* CUBN_BENCH_MEASURE_H */

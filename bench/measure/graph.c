@@ -1,4 +1,4 @@
-#include "graph.h"
+#include "measure/graph.h"
 
 static bool call_replay(void *state) {
   const bench_replay *replay = state;

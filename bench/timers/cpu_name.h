@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* As the system tells it, or "CPU". */
+/* The name in /proc/cpuinfo, or "CPU". */
 void bench_cpu_name(char *name, size_t name_bytes);
 
 #endif /* CUBN_BENCH_CPU_NAME_H */

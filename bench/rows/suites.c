@@ -1,10 +1,10 @@
-#include "suites.h"
+#include "rows/suites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "suite_tables.h"
+#include "rows/suite_tables.h"
 
 static const char *const passes[] = {"train", "infer", "backward"};
 
@@ -23,7 +23,7 @@ static const suite_table *find_suite(const char *name) {
   return NULL;
 }
 
-/* Takes a count like "6x " off the front of a line. */
+/* Reads a count like "6x " at the beginning of a line. Returns what follows. */
 static const char *read_count(const char *text, int *count) {
   char *end;
   const long value = strtol(text, &end, 10);
@@ -32,7 +32,7 @@ static const char *read_count(const char *text, int *count) {
   return end + 1;
 }
 
-/* Adds a line; `count` is for lines that begin with none. */
+/* Adds a line; `count` applies to a line without a count. */
 static const char *add_line(bench_list *list, const char *text, int count) {
   if (list->count == list->capacity) {
     const int capacity = list->capacity ? 2 * list->capacity : 64;
@@ -52,8 +52,8 @@ static const char *add_line(bench_list *list, const char *text, int count) {
   return NULL;
 }
 
-/* The letters of the dimensions of "c48d5h17w17" in memory order, the batch among them; or what the
- * sizes begin with. */
+/* Sets the letters of the dimensions of "c48d5h17w17" in memory order, the batch included; or the
+ * layout that the sizes begin with. */
 static void layout_of(const char *sizes, bool channels_last, char layout[16]) {
   size_t length = strcspn(sizes, " ");
   if (sizes[length] && length < 15) {
@@ -79,10 +79,10 @@ static const char *add_suite(const bench_options *options, const suite_table *su
     if (strcmp(wanted, "all") && !strstr(wanted, passes[pass])) continue;
     for (const suite_layer *layer = suite->layers; layer->sizes; ++layer) {
       char layout[16], text[256];
-      const char *const behind = strchr(layer->sizes, ' ');
+      const char *const blank = strchr(layer->sizes, ' ');
       layout_of(layer->sizes, channels_last, layout);
       snprintf(text, sizeof text, "%s %s %s n%lld%s %s %s", passes[pass], layout, options->type,
-               batch, behind ? behind + 1 : layer->sizes, layer->words ? layer->words : "",
+               batch, blank ? blank + 1 : layer->sizes, layer->words ? layer->words : "",
                options->words ? options->words : "");
       const char *wrong = add_line(list, text, layer->count);
       if (wrong) return wrong;

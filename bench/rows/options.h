@@ -8,12 +8,12 @@
 #include "cubn.h"
 
 typedef struct bench_options {
-  const char *device; /* as for cubnCreateOnDevice; NULL: what cubnCreate takes */
+  const char *device; /* as for cubnCreateOnDevice; NULL: the choice of cubnCreate */
   const char *algo;   /* forced algorithm, or NULL */
   const char *suite, *pass, *file;
   const char *type, *layout;
   const char *words; /* appended to the lines of the suite, or NULL */
-  int64_t batch;     /* 0: the suite's own */
+  int64_t batch;     /* 0: that of the suite */
   double seconds;    /* time budget per problem */
   int64_t verify_elements;
   bool warm, graph, host, peers, list_peers, list, help;
@@ -21,10 +21,11 @@ typedef struct bench_options {
   const char *onednn;
   const char *csv, *json;
   int line_count;
-  char **lines; /* problem lines of the command line */
+  char **lines;       /* problem lines of the command line */
+  char command[1024]; /* the command line, for the results */
 } bench_options;
 
-/* Returns NULL, or what is wrong; `argument` is then set to the argument it is about. */
+/* Returns NULL, or what is wrong; `argument` is then set to the argument in question. */
 const char *bench_options_parse(int argc, char **argv, bench_options *options,
                                 const char **argument);
 void bench_options_usage(void);

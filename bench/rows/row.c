@@ -1,13 +1,13 @@
-#include "row.h"
+#include "rows/row.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/handle.h"
-#include "graph.h"
+#include "measure/graph.h"
 
-/* The dimensions of the problem on which a CPU's time per call is measured. */
+/* Dimensions of the problem on which the time per call of a CPU is measured. */
 #define TINY_BATCH 2
 #define TINY_CHANNELS 8
 #define TINY_SIDE 2
@@ -36,8 +36,8 @@ void bench_row_verify(bench_session *session, bench_case *bench, bench_row *row)
   if (row->note[0]) entry->note = row->note;
 }
 
-/* On a CPU a call returns when its work is done: what it costs besides shows on a tiny problem of
- * the same kind. */
+/* On a CPU a call returns when its work is done. A tiny problem of the same kind shows what a call
+ * costs besides its work. */
 static double tiny_host_seconds(bench_session *session, const line_problem *problem) {
   char text[160];
   line_problem tiny = *problem;
@@ -45,7 +45,7 @@ static double tiny_host_seconds(bench_session *session, const line_problem *prob
   if (tiny.dims[1] > TINY_CHANNELS) tiny.dims[1] = TINY_CHANNELS;
   for (int i = 2; i < tiny.rank; ++i)
     if (tiny.dims[i] > TINY_SIDE) tiny.dims[i] = TINY_SIDE;
-  line_format(&tiny, text, sizeof text); /* and back, for the strides */
+  line_format(&tiny, text, sizeof text); /* parsed again, which sets the strides */
   bench_case bench;
   if (line_parse(text, &tiny) || bench_case_open(session->handle, &tiny, INT32_MAX, &bench))
     return 0;
@@ -73,7 +73,7 @@ static void time_entries(bench_session *session, bench_case *bench, bench_row *r
   bench_copy copies[] = {{session->timer, (size_t)row->floor_bytes, false},
                          {session->timer, (size_t)row->floor_bytes, true}};
   row->entries[row->entry_count++] = bench_copy_entry(&copies[0]);
-  if (session->timer->copy_streaming)
+  if (session->timer->copy_non_temporal)
     row->entries[row->entry_count++] = bench_copy_entry(&copies[1]);
   bench_replay replays[BENCH_ENTRIES_MAX];
   if (session->options->graph)

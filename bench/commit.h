@@ -1,8 +1,0 @@
-/* Which source was built. */
-#ifndef CUBN_BENCH_COMMIT_H
-#define CUBN_BENCH_COMMIT_H
-
-/* The commit, with "-dirty" behind it where files differ from it; "unknown" without git. */
-const char *bench_commit(void);
-
-#endif /* CUBN_BENCH_COMMIT_H */
