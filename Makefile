@@ -158,7 +158,7 @@ help:
 	@echo 'make bench        times the library; see bench/README.md'
 	@echo 'make accuracy     errors far from zero, beside those of other libraries'
 	@echo 'make predictions  writes what is expected of an H100 into bench/results/emulated-sm90'
-	@echo 'make performance  writes docs/PERFORMANCE.md from bench/results; make pictures draws them'
+	@echo 'make performance  writes docs/PERFORMANCE.md and bench/results/*/README.md; make pictures'
 	@echo 'make sass         registers, spills, widths of access of every kernel; needs cuobjdump'
 	@echo 'make profile      a layer and a loop under Nsight; see docs/PROFILING.md'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
