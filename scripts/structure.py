@@ -26,6 +26,9 @@ CODE = {".c", ".h", ".cu", ".cuh", ".cpp"}
 LINES_MAX, FUNCTION_MAX, COLUMNS_MAX, README_MAX = 250, 60, 100, 10
 INCLUDE_ROOTS = ["src", "include", "tests", "bench", "examples"]
 
+# The layers of CUDA's device code, from the bottom up.
+DEVICE = ["src/cuda/device/" + layer for layer in ("base", "layout", "op", "pass", "tile", "group")]
+
 # What the sources of a folder may include, beside the folder itself and the public headers.
 MAY_INCLUDE = {
     "src/core": [],
@@ -38,6 +41,16 @@ MAY_INCLUDE = {
     "src/cpu/runs": ["src/core", "src/cpu/common", "src/cpu/kernels", "src/cpu/fast"],
     "src/cpu/grid": ["src/core", "src/cpu/common", "src/cpu/kernels", "src/cpu/fast"],
     "src/cpu": ["src/core", "src/cpu/common", "src/cpu/grid"],
+    "src/cuda/common": ["src/core"],
+    "src/cuda/device/base": ["src/core"],
+    "src/cuda/device/layout": DEVICE[:1],
+    "src/cuda/device/op": ["src/core"] + DEVICE[:2],
+    "src/cuda/device/pass": ["src/cuda/common"] + DEVICE[:3],
+    "src/cuda/device/tile": ["src/cuda/common"] + DEVICE[:4],
+    "src/cuda/device/group": ["src/cuda/common"] + DEVICE[:5],
+    "src/cuda/plan": ["src/core", "src/cuda/common"] + DEVICE,
+    "src/cuda/strided": ["src/core", "src/cuda/common", DEVICE[0], DEVICE[2], "src/cuda/plan"],
+    "src/cuda": ["src/core", "src/cuda/common", "src/cuda/plan", "src/cuda/strided"] + DEVICE,
 }
 
 # The chapters of cubn.h, which includes them and which they include: one header in five files.

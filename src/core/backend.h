@@ -3,8 +3,8 @@
  * The host validates a call, collapses it to a cubn_problem and cubn_args, and hands both to the
  * first algorithm of the backend's table that does not refuse the problem. Neither knows more of
  * the other than this file says. */
-#ifndef CUBN_HOST_BACKEND_H
-#define CUBN_HOST_BACKEND_H
+#ifndef CUBN_CORE_BACKEND_H
+#define CUBN_CORE_BACKEND_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -241,4 +241,4 @@ extern const cubn_backend cubn_cuda_backend;
 }
 #endif
 
-#endif /* CUBN_HOST_BACKEND_H */
+#endif /* CUBN_CORE_BACKEND_H */

@@ -1,6 +1,6 @@
 /* Errors: every failure sets a message, and is handed up by CUBN_TRY. */
-#ifndef CUBN_HOST_CHECK_H
-#define CUBN_HOST_CHECK_H
+#ifndef CUBN_CORE_CHECK_H
+#define CUBN_CORE_CHECK_H
 
 #include "cubn.h"
 
@@ -36,4 +36,4 @@ __attribute__((format(printf, 3, 4))) cubnStatus_t cubn_fail(cubnStatus_t status
 }
 #endif
 
-#endif /* CUBN_HOST_CHECK_H */
+#endif /* CUBN_CORE_CHECK_H */

@@ -1,6 +1,6 @@
 /* The last error of the calling thread. */
-#ifndef CUBN_HOST_ERROR_H
-#define CUBN_HOST_ERROR_H
+#ifndef CUBN_CORE_ERROR_H
+#define CUBN_CORE_ERROR_H
 
 #include "cubn.h"
 
@@ -13,4 +13,4 @@ cubnStatus_t cubn_within(const char *function, cubnStatus_t status);
 /* The message, a string of at most CUBN_MESSAGE_MAX bytes that may be saved and restored. */
 char *cubn_last_message(void);
 
-#endif /* CUBN_HOST_ERROR_H */
+#endif /* CUBN_CORE_ERROR_H */

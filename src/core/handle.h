@@ -1,7 +1,7 @@
 /* What a handle holds. Tests and the benchmark use it to force an algorithm and to ask which one
  * ran. */
-#ifndef CUBN_HOST_HANDLE_H
-#define CUBN_HOST_HANDLE_H
+#ifndef CUBN_CORE_HANDLE_H
+#define CUBN_CORE_HANDLE_H
 
 #include "core/backend.h"
 
@@ -17,4 +17,4 @@ struct cubnContext {
   int64_t buffers;                      /* alive */
 };
 
-#endif /* CUBN_HOST_HANDLE_H */
+#endif /* CUBN_CORE_HANDLE_H */

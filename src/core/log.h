@@ -1,6 +1,6 @@
 /* The log: messages for people, to a callback or to where the environment says. */
-#ifndef CUBN_HOST_LOG_H
-#define CUBN_HOST_LOG_H
+#ifndef CUBN_CORE_LOG_H
+#define CUBN_CORE_LOG_H
 
 #include <stdbool.h>
 
@@ -33,4 +33,4 @@ void cubn_log_set_trying(bool is_trying);
  * tried. */
 void cubn_log_failure(cubnStatus_t status, const char *function, const char *message);
 
-#endif /* CUBN_HOST_LOG_H */
+#endif /* CUBN_CORE_LOG_H */

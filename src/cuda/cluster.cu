@@ -1,8 +1,40 @@
-/* cluster: x (and dy) is read once, because the blocks of a cluster hold a group of channels in their
- * shared memory between the passes. For devices from sm_90 on.
- *
- * Idea. As resident, for groups that exceed one block, or that are too few to fill the device: each
- * block sums its part of the group, and the sums meet (hold_block.cuh). */
+// cluster: x (and dy) is read once, because the blocks of a cluster keep a channel group in their
+// shared memory between the passes. For devices from sm_90 on.
+//
+// Idea. As resident, for channel groups that exceed one block, or that are too few to fill the
+// device.
+//
+// Kernel. Each cluster has one channel group, and each of its blocks a block slice of it. A block
+// sums its slice; a cluster reduction (tile_block.cuh) adds the sums of all blocks and gives each
+// block the coefficients, which it applies to its slice.
+//
+// Synchronization. Only within a cluster, by cluster barriers: once all blocks have begun, after
+// the sums were sent, and after the coefficients were sent.
+//
+// No deadlock. The blocks of a cluster are co-resident, and all pass the same barriers.
+//
+// Reproducibility. The results do not depend on the order in which blocks run: slices and the order
+// of all additions follow from the problem and the device.
+//
+// Bytes. Each input is read once, and each output is written once.
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "core/backend.h"
+#include "core/check.h"
+#include "core/refusal.h"
+#include "cuda/common/algos.h"
+#include "cuda/common/device.h"
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/shared_memory.cuh"
+#include "cuda/device/op/forward.cuh"
+#include "cuda/device/tile/tile.cuh"
+#include "cuda/device/tile/tile_block.cuh"
+#include "cuda/plan/integers.cuh"
+#include "cuda/plan/run_tiled.cuh"
 #include "cuda/plan/tile_plan.cuh"
 
 namespace cubn {
@@ -12,14 +44,14 @@ template <int V, class Op>
 __global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
     cluster_kernel(const TileParams params, Op op) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
-  reduce_and_apply_tile<true, V>(params, op, shared);
+  process_channel_group<true, V>(params, op, shared);
 }
 
-/* How good a cut is: portable clusters, two blocks on a multiprocessor, enough blocks, and with enough of
- * them good runs, in this order; else the shortest tiles, as these leave the fewest multiprocessors
- * idle. */
+// How good a partition is. In this order it should have portable clusters, two blocks per SM,
+// enough blocks and, with enough of them, good runs. Otherwise the shortest tiles are best, because
+// they leave the fewest SMs idle.
 struct Grade {
-  int points; /* -1: impossible */
+  int points;  // -1 if the partition is impossible.
   int64_t tile_bytes;
 
   bool is_better_than(const Grade &other) const {
@@ -31,17 +63,17 @@ Grade grade_of(const cubn_device *device, const TileShape &shape, const TilePart
   const int64_t bytes = smem_bytes(shape, partition);
   if (partition.positions < 0 || bytes > smem_bytes_max(device)) return {-1, 0};
   const int64_t blocks = ceil_div(shape.c, partition.group) * partition.ranks;
-  const bool fills =
-      blocks * RUN_SM_SHARE >= RESIDENT_BLOCKS_PER_SM * device->sm_count * (RUN_SM_SHARE - 1);
-  const bool enough = fills || bytes < CLUSTER_SHARE_BYTES_MIN;
+  const bool fills = blocks * IDLE_SM_FRACTION >=
+                     RESIDENT_BLOCKS_PER_SM * device->sm_count * (IDLE_SM_FRACTION - 1);
+  const bool enough = fills || bytes < CLUSTER_SLICE_BYTES_MIN;
   const bool good_runs = tile_run(shape, partition) * shape.element_bytes >= RUN_BYTES_GOOD;
   const int points = 8 * (partition.ranks <= CLUSTER_RANKS_PORTABLE) +
                      4 * (bytes <= smem_bytes_half(device)) + 2 * enough + (enough && good_runs);
   return {points, enough ? 0 : bytes};
 }
 
-/* The best cut; of equally good ones that with the fewest blocks in a cluster and the longest
- * runs. */
+// The best partition. Of equally good ones it is that with the fewest blocks per cluster and the
+// longest runs.
 TilePartition best_partition(const cubn_device *device, const cubn_problem &problem) {
   const TileShape shape = tile_shape(problem);
   const int64_t row_bytes = shape.s * shape.element_bytes, widest = widest_channel_group(shape);
@@ -62,12 +94,13 @@ TilePartition best_partition(const cubn_device *device, const cubn_problem &prob
 
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   if (device->cluster_ranks_max == 0)
-    return cubn_refuse("this device has no thread block clusters (sm_90 and later have)");
+    return cubn_refuse("this device has no thread block clusters, which exist from sm_90 on");
   const cubn_refusal refusal = tile_reject(*problem);
   if (refusal.text) return refusal;
   if (best_partition(device, *problem).group == 0)
     return cubn_refuse_number(
-        "no channel of n * s = %lld values fits into the shared memory of a cluster of %lld blocks",
+        "a channel of n * s = %lld values does not fit in the shared memory of a cluster of %lld "
+        "blocks",
         cubn_count(problem), device->cluster_ranks_max);
   return cubn_accept();
 }
@@ -95,8 +128,8 @@ struct ClusterLaunch {
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
-  const auto start = [&](auto vector, const auto &op, const TileParams &params,
-                         int64_t shared_bytes) {
+  const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
+                                 int64_t shared_bytes) {
     const int64_t blocks = ceil_div(params.c, params.group) * params.ranks;
     const ClusterLaunch launch(device, blocks, params.ranks, shared_bytes);
     void (*const kernel)(const TileParams, std::decay_t<decltype(op)>) =
@@ -106,14 +139,15 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   };
   return visit_type(problem->type, [&](auto tag) {
     return run_tiled<typename decltype(tag)::Type>(device, *problem, *args,
-                                                   best_partition(device, *problem), start);
+                                                   best_partition(device, *problem), launch_kernel);
   });
 }
 
-/* ---- When the device is opened ---- */
+// ---- When the device is opened ----
 
+// Sets the attributes of a kernel.
 template <class Kernel>
-cubnStatus_t allow(const cubn_device *device, Kernel *kernel) {
+cubnStatus_t set_attributes(const cubn_device *device, Kernel *kernel) {
   CUBN_TRY(cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                                 static_cast<int>(smem_bytes_max(device))),
                            "cudaFuncSetAttribute"));
@@ -122,16 +156,17 @@ cubnStatus_t allow(const cubn_device *device, Kernel *kernel) {
       "cudaFuncSetAttribute");
 }
 
-/* The largest cluster of blocks with all shared memory for which the device has room: a part of a
- * device may have none for the largest that there are. */
+// Determines the largest cluster of blocks, each with all its shared memory, for which the device
+// has room. A partition of a GPU (MIG) may have no room for the largest clusters of its
+// architecture.
 cubnStatus_t find_ranks_max(cubn_device *device) {
   void (*const kernel)(const TileParams, Forward<float>) =
-      cluster_kernel<WIDEST<float>, Forward<float>>;
+      cluster_kernel<VECTOR_WIDTH<float>, Forward<float>>;
   for (int ranks = CLUSTER_RANKS_MAX; ranks > 1; ranks /= 2) {
     const ClusterLaunch launch(device, ranks, ranks, smem_bytes_max(device));
     int clusters = 0;
     const cudaError_t error = cudaOccupancyMaxActiveClusters(&clusters, kernel, &launch.config);
-    if (error == cudaErrorInvalidClusterSize) { /* of this device */
+    if (error == cudaErrorInvalidClusterSize) {  // The device has no such clusters.
       cudaGetLastError();
       continue;
     }
@@ -152,7 +187,7 @@ cubnStatus_t cubn_cluster_prepare(cubn_device *device) {
   CUBN_TRY(cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
     void (*const kernel)(const cubn::TileParams, std::decay_t<decltype(op)>) =
         cubn::cluster_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
-    return cubn::allow(device, kernel);
+    return cubn::set_attributes(device, kernel);
   }));
   return cubn::find_ranks_max(device);
 }

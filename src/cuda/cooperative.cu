@@ -1,126 +1,115 @@
-/* cooperative: x (and dy) is read once, or nearly, because the blocks of the whole device hold a
- * group of channels in their shared memory between the passes. For groups that exceed a cluster, and
- * of which two exceed what streamed has of the L2 cache.
- *
- * Idea. The launch is cooperative, so that all its blocks run at a time and may wait for each other.
- * They are one crew, or two of half the blocks each, which take the groups by turns (crew.cuh): one
- * block of each is on every multiprocessor, and one crew's copies overlap the other's stores and
- * meetings. A group that fits moves as many bytes as it must: it is read and its output written. Of
- * one that does not, the rest is read again, and of that a part comes from the L2 cache.
- *
- * The results do not depend on the order in which blocks run: shares, tiles and the order of all
- * additions follow from the problem and the device. */
+// cooperative: x (and dy) is read once, or nearly so, because block groups keep a channel group in
+// their shared memory between the passes. For channel groups that exceed a cluster, and of which
+// two exceed the part of the L2 cache that streamed uses.
+//
+// Idea. As cluster, with blocks all over the device in the place of a cluster.
+//
+// Kernel. The blocks form one block group, or two block groups of half the blocks each, which
+// process the channel groups alternately (block_group.cuh). With two, each SM has one block of
+// each, and one block group's copies overlap the other's stores and all-reduces.
+//
+// Synchronization. Counters in the workspace, on which the blocks of a block group wait twice in
+// each all-reduce. The second block group begins when a block of the first
+// has copied its tiles.
+//
+// No deadlock. The launch is cooperative, so all blocks are co-resident and can wait for each
+// other.
+//
+// Reproducibility. The results do not depend on the order in which blocks run: tiles and the order
+// of all additions follow from the problem and the device.
+//
+// Bytes. If a channel group fits in the block group's shared memory, each input is read once and
+// each output is written once. Otherwise the tiles that do not fit are read again, partly from the
+// L2 cache.
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "core/backend.h"
+#include "core/check.h"
+#include "core/refusal.h"
+#include "cuda/common/algos.h"
+#include "cuda/common/device.h"
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/shared_memory.cuh"
 #include "cuda/device/group/block_group.cuh"
+#include "cuda/device/group/block_group_state.cuh"
+#include "cuda/device/tile/tile.cuh"
+#include "cuda/device/tile/tile_block.cuh"
 #include "cuda/plan/block_group_plan.cuh"
+#include "cuda/plan/block_group_workspace.cuh"
+#include "cuda/plan/integers.cuh"
+#include "cuda/plan/needs.cuh"
+#include "cuda/plan/run_tiled.cuh"
+#include "cuda/plan/tile_plan.cuh"
 
 namespace cubn {
 namespace {
 
 template <int V, class Op>
 __global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
-    cooperative_kernel(const TileParams params, const Op op,
-                       const BlockGroupParams groups_of_blocks) {
+    cooperative_kernel(const TileParams params, const Op op, const BlockGroupParams group_params) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
   CUBN_SHARED(BlockGroupState, state, );
-  BlockGroupMember<V, Op> block(params, groups_of_blocks, shared, &state);
-  block.work(op);
+  BlockGroupMember<V, Op> block(params, group_params, shared, &state);
+  block.run(op);
 }
 
 template <int V, class Op>
 constexpr auto KERNEL = static_cast<void (*)(const TileParams, const Op, const BlockGroupParams)>(
     cooperative_kernel<V, Op>);
 
-/* Crews of the cut, with their memory in the workspace, where also statistics are kept that the
- * operation computes again. */
-template <class Op>
-BlockGroupParams make_block_group_params(const TileShape &shape,
-                                         const BlockGroupPartition &partition, void *workspace,
-                                         bool recomputes, Op *op) {
-  using Real = typename Op::Real;
-  unsigned char *memory = static_cast<unsigned char *>(workspace) + CUBN_COUNTER_BYTES;
-  const auto take = [&memory](int64_t count, size_t bytes) {
-    unsigned char *const taken = memory;
-    memory += round_up(count * static_cast<int64_t>(bytes), 128);
-    return taken;
-  };
-  const int64_t channels = partition.block_groups * partition.group;
-  BlockGroupParams groups_of_blocks = {};
-  groups_of_blocks.groups = ceil_div(shape.c, partition.group);
-  groups_of_blocks.block_groups = static_cast<int>(partition.block_groups);
-  groups_of_blocks.ranks = static_cast<int>(partition.ranks);
-  groups_of_blocks.tiles = static_cast<int>(partition.tiles);
-  groups_of_blocks.slots = static_cast<int>(partition.slots);
-  groups_of_blocks.counters = static_cast<unsigned *>(workspace);
-  groups_of_blocks.sums =
-      reinterpret_cast<double *>(take(channels * partition.ranks, sizeof(double[SLOT])));
-  groups_of_blocks.coefficients = take(channels, sizeof(typename Op::Coefficients));
-  if (recomputes) {
-    if constexpr (Op::INPUTS == 2) {
-      op->saved_mean = reinterpret_cast<Real *>(take(shape.c, sizeof(Real)));
-      op->saved_inv_std = reinterpret_cast<Real *>(take(shape.c, sizeof(Real)));
-    }
-  }
-  return groups_of_blocks;
-}
-
-/* Counters and numbers of tiles must not overflow, nor the workspace. */
-bool is_countable(const BlockGroupProblem &task, const BlockGroupPartition &partition) {
-  const int64_t groups = ceil_div(task.shape.c, partition.group);
-  const int64_t slots_bytes =
-      task.blocks() * partition.group * static_cast<int64_t>(sizeof(double[SLOT]));
-  const int64_t saved_bytes =
-      task.recomputes ? task.shape.c * static_cast<int64_t>(sizeof(double[2])) : 0;
-  const int64_t some_bytes = 64 << 10; /* coefficients, and what alignment takes */
-  return groups * task.all_reduces() <= INT32_MAX / partition.ranks &&
-         slots_bytes + saved_bytes + some_bytes <=
-             static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES);
-}
-
-int64_t channel_bytes(const BlockGroupProblem &task) {
-  return task.shape.inputs * task.shape.n * task.shape.s * task.shape.element_bytes;
+int64_t channel_bytes(const BlockGroupProblem &problem) {
+  return problem.shape.inputs * problem.shape.n * problem.shape.s * problem.shape.element_bytes;
 }
 
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   if (device->cooperative_smem_bytes[0] == 0)
-    return cubn_refuse("this device has no cooperative launch of as many blocks as are needed");
+    return cubn_refuse_number(
+        "this device has no cooperative launch of %lld co-resident blocks per SM",
+        RESIDENT_BLOCKS_PER_SM, 0);
   const cubn_refusal refusal = tile_reject(*problem);
   if (refusal.text) return refusal;
   if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
-  const BlockGroupProblem task = block_group_problem(device, *problem);
-  for (const int64_t size : {task.shape.n, task.shape.s})
-    if (size > INT32_MAX / 2)
-      return cubn_refuse_number("n or s is %lld and exceeds %lld", size, INT32_MAX / 2);
-  const BlockGroupPartition partition = best_block_group_partition(task);
+  const BlockGroupProblem group_problem = block_group_problem(device, *problem);
+  if (group_problem.shape.n > INT32_MAX / 2)
+    return cubn_refuse_number("n = %lld exceeds %lld", group_problem.shape.n, INT32_MAX / 2);
+  if (group_problem.shape.s > INT32_MAX / 2)
+    return cubn_refuse_number("a row of %lld values exceeds %lld", group_problem.shape.s,
+                              INT32_MAX / 2);
+  const BlockGroupPartition partition = best_block_group_partition(group_problem);
   if (partition.group == 0)
     return cubn_refuse_number(
-        task.recomputes ? "no saved statistics, and no channel of %lld bytes fits into the "
-                          "shared memory of this device, %lld bytes per block"
-                        : "no part of a channel of %lld bytes fits into shared memory, of "
-                          "which a block has %lld bytes",
-        channel_bytes(task), task.bytes_max);
-  if (!is_countable(task, partition))
-    return cubn_refuse_number("%lld groups of channels are too many for counters or workspace",
-                              ceil_div(task.shape.c, partition.group), 0);
-  if (partition.cost_bytes * COOPERATIVE_GAIN_SHARE >
-      cost_of_two_passes(task) * (COOPERATIVE_GAIN_SHARE - 1))
+        group_problem.recomputes
+            ? "there are no saved statistics, so a channel of %lld bytes must fit in the "
+              "shared memory of this device, %lld bytes per block"
+            : "a channel of %lld bytes has no tiles that fit in the %lld bytes of shared "
+              "memory of a block",
+        channel_bytes(group_problem), group_problem.bytes_max);
+  const cubn_refusal no_room = check_block_group_workspace(group_problem, partition);
+  if (no_room.text) return no_room;
+  if (partition.cost_bytes * COOPERATIVE_GAIN_FRACTION >
+      two_pass_cost(group_problem) * (COOPERATIVE_GAIN_FRACTION - 1))
     return cubn_refuse_number(
-        "re-reading and waiting cost as much as moving %lld bytes, two passes cost %lld",
-        partition.cost_bytes, cost_of_two_passes(task));
+        "with rereads and waits it costs as much as moving %lld bytes, and two passes cost %lld",
+        partition.cost_bytes, two_pass_cost(group_problem));
   return cubn_accept();
 }
 
 struct CooperativeLaunch {
-  cudaLaunchAttribute together = {};
+  cudaLaunchAttribute cooperative = {};
   cudaLaunchConfig_t config = {};
 
   CooperativeLaunch(const cubn_device *device, int64_t blocks, int64_t shared_bytes) {
-    together.id = cudaLaunchAttributeCooperative;
-    together.val.cooperative = 1;
+    cooperative.id = cudaLaunchAttributeCooperative;
+    cooperative.val.cooperative = 1;
     config.gridDim = dim3(static_cast<unsigned>(blocks));
     config.blockDim = dim3(RESIDENT_THREADS);
     config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
     config.stream = device->stream;
-    config.attrs = &together;
+    config.attrs = &cooperative;
     config.numAttrs = 1;
   }
   CooperativeLaunch(const CooperativeLaunch &) = delete;
@@ -130,32 +119,34 @@ struct CooperativeLaunch {
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
-  const BlockGroupProblem task = block_group_problem(device, *problem);
-  const BlockGroupPartition partition = best_block_group_partition(task);
-  const auto start = [&](auto vector, const auto &op, const TileParams &params,
-                         int64_t shared_bytes) {
+  const BlockGroupProblem group_problem = block_group_problem(device, *problem);
+  const BlockGroupPartition partition = best_block_group_partition(group_problem);
+  const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
+                                 int64_t shared_bytes) {
     using Op = std::decay_t<decltype(op)>;
     const CooperativeLaunch launch(device, partition.block_groups * partition.ranks, shared_bytes);
     Op complete = op;
-    const BlockGroupParams groups_of_blocks = make_block_group_params(
-        task.shape, partition, args->workspace, params.recomputes, &complete);
+    const BlockGroupParams group_params = make_block_group_params(
+        group_problem.shape, partition, args->workspace, params.recomputes, &complete);
     return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>,
-                                              params, complete, groups_of_blocks),
+                                              params, complete, group_params),
                            "cudaLaunchKernelEx");
   };
   return visit_type(problem->type, [&](auto tag) {
-    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args, partition, start);
+    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args, partition,
+                                                   launch_kernel);
   });
 }
 
+// The whole workspace.
 size_t workspace_bytes(const cubn_device *, const cubn_problem *) {
   return CUBN_WORKSPACE_BYTES;
 }
 
-/* ---- When the device is opened ---- */
+// ---- When the device is opened ----
 
-/* What each block may have, in the units in which shared memory is given out, less one for what is
- * not dynamic. */
+// Determines the dynamic shared memory of a block, if an SM has one block or two. It is a multiple
+// of the allocation unit; one unit is left for static shared memory.
 cubnStatus_t find_cooperative_smem_bytes(cubn_device *device) {
   constexpr int64_t UNIT = 128;
   const auto read = [device](cudaDeviceAttr attribute, int *value) {
@@ -167,18 +158,18 @@ cubnStatus_t find_cooperative_smem_bytes(cubn_device *device) {
   CUBN_TRY(read(cudaDevAttrMaxSharedMemoryPerMultiprocessor, &all));
   CUBN_TRY(read(cudaDevAttrReservedSharedMemoryPerBlock, &reserved));
   for (int blocks = 1; cooperative != 0 && blocks <= RESIDENT_BLOCKS_PER_SM; ++blocks) {
-    const int64_t share = (all / blocks - reserved) / UNIT * UNIT;
+    const int64_t per_block = (all / blocks - reserved) / UNIT * UNIT;
     const int64_t most = static_cast<int64_t>(device->shared_bytes_per_block);
     device->cooperative_smem_bytes[blocks - 1] =
-        static_cast<size_t>(clamp(share, UNIT, most) - UNIT);
+        static_cast<size_t>(clamp(per_block, UNIT, most) - UNIT);
   }
   return CUBN_STATUS_SUCCESS;
 }
 
-/* Gives a kernel the shared memory that it may ask for, and finds out whether as many blocks as it is
- * made for run at a time on each multiprocessor. */
+// Sets the attributes of a kernel, and clears *fits if an SM cannot have as many co-resident blocks
+// as the kernel is made for.
 template <class Op, class Kernel>
-cubnStatus_t allow(const cubn_device *device, Kernel *kernel, bool *runs) {
+cubnStatus_t set_attributes(const cubn_device *device, Kernel *kernel, bool *fits) {
   const int bytes = static_cast<int>(device->cooperative_smem_bytes[TILE_BLOCKS_PER_SM<Op> - 1]);
   CUBN_TRY(cubn_cuda_check(
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
@@ -191,7 +182,7 @@ cubnStatus_t allow(const cubn_device *device, Kernel *kernel, bool *runs) {
   CUBN_TRY(cubn_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
                                &blocks, kernel, RESIDENT_THREADS, static_cast<size_t>(bytes)),
                            "cudaOccupancyMaxActiveBlocksPerMultiprocessor"));
-  *runs = *runs && blocks >= TILE_BLOCKS_PER_SM<Op>;
+  *fits = *fits && blocks >= TILE_BLOCKS_PER_SM<Op>;
   return CUBN_STATUS_SUCCESS;
 }
 
@@ -200,30 +191,30 @@ cubnStatus_t allow(const cubn_device *device, Kernel *kernel, bool *runs) {
 
 cubn_block_group_plan cubn_cooperative_plan(const cubn_device *device,
                                             const cubn_problem *problem) {
-  const cubn::BlockGroupProblem task = cubn::block_group_problem(device, *problem);
-  const cubn::BlockGroupPartition partition = cubn::best_block_group_partition(task);
+  const cubn::BlockGroupProblem group_problem = cubn::block_group_problem(device, *problem);
+  const cubn::BlockGroupPartition partition = cubn::best_block_group_partition(group_problem);
   cubn_block_group_plan plan = {};
   if (partition.group == 0) return plan;
-  plan.groups = cubn::ceil_div(task.shape.c, partition.group);
+  plan.groups = cubn::ceil_div(group_problem.shape.c, partition.group);
   plan.block_groups = partition.block_groups;
   plan.ranks = partition.ranks;
   plan.tiles_per_block = cubn::ceil_div(partition.tiles, partition.ranks);
-  plan.slots = partition.slots;
+  plan.buffers = partition.buffers;
   plan.moved_bytes = partition.moved_bytes;
   plan.all_reduces = static_cast<double>(partition.cost_bytes - partition.moved_bytes) /
-                     static_cast<double>(task.all_reduce_bytes);
+                     static_cast<double>(group_problem.all_reduce_bytes);
   return plan;
 }
 
 cubnStatus_t cubn_cooperative_prepare(cubn_device *device) {
   CUBN_TRY(cubn::find_cooperative_smem_bytes(device));
   if (device->cooperative_smem_bytes[0] == 0) return CUBN_STATUS_SUCCESS;
-  bool runs = true;
+  bool fits = true;
   CUBN_TRY(cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
     using Op = std::decay_t<decltype(op)>;
-    return cubn::allow<Op>(device, cubn::KERNEL<decltype(vector)::VALUE, Op>, &runs);
+    return cubn::set_attributes<Op>(device, cubn::KERNEL<decltype(vector)::VALUE, Op>, &fits);
   }));
-  if (!runs) device->cooperative_smem_bytes[0] = device->cooperative_smem_bytes[1] = 0;
+  if (!fits) device->cooperative_smem_bytes[0] = device->cooperative_smem_bytes[1] = 0;
   return CUBN_STATUS_SUCCESS;
 }
 

@@ -1,16 +1,42 @@
-/* inference: y = scale * (x - mean) / sqrt(var + epsilon) + bias with given statistics.
- *
- * Idea. The second pass of a training step alone: a block computes the factors of its channels, in
- * double, and applies them to a chunk. x is read once and y written once. Short rows are taken in
- * runs of several channels, which are consecutive in memory. An activation is applied in passing. */
+// inference: y = scale * (x - mean) / sqrt(var + epsilon) + bias with given statistics.
+//
+// Idea. It is the second pass of a training step alone.
+//
+// Kernel. A block computes the coefficients of its channels, in double, and applies them to a
+// chunk, together with the epilogue. Short rows are processed in runs of several channels, which
+// are consecutive in memory.
+//
+// Synchronization. None between blocks, so there is no deadlock.
+//
+// Reproducibility. An output depends on its own inputs and on its channel's parameters alone.
+//
+// Bytes. x is read once, and y is written once.
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
+#include "core/check.h"
+#include "core/refusal.h"
+#include "cuda/common/algos.h"
+#include "cuda/common/device.h"
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/layout/access.cuh"
+#include "cuda/device/op/forward.cuh"
+#include "cuda/device/op/mask.cuh"
 #include "cuda/device/pass/apply.cuh"
+#include "cuda/plan/integers.cuh"
+#include "cuda/plan/launch.cuh"
+#include "cuda/plan/needs.cuh"
 #include "cuda/plan/operations.cuh"
 #include "cuda/plan/partition.cuh"
 
 namespace cubn {
 namespace {
 
-/* An operation of training with given statistics. */
+// An operation of training with given statistics.
 template <class Op>
 struct Inference : Op {
   using Real = typename Op::Real;
@@ -36,20 +62,19 @@ Inference<Op> make_inference(const cubn_problem &problem, const cubn_args &args,
 
 template <class Iterator, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS>)
-    inference_kernel(const Iterator iterator, const Op op, int64_t unit0, unsigned units) {
-  apply_chunk<Cache::KEEP>(iterator, op, unit0 + blockIdx.x % units, blockIdx.x / units);
+    inference_kernel(const Iterator iterator, const Op op, int64_t first_unit, unsigned units) {
+  apply_chunk<Cache::KEEP>(iterator, op, first_unit + blockIdx.x % units, blockIdx.x / units);
 }
 
-/* A grid has fewer than 2^31 blocks; where there are more units than in a slice, they have one
- * chunk each. */
+// A grid has fewer than 2^31 blocks. If there are more units than in a slice, each has one chunk.
 template <class Iterator, class Op>
 cubnStatus_t run_iterator(const cubn_device *device, const Iterator &iterator, const Op &op,
                           const Partition &partition) {
   constexpr int64_t SLICE_UNITS = 1 << 30;
-  for (int64_t unit0 = 0; unit0 < partition.units; unit0 += SLICE_UNITS) {
-    const int64_t units = clamp(partition.units - unit0, 1, SLICE_UNITS);
+  for (int64_t first_unit = 0; first_unit < partition.units; first_unit += SLICE_UNITS) {
+    const int64_t units = clamp(partition.units - first_unit, 1, SLICE_UNITS);
     CUBN_TRY(launch(device, inference_kernel<Iterator, Op>, units * partition.chunks, PASS_THREADS,
-                    0, iterator, op, unit0, static_cast<unsigned>(units)));
+                    0, iterator, op, first_unit, static_cast<unsigned>(units)));
   }
   return CUBN_STATUS_SUCCESS;
 }
@@ -59,10 +84,10 @@ cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
                        const cubn_args &args) {
   const auto op = make_inference(problem, args, make_forward<T>(args, false, false, false));
   const int phase = common_phase(op);
-  if (problem.layout == CUBN_LAYOUT_ROWS && phase >= 0 && runs_are_better<WIDEST<T>>(problem)) {
+  if (problem.layout == CUBN_LAYOUT_ROWS && phase >= 0 && prefers_runs<VECTOR_WIDTH<T>>(problem)) {
     Partition partition;
     const auto iterator =
-        make_runs<WIDEST<T>>(grain_of(device, problem), problem, phase, &partition);
+        make_runs<VECTOR_WIDTH<T>>(granularity_of(device, problem), problem, phase, &partition);
     return run_iterator(device, iterator, op, partition);
   }
   return visit_iterator(device, problem, op, [&](const auto &iterator, const Partition &partition) {
@@ -76,10 +101,10 @@ cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const c
   const int phase = common_phase(op);
   if (!fused_phase_fits(problem, phase))
     return cubn_cuda_infer_strided.run(device, &problem, &args);
-  if (problem.layout == CUBN_LAYOUT_ROWS && runs_are_better<WIDEST<T>, GRANULE>(problem)) {
+  if (problem.layout == CUBN_LAYOUT_ROWS && prefers_runs<VECTOR_WIDTH<T>, GRANULE>(problem)) {
     Partition partition;
-    const auto iterator =
-        make_runs<WIDEST<T>, GRANULE>(grain_of(device, problem), problem, phase, &partition);
+    const auto iterator = make_runs<VECTOR_WIDTH<T>, GRANULE>(granularity_of(device, problem),
+                                                              problem, phase, &partition);
     return run_iterator(device, iterator, op, partition);
   }
   return visit_fused_iterator(device, problem, op,

@@ -1,168 +1,122 @@
-/* streamed: one launch; x is read twice by the multiprocessors, but once from memory.
- *
- * Idea. Channels are independent, so the second pass over a unit of channels can follow its first
- * pass while the unit is still in the L2 cache. The work is cut into tasks: R(u, j) reduces chunk j
- * of unit u, A(u, j) applies the coefficients to it, in the order
- *
- *   R(0) .. R(lag - 1),  R(lag) A(0),  R(lag + 1) A(1),  ...,  A(units - lag) .. A(units - 1)
- *
- * where R(u) stands for R(u, 0) .. R(u, chunks - 1). Blocks take tasks by a ticket. Between the two
- * passes over a unit, no more than lag + 1 units are read, and these fit into a part of the cache.
- *
- * Synchronization. The last block to arrive with the sums of a chunk of a unit (gather.cuh) writes
- * the coefficients and publishes the unit; A waits until that is done.
- *
- * No deadlock, whatever number of blocks is resident. A block runs its tickets in increasing order
- * (it holds one more than it runs), only A waits, and only for lower tickets. Hence the lowest
- * unfinished ticket is always the one that its block is running, and it does not wait.
- *
- * The results do not depend on the order in which blocks take tickets: chunks, slots and the order
- * of all additions follow from the problem and the device. */
+// streamed: one launch. The SMs read x twice, but memory is read only once.
+//
+// Idea. Channels are independent, so the second pass over a unit of channels can follow its first
+// pass while the unit is still in the L2 cache. The work is divided into tasks: R(u, j) reduces
+// chunk j of unit u, A(u, j) applies the coefficients to it, in the order
+//
+//   R(0) .. R(lag - 1),  R(lag) A(0),  R(lag + 1) A(1),  ...,  A(units - lag) .. A(units - 1)
+//
+// where R(u) stands for R(u, 0) .. R(u, chunks - 1). Between the two passes over a unit, at most
+// lag + 1 units are read, and these fit in the part of the L2 cache that plan/streamed_plan.cuh
+// reserves for them.
+//
+// Kernel. A block takes a ticket, the number of a task, executes the task, and takes the next
+// ticket until there are none.
+//
+// Synchronization. The last block to arrive with the sums of a chunk of a unit (tree_reduce.cuh)
+// writes the coefficients and publishes the unit; A waits until that is done.
+//
+// No deadlock, whatever number of blocks is co-resident. A block executes its tickets in increasing
+// order (it has one more than it executes), only A waits, and only for lower tickets. Hence the
+// lowest unfinished ticket is always the one that its block is executing, and it does not wait.
+//
+// Reproducibility. The results do not depend on the order in which blocks take tickets: chunks,
+// slots and the order of all additions follow from the problem and the device.
+//
+// Bytes. Each input is read once from memory and once from the L2 cache; each output is written
+// once.
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
+#include "core/check.h"
+#include "core/refusal.h"
+#include "cuda/common/algos.h"
+#include "cuda/common/device.h"
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/shared_memory.cuh"
+#include "cuda/device/base/sync.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/op/forward.cuh"
+#include "cuda/device/op/mask.cuh"
 #include "cuda/device/pass/apply.cuh"
-#include "cuda/device/pass/gather.cuh"
+#include "cuda/device/pass/reduce.cuh"
+#include "cuda/device/pass/ticket_queue.cuh"
+#include "cuda/device/pass/tree_reduce.cuh"
+#include "cuda/plan/integers.cuh"
+#include "cuda/plan/launch.cuh"
+#include "cuda/plan/needs.cuh"
 #include "cuda/plan/operations.cuh"
 #include "cuda/plan/partition.cuh"
+#include "cuda/plan/streamed_plan.cuh"
 
 namespace cubn {
 namespace {
 
-/* The tasks of a launch, for a slice of the units. */
-struct Queue {
-  int64_t unit0;
-  unsigned units, chunks, lag;
-  unsigned *ticket, *left; /* the next one; blocks that are done */
-  unsigned *states;        /* per unit: whether it is published, then the counters of gather() */
-  int states_per_unit;
-  Slots slots; /* units count from the slice's first */
-
-  __device__ unsigned *state(unsigned unit) const {
-    return states + static_cast<int64_t>(unit) * states_per_unit;
-  }
-};
-
-struct Task {
-  bool applies;
-  unsigned unit, chunk;
-};
-
-__device__ inline Task task_of(unsigned ticket, const Queue &queue) {
-  const unsigned chunks = queue.chunks;
-  const unsigned head = queue.lag * chunks, body = (queue.units - queue.lag) * chunks * 2;
-  if (ticket < head) return {false, ticket / chunks, ticket % chunks};
-  ticket -= head;
-  if (ticket >= body) {
-    ticket -= body;
-    return {true, queue.units - queue.lag + ticket / chunks, ticket % chunks};
-  }
-  const unsigned step = ticket / (2 * chunks), rest = ticket % (2 * chunks);
-  const bool applies = rest >= chunks;
-  return {applies, applies ? step : step + queue.lag, applies ? rest - chunks : rest};
-}
-
 template <class Iterator, class Op>
-__device__ inline void reduce_task(const Iterator &iterator, const Stored<Op> &op,
-                                   const Queue &queue, const Task &task, double *scratch) {
+__device__ inline void reduce_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
+                                   const TicketQueue &queue, const Task &task, double *scratch) {
   using Coefficients = typename Op::Coefficients;
   const Op &plain = op;
-  const int64_t unit = queue.unit0 + task.unit;
+  const int64_t unit = queue.first_unit + task.unit;
   const int channels = iterator.unit_channels(unit);
   unsigned *const state = queue.state(task.unit);
-  reduce_chunk(iterator, plain, unit, task.chunk, queue.slots.at(task.unit, task.chunk, 0),
+  reduce_chunk(iterator, plain, unit, task.chunk, queue.slots.address(task.unit, task.chunk, 0),
                scratch);
-  if (!gather<Op>(queue.slots, task.unit, task.chunk, channels, state + 1, scratch)) return;
+  if (!tree_reduce<Op>(queue.slots, task.unit, task.chunk, channels, state + 1, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
-  Coefficients *const to = op.stored + (iterator.first_channel(unit) - op.channel0);
+  Coefficients *const to = op.stored + (iterator.first_channel(unit) - op.first_channel);
   if (i < channels)
-    finalize_unit(iterator, plain, unit, i, queue.slots.at(task.unit, 0, i), to + i);
+    finalize_unit(iterator, plain, unit, i, queue.slots.address(task.unit, 0, i), to + i);
   __syncthreads();
   if (threadIdx.x == 0) store_release(state, 1);
 }
 
 template <class Iterator, class Op>
-__device__ inline void apply_task(const Iterator &iterator, const Stored<Op> &op,
-                                  const Queue &queue, const Task &task) {
+__device__ inline void apply_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
+                                  const TicketQueue &queue, const Task &task) {
   if (threadIdx.x == 0)
     while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
   __syncthreads();
-  apply_chunk<Cache::STREAMING>(iterator, op, queue.unit0 + task.unit, task.chunk);
+  apply_chunk<Cache::STREAMING>(iterator, op, queue.first_unit + task.unit, task.chunk);
 }
 
-/* The last block to leave returns the counters to 0, for the next launch. */
-__device__ inline void leave(const Queue &queue) {
-  if (!arrives_last(queue.left, gridDim.x)) return;
+// The last block to finish sets the counters back to 0 for the next launch.
+__device__ inline void finish(const TicketQueue &queue) {
+  if (!arrives_last(queue.finished, gridDim.x)) return;
   for (unsigned unit = threadIdx.x; unit < queue.units; unit += blockDim.x) *queue.state(unit) = 0;
   if (threadIdx.x == 0) *queue.ticket = 0;
 }
 
-/* Blocks that shall fit on a multiprocessor; both passes of fused backward need all registers. */
+// Co-resident blocks per SM. The two passes of fused backward need all registers for one block.
 template <class Iterator, class Op>
 constexpr int BLOCKS = Op::FUSED &&Op::INPUTS == 2 ? 1 : PASS_BLOCKS<Iterator::CHANNELS>;
 
 template <class Iterator, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Iterator, Op>)
-    streamed_kernel(const Iterator iterator, const Stored<Op> op, const Queue queue) {
+    streamed_kernel(const Iterator iterator, const StoredCoefficients<Op> op,
+                    const TicketQueue queue) {
   CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Iterator>]);
   CUBN_SHARED(unsigned, next, );
-  const bool leads = threadIdx.x == 0;
+  const bool is_leader = threadIdx.x == 0;
   const unsigned tickets = 2 * queue.units * queue.chunks;
-  if (leads) next = atomicAdd(queue.ticket, 1u);
+  if (is_leader) next = atomicAdd(queue.ticket, 1u);
   __syncthreads();
   for (unsigned ticket = next; ticket < tickets; ticket = next) {
-    unsigned following = 0; /* taken early, so that its latency hides behind the task */
-    if (leads) following = atomicAdd(queue.ticket, 1u);
-    const Task task = task_of(ticket, queue);
+    unsigned next_ticket = 0;  // Taken early, so that the task hides the latency.
+    if (is_leader) next_ticket = atomicAdd(queue.ticket, 1u);
+    const Task task = task_of_ticket(ticket, queue);
     if (task.applies)
       apply_task(iterator, op, queue, task);
     else
       reduce_task(iterator, op, queue, task, scratch);
-    __syncthreads(); /* everybody has read the ticket, and is done with shared memory */
-    if (leads) next = following;
+    __syncthreads();  // All threads have read the ticket and finished with shared memory.
+    if (is_leader) next = next_ticket;
     __syncthreads();
   }
-  leave(queue);
-}
-
-/* How a problem is cut into tasks. */
-struct Plan {
-  Grain grain;
-  int64_t unit_bytes; /* of one tensor */
-  int64_t lag;        /* at most */
-};
-
-/* Tensors that both passes read. */
-int64_t inputs_of(const cubn_problem &problem) {
-  if (problem.pass != CUBN_PASS_BACKWARD) return 1;
-  return problem.reserve == CUBN_RESERVE_INPUT ? 3 : 2;
-}
-
-int64_t window_bytes(const cubn_device *device) {
-  return static_cast<int64_t>(device->l2_bytes) / 100 * STREAMED_WINDOW_PERCENT;
-}
-
-/* Slabs of columns become narrower until STREAMED_UNITS_WANTED fit into the window. Those whose rows do
- * not begin at sectors share sectors with their neighbours, which memory fetches for both. */
-Plan plan_of(const cubn_device *device, const cubn_problem &problem) {
-  const int64_t bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
-  const int64_t channel_bytes = cubn_count(&problem) * bytes;
-  const int64_t window = window_bytes(device) / inputs_of(problem);
-  Plan plan = {{INT64_MAX / 2, STREAMED_TASK_BYTES, INT64_MAX}, channel_bytes, 0};
-  if (problem.layout == CUBN_LAYOUT_COLUMNS) {
-    const bool shares_sectors = problem.c * bytes % SECTOR_BYTES != 0;
-    const int64_t least =
-        shares_sectors ? STREAMED_SHARING_SLAB_BYTES_MIN : STREAMED_SLAB_BYTES_MIN;
-    int64_t slab = STREAMED_SLAB_BYTES;
-    while (slab > least && slab / bytes * channel_bytes * STREAMED_UNITS_WANTED > window) slab /= 2;
-    plan.grain.slab_bytes = slab;
-    plan.unit_bytes = clamp(slab / bytes, 1, problem.c) * channel_bytes;
-  }
-  plan.lag = window / plan.unit_bytes - 1;
-  return plan;
-}
-
-/* Tasks that run at a time. Were fewer in the window, blocks would wait for each other. */
-int64_t tasks_at_a_time(const cubn_device *device, const cubn_problem &problem) {
-  const bool wide = problem.layout == CUBN_LAYOUT_COLUMNS && cubn_element_bytes(problem.type) == 2;
-  return device->sm_count * (wide ? PASS_BLOCKS<8> : PASS_BLOCKS<1>);
+  finish(queue);
 }
 
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
@@ -172,24 +126,12 @@ cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   if (problem->sums_are_given) return refuse_given_sums();
   if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
   if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved && !problem->is_frozen)
-    return cubn_refuse("backward without saved statistics needs a pass for them");
-  const Plan plan = plan_of(device, *problem);
-  const int64_t tensor_bytes =
-      cubn_count(problem) * problem->c * static_cast<int64_t>(cubn_element_bytes(problem->type));
-  if (tensor_bytes * inputs_of(*problem) <= window_bytes(device)) return cubn_accept();
-  if (plan.lag < 1)
-    return cubn_refuse_number(
-        "two groups of channels of %lld bytes each exceed the %lld bytes of the L2 cache for them",
-        plan.unit_bytes, window_bytes(device));
-  if (plan.lag * plan.unit_bytes < tasks_at_a_time(device, *problem) * STREAMED_TASK_BYTES)
-    return cubn_refuse_number(
-        "the L2 cache holds %lld bytes between the passes, and the tasks that run at a time take "
-        "%lld",
-        plan.lag * plan.unit_bytes, tasks_at_a_time(device, *problem) * STREAMED_TASK_BYTES);
-  return cubn_accept();
+    return cubn_refuse(
+        "there are no saved statistics, which backward would need a third pass to recompute");
+  return check_streamed_window(device, *problem);
 }
 
-/* Units that the workspace has room for; the launch is repeated for slices of so many. */
+// Units for which the workspace has room. The launch is repeated for slices of so many units.
 template <class Op>
 int64_t slice_units(const Partition &partition, size_t workspace_bytes) {
   const int64_t scratch_bytes = static_cast<int64_t>(workspace_bytes - CUBN_COUNTER_BYTES);
@@ -197,69 +139,69 @@ int64_t slice_units(const Partition &partition, size_t workspace_bytes) {
   const int64_t unit_bytes =
       partition.unit_channels * (partition.chunks * static_cast<int64_t>(sizeof(double[SLOT])) +
                                  static_cast<int64_t>(sizeof(typename Op::Coefficients)));
-  const int64_t by_counters = counters / (1 + counters_of(partition.chunks));
+  const int64_t by_counters = counters / (1 + tree_counters(partition.chunks));
   return clamp(clamp(scratch_bytes / unit_bytes, 1, by_counters), 1, partition.units);
 }
 
 template <class Iterator, class Op>
 cubnStatus_t run_slice(const cubn_device *device, const cubn_args &args, const Iterator &iterator,
-                       const Op &op, const Partition &partition, int64_t lag, int64_t unit0,
+                       const Op &op, const Partition &partition, int64_t lag, int64_t first_unit,
                        int64_t units) {
   unsigned *const counters = static_cast<unsigned *>(args.workspace);
   unsigned char *const scratch = static_cast<unsigned char *>(args.workspace) + CUBN_COUNTER_BYTES;
-  Queue queue = {};
-  queue.unit0 = unit0;
+  TicketQueue queue = {};
+  queue.first_unit = first_unit;
   queue.units = static_cast<unsigned>(units);
   queue.chunks = static_cast<unsigned>(partition.chunks);
   queue.lag = static_cast<unsigned>(clamp(lag, 1, units));
   queue.ticket = counters;
-  queue.left = counters + 1;
+  queue.finished = counters + 1;
   queue.states = counters + 2;
-  queue.states_per_unit = 1 + counters_of(partition.chunks);
+  queue.states_per_unit = 1 + tree_counters(partition.chunks);
   queue.slots = {reinterpret_cast<double *>(scratch), static_cast<int>(partition.chunks),
                  static_cast<int>(partition.unit_channels)};
-  Stored<Op> stored = {};
+  StoredCoefficients<Op> stored = {};
   static_cast<Op &>(stored) = op;
   stored.stored = reinterpret_cast<typename Op::Coefficients *>(
       scratch + units * partition.chunks * partition.unit_channels *
                     static_cast<int64_t>(sizeof(double[SLOT])));
-  stored.channel0 = iterator.first_channel(unit0);
+  stored.first_channel = iterator.first_channel(first_unit);
   const int64_t blocks =
       clamp(device->sm_count * BLOCKS<Iterator, Op>, 1, 2 * units * partition.chunks);
   return launch(device, streamed_kernel<Iterator, Op>, blocks, PASS_THREADS, 0, iterator, stored,
                 queue);
 }
 
-/* The launches for an operation, on a walk. */
+// The launches of an operation for an iterator.
 template <class Iterator, class Op>
 cubnStatus_t run_iterator(const cubn_device *device, const cubn_args &args,
                           const Iterator &iterator, const Op &op, const Partition &partition,
                           int64_t lag) {
   const int64_t slice = slice_units<Op>(partition, args.workspace_bytes);
-  for (int64_t unit0 = 0; unit0 < partition.units; unit0 += slice)
-    CUBN_TRY(run_slice(device, args, iterator, op, partition, lag, unit0,
-                       clamp(partition.units - unit0, 1, slice)));
+  for (int64_t first_unit = 0; first_unit < partition.units; first_unit += slice)
+    CUBN_TRY(run_slice(device, args, iterator, op, partition, lag, first_unit,
+                       clamp(partition.units - first_unit, 1, slice)));
   return CUBN_STATUS_SUCCESS;
 }
 
 template <class Op>
 cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
                        const cubn_args &args, const Op &op) {
-  const Plan plan = plan_of(device, problem);
-  return visit_iterator(plan.grain, problem, op,
+  const StreamedPlan plan = streamed_plan(device, problem);
+  return visit_iterator(plan.granularity, problem, op,
                         [&](const auto &iterator, const Partition &partition) {
                           return run_iterator(device, args, iterator, op, partition, plan.lag);
                         });
 }
 
-/* `other` does the work where the tensors are not aligned alike. */
+// `fallback` does the work if the tensors are not aligned alike.
 template <class Op>
 cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                       const Op &op, const cubn_algo &other) {
-  const Plan plan = plan_of(device, problem);
-  if (!fused_phase_fits(problem, common_phase(op))) return other.run(device, &problem, &args);
+                       const Op &op, const cubn_algo &fallback) {
+  const StreamedPlan plan = streamed_plan(device, problem);
+  if (!fused_phase_fits(problem, common_phase(op))) return fallback.run(device, &problem, &args);
   return visit_fused_iterator(
-      plan.grain, problem, op, [&](const auto &iterator, const Partition &partition) {
+      plan.granularity, problem, op, [&](const auto &iterator, const Partition &partition) {
         return run_iterator(device, args, iterator, op, partition, plan.lag);
       });
 }
@@ -288,7 +230,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   });
 }
 
-/* All there is, for as few slices as possible. */
+// The whole workspace, so that there are as few slices as possible.
 size_t workspace_bytes(const cubn_device *, const cubn_problem *) {
   return CUBN_WORKSPACE_BYTES;
 }

@@ -1,86 +1,63 @@
-// Algorithm "strided": every valid problem, whatever its strides.
+// strided: every valid problem, whatever its strides.
 //
-// A launch adds up each channel, a second one applies the result: x is read twice, in backward
-// without saved statistics three times. A block covers some channels and the samples of each, in
-// whichever direction neighbouring threads touch neighbouring memory. Few channels are split
-// between several blocks, which leave partial sums in the workspace for one more launch to add;
-// many are done in slices that fit in the workspace. There is nothing to wait for inside a kernel.
+// Idea. One launch sums each channel, a second one applies the result.
 //
-// Sums are in double for all types, relative to a value of the data, so that it takes neither care
-// for the range of float nor for a mean that is large against the deviation.
-#include <algorithm>
+// Kernels. A block covers some channels and the samples of each, in the direction in which
+// neighboring threads access neighboring memory. If there are few channels, each is split among
+// several blocks, which leave partial sums in the workspace, and one more launch adds these. If
+// there are many channels, they are processed in slices that fit in the workspace. Sums are in
+// double for all types, relative to a value of the data, so that neither the range of float nor a
+// mean that is large compared with the deviation needs care.
+//
+// Synchronization. None between blocks of a launch, so there is no deadlock. Mask bits are set by
+// atomic operations, whose order does not matter.
+//
+// Reproducibility. The results do not depend on the order in which blocks run: the tiling and the
+// order of all additions follow from the problem and the device.
+//
+// Bytes. x (and dy) is read twice, x in backward without saved statistics three times; each output
+// is written once.
+#include <cuda_runtime.h>
 
+#include <algorithm>
+#include <cstdint>
+
+#include "core/backend.h"
+#include "core/check.h"
 #include "core/refusal.h"
+#include "cuda/common/algos.h"
+#include "cuda/common/device.h"
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/divisor.cuh"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/op/activation.cuh"
+#include "cuda/plan/integers.cuh"
 #include "cuda/plan/launch.cuh"
-#include "cuda/plan/operations.cuh"
+#include "cuda/plan/needs.cuh"
+#include "cuda/strided/axes.cuh"
+#include "cuda/strided/elements.cuh"
+#include "cuda/strided/fused.cuh"
 #include "cuda/strided/kernels.cuh"
+#include "cuda/strided/params.cuh"
+#include "cuda/strided/sums.cuh"
+#include "cuda/strided/tiling.cuh"
 
 namespace cubn {
 namespace {
 
-// Doubles per channel in the workspace, beside SUM_DOUBLES for each part.
+// Doubles per channel in the workspace, besides SUM_DOUBLES for each split.
 constexpr int FORWARD_DOUBLES = sizeof(ForwardFactors) / sizeof(double);
 constexpr int BACKWARD_DOUBLES = sizeof(BackwardFactors) / sizeof(double);
-// The last bytes of the workspace hold the edges of a mask.
+// The last bytes of the workspace are for the edges of a mask.
 constexpr size_t EDGE_BYTES = 2 * sizeof(unsigned);
 constexpr size_t SCRATCH_BYTES = CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES - EDGE_BYTES;
 static_assert((static_cast<size_t>(STRIDED_SPLITS_MAX) * SUM_DOUBLES + BACKWARD_DOUBLES) *
                       sizeof(double) * STRIDED_THREADS <=
                   SCRATCH_BYTES,
-              "one tile of channels fits into the workspace, however it is split");
+              "one tile of channels fits in the workspace, however it is split");
 
-// The least power of two that is at least `value`, at most STRIDED_THREADS.
-int lanes_for(int64_t value) {
-  int lanes = 1;
-  while (lanes < STRIDED_THREADS && lanes < value) lanes *= 2;
-  return lanes;
-}
-
-int64_t least_stride(const cubn_axes &axes, int array) {
-  int64_t least = INT64_MAX;
-  for (int a = 0; a < axes.rank; ++a) least = std::min(least, axes.stride[array][a]);
-  return least;
-}
-
-// Whether neighbours in memory are different channels, in most tensors; of two, x decides.
-bool channels_are_fastest(const cubn_problem *problem) {
-  const int arrays = problem->pass == CUBN_PASS_BACKWARD ? 3 : 2;
-  int votes = 0;
-  for (int a = 0; a < arrays; ++a)  // x, output, dy
-    if (least_stride(problem->channels, a) < least_stride(problem->samples, a))
-      votes += a == CUBN_ARRAY_X ? 3 : 2;
-  return votes > arrays;  // half of all votes, which are 2 * arrays + 1
-}
-
-Lanes choose_lanes(const cubn_problem *problem) {
-  Lanes lanes;
-  lanes.channels_fastest = channels_are_fastest(problem);
-  lanes.samples = lanes_for(cubn_count(problem));
-  if (lanes.channels_fastest)
-    lanes.samples =
-        std::min(lanes.samples, STRIDED_THREADS / lanes_for(std::min<int64_t>(problem->c, 32)));
-  lanes.channels = STRIDED_THREADS / lanes.samples;
-  return lanes;
-}
-
-Tiling choose_tiling(const cubn_device *device, const cubn_problem *problem) {
-  Tiling tiling = {};
-  tiling.lanes = choose_lanes(problem);
-  tiling.samples = cubn_count(problem);
-  if (tiling.samples == 0) return tiling;
-  const int64_t samples = tiling.lanes.samples;
-  const int64_t tiles = ceil_div(problem->c, tiling.lanes.channels);
-  const int64_t wanted =
-      ceil_div(static_cast<int64_t>(device->sm_count) * STRIDED_BLOCKS_PER_SM, tiles);
-  const int64_t worthwhile = ceil_div(tiling.samples, samples * STRIDED_SAMPLES_MIN);
-  const int64_t splits = std::min({wanted, worthwhile, static_cast<int64_t>(STRIDED_SPLITS_MAX)});
-  tiling.samples_per_split = round_up(ceil_div(tiling.samples, splits), samples);
-  tiling.splits = static_cast<int>(ceil_div(tiling.samples, tiling.samples_per_split));
-  return tiling;
-}
-
-// Channels whose factors and partial sums fit into the workspace, in whole tiles; without factors
-// as many as a grid surely has blocks for.
+// Channels whose factors and partial sums fit in the workspace, in whole tiles. Without factors it
+// is a number for which a grid certainly has enough blocks.
 int64_t channels_per_slice(const Tiling &tiling, int factors) {
   if (factors == 0) return static_cast<int64_t>(1) << 30;
   const int64_t doubles = factors + (tiling.splits > 1 ? SUM_DOUBLES * tiling.splits : 0);
@@ -89,49 +66,50 @@ int64_t channels_per_slice(const Tiling &tiling, int factors) {
   return channels / tiling.lanes.channels * tiling.lanes.channels;
 }
 
-int64_t channels_of(const Job &job) {
-  return job.tiling.end_channel - job.tiling.first_channel;
+int64_t slice_channels(const StridedParams &params) {
+  return params.tiling.end_channel - params.tiling.first_channel;
 }
 
-int64_t blocks_of(const Job &job) {
-  return ceil_div(channels_of(job), job.tiling.lanes.channels) * job.tiling.splits;
+int64_t blocks_of(const StridedParams &params) {
+  return ceil_div(slice_channels(params), params.tiling.lanes.channels) * params.tiling.splits;
 }
 
-template <class T, template <class> class Fold>
-cubnStatus_t sum(const cubn_device *device, const Job &job) {
-  if (job.tiling.splits > 0)
-    CUBN_TRY(
-        launch(device, strided_sum_kernel<T, Fold<T>>, blocks_of(job), STRIDED_THREADS, 0, job));
-  if (job.tiling.splits == 1) return CUBN_STATUS_SUCCESS;
-  return launch(device, strided_add_kernel<T, typename Fold<T>::Sum>,
-                ceil_div(channels_of(job), ADDING_LANES.channels), STRIDED_THREADS, 0, job);
+// Sums each channel, by one launch or, if channels are split, by two.
+template <class T, template <class> class Reducer>
+cubnStatus_t sum(const cubn_device *device, const StridedParams &params) {
+  if (params.tiling.splits > 0)
+    CUBN_TRY(launch(device, strided_sum_kernel<T, Reducer<T>>, blocks_of(params), STRIDED_THREADS,
+                    0, params));
+  if (params.tiling.splits == 1) return CUBN_STATUS_SUCCESS;
+  return launch(device, strided_add_kernel<T, typename Reducer<T>::Sum>,
+                ceil_div(slice_channels(params), ADD_LANES.channels), STRIDED_THREADS, 0, params);
 }
 
 template <class T, template <class> class Element>
-cubnStatus_t apply(const cubn_device *device, const Job &job) {
-  return launch(device, strided_apply_kernel<T, Element<T>>, blocks_of(job), STRIDED_THREADS, 0,
-                job);
+cubnStatus_t apply(const cubn_device *device, const StridedParams &params) {
+  return launch(device, strided_apply_kernel<T, Element<T>>, blocks_of(params), STRIDED_THREADS, 0,
+                params);
 }
 
 template <class T>
-cubnStatus_t run_forward(const cubn_device *device, const Job &job) {
-  if (job.pass == CUBN_PASS_TRAIN) CUBN_TRY((sum<T, FoldMoments>(device, job)));
-  if (!job.args.output) return CUBN_STATUS_SUCCESS;
-  return job.needs_epilogue ? apply<T, FusedForwardElement>(device, job)
-                            : apply<T, ForwardElement>(device, job);
+cubnStatus_t run_forward(const cubn_device *device, const StridedParams &params) {
+  if (params.pass == CUBN_PASS_TRAIN) CUBN_TRY((sum<T, MomentsReducer>(device, params)));
+  if (!params.args.output) return CUBN_STATUS_SUCCESS;
+  return params.needs_epilogue ? apply<T, FusedForwardElement>(device, params)
+                               : apply<T, ForwardElement>(device, params);
 }
 
 template <class T>
-cubnStatus_t run_backward(const cubn_device *device, const Job &job) {
-  const bool empty = job.tiling.splits == 0;
-  if (job.needs_statistics && !job.has_saved && !empty)
-    CUBN_TRY((sum<T, FoldMoments>(device, job)));
-  if (job.needs_sums)
-    CUBN_TRY((job.needs_epilogue ? sum<T, FoldFusedGradients>(device, job)
-                                 : sum<T, FoldGradients>(device, job)));
-  if (empty || (!job.args.output && !job.args.dz)) return CUBN_STATUS_SUCCESS;
-  return job.needs_epilogue ? apply<T, FusedBackwardElement>(device, job)
-                            : apply<T, BackwardElement>(device, job);
+cubnStatus_t run_backward(const cubn_device *device, const StridedParams &params) {
+  const bool empty = params.tiling.splits == 0;
+  if (params.needs_statistics && !params.has_saved && !empty)
+    CUBN_TRY((sum<T, MomentsReducer>(device, params)));
+  if (params.needs_sums)
+    CUBN_TRY((params.needs_epilogue ? sum<T, FusedGradientsReducer>(device, params)
+                                    : sum<T, GradientsReducer>(device, params)));
+  if (empty || (!params.args.output && !params.args.dz)) return CUBN_STATUS_SUCCESS;
+  return params.needs_epilogue ? apply<T, FusedBackwardElement>(device, params)
+                               : apply<T, BackwardElement>(device, params);
 }
 
 int factors_of(cubn_pass pass) {
@@ -141,7 +119,7 @@ int factors_of(cubn_pass pass) {
     case CUBN_PASS_BACKWARD:
       return BACKWARD_DOUBLES;
     default:
-      return 0;  // each thread makes its own
+      return 0;  // Each thread computes its own.
   }
 }
 
@@ -158,30 +136,31 @@ MaskTarget make_mask(const cubn_problem &problem, const cubn_args &args) {
   return mask;
 }
 
-Job make_job(const cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
-  Job job = {};
-  job.channels = make_axes(problem.channels);
-  job.samples = make_axes(problem.samples);
-  job.tiling = choose_tiling(device, &problem);
-  job.pass = problem.pass;
-  job.has_saved = problem.has_saved;
-  job.has_running = problem.has_running;
-  job.needs_epilogue = needs_epilogue(problem);
-  job.needs_sums = needs_sums(problem, args);
-  job.needs_statistics = needs_statistics(problem, args);
-  job.recomputes = cubn_recomputes_preactivation(&problem);
-  job.is_frozen = problem.is_frozen;
-  job.var_is_inv_std = problem.var_is_inv_std;
-  job.running_is_biased = problem.running_is_biased;
-  job.sums_are_given = problem.sums_are_given;
-  job.reserve = problem.reserve;
-  job.mask = make_mask(problem, args);
-  job.activation = make_activation<float>(problem.activation);
-  job.activation_in_double = make_activation<double>(problem.activation);
-  job.args = args;
-  job.factors =
+StridedParams make_params(const cubn_device *device, const cubn_problem &problem,
+                          const cubn_args &args) {
+  StridedParams params = {};
+  params.channels = make_axes(problem.channels);
+  params.samples = make_axes(problem.samples);
+  params.tiling = choose_tiling(device, &problem);
+  params.pass = problem.pass;
+  params.has_saved = problem.has_saved;
+  params.has_running = problem.has_running;
+  params.needs_epilogue = needs_epilogue(problem);
+  params.needs_sums = needs_sums(problem, args);
+  params.needs_statistics = needs_statistics(problem, args);
+  params.recomputes = cubn_recomputes_preactivation(&problem);
+  params.is_frozen = problem.is_frozen;
+  params.var_is_inv_std = problem.var_is_inv_std;
+  params.running_is_biased = problem.running_is_biased;
+  params.sums_are_given = problem.sums_are_given;
+  params.reserve = problem.reserve;
+  params.mask = make_mask(problem, args);
+  params.activation = make_activation<float>(problem.activation);
+  params.activation_in_double = make_activation<double>(problem.activation);
+  params.args = args;
+  params.factors =
       reinterpret_cast<double *>(static_cast<char *>(args.workspace) + CUBN_COUNTER_BYTES);
-  return job;
+  return params;
 }
 
 cubnStatus_t clear_mask(const cubn_device *device, const MaskTarget &mask) {
@@ -195,22 +174,22 @@ cubnStatus_t clear_mask(const cubn_device *device, const MaskTarget &mask) {
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
-  Job job = make_job(device, *problem, *args);
+  StridedParams params = make_params(device, *problem, *args);
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const bool writes_mask = !backward && problem->reserve == CUBN_RESERVE_MASK;
-  if (writes_mask) CUBN_TRY(clear_mask(device, job.mask));
+  if (writes_mask) CUBN_TRY(clear_mask(device, params.mask));
   const int factors = factors_of(problem->pass);
-  const int64_t slice = channels_per_slice(job.tiling, factors);
+  const int64_t slice = channels_per_slice(params.tiling, factors);
   for (int64_t first = 0; first < problem->c; first += slice) {
-    job.tiling.first_channel = first;
-    job.tiling.end_channel = std::min(first + slice, problem->c);
-    job.partials = job.factors + factors * channels_of(job);
+    params.tiling.first_channel = first;
+    params.tiling.end_channel = std::min(first + slice, problem->c);
+    params.partials = params.factors + factors * slice_channels(params);
     CUBN_TRY(visit_type(problem->type, [&](auto tag) {
       using T = typename decltype(tag)::Type;
-      return backward ? run_backward<T>(device, job) : run_forward<T>(device, job);
+      return backward ? run_backward<T>(device, params) : run_forward<T>(device, params);
     }));
   }
-  return writes_mask ? launch(device, strided_mask_edges_kernel, 1, 32, 0, job.mask)
+  return writes_mask ? launch(device, strided_mask_edges_kernel, 1, 32, 0, params.mask)
                      : CUBN_STATUS_SUCCESS;
 }
 

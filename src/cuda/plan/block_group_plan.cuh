@@ -1,23 +1,36 @@
-// How a problem is dealt to crews of blocks: the host's side of crew.cuh.
+// The partition of a problem among block groups: the host's side of device/group. Several
+// partitions are possible; the plan is the one with the least estimated cost.
 #pragma once
+#include <cstdint>
+
+#include "core/backend.h"
+#include "cuda/common/device.h"
+#include "cuda/common/tuning.h"
+#include "cuda/device/group/block_group_state.cuh"
+#include "cuda/device/op/forward.cuh"
+#include "cuda/device/tile/tile.cuh"
+#include "cuda/device/tile/tile_sums.cuh"
+#include "cuda/plan/integers.cuh"
+#include "cuda/plan/needs.cuh"
 #include "cuda/plan/tile_plan.cuh"
 
 namespace cubn {
 
-// A group = 0 stands for none.
+// A group of 0 stands for no partition.
 struct BlockGroupPartition {
-  int64_t group;
-  int64_t block_groups, ranks;
-  int64_t tiles;        // of a group
-  int64_t segments;     // that each row is cut into; 1: tiles are of whole rows
-  int64_t rows;         // of a tile, at most
-  int64_t slots;        // tiles that a block holds
-  int64_t bytes_max;    // of shared memory that a block may have
-  int64_t moved_bytes;  // to and from memory, for all groups
-  int64_t cost_bytes;   // and what could move while nothing does because blocks wait
+  int64_t group;         // Channels of a channel group.
+  int64_t block_groups;  // Block groups.
+  int64_t ranks;         // Blocks of a block group.
+  int64_t tiles;         // Tiles of a channel group.
+  int64_t segments;      // Segments of each row; if 1, tiles have whole rows.
+  int64_t rows;          // Rows of a tile, at most.
+  int64_t buffers;       // Tile buffers of a block.
+  int64_t bytes_max;     // The most shared memory of a block.
+  int64_t moved_bytes;   // Bytes to and from memory, for all channel groups.
+  int64_t cost_bytes;    // moved_bytes, and what could move while all blocks wait.
 };
 
-// Each tile as if it were the share of a block of a cluster.
+// The partition of a cluster whose block slices are the tiles.
 inline TilePartition partition_of_tile(const BlockGroupPartition &partition) {
   if (partition.segments > 1) return {partition.group, partition.segments, TILE_POSITIONS};
   return {partition.group, partition.tiles, 0};
@@ -31,8 +44,8 @@ inline int64_t tile_smem_bytes(const TileShape &shape, const BlockGroupPartition
   return shape.inputs * partition.rows * run * shape.element_bytes;
 }
 
-// Shared memory of a block beside the tiles, as BlockGroupSmem divides it.
-inline int64_t smem_bytes_beside_tiles(const TileShape &shape, int64_t group) {
+// Shared memory of a block without the tile buffers, in the layout of BlockGroupSmem.
+inline int64_t smem_bytes_without_tiles(const TileShape &shape, int64_t group) {
   const int64_t per_thread = shape.s == 1 ? TILE_COLUMNS_MAX : 1;
   return 16 + scratch_doubles(static_cast<int>(per_thread)) * static_cast<int64_t>(sizeof(double)) +
          group * (shape.channel_bytes + static_cast<int64_t>(sizeof(double[SLOT])));
@@ -40,8 +53,8 @@ inline int64_t smem_bytes_beside_tiles(const TileShape &shape, int64_t group) {
 
 inline int64_t smem_bytes(const TileShape &shape, const BlockGroupPartition &partition,
                           bool padded) {
-  return partition.slots * tile_smem_bytes(shape, partition, padded) +
-         smem_bytes_beside_tiles(shape, partition.group);
+  return partition.buffers * tile_smem_bytes(shape, partition, padded) +
+         smem_bytes_without_tiles(shape, partition.group);
 }
 inline int64_t smem_bytes_limit(const cubn_device *, const BlockGroupPartition &partition) {
   return partition.bytes_max;
@@ -59,68 +72,73 @@ TileParams make_tile_params(const cubn_device *device, const cubn_problem &probl
   return params;
 }
 
-// What a plan is made for.
+// The problem and the device, as far as a plan depends on them.
 struct BlockGroupProblem {
   TileShape shape;
-  int64_t multiprocessors, blocks_per_multiprocessor;
-  int64_t bytes_max;
-  int64_t window_bytes;      // of the L2 cache, that can be relied upon
-  int64_t all_reduce_bytes;  // that move in the time of a meeting
-  int64_t beside;            // tensors that are moved once, beside the inputs and the output
+  int64_t sm_count, blocks_per_sm;
+  int64_t bytes_max;         // The most shared memory of a block.
+  int64_t window_bytes;      // The part of the L2 cache that tiles can rely on.
+  int64_t all_reduce_bytes;  // Bytes that could move during an all-reduce.
+  int64_t extra_tensors;     // Tensors that are moved once, besides the inputs and the output.
   bool recomputes;
 
-  int64_t blocks() const { return multiprocessors * blocks_per_multiprocessor; }
+  int64_t blocks() const { return sm_count * blocks_per_sm; }
   int64_t all_reduces() const { return recomputes ? 2 : 1; }
   int64_t tensor_bytes() const { return shape.n * shape.c * shape.s * shape.element_bytes; }
 };
 
 inline BlockGroupProblem block_group_problem(const cubn_device *device,
                                              const cubn_problem &problem) {
-  const bool alone = needs_epilogue(problem) && problem.pass == CUBN_PASS_BACKWARD &&
-                     problem.type == CUBN_DATA_DOUBLE; /* as TILE_BLOCKS_PER_SM */
-  BlockGroupProblem task = {};
-  task.shape = tile_shape(problem);
-  task.multiprocessors = device->sm_count;
-  task.blocks_per_multiprocessor = alone ? 1 : RESIDENT_BLOCKS_PER_SM;
-  task.bytes_max =
-      static_cast<int64_t>(device->cooperative_smem_bytes[task.blocks_per_multiprocessor - 1]);
-  task.window_bytes = static_cast<int64_t>(device->l2_bytes) / 100 * STREAMED_WINDOW_PERCENT;
-  task.all_reduce_bytes = device->sm_count * ALL_REDUCE_BYTES;
-  task.beside = problem.adds || problem.has_dz;
-  task.recomputes = problem.pass == CUBN_PASS_BACKWARD && !problem.has_saved && !problem.is_frozen;
-  return task;
+  // As TILE_BLOCKS_PER_SM.
+  const bool needs_whole_sm = needs_epilogue(problem) && problem.pass == CUBN_PASS_BACKWARD &&
+                              problem.type == CUBN_DATA_DOUBLE;
+  BlockGroupProblem result = {};
+  result.shape = tile_shape(problem);
+  result.sm_count = device->sm_count;
+  result.blocks_per_sm = needs_whole_sm ? 1 : RESIDENT_BLOCKS_PER_SM;
+  result.bytes_max = static_cast<int64_t>(device->cooperative_smem_bytes[result.blocks_per_sm - 1]);
+  result.window_bytes = static_cast<int64_t>(device->l2_bytes) / 100 * STREAMED_WINDOW_PERCENT;
+  result.all_reduce_bytes = device->sm_count * ALL_REDUCE_BYTES;
+  result.extra_tensors = problem.adds || problem.has_dz;
+  result.recomputes =
+      problem.pass == CUBN_PASS_BACKWARD && !problem.has_saved && !problem.is_frozen;
+  return result;
 }
 
-// Estimates a cut. What a block reads again is in the L2 cache if that, less what the last tiles take
-// of it, is large enough. One crew waits in each meeting. Of two crews, one moves its group while the
-// other waits, except in the end.
-inline void estimate_cost(const BlockGroupProblem &task, BlockGroupPartition *partition) {
-  const int64_t groups = ceil_div(task.shape.c, partition->group);
-  const int64_t tile = partition->ranks * tile_smem_bytes(task.shape, *partition, false);
-  const int64_t share = ceil_div(partition->tiles, partition->ranks), inputs = task.shape.inputs;
-  const int64_t again = clamp(share - partition->slots, 0, share) * tile;
-  const int64_t cached = clamp(task.window_bytes / partition->block_groups - tile, 0, again);
-  const int64_t moved = share * tile / inputs * (inputs + 1 + task.beside) + again - cached;
-  const int64_t waits = task.all_reduces() * task.all_reduce_bytes;
+// Estimates the cost of a partition. What a block reads again is in the L2 cache, as far as the
+// window, less the last tiles of all blocks, has room for it. A single block group waits in each
+// all-reduce. Of two block groups, one moves its channel group while the other waits, except at the
+// end.
+inline void estimate_cost(const BlockGroupProblem &problem, BlockGroupPartition *partition) {
+  const int64_t groups = ceil_div(problem.shape.c, partition->group);
+  const int64_t tile = partition->ranks * tile_smem_bytes(problem.shape, *partition, false);
+  const int64_t per_block = ceil_div(partition->tiles, partition->ranks);
+  const int64_t inputs = problem.shape.inputs;
+  const int64_t reread = clamp(per_block - partition->buffers, 0, per_block) * tile;
+  const int64_t cached = clamp(problem.window_bytes / partition->block_groups - tile, 0, reread);
+  const int64_t moved =
+      per_block * tile / inputs * (inputs + 1 + problem.extra_tensors) + reread - cached;
+  const int64_t waits = problem.all_reduces() * problem.all_reduce_bytes;
   partition->moved_bytes = groups * moved;
   partition->cost_bytes = partition->block_groups == 1
                               ? groups * (moved + waits)
                               : groups * clamp((moved + waits) / 2, moved, INT64_MAX) + waits;
 }
 
-// The same for the two-pass algorithm, which waits once before each launch and for each sum.
-inline int64_t cost_of_two_passes(const BlockGroupProblem &task) {
-  const int64_t tensor = task.tensor_bytes(), inputs = task.shape.inputs;
-  const int64_t again = (inputs + (task.recomputes ? 1 : 0)) * tensor;
-  return (inputs + 1 + task.beside) * tensor + again - clamp(task.window_bytes, 0, again) +
-         2 * task.all_reduces() * task.all_reduce_bytes;
+// The cost of the two-pass algorithm, which waits once before each launch and once for each sum.
+inline int64_t two_pass_cost(const BlockGroupProblem &problem) {
+  const int64_t tensor = problem.tensor_bytes(), inputs = problem.shape.inputs;
+  const int64_t reread = (inputs + (problem.recomputes ? 1 : 0)) * tensor;
+  return (inputs + 1 + problem.extra_tensors) * tensor + reread -
+         clamp(problem.window_bytes, 0, reread) +
+         2 * problem.all_reduces() * problem.all_reduce_bytes;
 }
 
-// Completes a cut for so many tiles of each block, of whole rows or of segments. False if there is
-// none.
-inline bool complete_partition(const BlockGroupProblem &task, int64_t per_block, bool segments,
+// Completes a partition with so many tiles per block, of whole rows or of segments of rows. The
+// result is false if there is none.
+inline bool complete_partition(const BlockGroupProblem &problem, int64_t per_block, bool segments,
                                BlockGroupPartition *partition) {
-  const TileShape &shape = task.shape;
+  const TileShape &shape = problem.shape;
   const int64_t wanted = per_block * partition->ranks;
   partition->segments = 1;
   partition->tiles = clamp(wanted, 1, shape.n);
@@ -132,52 +150,54 @@ inline bool complete_partition(const BlockGroupProblem &task, int64_t per_block,
     partition->tiles = shape.n * partition->segments;
   }
   partition->rows = segments ? 1 : ceil_div(shape.n, partition->tiles);
-  const int64_t room = task.bytes_max - smem_bytes_beside_tiles(shape, partition->group);
+  const int64_t room = problem.bytes_max - smem_bytes_without_tiles(shape, partition->group);
   const int64_t tile = tile_smem_bytes(shape, *partition, !begins_at_vectors(shape, *partition));
-  const int64_t share = ceil_div(partition->tiles, partition->ranks);
-  partition->slots = clamp(room / tile, 0, share);
-  if (partition->slots == 0 || (task.recomputes && partition->slots < share)) return false;
+  const int64_t tiles_per_block = ceil_div(partition->tiles, partition->ranks);
+  partition->buffers = clamp(room / tile, 0, tiles_per_block);
+  if (partition->buffers == 0 || (problem.recomputes && partition->buffers < tiles_per_block))
+    return false;
   partition->ranks = clamp(partition->ranks, 1, partition->tiles);
-  estimate_cost(task, partition);
+  estimate_cost(problem, partition);
   return true;
 }
 
-// The best way to deal groups of so many channels to so many crews; group = 0 if there is none. A
-// share that fits is one tile. One that does not is so many that TILE_SLOTS_MIN of them fit.
-inline BlockGroupPartition partition_for(const BlockGroupProblem &task, int64_t block_groups,
-                                         int64_t group) {
-  const TileShape &shape = task.shape;
-  const int64_t room = task.bytes_max - smem_bytes_beside_tiles(shape, group);
+// The cheapest partition with so many block groups and channels per channel group; its group is 0
+// if there is none. A block slice that fits is one tile; otherwise it is divided into so many tiles
+// that TILE_BUFFERS_MIN of them fit.
+inline BlockGroupPartition cheapest_partition(const BlockGroupProblem &problem,
+                                              int64_t block_groups, int64_t group) {
+  const TileShape &shape = problem.shape;
+  const int64_t room = problem.bytes_max - smem_bytes_without_tiles(shape, group);
   const int64_t bytes = shape.inputs * shape.n * group * shape.s * shape.element_bytes;
   BlockGroupPartition best = {};
   if (room <= 0) return best;
   BlockGroupPartition partition = {};
   partition.group = group;
   partition.block_groups = block_groups;
-  partition.bytes_max = task.bytes_max;
-  const int64_t ranks = clamp(bytes / CLUSTER_SHARE_BYTES_MIN, 1, task.blocks() / block_groups);
-  const int64_t many = ceil_div(bytes * TILE_SLOTS_MIN, ranks * room);
-  for (const int64_t per_block : {int64_t(1), many, many + 1})
+  partition.bytes_max = problem.bytes_max;
+  const int64_t ranks = clamp(bytes / CLUSTER_SLICE_BYTES_MIN, 1, problem.blocks() / block_groups);
+  const int64_t several = ceil_div(bytes * TILE_BUFFERS_MIN, ranks * room);
+  for (const int64_t per_block : {int64_t(1), several, several + 1})
     for (const bool segments : {false, true}) {
       partition.ranks = ranks;
-      if (!complete_partition(task, per_block, segments, &partition)) continue;
+      if (!complete_partition(problem, per_block, segments, &partition)) continue;
       if (best.group == 0 || partition.cost_bytes < best.cost_bytes) best = partition;
     }
   return best;
 }
 
-// The cheapest cut; of equal ones that with one crew and the widest group.
-inline BlockGroupPartition best_block_group_partition(const BlockGroupProblem &task) {
-  const TileShape &shape = task.shape;
+// The cheapest partition. Of equally cheap ones it is that with one block group and the widest
+// channel group.
+inline BlockGroupPartition best_block_group_partition(const BlockGroupProblem &problem) {
+  const TileShape &shape = problem.shape;
   const int64_t widest = widest_channel_group(shape);
   BlockGroupPartition best = {};
   for (int64_t block_groups = 1;
-       block_groups <= task.blocks_per_multiprocessor && block_groups <= BLOCK_GROUPS_MAX;
-       ++block_groups)
+       block_groups <= problem.blocks_per_sm && block_groups <= BLOCK_GROUPS_MAX; ++block_groups)
     for (int64_t group = widest; group > 0; group /= 2) {
       if (group < widest && group * shape.s * shape.element_bytes < RUN_BYTES_MIN) break;
       if (ceil_div(shape.c, group) < block_groups) continue;
-      const BlockGroupPartition partition = partition_for(task, block_groups, group);
+      const BlockGroupPartition partition = cheapest_partition(problem, block_groups, group);
       if (partition.group > 0 && (best.group == 0 || partition.cost_bytes < best.cost_bytes))
         best = partition;
     }

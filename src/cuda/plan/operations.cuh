@@ -1,38 +1,91 @@
-// Fused operations from arguments, and when they are needed.
+// Operations of the kernels, made from the arguments of a call.
 #pragma once
+#include <cstdint>
+
+#include "core/backend.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/op/activation.cuh"
+#include "cuda/device/op/backward.cuh"
+#include "cuda/device/op/forward.cuh"
 #include "cuda/device/op/fused_backward.cuh"
 #include "cuda/device/op/fused_forward.cuh"
-#include "cuda/plan/launch.cuh"
+#include "cuda/device/op/mask.cuh"
 
 namespace cubn {
 
-// Whether there is more than plain batch normalization: an activation, an addend, or, in backward,
-// given statistics or sums.
-inline bool needs_epilogue(const cubn_problem &problem) {
-  return cubn_is_fused(&problem) || problem.is_frozen || problem.sums_are_given;
+template <class T>
+Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
+                        bool running_is_biased) {
+  using Real = Compute<T>;
+  Forward<T> op = {};
+  op.inputs[0] = static_cast<const T *>(args.x);
+  op.output = static_cast<T *>(args.output);
+  op.scale = static_cast<const Real *>(args.scale);
+  op.bias = static_cast<const Real *>(args.bias);
+  if (has_saved) {
+    op.saved_mean = static_cast<Real *>(args.saved_mean);
+    op.saved_inv_std = static_cast<Real *>(args.saved_inv_std);
+  }
+  if (has_running) {
+    op.running_mean = static_cast<Real *>(args.running_mean);
+    op.running_var = static_cast<Real *>(args.running_var);
+    op.previous_mean = static_cast<const Real *>(args.previous_running_mean);
+    op.previous_var = static_cast<const Real *>(args.previous_running_var);
+    op.factor_pointer = static_cast<const Real *>(args.factor_pointer);
+  }
+  op.running_is_biased = running_is_biased;
+  op.alpha = args.alpha;
+  op.epsilon = args.epsilon;
+  op.factor = args.factor;
+  op.beta = static_cast<Real>(args.beta);
+  return op;
 }
 
-// Refusals of algorithms whose first pass forms sums, and whose second one writes output.
-inline cubn_refusal refuse_given_sums() {
-  return cubn_refuse("the sums of backward are given: nothing is left to reduce");
-}
-inline cubn_refusal refuse_statistics_only() {
-  return cubn_refuse("only statistics or sums are wanted: there is no second pass");
+template <class T>
+Backward<T> make_backward(const cubn_args &args, int64_t count) {
+  using Real = Compute<T>;
+  Backward<T> op = {};
+  op.inputs[0] = static_cast<const T *>(args.x);
+  op.inputs[1] = static_cast<const T *>(args.dy);
+  op.output = static_cast<T *>(args.output);
+  op.scale = static_cast<const Real *>(args.scale);
+  op.saved_mean = static_cast<const Real *>(args.saved_mean);
+  op.saved_inv_std = static_cast<const Real *>(args.saved_inv_std);
+  op.dscale = static_cast<Real *>(args.dscale);
+  op.dbias = static_cast<Real *>(args.dbias);
+  op.count = static_cast<double>(count);
+  op.m = args.count;
+  op.alpha = args.alpha;
+  op.param_alpha = args.param_alpha;
+  op.param_beta = args.param_beta;
+  op.epsilon = args.epsilon;
+  op.beta = static_cast<Real>(args.beta);
+  return op;
 }
 
-// Whether backward needs sums over the channels: for the gradients of the parameters, or for dx.
-inline bool needs_sums(const cubn_problem &problem, const cubn_args &args) {
-  if (problem.sums_are_given) return false;
-  return args.dscale || args.dbias || (problem.has_output && !problem.is_frozen);
+// Elements by which all tensors of an operation are past 16-byte alignment, or -1 if this differs
+// between tensors.
+template <class Op>
+int common_phase(const Op &op) {
+  int result = -1;
+  bool differs = false;
+  const auto check = [&](const void *tensor) {
+    if (!tensor) return;
+    const int phase =
+        static_cast<int>(reinterpret_cast<uintptr_t>(tensor) % 16 / sizeof(typename Op::Element));
+    differs = differs || (result >= 0 && phase != result);
+    result = phase;
+  };
+  for (const auto *input : op.inputs) check(input);
+  check(op.output);
+  if constexpr (Op::FUSED) {
+    check(op.preact);
+    check(op.epilogue_tensor());
+  }
+  return differs ? -1 : result;
 }
 
-// Whether it needs statistics of the batch.
-inline bool needs_statistics(const cubn_problem &problem, const cubn_args &args) {
-  return !problem.is_frozen && (problem.has_output || cubn_recomputes_preactivation(&problem) ||
-                                needs_sums(problem, args));
-}
-
-// Also of inference: there `means` is left alone.
+// For training and inference; inference does not use saved_mean_low.
 template <class T>
 FusedForward<T> make_fused_forward(const cubn_problem &problem, const cubn_args &args) {
   using Real = Compute<T>;
@@ -42,10 +95,10 @@ FusedForward<T> make_fused_forward(const cubn_problem &problem, const cubn_args 
   op.needs_epilogue = true;
   op.activation = make_activation<Real>(problem.activation);
   op.z = static_cast<const T *>(args.z);
-  if (problem.reserve == CUBN_RESERVE_MEANS) op.means = static_cast<Real *>(args.reserve);
-  if (problem.reserve == CUBN_RESERVE_INPUT) op.input = static_cast<T *>(args.reserve);
+  if (problem.reserve == CUBN_RESERVE_MEANS) op.saved_mean_low = static_cast<Real *>(args.reserve);
+  if (problem.reserve == CUBN_RESERVE_INPUT) op.preact = static_cast<T *>(args.reserve);
   op.mask = make_mask_rows(problem, args.reserve);
-  op.factor_of_y = static_cast<Real>(args.alpha);
+  op.output_alpha = static_cast<Real>(args.alpha);
   return op;
 }
 
@@ -64,8 +117,9 @@ FusedBackward<T> make_fused_backward(const cubn_problem &problem, const cubn_arg
     if (!problem.var_is_inv_std) op.var = op.saved_inv_std;
   }
   op.bias = static_cast<const Real *>(args.bias);
-  if (problem.reserve == CUBN_RESERVE_MEANS) op.means = static_cast<const Real *>(args.reserve);
-  if (problem.reserve == CUBN_RESERVE_INPUT) op.input = static_cast<const T *>(args.reserve);
+  if (problem.reserve == CUBN_RESERVE_MEANS)
+    op.saved_mean_low = static_cast<const Real *>(args.reserve);
+  if (problem.reserve == CUBN_RESERVE_INPUT) op.preact = static_cast<const T *>(args.reserve);
   op.mask = make_mask_rows(problem, args.reserve);
   op.dz = static_cast<T *>(args.dz);
   return op;

@@ -1,9 +1,11 @@
-// How the strided algorithm finds its way: which thread takes which elements, and where they lie.
+// The elements of strided tensors: their offsets, and the threads that process them.
 #pragma once
-#include "cuda/device.h"
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
 #include "cuda/device/base/divisor.cuh"
-#include "cuda/device/base/portability.cuh"
-#include "cuda/tuning.h"
 
 namespace cubn {
 
@@ -20,20 +22,20 @@ inline Axes make_axes(const cubn_axes &axes) {
   return result;
 }
 
-// Elements from the start of each array.
+// The offset of an element in each array, in elements.
 struct Offsets {
-  int64_t of[CUBN_ARRAY_COUNT];
+  int64_t array[CUBN_ARRAY_COUNT];
 };
 
-// Offsets of the element with a linear index. The compiler drops the arrays that a kernel does not
-// use.
-__device__ inline Offsets locate(const Axes &where, int64_t index) {
+// The offsets of the element with a linear index. The compiler removes the arrays that a kernel
+// does not use.
+__device__ inline Offsets locate(const Axes &axes, int64_t index) {
   Offsets offsets = {};
-  for (int a = where.axes.rank - 1; a >= 0; --a) {
-    const int64_t quotient = a > 0 ? divide(index, where.divisors[a]) : 0;
-    const int64_t position = index - quotient * where.axes.size[a];
+  for (int a = axes.axes.rank - 1; a >= 0; --a) {
+    const int64_t quotient = a > 0 ? divide(index, axes.divisors[a]) : 0;
+    const int64_t position = index - quotient * axes.axes.size[a];
     for (int array = 0; array < CUBN_ARRAY_COUNT; ++array)
-      offsets.of[array] += position * where.axes.stride[array][a];
+      offsets.array[array] += position * axes.axes.stride[array][a];
     index = quotient;
   }
   return offsets;
@@ -41,10 +43,10 @@ __device__ inline Offsets locate(const Axes &where, int64_t index) {
 
 // ---- Threads ------------------------------------------------------------------------------------
 
-// How the threads of a block are spread over neighbouring channels and over samples of each.
+// How the threads of a block are distributed over neighboring channels and the samples of each.
 struct Lanes {
-  int channels, samples;  // powers of two; their product is STRIDED_THREADS
-  bool channels_fastest;  // neighbouring threads take neighbouring channels, not samples
+  int channels, samples;  // Powers of two, whose product is STRIDED_THREADS.
+  bool channels_fastest;  // Neighboring threads have neighboring channels, not samples.
 };
 
 struct Lane {
@@ -57,9 +59,9 @@ __device__ inline Lane lane_of_thread(const Lanes &lanes) {
   return {thread / lanes.samples, thread & (lanes.samples - 1)};
 }
 
-// The blocks of a launch cover channels first_channel .. end_channel - 1 and, `splits` for the same
-// channels, all samples. A function of problem and device only, so that sums are always formed in
-// the same order.
+// The blocks of a launch cover the channels first_channel to end_channel - 1 and all their samples,
+// which are split among `splits` blocks. The tiling follows from the problem and the device alone,
+// so that sums are always formed in the same order.
 struct Tiling {
   Lanes lanes;
   int splits;
@@ -67,28 +69,29 @@ struct Tiling {
   int64_t first_channel, end_channel;
 };
 
-// What the calling thread works on.
-struct Place {
+// What the calling thread works on. It has the samples begin, begin + lanes.samples and so on,
+// below end.
+struct ThreadWork {
   int split;
-  int64_t channel;     // at least end_channel: nothing
-  int64_t begin, end;  // samples begin, begin + lanes.samples, ... below end
+  int64_t channel;  // If it is not below end_channel, the thread has no work.
+  int64_t begin, end;
 };
 
-__device__ inline Place place_of_thread(const Tiling &tiling, const Lane &lane) {
+__device__ inline ThreadWork work_of_thread(const Tiling &tiling, const Lane &lane) {
   const unsigned splits = static_cast<unsigned>(tiling.splits);
   const unsigned tile = blockIdx.x / splits;
-  Place place;
-  place.split = static_cast<int>(blockIdx.x - tile * splits);
-  place.channel =
+  ThreadWork work;
+  work.split = static_cast<int>(blockIdx.x - tile * splits);
+  work.channel =
       tiling.first_channel + static_cast<int64_t>(tile) * tiling.lanes.channels + lane.channel;
-  const int64_t first = place.split * tiling.samples_per_split;
-  place.begin = first + lane.sample;
-  place.end = min(first + tiling.samples_per_split, tiling.samples);
-  return place;
+  const int64_t first = work.split * tiling.samples_per_split;
+  work.begin = first + lane.sample;
+  work.end = min(first + tiling.samples_per_split, tiling.samples);
+  return work;
 }
 
-// The results of a channel's sample lanes, added in a fixed tree; valid in sample lane 0. All
-// threads of the block call it.
+// Adds the results of a channel's sample lanes in a fixed tree. Sample lane 0 gets the total. All
+// threads of the block must call it.
 template <class Sum>
 __device__ inline Sum add_lanes(Sum sum, const Lanes &lanes, const Lane &lane, Sum *shared) {
   const int own = lane.sample * lanes.channels + lane.channel;

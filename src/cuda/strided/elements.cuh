@@ -1,31 +1,39 @@
-// Elements of the outputs of the strided algorithm.
+// The elements of y and dx, without an epilogue.
 #pragma once
-#include "cuda/strided/sums.cuh"
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/strided/axes.cuh"
+#include "cuda/strided/params.cuh"
 
 namespace cubn {
 
 template <class T>
 class ForwardElement {
  public:
-  __device__ ForwardElement(const Job &job, const Offsets &channel, int64_t index)
-      : job_(job), origin_(channel), factors_(read_factors(job, channel, index)) {}
+  __device__ ForwardElement(const StridedParams &params, const Offsets &channel, int64_t index)
+      : params_(params), origin_(channel), factors_(read_factors(params, channel, index)) {}
   __device__ double compute(const Offsets &sample) const {
-    const double x = load<T>(job_.args.x, origin_.of[CUBN_ARRAY_X] + sample.of[CUBN_ARRAY_X]);
+    const double x =
+        load<T>(params_.args.x, origin_.array[CUBN_ARRAY_X] + sample.array[CUBN_ARRAY_X]);
     return (x - factors_.pivot) * factors_.gain + factors_.shift;
   }
 
  private:
-  // Training finds them in the workspace, inference makes them from the given statistics.
-  __device__ static ForwardFactors read_factors(const Job &job, const Offsets &channel,
+  // Training has stored them in the workspace; inference computes them from the given statistics.
+  __device__ static ForwardFactors read_factors(const StridedParams &params, const Offsets &channel,
                                                 int64_t index) {
-    if (job.pass == CUBN_PASS_TRAIN)
-      return {*factor(job, 0, index), *factor(job, 1, index), *factor(job, 2, index)};
-    const int64_t offset = channel.of[CUBN_ARRAY_PARAM];
-    return forward_factors<Compute<T>>(job, offset, load<Compute<T>>(job.args.mean, offset), 0.0,
-                                       given_inv_std<Compute<T>>(job, offset));
+    if (params.pass == CUBN_PASS_TRAIN)
+      return {*factor(params, 0, index), *factor(params, 1, index), *factor(params, 2, index)};
+    const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
+    return forward_factors<Compute<T>>(params, offset, load<Compute<T>>(params.args.mean, offset),
+                                       0.0, given_inv_std<Compute<T>>(params, offset));
   }
 
-  const Job &job_;
+  const StridedParams &params_;
   Offsets origin_;
   ForwardFactors factors_;
 };
@@ -33,20 +41,22 @@ class ForwardElement {
 template <class T>
 class BackwardElement {
  public:
-  __device__ BackwardElement(const Job &job, const Offsets &channel, int64_t index)
-      : job_(job),
+  __device__ BackwardElement(const StridedParams &params, const Offsets &channel, int64_t index)
+      : params_(params),
         origin_(channel),
-        factors_{*factor(job, 0, index), *factor(job, 1, index), *factor(job, 2, index),
-                 *factor(job, 3, index), *factor(job, 4, index)} {}
+        factors_{*factor(params, 0, index), *factor(params, 1, index), *factor(params, 2, index),
+                 *factor(params, 3, index), *factor(params, 4, index)} {}
   __device__ double compute(const Offsets &sample) const {
-    const double x = load<T>(job_.args.x, origin_.of[CUBN_ARRAY_X] + sample.of[CUBN_ARRAY_X]);
-    const double dy = load<T>(job_.args.dy, origin_.of[CUBN_ARRAY_DY] + sample.of[CUBN_ARRAY_DY]);
+    const double x =
+        load<T>(params_.args.x, origin_.array[CUBN_ARRAY_X] + sample.array[CUBN_ARRAY_X]);
+    const double dy =
+        load<T>(params_.args.dy, origin_.array[CUBN_ARRAY_DY] + sample.array[CUBN_ARRAY_DY]);
     const double x_hat = (x - factors_.mean) * factors_.inv_std;
     return factors_.gain * (dy - factors_.shift - x_hat * factors_.slope);
   }
 
  private:
-  const Job &job_;
+  const StridedParams &params_;
   Offsets origin_;
   BackwardFactors factors_;
 };

@@ -1,97 +1,106 @@
-// The kernels of the strided algorithm: sums, their addition, elements.
+// The kernels of the strided algorithm: they sum, add partial sums, and compute elements.
 #pragma once
-#include "cuda/strided/fused.cuh"
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/shared_memory.cuh"
+#include "cuda/strided/axes.cuh"
+#include "cuda/strided/params.cuh"
 
 namespace cubn {
 
-// Doubles in the workspace per part of a channel.
+// Doubles in the workspace per channel and split.
 constexpr int SUM_DOUBLES = 3;
 
 template <class Sum>
-__device__ inline Sum *partial(const Job &job, int64_t channel, int split) {
+__device__ inline Sum *partial(const StridedParams &params, int64_t channel, int split) {
   static_assert(sizeof(Sum) == SUM_DOUBLES * sizeof(double), "size of the slots in the workspace");
-  return reinterpret_cast<Sum *>(job.partials) +
-         (channel - job.tiling.first_channel) * job.tiling.splits + split;
+  return reinterpret_cast<Sum *>(params.partials) +
+         (channel - params.tiling.first_channel) * params.tiling.splits + split;
 }
 
-template <class T, class Fold>
+// Reduces the samples of each channel.
+template <class T, class Reducer>
 __global__ void __launch_bounds__(STRIDED_THREADS)
-    strided_sum_kernel(const __grid_constant__ Job job) {
-  using Sum = typename Fold::Sum;
+    strided_sum_kernel(const __grid_constant__ StridedParams params) {
+  using Sum = typename Reducer::Sum;
   CUBN_SHARED(Sum, shared, [STRIDED_THREADS]);
-  const Lane lane = lane_of_thread(job.tiling.lanes);
-  const Place place = place_of_thread(job.tiling, lane);
+  const Lane lane = lane_of_thread(params.tiling.lanes);
+  const ThreadWork work = work_of_thread(params.tiling, lane);
   Sum sum = {};
-  if (place.channel < job.tiling.end_channel) {
-    Fold fold(job, locate(job.channels, place.channel), place.channel);
-    const int64_t step = job.tiling.lanes.samples;
-    for (int64_t first = place.begin; first < place.end; first += STRIDED_BATCH * step) {
-      typename Fold::Value values[STRIDED_BATCH];
+  if (work.channel < params.tiling.end_channel) {
+    Reducer reducer(params, locate(params.channels, work.channel), work.channel);
+    const int64_t step = params.tiling.lanes.samples;
+    for (int64_t first = work.begin; first < work.end; first += STRIDED_BATCH * step) {
+      typename Reducer::Value values[STRIDED_BATCH];
       for (int i = 0; i < STRIDED_BATCH; ++i)
-        if (first + i * step < place.end)
-          values[i] = fold.load_value(locate(job.samples, first + i * step));
+        if (first + i * step < work.end)
+          values[i] = reducer.load_value(locate(params.samples, first + i * step));
       for (int i = 0; i < STRIDED_BATCH; ++i)
-        if (first + i * step < place.end) fold.take(values[i]);
+        if (first + i * step < work.end) reducer.accumulate(values[i]);
     }
-    sum = fold.sum();
+    sum = reducer.sum();
   }
-  sum = add_lanes(sum, job.tiling.lanes, lane, shared);
-  if (lane.sample != 0 || place.channel >= job.tiling.end_channel) return;
-  if (job.tiling.splits == 1)
-    sum.template finish<T>(job, place.channel);
+  sum = add_lanes(sum, params.tiling.lanes, lane, shared);
+  if (lane.sample != 0 || work.channel >= params.tiling.end_channel) return;
+  if (params.tiling.splits == 1)
+    sum.template finish<T>(params, work.channel);
   else
-    *partial<Sum>(job, place.channel, place.split) = sum;
+    *partial<Sum>(params, work.channel, work.split) = sum;
 }
 
-// Adds the partial sums of channels that are split, or empty: there are none then.
-constexpr Lanes ADDING_LANES = {STRIDED_THREADS / 32, 32, false};
+// Adds the partial sums of channels that are split. Of an empty channel there are none.
+constexpr Lanes ADD_LANES = {STRIDED_THREADS / 32, 32, false};
 
 template <class T, class Sum>
 __global__ void __launch_bounds__(STRIDED_THREADS)
-    strided_add_kernel(const __grid_constant__ Job job) {
+    strided_add_kernel(const __grid_constant__ StridedParams params) {
   CUBN_SHARED(Sum, shared, [STRIDED_THREADS]);
-  const Lanes lanes = ADDING_LANES;
+  const Lanes lanes = ADD_LANES;
   const Lane lane = lane_of_thread(lanes);
-  const int64_t channel =
-      job.tiling.first_channel + static_cast<int64_t>(blockIdx.x) * lanes.channels + lane.channel;
+  const int64_t channel = params.tiling.first_channel +
+                          static_cast<int64_t>(blockIdx.x) * lanes.channels + lane.channel;
   Sum sum = {};
-  if (channel < job.tiling.end_channel)
-    for (int split = lane.sample; split < job.tiling.splits; split += lanes.samples)
-      sum.add(*partial<Sum>(job, channel, split));
+  if (channel < params.tiling.end_channel)
+    for (int split = lane.sample; split < params.tiling.splits; split += lanes.samples)
+      sum.add(*partial<Sum>(params, channel, split));
   sum = add_lanes(sum, lanes, lane, shared);
-  if (lane.sample == 0 && channel < job.tiling.end_channel) sum.template finish<T>(job, channel);
+  if (lane.sample == 0 && channel < params.tiling.end_channel)
+    sum.template finish<T>(params, channel);
 }
 
-// Computes the elements of y or dx. The inputs of a batch are read before its first output is
-// written; where an input is the output, the thread that writes an element is the one that reads
-// it.
+// Computes the elements of y or dx. A thread reads the inputs of a batch before it writes the first
+// output. If an input is the output, the thread that writes an element is the one that reads it.
 template <class T, class Element>
 __global__ void __launch_bounds__(STRIDED_THREADS)
-    strided_apply_kernel(const __grid_constant__ Job job) {
-  const Lane lane = lane_of_thread(job.tiling.lanes);
-  const Place place = place_of_thread(job.tiling, lane);
-  if (place.channel >= job.tiling.end_channel) return;
-  const Offsets channel = locate(job.channels, place.channel);
-  const Element element(job, channel, place.channel);
-  const int64_t step = job.tiling.lanes.samples;
-  for (int64_t first = place.begin; first < place.end; first += STRIDED_BATCH * step) {
+    strided_apply_kernel(const __grid_constant__ StridedParams params) {
+  const Lane lane = lane_of_thread(params.tiling.lanes);
+  const ThreadWork work = work_of_thread(params.tiling, lane);
+  if (work.channel >= params.tiling.end_channel) return;
+  const Offsets channel = locate(params.channels, work.channel);
+  const Element element(params, channel, work.channel);
+  const int64_t step = params.tiling.lanes.samples;
+  for (int64_t first = work.begin; first < work.end; first += STRIDED_BATCH * step) {
     double results[STRIDED_BATCH];
     int64_t offsets[STRIDED_BATCH];
     for (int i = 0; i < STRIDED_BATCH; ++i)
-      if (first + i * step < place.end) {
-        const Offsets sample = locate(job.samples, first + i * step);
-        offsets[i] = channel.of[CUBN_ARRAY_OUTPUT] + sample.of[CUBN_ARRAY_OUTPUT];
+      if (first + i * step < work.end) {
+        const Offsets sample = locate(params.samples, first + i * step);
+        offsets[i] = channel.array[CUBN_ARRAY_OUTPUT] + sample.array[CUBN_ARRAY_OUTPUT];
         results[i] = element.compute(sample);
       }
-    if (!job.args.output) continue;  // there are others
+    if (!params.args.output) continue;  // Only dz is wanted, which compute() stores.
     for (int i = 0; i < STRIDED_BATCH; ++i)
-      if (first + i * step < place.end)
-        blend<T>(job.args.output, offsets[i], 1.0, results[i], job.args.beta);
+      if (first + i * step < work.end)
+        blend<T>(params.args.output, offsets[i], 1.0, results[i], params.args.beta);
   }
 }
 
-// Bytes that share a word with foreign memory come from the edges: at the begin by threads 0 to 3, at
-// the end by threads 4 to 7.
+// Copies the bytes of the edges to the reserve space, because their words are partly outside of it.
+// Threads 0 to 3 copy those at the beginning, threads 4 to 7 those at the end.
 static __global__ void __launch_bounds__(32) strided_mask_edges_kernel(const MaskTarget mask) {
   const int i = static_cast<int>(threadIdx.x);
   unsigned char *const byte = i < 4 ? mask.begin + i : mask.end - (i - 3);

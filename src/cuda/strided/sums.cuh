@@ -1,15 +1,24 @@
-// Sums of the strided algorithm over the values of a channel, and what follows from them.
+// The sums over the values of a channel, the reducers that form them, and the results that follow.
 #pragma once
-#include "cuda/strided/job.cuh"
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/op/activation.cuh"
+#include "cuda/device/op/forward.cuh"
+#include "cuda/strided/axes.cuh"
+#include "cuda/strided/params.cuh"
 
 namespace cubn {
 
-// Of some values of a channel: count, mean relative to the channel's pivot, and sum of squared
-// differences from the mean.
+// The moments of some values of a channel: count, mean relative to the channel's pivot, and sum of
+// squared differences from the mean.
 struct Moments {
   double count, mean, squares;
 
-  // Chan, Golub and LeVeque 1983.
+  // Combines two sets of values (Chan, Golub and LeVeque 1983).
   __device__ void add(const Moments &other) {
     if (other.count == 0.0) return;
     if (count == 0.0) {
@@ -22,74 +31,79 @@ struct Moments {
     count = total;
   }
 
-  // The statistics. The running ones are written last: they may share memory with scale and bias.
+  // Writes the statistics. The running ones come last: they may share memory with scale and bias.
   template <class T>
-  __device__ void finish(const Job &job, int64_t channel) const {
+  __device__ void finish(const StridedParams &params, int64_t channel) const {
     using P = Compute<T>;
-    const Offsets at = locate(job.channels, channel);
-    const int64_t offset = at.of[CUBN_ARRAY_PARAM];
-    const double pivot = pivot_of<T>(job, at);
-    const double var = squares / count, inv_std = inverse_deviation(var, job.args.epsilon);
-    // An infinity among the values is NaN in `squares` only.
+    const Offsets origin = locate(params.channels, channel);
+    const int64_t offset = origin.array[CUBN_ARRAY_PARAM];
+    const double pivot = pivot_of<T>(params, origin);
+    const double var = squares / count, inv_std = inverse_std(var, params.args.epsilon);
+    // An infinite value makes only `squares` NaN.
     const double batch_mean = squares == squares ? pivot + mean : squares;
-    if (job.pass == CUBN_PASS_BACKWARD) {
-      *factor(job, 0, channel) = batch_mean;
-      *factor(job, 1, channel) = inv_std;
+    if (params.pass == CUBN_PASS_BACKWARD) {
+      *factor(params, 0, channel) = batch_mean;
+      *factor(params, 1, channel) = inv_std;
       return;
     }
-    const ForwardFactors factors = job.needs_epilogue
-                                       ? fused_factors<P>(job, channel, offset, batch_mean, inv_std)
-                                       : forward_factors<P>(job, offset, pivot, mean, inv_std);
-    *factor(job, 0, channel) = factors.pivot;
-    *factor(job, 1, channel) = factors.gain;
-    *factor(job, 2, channel) = factors.shift;
-    if (job.has_saved) {
-      static_cast<P *>(job.args.saved_mean)[offset] = from_double<P>(batch_mean);
-      static_cast<P *>(job.args.saved_inv_std)[offset] = from_double<P>(inv_std);
+    const ForwardFactors factors =
+        params.needs_epilogue ? fused_factors<P>(params, channel, offset, batch_mean, inv_std)
+                              : forward_factors<P>(params, offset, pivot, mean, inv_std);
+    *factor(params, 0, channel) = factors.pivot;
+    *factor(params, 1, channel) = factors.gain;
+    *factor(params, 2, channel) = factors.shift;
+    if (params.has_saved) {
+      static_cast<P *>(params.args.saved_mean)[offset] = from_double<P>(batch_mean);
+      static_cast<P *>(params.args.saved_inv_std)[offset] = from_double<P>(inv_std);
     }
-    if (job.has_running) write_running<P>(job, offset, batch_mean);
+    if (params.has_running) write_running<P>(params, offset, batch_mean);
   }
 
  private:
   template <class P>
-  __device__ static ForwardFactors fused_factors(const Job &job, int64_t channel, int64_t offset,
-                                                 double batch_mean, double inv_std) {
+  __device__ static ForwardFactors fused_factors(const StridedParams &params, int64_t channel,
+                                                 int64_t offset, double batch_mean,
+                                                 double inv_std) {
     const P center = from_double<P>(batch_mean);
     const P mean_low = from_double<P>(batch_mean - static_cast<double>(center));
-    if (job.reserve == CUBN_RESERVE_MEANS) static_cast<P *>(job.args.reserve)[channel] = mean_low;
+    if (params.reserve == CUBN_RESERVE_MEANS)
+      static_cast<P *>(params.args.reserve)[channel] = mean_low;
     const Affine<P> affine =
-        preactivation_affine<P>(job, offset, center, mean_low, from_double<P>(inv_std));
+        preact_affine<P>(params, offset, center, mean_low, from_double<P>(inv_std));
     return {static_cast<double>(affine.center), static_cast<double>(affine.gain),
             static_cast<double>(affine.shift)};
   }
 
   template <class P>
-  __device__ void write_running(const Job &job, int64_t offset, double batch_mean) const {
-    const cubn_args &args = job.args;
+  __device__ void write_running(const StridedParams &params, int64_t offset,
+                                double batch_mean) const {
+    const cubn_args &args = params.args;
     const double weight = args.factor_pointer ? load<P>(args.factor_pointer, 0) : args.factor;
-    const double var = squares / (job.running_is_biased || count <= 1.0 ? count : count - 1.0);
+    const double var = squares / (params.running_is_biased || count <= 1.0 ? count : count - 1.0);
     blend_from<P>(args.previous_running_mean, args.running_mean, offset, weight, batch_mean,
                   1.0 - weight);
     blend_from<P>(args.previous_running_var, args.running_var, offset, weight, var, 1.0 - weight);
   }
 };
 
-// Takes the values of one thread. Its sums are relative to its own first value, as the channel's
-// may lie far off.
+// Reduces the values of one thread to moments. Its sums are relative to its own first value,
+// because the channel's pivot may be far from it.
 template <class T>
-class FoldMoments {
+class MomentsReducer {
  public:
   using Sum = Moments;
   struct Value {
     double x;
   };
 
-  __device__ FoldMoments(const Job &job, const Offsets &channel, int64_t)
-      : x_(job.args.x), origin_(channel.of[CUBN_ARRAY_X]), pivot_(pivot_of<T>(job, channel)) {}
+  __device__ MomentsReducer(const StridedParams &params, const Offsets &channel, int64_t)
+      : x_(params.args.x),
+        origin_(channel.array[CUBN_ARRAY_X]),
+        pivot_(pivot_of<T>(params, channel)) {}
   __device__ Value load_value(const Offsets &sample) const {
-    return {load<T>(x_, origin_ + sample.of[CUBN_ARRAY_X])};
+    return {load<T>(x_, origin_ + sample.array[CUBN_ARRAY_X])};
   }
-  __device__ void take(const Value &value) {
+  __device__ void accumulate(const Value &value) {
     const double relative = value.x - pivot_;
     if (count_ == 0) first_ = relative;
     const double difference = relative - first_;
@@ -119,7 +133,7 @@ struct Statistics {
 struct Gradients {
   double dy, dy_x_hat, residual;
 
-  __device__ void take(double x_value, double dy_value, const Statistics &statistics) {
+  __device__ void accumulate(double x_value, double dy_value, const Statistics &statistics) {
     const double difference = x_value - statistics.mean;
     dy += dy_value;
     dy_x_hat += dy_value * (difference * statistics.inv_std);
@@ -131,71 +145,76 @@ struct Gradients {
     residual += other.residual;
   }
 
-  // The gradients of the parameters, and the factors of dx; these do not exist for an empty tensor.
+  // Writes the gradients of the parameters and, unless the tensor is empty, the factors of dx.
   template <class T>
-  __device__ void finish(const Job &job, int64_t channel) const;
+  __device__ void finish(const StridedParams &params, int64_t channel) const;
 };
 
 template <class P>
-__device__ inline Statistics backward_statistics(const Job &job, int64_t channel,
+__device__ inline Statistics backward_statistics(const StridedParams &params, int64_t channel,
                                                  int64_t param_offset) {
-  if (job.is_frozen)
-    return {load<P>(job.args.mean, param_offset),
-            static_cast<double>(from_double<P>(given_inv_std<P>(job, param_offset)))};
-  if (!job.has_saved) return {*factor(job, 0, channel), *factor(job, 1, channel)};
-  return {load<P>(job.args.saved_mean, param_offset),
-          load<P>(job.args.saved_inv_std, param_offset)};
+  if (params.is_frozen)
+    return {load<P>(params.args.mean, param_offset),
+            static_cast<double>(from_double<P>(given_inv_std<P>(params, param_offset)))};
+  if (!params.has_saved) return {*factor(params, 0, channel), *factor(params, 1, channel)};
+  return {load<P>(params.args.saved_mean, param_offset),
+          load<P>(params.args.saved_inv_std, param_offset)};
 }
 
 template <class P>
-__device__ inline double gain_of(const Job &job, int64_t param_offset, double inv_std) {
-  return job.args.alpha * load_or<P>(job.args.scale, param_offset, 1.0) * inv_std;
+__device__ inline double gain_of(const StridedParams &params, int64_t param_offset,
+                                 double inv_std) {
+  return params.args.alpha * load_or<P>(params.args.scale, param_offset, 1.0) * inv_std;
 }
 
 template <class T>
-__device__ void Gradients::finish(const Job &job, int64_t channel) const {
+__device__ void Gradients::finish(const StridedParams &params, int64_t channel) const {
   using P = Compute<T>;
-  const int64_t offset = locate(job.channels, channel).of[CUBN_ARRAY_PARAM];
+  const int64_t offset = locate(params.channels, channel).array[CUBN_ARRAY_PARAM];
   double dscale = dy_x_hat;
-  if (job.tiling.samples > 0) {
-    const Statistics statistics = backward_statistics<P>(job, channel, offset);
-    const double residue = residual / static_cast<double>(job.tiling.samples);
-    // A mean that is this close to the mean of x is that mean, rounded: x_hat is smaller by
-    // `error`. One that is further away is the caller's own choice.
-    const double roundoff = job.has_saved && sizeof(P) == sizeof(float) ? 0x1p-23 : 0x1p-52;
-    const bool is_rounding = !job.is_frozen && fabs(residue) <= roundoff * fabs(statistics.mean);
+  if (params.tiling.samples > 0) {
+    const Statistics statistics = backward_statistics<P>(params, channel, offset);
+    const double residue = residual / static_cast<double>(params.tiling.samples);
+    // A saved mean so close to the mean of x is that mean, rounded, so x_hat is smaller by `error`.
+    // A saved mean that is further away is the caller's own choice.
+    const double roundoff = params.has_saved && sizeof(P) == sizeof(float) ? 0x1p-23 : 0x1p-52;
+    const bool is_rounding = !params.is_frozen && fabs(residue) <= roundoff * fabs(statistics.mean);
     const double error = is_rounding ? residue * statistics.inv_std : 0.0;
     dscale -= dy * error;
-    const double slope = dscale / job.args.count;
-    *factor(job, 0, channel) = statistics.mean;
-    *factor(job, 1, channel) = statistics.inv_std;
-    *factor(job, 2, channel) = gain_of<P>(job, offset, statistics.inv_std);
-    *factor(job, 3, channel) = dy / job.args.count - error * slope;
-    *factor(job, 4, channel) = slope;
+    const double slope = dscale / params.args.count;
+    *factor(params, 0, channel) = statistics.mean;
+    *factor(params, 1, channel) = statistics.inv_std;
+    *factor(params, 2, channel) = gain_of<P>(params, offset, statistics.inv_std);
+    *factor(params, 3, channel) = dy / params.args.count - error * slope;
+    *factor(params, 4, channel) = slope;
   }
-  const double alpha = job.args.param_alpha, beta = job.args.param_beta;
-  if (job.args.dscale) blend<P>(job.args.dscale, offset, alpha, dscale, beta);
-  if (job.args.dbias) blend<P>(job.args.dbias, offset, alpha, dy, beta);
+  const double alpha = params.args.param_alpha, beta = params.args.param_beta;
+  if (params.args.dscale) blend<P>(params.args.dscale, offset, alpha, dscale, beta);
+  if (params.args.dbias) blend<P>(params.args.dbias, offset, alpha, dy, beta);
 }
 
+// Reduces the values of one thread to the sums of backward.
 template <class T>
-class FoldGradients {
+class GradientsReducer {
  public:
   using Sum = Gradients;
   struct Value {
     double x, dy;
   };
 
-  __device__ FoldGradients(const Job &job, const Offsets &channel, int64_t index)
-      : x_(job.args.x),
-        dy_(job.args.dy),
+  __device__ GradientsReducer(const StridedParams &params, const Offsets &channel, int64_t index)
+      : x_(params.args.x),
+        dy_(params.args.dy),
         origin_(channel),
-        statistics_(backward_statistics<Compute<T>>(job, index, channel.of[CUBN_ARRAY_PARAM])) {}
+        statistics_(
+            backward_statistics<Compute<T>>(params, index, channel.array[CUBN_ARRAY_PARAM])) {}
   __device__ Value load_value(const Offsets &sample) const {
-    return {load<T>(x_, origin_.of[CUBN_ARRAY_X] + sample.of[CUBN_ARRAY_X]),
-            load<T>(dy_, origin_.of[CUBN_ARRAY_DY] + sample.of[CUBN_ARRAY_DY])};
+    return {load<T>(x_, origin_.array[CUBN_ARRAY_X] + sample.array[CUBN_ARRAY_X]),
+            load<T>(dy_, origin_.array[CUBN_ARRAY_DY] + sample.array[CUBN_ARRAY_DY])};
   }
-  __device__ void take(const Value &value) { sum_.take(value.x, value.dy, statistics_); }
+  __device__ void accumulate(const Value &value) {
+    sum_.accumulate(value.x, value.dy, statistics_);
+  }
   __device__ Gradients sum() const { return sum_; }
 
  private:

@@ -1,4 +1,4 @@
-// Division by a number that is known before the launch.
+// Division by a number that the host knows, without a divide instruction.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -6,9 +6,9 @@
 
 namespace cubn {
 
-// Division of numbers below 2^63 by a constant, as a multiplication: floor(i / d) is
+// Divides numbers below 2^63 by a constant d by means of a multiplication: floor(i / d) equals
 // floor(i * m / 2^(63 + shift)) with m = ceil(2^(63 + shift) / d) and 2^shift >= d (Granlund and
-// Montgomery 1994): the excess of m over the exact quotient stays below 2^shift.
+// Montgomery 1994), because m exceeds the exact quotient by less than 2^shift.
 struct Divisor {
   uint64_t multiplier;
   int shift;

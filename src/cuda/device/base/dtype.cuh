@@ -1,11 +1,10 @@
-// Element types, and the type that computes for them: double for double, else float. Per-channel
-// parameters have the computing type too.
+// Element types and their compute type: double for double, float for the others. Per-channel
+// parameters have the compute type.
 #pragma once
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
 #include "core/backend.h"
-#include "cuda/device/base/portability.cuh"
 
 namespace cubn {
 
@@ -33,7 +32,7 @@ __device__ inline float to_compute(__nv_bfloat16 value) {
   return __bfloat162float(value);
 }
 
-// Rounds to nearest even.
+// Rounds to nearest, ties to even.
 template <class T>
 __device__ inline T from_compute(Compute<T> value) {
   return value;
@@ -47,7 +46,7 @@ __device__ inline __nv_bfloat16 from_compute<__nv_bfloat16>(float value) {
   return __float2bfloat16(value);
 }
 
-// a * b + c, rounded once.
+// Returns a * b + c, rounded once.
 __device__ inline float multiply_add(float a, float b, float c) {
   return fmaf(a, b, c);
 }
@@ -55,16 +54,16 @@ __device__ inline double multiply_add(double a, double b, double c) {
   return fma(a, b, c);
 }
 
-// Elements of T in the widest access.
+// Elements of T in a vector of 16 bytes, the widest access.
 template <class T>
-constexpr int WIDEST = 16 / static_cast<int>(sizeof(T));
+constexpr int VECTOR_WIDTH = 16 / static_cast<int>(sizeof(T));
 
 template <class T>
 struct TypeTag {
   using Type = T;
 };
 
-// visit(TypeTag<T>{}) for the element type `type`, which the host has checked.
+// Calls visit(TypeTag<T>{}) for the element type `type`, which the host has checked.
 template <class Visit>
 cubnStatus_t visit_type(cubnDataType_t type, Visit &&visit) {
   switch (type) {

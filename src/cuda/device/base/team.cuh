@@ -1,60 +1,60 @@
-// Sums over the threads of a block that share a channel.
+// Block-level reduction over the threads that share a channel.
 #pragma once
-#include "cuda/device/base/portability.cuh"
+#include <cuda_runtime.h>
 
 namespace cubn {
 
 constexpr int WARP = 32;
 
-// A thread's place among those that work on the same channel. A thread without work has
-// rank >= members.
+// The threads of a block that work on the same channel, and the calling thread's rank among them. A
+// thread without work has rank >= members.
 struct Team {
   int rank, members;
-  int channel, channels;  // channels * members is at most the number of threads
-  // Threads from one rank to the next, if that is the same everywhere and ranks from 0 on that lie
-  // less than a warp's threads apart are in one warp; else 0.
+  int channel, channels;  // channels * members is at most the number of threads.
+  // The distance, in threads, between consecutive ranks. It is 0 if the distance varies, or if rank
+  // 0 and a member less than a warp away can be in different warps: shuffles cannot be used then.
   int spacing;
 };
 
-// Neighbouring threads work on neighbouring channels.
+// Neighboring threads work on neighboring channels.
 __device__ inline Team team_across_channels(int channels, int threads) {
   const int thread = static_cast<int>(threadIdx.x);
   return {thread / channels, threads / channels, thread % channels, channels, channels};
 }
 
 // Adds the sums of all members of each team, in a fixed order; rank 0 gets the total. Every thread
-// of the block calls it. Through shared memory as long as a team spans several warps, and by
-// shuffles then. scratch holds K values for half of the block's threads.
+// of the block must call it. The tree runs through shared memory while the members to be added are
+// in different warps, then by shuffles. scratch has K values for half of the block's threads.
 template <int K>
 __device__ void reduce_team(double (&sums)[K], const Team &team, double *scratch) {
   const int size = static_cast<int>(blockDim.x) / 2;
   int half = team.members > 1 ? 1 : 0;
   while (2 * half < team.members && half > 0) half *= 2;
   for (; half > 0 && (team.spacing == 0 || 2 * half * team.spacing > WARP); half /= 2) {
-    const bool takes = team.rank < half && team.rank + half < team.members;
-    const bool gives = team.rank >= half && team.rank < min(2 * half, team.members);
-    const int at = (gives ? team.rank - half : team.rank) * team.channels + team.channel;
-    if (gives) {
+    const bool receives = team.rank < half && team.rank + half < team.members;
+    const bool sends = team.rank >= half && team.rank < min(2 * half, team.members);
+    const int index = (sends ? team.rank - half : team.rank) * team.channels + team.channel;
+    if (sends) {
 #pragma unroll
-      for (int k = 0; k < K; ++k) scratch[k * size + at] = sums[k];
+      for (int k = 0; k < K; ++k) scratch[k * size + index] = sums[k];
     }
     __syncthreads();
-    if (takes) {
+    if (receives) {
 #pragma unroll
-      for (int k = 0; k < K; ++k) sums[k] += scratch[k * size + at];
+      for (int k = 0; k < K; ++k) sums[k] += scratch[k * size + index];
     }
     __syncthreads();
   }
   for (; half > 0; half /= 2) {
-    const bool takes = team.rank < half && team.rank + half < team.members;
+    const bool receives = team.rank < half && team.rank + half < team.members;
 #pragma unroll
     for (int k = 0; k < K; ++k) {
       const double other =
           __shfl_down_sync(~0u, sums[k], static_cast<unsigned>(half * team.spacing));
-      if (takes) sums[k] += other;
+      if (receives) sums[k] += other;
     }
   }
-  __syncwarp();  // what a member read before, rank 0 may overwrite now
+  __syncwarp();  // Rank 0 may now overwrite what other members have read.
 }
 
 }  // namespace cubn

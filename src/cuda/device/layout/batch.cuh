@@ -1,35 +1,41 @@
 // Batches: the U vectors of each tensor that a thread moves at a time.
 #pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
 #include "cuda/device/base/dtype.cuh"
-#include "cuda/device/layout/iterator.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/layout/access.cuh"
 
 namespace cubn {
 
+// The accesses of a batch: offsets and valid masks of U vectors.
 template <int U>
 struct Accesses {
   int64_t offset[U];
   unsigned valid[U];
-  bool whole;  // all elements of all vectors are valid
+  bool whole;  // All elements of all vectors are valid.
 
-  // The next U vectors of the thread.
+  // Gets the next U vectors of the thread, and advances the cursor.
   template <class Iterator>
-  __device__ void take(const Iterator &iterator, typename Iterator::Cursor &at) {
+  __device__ void next(const Iterator &iterator, typename Iterator::Cursor &cursor) {
     whole = true;
 #pragma unroll
     for (int u = 0; u < U; ++u) {
-      const Item item = iterator.item(at);
-      iterator.advance(at);
-      offset[u] = item.offset;
-      valid[u] = item.valid;
-      whole = whole && item.valid == ALL_VALID<Iterator::VECTOR>;
+      const Access access = iterator.access(cursor);
+      iterator.advance(cursor);
+      offset[u] = access.offset;
+      valid[u] = access.valid;
+      whole = whole && access.valid == ALL_VALID<Iterator::VECTOR>;
     }
   }
-  __device__ Item item(int u) const {
+  __device__ Access access(int u) const {
     return {offset[u], valid[u]};
   }
 };
 
-// Elements that are not valid become 0.
+// Loads a batch. Elements that are not valid become 0.
 template <Cache CACHE, class T, int V, int U>
 __device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
                                      const Accesses<U> &accesses) {
@@ -52,6 +58,7 @@ __device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
   }
 }
 
+// Stores the valid elements of a batch.
 template <Cache CACHE, class T, int V, int U>
 __device__ inline void store_accesses(T *tensor, const Pack<T, V> (&packs)[U],
                                       const Accesses<U> &accesses) {
@@ -68,8 +75,8 @@ __device__ inline void store_accesses(T *tensor, const Pack<T, V> (&packs)[U],
   }
 }
 
-// The values of one of the W channels of a batch: value i of channel w is element i of the batch if
-// W = 1, else element w of vector i.
+// A view of the values of one of the W channels of a batch. Value i of channel w is element i of
+// the batch if W = 1, else element w of vector i.
 template <class T, int INPUTS, int V, int U, int W>
 struct ChannelView {
   static constexpr int COUNT = U * V / W;
@@ -82,7 +89,7 @@ struct ChannelView {
   __device__ Compute<T> value(int input, int i) const {
     return to_compute(packs[input][vector(i)].v[element(i)]);
   }
-  // WHOLE: known to be true for all.
+  // WHOLE says at compile time that all elements are valid.
   template <bool WHOLE>
   __device__ bool valid(int i) const {
     return WHOLE || (accesses.valid[vector(i)] >> element(i) & 1);

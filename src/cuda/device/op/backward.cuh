@@ -1,15 +1,20 @@
 // Backward: sums over a channel, and dx = scale * inv_std * (dy - dbias / m - x_hat * dscale / m).
 //
 // Numerics. Everything is computed from x_hat = (x - saved_mean) * inv_std, whose size does not
-// depend on that of x. The saved mean is rounded; what x_hat sums up to beside 0 shows by how much.
-// If that is no more than a rounding, the exact mean is used instead; else the caller passed other
-// statistics, which are used as they are.
+// depend on that of x. The saved mean is rounded, and the sum of x_hat, which would otherwise be 0,
+// shows by how much. If that is at most a rounding error, the sums are corrected for it; else the
+// caller passed other statistics, which are used as they are.
 #pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/forward.cuh"
 
 namespace cubn {
 
-// dx = (dy - shift - (x - center) * inv_std * slope) * gain
+// The coefficients of dx = (dy - shift - (x - center) * inv_std * slope) * gain.
 template <class Real>
 struct BackwardCoefficients {
   Real center, inv_std, slope, shift, gain;
@@ -22,16 +27,16 @@ struct Backward {
   using Coefficients = BackwardCoefficients<Real>;
   static constexpr int INPUTS = 2;
   static constexpr bool FUSED = false;
-  const T *inputs[INPUTS];  // x, dy
-  T *output;                // dx, or NULL
-  const Real *scale;        // or NULL: 1
+  const T *inputs[INPUTS];  // x and dy.
+  T *output;                // dx, or NULL.
+  const Real *scale;        // If NULL, 1.
   const Real *saved_mean, *saved_inv_std;
-  int64_t saved_channel0;  // the channel that saved_mean and saved_inv_std begin with
-  Real *dscale, *dbias;    // each may be NULL
-  double count;            // values of a channel that are summed
-  double m;                // values of a channel in the formula of dx
+  int64_t saved_first_channel;  // The channel of element 0 of the saved statistics.
+  Real *dscale, *dbias;         // Each may be NULL.
+  double count;                 // Values of a channel that are summed.
+  double m;                     // Values of a channel in the formula of dx.
   double alpha, param_alpha, param_beta;
-  double epsilon;  // of statistics that are computed again
+  double epsilon;  // For statistics that backward recomputes.
   Real beta;
 
   // A thread's sums of one channel: of dy, dy * x_hat and x_hat.
@@ -41,13 +46,13 @@ struct Backward {
   };
 
   __device__ Sums begin(int64_t channel) const {
-    const int64_t i = channel - saved_channel0;
+    const int64_t i = channel - saved_first_channel;
     return {saved_mean[i], saved_inv_std[i], 0.0, 0.0, 0.0};
   }
 
-  // Elements that are not valid have dy = 0, but their x_hat is not 0.
+  // Elements that are not valid have dy = 0, but their x_hat would not be 0.
   template <bool WHOLE, class View>
-  __device__ static void fold(Sums &sums, bool, const View &view) {
+  __device__ static void accumulate(Sums &sums, bool, const View &view) {
     Real sum_dy = 0, sum_product = 0, sum_x_hat = 0;
 #pragma unroll
     for (int i = 0; i < View::COUNT; ++i) {
@@ -63,8 +68,8 @@ struct Backward {
     sums.x_hat += static_cast<double>(sum_x_hat);
   }
 
-  // Sums need no pivot; see Forward for what these functions do.
-  __device__ static void relative(const Sums &sums, double, double, double *slot) {
+  // The counterparts of those of Forward. These sums need no pivot.
+  __device__ static void to_slot(const Sums &sums, double, double, double *slot) {
     slot[0] = sums.dy;
     slot[1] = sums.product;
     slot[2] = sums.x_hat;
@@ -79,11 +84,11 @@ struct Backward {
   __device__ static void from_moments(double *, double) {}
 
   __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
-    const Real center = saved_mean[channel - saved_channel0];
-    const Real saved = saved_inv_std[channel - saved_channel0];
+    const Real center = saved_mean[channel - saved_first_channel];
+    const Real saved = saved_inv_std[channel - saved_first_channel];
     const double mean = static_cast<double>(center), inv_std = static_cast<double>(saved);
     const double rounding = sizeof(Real) == 4 ? 0x1p-23 : 0x1p-52;
-    const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std
+    const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std.
     const double mean_low = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
     const double sum_dy = slot[0], sum_product = slot[1] - mean_low * sum_dy;
     const double slope = sum_product / m;

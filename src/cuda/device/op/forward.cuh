@@ -1,31 +1,35 @@
 // Forward: the statistics of a channel, and y = scale * (x - mean) * inv_std + bias.
 //
-// Numerics. A thread takes its values relative to an origin, the mean of its first batch: the
-// deviations are of the size of the spread, not of the mean. It sums them and their squares in the
-// computing type within a batch and in double over its batches. What does not fit float's range
-// there is summed again in double. Sums of threads are then taken relative to one of the chunk's
-// own values, in double, and become (count, mean, M2) of the chunk. So a constant channel has M2 =
-// 0 and its value as its mean, exactly, and the mean is known beyond float's precision.
+// Numerics. A thread subtracts an origin from its values, the mean of its first batch, so that the
+// deviations have the size of the spread, not of the mean. It sums the deviations and their squares
+// in the compute type within a batch, and in double across its batches. A batch that leaves float's
+// range is summed again in double. The sums of the threads are then taken relative to a pivot, one
+// of the chunk's own values, in double, and become (count, mean, M2) of the chunk. So a constant
+// channel has exactly M2 = 0 and its value as its mean, and the mean is known beyond float's
+// precision.
 #pragma once
+#include <cuda_runtime.h>
+
 #include <cfloat>
+#include <cstdint>
 #include <type_traits>
 
-#include "cuda/device/layout/batch.cuh"
+#include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
 
 namespace cubn {
 
-// Partial results of a channel, in double: of a thread, of a chunk (then they stand in a slot of
-// the workspace), and in the end of the whole channel.
+// Doubles in the partial result of a channel: of a thread, of a chunk (then it is a slot of the
+// workspace), and finally of the whole channel.
 constexpr int SLOT = 3;
 
-// 1 / sqrt(var + epsilon), and 0 where that is not defined because both are 0.
+// Returns 1 / sqrt(var + epsilon), or 0 if both are 0.
 __device__ inline double inverse_std(double var, double epsilon) {
   const double v = var + epsilon;
   return v == 0.0 ? 0.0 : 1.0 / sqrt(v);
 }
 
-// *to = factor * result + prior_factor * *prior; a prior of weight 0 is not read.
+// Computes *to = factor * result + prior_factor * *prior. A prior of weight 0 is not read.
 template <class Real>
 __device__ inline void blend_from(const Real *prior, Real *to, double factor, double result,
                                   double prior_factor) {
@@ -37,7 +41,7 @@ __device__ inline void blend_into(Real *prior, double factor, double result, dou
   blend_from(prior, prior, factor, result, prior_factor);
 }
 
-// A parameter of a channel, or its default where the caller has none.
+// A parameter of a channel, or the default if the caller passes no array.
 template <class Real>
 __device__ inline double parameter(const Real *array, int64_t channel, double otherwise) {
   return array ? static_cast<double>(array[channel]) : otherwise;
@@ -52,7 +56,7 @@ __device__ inline ForwardCoefficients<Real> forward_coefficients(double mean, do
                                                                  double alpha) {
   const Real center = static_cast<Real>(mean);
   const double gain = alpha * scale * inv_std;
-  const double mean_low = mean - static_cast<double>(center);  // 0 for a mean beyond rounding
+  const double mean_low = mean - static_cast<double>(center);
   return {center, static_cast<Real>(gain), static_cast<Real>(alpha * bias - mean_low * gain)};
 }
 
@@ -63,17 +67,17 @@ struct Forward {
   using Coefficients = ForwardCoefficients<Real>;
   static constexpr int INPUTS = 1;
   static constexpr bool FUSED = false;
-  const T *inputs[INPUTS];           // x
-  T *output;                         // or NULL: statistics only
-  const Real *scale, *bias;          // or NULL: 1 and 0
-  Real *saved_mean, *saved_inv_std;  // or NULL
-  int64_t saved_channel0;            // the channel that they begin with
-  Real *running_mean, *running_var;  // or NULL
+  const T *inputs[INPUTS];           // x.
+  T *output;                         // y, or NULL if only statistics are wanted.
+  const Real *scale, *bias;          // Each may be NULL, which means 1 and 0.
+  Real *saved_mean, *saved_inv_std;  // May be NULL.
+  int64_t saved_first_channel;       // The channel of element 0 of the saved statistics.
+  Real *running_mean, *running_var;  // May be NULL.
   const Real *previous_mean, *previous_var;
-  const Real *factor_pointer;  // or NULL: factor
+  const Real *factor_pointer;  // If NULL, `factor` is used.
   bool running_is_biased;
-  bool needs_epilogue;  // the coefficients are those of a pre-activation, without alpha, and ...
-  Real *means;          // ... what rounding takes from the mean is kept here, or NULL
+  bool needs_epilogue;   // The coefficients are those of the pre-activation, without alpha.
+  Real *saved_mean_low;  // With an epilogue: receives the low part of each mean. May be NULL.
   double alpha, epsilon, factor;
   Real beta;
 
@@ -85,9 +89,9 @@ struct Forward {
 
   __device__ Sums begin(int64_t) const { return {Real(0), 0.0, 0.0}; }
 
-  // Adds the values of a batch (ChannelView or alike). `first`: the thread's first batch.
+  // Adds the values of a batch, seen through a ChannelView. `first` marks the thread's first batch.
   template <bool WHOLE, class View>
-  __device__ static void fold(Sums &sums, bool first, const View &view) {
+  __device__ static void accumulate(Sums &sums, bool first, const View &view) {
     if (first) sums.origin = mean_of_batch<WHOLE>(view);
     Real deviation = 0, square = 0;
 #pragma unroll
@@ -97,50 +101,52 @@ struct Forward {
       square = multiply_add(d, d, square);
     }
     if (RANGE_MATTERS && !(square >= SQUARE_MIN && square <= FLT_MAX)) {
-      fold_in_double<WHOLE>(sums, view);
+      accumulate_in_double<WHOLE>(sums, view);
       return;
     }
     sums.deviation += static_cast<double>(deviation);
     sums.square += static_cast<double>(square);
   }
 
-  // Of a thread with `count` values, relative to `pivot`.
-  __device__ static void relative(const Sums &sums, double count, double pivot, double *slot) {
+  // Converts the sums of a thread with `count` values to sums relative to `pivot`.
+  __device__ static void to_slot(const Sums &sums, double count, double pivot, double *slot) {
     const double shift = static_cast<double>(sums.origin) - pivot;
     slot[0] = count;
     slot[1] = count > 0.0 ? fma(count, shift, sums.deviation) : 0.0;
     slot[2] = count > 0.0 ? sums.square + shift * (2.0 * sums.deviation + count * shift) : 0.0;
   }
-  // A number to take sums of threads relative to, from a value that all of them see.
+  // The pivot of the threads' sums, from a value that all threads read.
   __device__ static double pivot_of(Real value) {
     return static_cast<double>(value);
   }
 
-  // (count, sum, sum of squares) relative to `pivot` becomes (count, mean, M2) ...
+  // Converts (count, sum, sum of squares), relative to `pivot`, to (count, mean, M2).
   __device__ static void to_moments(double *slot, double pivot) {
     const double offset = slot[1] / slot[0], m2 = slot[2] - slot[1] * offset;
     slot[1] = pivot + offset;
-    slot[2] = m2 < 0.0 ? 0.0 : m2;  // NaN stays
+    slot[2] = m2 < 0.0 ? 0.0 : m2;  // NaN stays NaN.
   }
-  // ... and back again.
+  // The pivot for combining slots, from one of them.
   __device__ static double pivot_of_slot(const double *slot) {
     return slot[1];
   }
+  // The inverse of to_moments.
   __device__ static void from_moments(double *slot, double pivot) {
     const double offset = slot[1] - pivot;
     slot[1] = slot[0] * offset;
     slot[2] += slot[1] * offset;
   }
 
-  // Of the whole channel. By one thread, after which nobody reads scale and bias of the channel.
+  // Writes the results of the whole channel. One thread calls it; afterwards no thread reads scale
+  // and bias of the channel, as the running statistics may share memory with them.
   __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
     const double count = slot[0], m2 = slot[2];
-    const double mean = m2 == m2 ? slot[1] : m2;  // infinity among the values is NaN in M2 only
+    const double mean = m2 == m2 ? slot[1] : m2;  // An infinite value makes only M2 NaN.
     const double inv_std = inverse_std(m2 / count, epsilon);
     if (output) *coefficients = coefficients_of(channel, mean, inv_std);
     if (saved_mean) {
-      saved_mean[channel - saved_channel0] = static_cast<Real>(mean);
-      saved_inv_std[channel - saved_channel0] = static_cast<Real>(inv_std);
+      saved_mean[channel - saved_first_channel] = static_cast<Real>(mean);
+      saved_inv_std[channel - saved_first_channel] = static_cast<Real>(inv_std);
     }
     if (running_mean) {
       const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
@@ -157,7 +163,7 @@ struct Forward {
       return forward_coefficients<Real>(mean, inv_std, scale_value, bias_value, alpha);
     const Real center = static_cast<Real>(mean);
     const Real mean_low = static_cast<Real>(mean - static_cast<double>(center));
-    if (means) means[channel] = mean_low;
+    if (saved_mean_low) saved_mean_low[channel] = mean_low;
     return make_affine(center, mean_low, static_cast<Real>(inv_std), static_cast<Real>(scale_value),
                        static_cast<Real>(bias_value));
   }
@@ -170,12 +176,13 @@ struct Forward {
   }
 
  private:
-  // Half's squares neither overflow nor vanish in float; double has no wider type to turn to.
+  // Squares of half neither overflow nor vanish in float, and double has no wider type.
   static constexpr bool RANGE_MATTERS = sizeof(Real) == 4 && !std::is_same_v<T, __half>;
-  // Squares that float rounds to 0 or to few bits, below 2^-126, are lost beside this.
+  // Compared with this, squares below 2^-126, which float rounds to few bits or to 0, are
+  // negligible.
   static constexpr Real SQUARE_MIN = Real(1e-30);
 
-  // The first value plus the mean of the deviations from it, which is exact where all are equal.
+  // The first value plus the mean of the deviations from it. It is exact if all values are equal.
   template <bool WHOLE, class View>
   __device__ static Real mean_of_batch(const View &view) {
     Real value = 0, sum = 0, count = 0;
@@ -189,12 +196,12 @@ struct Forward {
         count += 1;
       }
     const Real mean = value + sum / count;
-    return mean - mean == Real(0) ? mean : value;  // the mean if it is finite
+    return mean - mean == Real(0) ? mean : value;  // The mean, if it is finite.
   }
 
   template <bool WHOLE, class View>
-  __device__ static void fold_in_double(Sums &sums, const View &view) {
-    bool differ = false;  // also from itself, for NaN
+  __device__ static void accumulate_in_double(Sums &sums, const View &view) {
+    bool differ = false;  // NaN differs from itself.
 #pragma unroll
     for (int i = 0; i < View::COUNT; ++i)
       differ |= view.template valid<WHOLE>(i) && view.value(0, i) != sums.origin;

@@ -1,22 +1,29 @@
-// Backward with something behind the normalization, or with given statistics or sums. What plain
-// backward does with dy is done with dp = dy * activation'(p), rounded to the type of the tensors so
-// that it is the same wherever it is computed; dz = dp.
+// Backward with an epilogue, or with given statistics or sums. It replaces dy by the gradient of
+// the pre-activation, dp = dy * activation'(p), rounded to the type of the tensors so that it is
+// the same wherever it is computed; dz = dp.
 //
-// activation'(p) comes from what forward left: a mask, p itself, or nothing, where p is computed
-// again.
+// activation'(p) comes from what forward left in the reserve space: a mask, p itself, or, if p can
+// be recomputed, the low parts of the means or nothing.
 #pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/layout/batch.cuh"
+#include "cuda/device/op/activation.cuh"
 #include "cuda/device/op/backward.cuh"
+#include "cuda/device/op/forward.cuh"
 #include "cuda/device/op/mask.cuh"
 
 namespace cubn {
 
 template <class Real>
 struct FusedBackwardCoefficients : BackwardCoefficients<Real> {
-  Real preactivation_gain, preactivation_shift;  // of p
+  Real preact_gain, preact_shift;  // Those of p; the center is that of dx.
 
-  __device__ Affine<Real> affine() const {
-    return {this->center, preactivation_gain, preactivation_shift};
-  }
+  __device__ Affine<Real> affine() const { return {this->center, preact_gain, preact_shift}; }
 };
 
 template <class T>
@@ -26,34 +33,33 @@ struct FusedBackward : Backward<T> {
   using Coefficients = FusedBackwardCoefficients<Real>;
   static constexpr bool FUSED = true;
   Activation<Real> activation;
-  bool recomputes;    // p, from x
-  bool is_frozen;     // the statistics are constants
-  bool has_sums;      // dscale and dbias are inputs
-  const Real *var;    // if not NULL, instead of saved_inv_std
-  const Real *bias;   // or NULL: 0
-  const Real *means;  // what rounding took from the means, or NULL: 0
-  const T *input;     // p, or NULL
-  MaskRows mask;      // where p passed, or without bytes
-  T *dz;              // or NULL
+  bool recomputes;             // p is recomputed from x.
+  bool is_frozen;              // The statistics are constants.
+  bool has_sums;               // dscale and dbias are inputs.
+  const Real *var;             // If not NULL, it replaces saved_inv_std.
+  const Real *bias;            // If NULL, 0.
+  const Real *saved_mean_low;  // The low parts of the means; if NULL, 0.
+  const T *preact;             // p as forward stored it; may be NULL.
+  MaskRows mask;               // Where p passed; without bytes if forward left no mask.
+  T *dz;                       // May be NULL.
 
-  const T *addend() const { return dz; }
+  // The tensor that is accessed besides inputs, output and preact.
+  const T *epilogue_tensor() const { return dz; }
 
   struct Sums : Backward<T>::Sums {
-    Real preactivation_gain, preactivation_shift;
+    Real preact_gain, preact_shift;
 
-    __device__ Affine<Real> affine() const {
-      return {this->center, preactivation_gain, preactivation_shift};
-    }
+    __device__ Affine<Real> affine() const { return {this->center, preact_gain, preact_shift}; }
   };
 
   __device__ Sums begin(int64_t channel) const {
-    const BackwardCoefficients<Real> at = statistics(channel);
-    const Affine<Real> affine = preactivation_affine(channel, at);
+    const BackwardCoefficients<Real> k = statistics(channel);
+    const Affine<Real> affine = preact_affine(channel, k);
     Sums sums = {};
-    sums.center = at.center;
-    sums.inv_std = at.inv_std;
-    sums.preactivation_gain = affine.gain;
-    sums.preactivation_shift = affine.shift;
+    sums.center = k.center;
+    sums.inv_std = k.inv_std;
+    sums.preact_gain = affine.gain;
+    sums.preact_shift = affine.shift;
     return sums;
   }
 
@@ -65,10 +71,10 @@ struct FusedBackward : Backward<T> {
     } else {
       Backward<T>::finalize(channel, slot, &k);
     }
-    *coefficients = with_line(channel, k);
+    *coefficients = with_preact(channel, k);
   }
 
-  // Without sums over the channel, or with given ones.
+  // The coefficients if there are no sums over the channel, or if they are given.
   __device__ Coefficients given_coefficients(int64_t channel) const {
     BackwardCoefficients<Real> k = statistics(channel);
     k.gain = this->gain_of(channel, static_cast<double>(k.inv_std));
@@ -76,38 +82,38 @@ struct FusedBackward : Backward<T> {
       k.slope = static_cast<Real>(static_cast<double>(this->dscale[channel]) / this->m);
       k.shift = static_cast<Real>(static_cast<double>(this->dbias[channel]) / this->m);
     }
-    return with_line(channel, k);
+    return with_preact(channel, k);
   }
 
-  // What to_gradients() needs.
-  __device__ Coefficients preactivation_coefficients(int64_t channel) const {
-    return with_line(channel, statistics(channel));
+  // The coefficients as far as differentiate_batch() needs them.
+  __device__ Coefficients preact_coefficients(int64_t channel) const {
+    return with_preact(channel, statistics(channel));
   }
 
-  // Whether the output needs x (0) or dy (1).
+  // Whether the second pass needs x (input 0) or dy (input 1).
   __device__ bool reads(int in) const {
     return in == 1 || recomputes || (this->output && !is_frozen);
   }
 
-  // Turns dy into dp. line(i) is that of element i of a vector. Elements that are not valid keep
-  // dp = 0.
-  template <Cache CACHE, int V, int U, class LineAt>
-  __device__ void to_gradients(const Accesses<U> &accesses, Pack<T, V> (&in)[2][U],
-                               const LineAt &affine) const {
+  // Replaces dy by dp. affine(i) gives p of element i of a vector. Elements that are not valid keep
+  // dp = 0. CACHE is the hint for the stored p.
+  template <Cache CACHE, int V, int U, class AffineOf>
+  __device__ void differentiate_batch(const Accesses<U> &accesses, Pack<T, V> (&in)[2][U],
+                                      const AffineOf &affine) const {
     if (activation.is_identity) return;
     if (mask.bytes) {
       mask_gradients(accesses, in[1]);
       return;
     }
     Pack<T, V> stored[U];
-    if (input) load_accesses<CACHE>(stored, input, accesses);
+    if (preact) load_accesses<CACHE>(stored, preact, accesses);
 #pragma unroll
     for (int u = 0; u < U; ++u) {
       Real p[V], dp[V];
 #pragma unroll
       for (int i = 0; i < V; ++i) {
-        p[i] = input ? to_compute(stored[u].v[i])
-                     : pre_activation(affine(i), to_compute(in[0][u].v[i]));
+        p[i] = preact ? to_compute(stored[u].v[i])
+                      : pre_activation(affine(i), to_compute(in[0][u].v[i]));
         dp[i] = to_compute(in[1][u].v[i]);
       }
       differentiate<T>(activation, p, dp);
@@ -117,7 +123,7 @@ struct FusedBackward : Backward<T> {
     }
   }
 
-  // Writes dz and dx of a batch of x and dp; element i of a vector has coefficients k[i % W].
+  // Writes dz and dx of a batch of x and dp. Element i of a vector has coefficients k[i % W].
   template <Cache OUTPUT, int V, int U, int W>
   __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[2][U],
                               const Coefficients (&k)[W]) const {
@@ -139,41 +145,43 @@ struct FusedBackward : Backward<T> {
   }
 
  private:
-  // Center and inv_std; the rest is 0. All is 0 where nothing needs statistics.
+  // The center and inv_std of a channel; the other coefficients are 0. All are 0 if nothing needs
+  // statistics.
   __device__ BackwardCoefficients<Real> statistics(int64_t channel) const {
     if (!this->saved_mean) return {};
-    const int64_t i = channel - this->saved_channel0;
+    const int64_t i = channel - this->saved_first_channel;
     const Real inv_std =
         var ? static_cast<Real>(inverse_std(static_cast<double>(var[i]), this->epsilon))
             : this->saved_inv_std[i];
     return {this->saved_mean[i], inv_std, Real(0), Real(0), Real(0)};
   }
-  __device__ Affine<Real> preactivation_affine(int64_t channel,
-                                               const BackwardCoefficients<Real> &k) const {
+  __device__ Affine<Real> preact_affine(int64_t channel,
+                                        const BackwardCoefficients<Real> &k) const {
     if (!recomputes) return {};
-    return make_affine(k.center, means ? means[channel] : Real(0), k.inv_std,
+    return make_affine(k.center, saved_mean_low ? saved_mean_low[channel] : Real(0), k.inv_std,
                        static_cast<Real>(parameter(this->scale, channel, 1.0)),
                        static_cast<Real>(parameter(bias, channel, 0.0)));
   }
-  __device__ Coefficients with_line(int64_t channel, const BackwardCoefficients<Real> &k) const {
-    const Affine<Real> affine = preactivation_affine(channel, k);
+  __device__ Coefficients with_preact(int64_t channel, const BackwardCoefficients<Real> &k) const {
+    const Affine<Real> affine = preact_affine(channel, k);
     Coefficients result;
     static_cast<BackwardCoefficients<Real> &>(result) = k;
-    result.preactivation_gain = affine.gain;
-    result.preactivation_shift = affine.shift;
+    result.preact_gain = affine.gain;
+    result.preact_shift = affine.shift;
     return result;
   }
 
+  // Replaces dy by dp according to the mask.
   template <int V, int U>
   __device__ void mask_gradients(const Accesses<U> &accesses, Pack<T, V> (&dy)[U]) const {
     unsigned bits[U];
-    read_masks<V>(mask, accesses, bits);
+    load_masks<V>(mask, accesses, bits);
 #pragma unroll
     for (int u = 0; u < U; ++u)
 #pragma unroll
       for (int i = 0; i < V; ++i)
         if (!(bits[u] >> i & 1))
-          dy[u].v[i] = from_compute<T>(blocked(activation, to_compute(dy[u].v[i])));
+          dy[u].v[i] = from_compute<T>(blocked_gradient(activation, to_compute(dy[u].v[i])));
   }
 };
 

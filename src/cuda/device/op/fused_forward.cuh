@@ -1,6 +1,12 @@
-// Forward with something behind the normalization: y = alpha * activation(p [+ z]) + beta * y, and
-// what backward needs to know of p.
+// Forward with an epilogue: y = alpha * activation(p [+ z]) + beta * y, and what backward needs of
+// p.
 #pragma once
+#include <cuda_runtime.h>
+
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/layout/batch.cuh"
+#include "cuda/device/op/activation.cuh"
 #include "cuda/device/op/forward.cuh"
 #include "cuda/device/op/mask.cuh"
 
@@ -13,21 +19,22 @@ struct FusedForward : Forward<T> {
   using Coefficients = typename Forward<T>::Coefficients;
   static constexpr bool FUSED = true;
   Activation<Real> activation;
-  const T *z;     // or NULL
-  T *input;       // takes p, or NULL
-  MaskRows mask;  // takes whether p passes, or without bytes
-  Real factor_of_y;
+  const T *z;     // May be NULL.
+  T *preact;      // Receives p; may be NULL.
+  MaskRows mask;  // Receives whether p passes; without bytes if backward needs no mask.
+  Real output_alpha;
 
-  const T *addend() const { return z; }
+  // The tensor that is accessed besides inputs, output and preact.
+  const T *epilogue_tensor() const { return z; }
 
-  // Writes everything of a batch whose x has been read. Element i of a vector has line k[i % W].
-  // All threads of a granule call it together.
+  // Writes the outputs of a batch whose x has been loaded. Element i of a vector has coefficients
+  // k[i % W]. All threads of a granule must call it together.
   template <Cache OUTPUT, int V, int U, int W>
   __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[1][U],
                               const Coefficients (&k)[W]) const {
     const bool blends = this->beta != Real(0);
-    Pack<T, V> addend[U], out[U];
-    if (z) load_accesses<Cache::STREAMING>(addend, z, accesses);
+    Pack<T, V> z_then_p[U], out[U];  // One array for both saves registers.
+    if (z) load_accesses<Cache::STREAMING>(z_then_p, z, accesses);
     if (blends) load_accesses<Cache::STREAMING>(out, this->output, accesses);
 #pragma unroll
     for (int u = 0; u < U; ++u) {
@@ -35,19 +42,19 @@ struct FusedForward : Forward<T> {
 #pragma unroll
       for (int i = 0; i < V; ++i) {
         p[i] = pre_activation(k[i % W], to_compute(in[0][u].v[i]));
-        if (z) p[i] += to_compute(addend[u].v[i]);
+        if (z) p[i] += to_compute(z_then_p[u].v[i]);
       }
-      if (mask.bytes) write_mask<V>(mask, accesses.item(u), passing<V>(p));
-      if (input) addend[u] = pack_of<V>(p);
+      if (mask.bytes) store_mask<V>(mask, accesses.access(u), pass_bits<V>(p));
+      if (preact) z_then_p[u] = pack_of<V>(p);
       activate<T>(activation, p);
 #pragma unroll
       for (int i = 0; i < V; ++i) {
-        Real result = factor_of_y * p[i];
+        Real result = output_alpha * p[i];
         if (blends) result = multiply_add(this->beta, to_compute(out[u].v[i]), result);
         out[u].v[i] = from_compute<T>(result);
       }
     }
-    if (input) store_accesses<Cache::STREAMING>(input, addend, accesses);
+    if (preact) store_accesses<Cache::STREAMING>(preact, z_then_p, accesses);
     store_accesses<OUTPUT>(this->output, out, accesses);
   }
 
@@ -60,7 +67,7 @@ struct FusedForward : Forward<T> {
     return pack;
   }
   template <int V>
-  __device__ unsigned passing(const Real (&p)[V]) const {
+  __device__ unsigned pass_bits(const Real (&p)[V]) const {
     unsigned bits = 0;
 #pragma unroll
     for (int i = 0; i < V; ++i)

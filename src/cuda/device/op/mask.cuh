@@ -1,20 +1,29 @@
-// Mask bits of the elements of a vector, in packed tensors that begin at a vector's alignment.
+// The mask bits of a vector's elements, in packed tensors that begin at a vector's alignment.
 //
-// Eight consecutive elements at a multiple of 8, a granule, are one byte of the mask (cubn_mask),
-// except that where rows are no multiples of 8 each row has its own byte for its part of a granule.
-// A thread has a granule or, with vectors of V < 8 elements, 8 / V neighbouring threads of a warp
-// have one; walks with ALIGN = GRANULE see to that.
+// A granule is eight consecutive elements at a multiple of 8. It is one byte of the mask
+// (cubn_mask); but if the length of a row is not a multiple of 8, rows begin inside granules, and
+// each row has its own byte for its elements of a granule. A granule belongs to one thread or, if
+// vectors have V < 8 elements, to 8 / V neighboring threads of a warp; iterators with ALIGN =
+// GRANULE ensure this.
 #pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
 #include "cuda/device/base/divisor.cuh"
+#include "cuda/device/base/team.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/layout/access.cuh"
 #include "cuda/device/layout/batch.cuh"
 
 namespace cubn {
 
 struct MaskRows {
-  unsigned char *bytes;  // or NULL
+  unsigned char *bytes;  // NULL if there is no mask.
   int64_t row, row_bytes;
   Divisor by_row;
-  bool is_split;  // rows begin inside granules
+  bool is_split;  // Rows begin inside granules.
 };
 
 inline MaskRows make_mask_rows(const cubn_problem &problem, void *reserve) {
@@ -23,53 +32,56 @@ inline MaskRows make_mask_rows(const cubn_problem &problem, void *reserve) {
           make_divisor(problem.mask.row), problem.mask.row % GRANULE != 0};
 }
 
-// Whether granules are bytes: not if unphased rows begin inside of granules.
+// Whether each byte of the mask is within one granule. It is not if unphased rows begin inside
+// granules.
 inline bool mask_has_granules(const cubn_problem &problem) {
   return problem.reserve != CUBN_RESERVE_MASK || problem.mask.is_phased ||
          problem.mask.row % GRANULE == 0;
 }
 
-// A part of a granule that lies in one row.
-struct MaskPart {
+// A byte of the mask, and which elements of a vector or granule have their bits in it.
+struct MaskByte {
   int64_t byte;
-  unsigned bits;  // of the vector or granule whose first element is at `offset`
+  unsigned bits;
 };
 
-// The part that begins with the first of the elements `left` (not 0) behind `offset`.
-__device__ inline MaskPart mask_part(const MaskRows &mask, int64_t offset, unsigned left) {
+// The byte of the first of the elements whose bits are set in `left`, which is not 0. Bit 0 is the
+// element at `offset`.
+__device__ inline MaskByte mask_byte_of(const MaskRows &mask, int64_t offset, unsigned left) {
   if (!mask.is_split) return {offset >> 3, left};
-  const int64_t at = divide(offset + __ffs(static_cast<int>(left)) - 1, mask.by_row);
-  const int64_t begin = at * mask.row, end = begin + mask.row - offset;
-  const int64_t byte = at * mask.row_bytes + ((offset >> 3) - (begin >> 3));
+  const int64_t row = divide(offset + __ffs(static_cast<int>(left)) - 1, mask.by_row);
+  const int64_t begin = row * mask.row, end = begin + mask.row - offset;
+  const int64_t byte = row * mask.row_bytes + ((offset >> 3) - (begin >> 3));
   return {byte, end < GRANULE ? left & ((1u << end) - 1) : left};
 }
 
-__device__ inline unsigned mask_byte(const MaskRows &mask, int64_t byte) {
+__device__ inline unsigned load_mask_byte(const MaskRows &mask, int64_t byte) {
   return load_pack<Cache::KEEP, 1>(mask.bytes + byte).v[0];
 }
 
-// Of all vectors of a batch: bit i belongs to element i, and is 0 if that is not valid.
+// Loads the mask bits of all vectors of a batch. Bit i belongs to element i; it is 0 if the element
+// is not valid.
 template <int V, int U>
-__device__ inline void read_masks(const MaskRows &mask, const Accesses<U> &accesses,
+__device__ inline void load_masks(const MaskRows &mask, const Accesses<U> &accesses,
                                   unsigned (&bits)[U]) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {
     const int shift = static_cast<int>(accesses.offset[u] & (GRANULE - 1));
     bits[u] = 0;
     if (!mask.is_split) {
-      if (accesses.valid[u] != 0) bits[u] = mask_byte(mask, accesses.offset[u] >> 3) >> shift;
+      if (accesses.valid[u] != 0) bits[u] = load_mask_byte(mask, accesses.offset[u] >> 3) >> shift;
       continue;
     }
     for (unsigned left = accesses.valid[u]; left != 0;) {
-      const MaskPart part = mask_part(mask, accesses.offset[u], left);
-      bits[u] |= mask_byte(mask, part.byte) >> shift & part.bits;
-      left &= ~part.bits;
+      const MaskByte target = mask_byte_of(mask, accesses.offset[u], left);
+      bits[u] |= load_mask_byte(mask, target.byte) >> shift & target.bits;
+      left &= ~target.bits;
     }
   }
 }
 
-// Of the threads that share a granule, each has V bits of it, in every byte of the word, and gets
-// all of them.
+// Each of the threads that share a granule has V bits of it, in every byte of the word, and gets
+// all bits of the granule.
 template <int V>
 __device__ inline unsigned gather_granule(unsigned bits) {
   constexpr unsigned LANES = GRANULE / V;
@@ -82,21 +94,22 @@ __device__ inline unsigned gather_granule(unsigned bits) {
   return bits;
 }
 
-// All threads of a granule call it, those without valid elements too.
+// Stores the mask bits of a vector. All threads of a granule must call it, also those without valid
+// elements.
 template <int V>
-__device__ inline void write_mask(const MaskRows &mask, const Item &item, unsigned bits) {
-  int64_t offset = item.offset;
-  unsigned valid = item.valid;
+__device__ inline void store_mask(const MaskRows &mask, const Access &access, unsigned bits) {
+  int64_t offset = access.offset;
+  unsigned valid = access.valid;
   if constexpr (V < GRANULE) {
-    const unsigned both = gather_granule<V>((bits & valid) | valid << GRANULE);
+    const unsigned gathered = gather_granule<V>((bits & valid) | valid << GRANULE);
     if (offset % GRANULE != 0) return;
-    bits = both & ((1u << GRANULE) - 1);
-    valid = both >> GRANULE;
+    bits = gathered & ((1u << GRANULE) - 1);
+    valid = gathered >> GRANULE;
   }
   while (valid != 0) {
-    const MaskPart part = mask_part(mask, offset, valid);
-    mask.bytes[part.byte] = static_cast<unsigned char>(bits & part.bits);
-    valid &= ~part.bits;
+    const MaskByte target = mask_byte_of(mask, offset, valid);
+    mask.bytes[target.byte] = static_cast<unsigned char>(bits & target.bits);
+    valid &= ~target.bits;
   }
 }
 

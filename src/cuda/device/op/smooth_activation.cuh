@@ -1,25 +1,27 @@
-// Curves of activations that take an exponential or more, and their slopes, a vector at a time. The
-// functions are out of line: they are compiled once for all kernels of a file, and a call costs
-// little beside them.
+// Smooth activations, those that need an exponential or more, and their derivatives, a vector at a
+// time. The functions are not inlined: they are compiled once for all kernels of a file, and a call
+// costs little compared with them.
 #pragma once
-#include <cmath>
+#include <cuda_runtime.h>
 
-#include "cuda/device/base/portability.cuh"
+#include <cmath>
 
 namespace cubn {
 
-// Modes that differ in numbers only are one, PIECEWISE, of which activation.cuh takes care.
-enum class Smooth { PIECEWISE, ELU, SIGMOID, TANH, SWISH, GELU };
+// Piecewise linear activations differ only in numbers. They are all PIECEWISE, which activation.cuh
+// implements.
+enum class ActivationKind { PIECEWISE, ELU, SIGMOID, TANH, SWISH, GELU };
 
 template <class Real>
-struct Shape {
-  Smooth smooth;
-  Real slope;  // of PIECEWISE below 0; the factor of ELU
+struct ActivationParams {
+  ActivationKind kind;
+  Real slope;  // The slope of PIECEWISE below 0, or the factor of ELU.
   Real swish_beta;
 };
 
+// The values of a vector in memory, as a function that is not inlined needs them.
 template <class Real, int V>
-struct Values {
+struct Fragment {
   Real v[V];
 };
 
@@ -55,33 +57,33 @@ __device__ inline Real magnitude(Real x) {
 template <class Real>
 constexpr Real SQRT_HALF = Real(0.70710678118654752440);
 
-template <Smooth SMOOTH, class Real>
-__device__ inline Real smooth_value(const Shape<Real> &shape, Real p, bool positive) {
-  if constexpr (SMOOTH == Smooth::ELU)
-    return positive ? p : shape.slope * exponential_minus_1(p);
-  else if constexpr (SMOOTH == Smooth::SIGMOID)
+template <ActivationKind KIND, class Real>
+__device__ inline Real smooth_value(const ActivationParams<Real> &params, Real p, bool positive) {
+  if constexpr (KIND == ActivationKind::ELU)
+    return positive ? p : params.slope * exponential_minus_1(p);
+  else if constexpr (KIND == ActivationKind::SIGMOID)
     return Real(1) / (Real(1) + exponential(-p));
-  else if constexpr (SMOOTH == Smooth::TANH)
+  else if constexpr (KIND == ActivationKind::TANH)
     return hyperbolic_tangent(p);
-  else if constexpr (SMOOTH == Smooth::SWISH)
-    return p / (Real(1) + exponential(-shape.swish_beta * p));
-  else  // GELU, without cancellation
+  else if constexpr (KIND == ActivationKind::SWISH)
+    return p / (Real(1) + exponential(-params.swish_beta * p));
+  else  // GELU, in a form without cancellation.
     return p * complementary_error(-p * SQRT_HALF<Real>) * Real(0.5);
 }
 
-// Where the exponential vanishes, so does a product with it, also if p is infinite.
-template <Smooth SMOOTH, class Real>
-__device__ inline Real smooth_slope(const Shape<Real> &shape, Real p, bool positive) {
-  if constexpr (SMOOTH == Smooth::ELU) {
-    return positive ? Real(1) : shape.slope * exponential(p);
-  } else if constexpr (SMOOTH == Smooth::SIGMOID) {
+// The derivative. A product with an exponential that vanishes is 0, even if p is infinite.
+template <ActivationKind KIND, class Real>
+__device__ inline Real smooth_slope(const ActivationParams<Real> &params, Real p, bool positive) {
+  if constexpr (KIND == ActivationKind::ELU) {
+    return positive ? Real(1) : params.slope * exponential(p);
+  } else if constexpr (KIND == ActivationKind::SIGMOID) {
     const Real e = exponential(-magnitude(p)), d = Real(1) + e;
     return e / (d * d);
-  } else if constexpr (SMOOTH == Smooth::TANH) {
+  } else if constexpr (KIND == ActivationKind::TANH) {
     const Real e = exponential(Real(-2) * magnitude(p)), d = Real(1) + e;
     return Real(4) * e / (d * d);
-  } else if constexpr (SMOOTH == Smooth::SWISH) {
-    const Real t = shape.swish_beta * p, e = exponential(-magnitude(t)), d = Real(1) + e;
+  } else if constexpr (KIND == ActivationKind::SWISH) {
+    const Real t = params.swish_beta * p, e = exponential(-magnitude(t)), d = Real(1) + e;
     const Real sigmoid = (t < Real(0) ? e : Real(1)) / d;
     return e == Real(0) ? sigmoid : sigmoid + t * (e / (d * d));
   } else {
@@ -92,50 +94,51 @@ __device__ inline Real smooth_slope(const Shape<Real> &shape, Real p, bool posit
   }
 }
 
-template <Smooth SMOOTH>
-struct SmoothTag {
-  static constexpr Smooth VALUE = SMOOTH;
+template <ActivationKind KIND>
+struct KindTag {
+  static constexpr ActivationKind VALUE = KIND;
 };
 
-// visit(SmoothTag<curve>{}): the choice is made once for all elements that the visitor does.
+// Calls visit(KindTag<kind>{}), so that the choice is made once for all elements of the visitor.
 template <class Visit>
-__device__ inline void visit_smooth(Smooth smooth, Visit &&visit) {
-  switch (smooth) {
-    case Smooth::PIECEWISE:  // handled elsewhere
+__device__ inline void visit_kind(ActivationKind kind, Visit &&visit) {
+  switch (kind) {
+    case ActivationKind::PIECEWISE:  // activation.cuh never comes here with it.
       return;
-    case Smooth::ELU:
-      return visit(SmoothTag<Smooth::ELU>{});
-    case Smooth::SIGMOID:
-      return visit(SmoothTag<Smooth::SIGMOID>{});
-    case Smooth::TANH:
-      return visit(SmoothTag<Smooth::TANH>{});
-    case Smooth::SWISH:
-      return visit(SmoothTag<Smooth::SWISH>{});
-    case Smooth::GELU:
-      return visit(SmoothTag<Smooth::GELU>{});
+    case ActivationKind::ELU:
+      return visit(KindTag<ActivationKind::ELU>{});
+    case ActivationKind::SIGMOID:
+      return visit(KindTag<ActivationKind::SIGMOID>{});
+    case ActivationKind::TANH:
+      return visit(KindTag<ActivationKind::TANH>{});
+    case ActivationKind::SWISH:
+      return visit(KindTag<ActivationKind::SWISH>{});
+    case ActivationKind::GELU:
+      return visit(KindTag<ActivationKind::GELU>{});
   }
 }
 
-// Each p becomes the curve's value ... Bit i of `positive` tells whether p[i] is positive, as the
-// tensors hold it.
+// Replaces each p by the value of the activation. Bit i of `positive` says whether p[i] is
+// positive.
 template <class Real, int V>
-__device__ __attribute__((noinline)) void smooth_values(Shape<Real> shape, unsigned positive,
-                                                        Values<Real, V> *p) {
-  visit_smooth(shape.smooth, [&](auto tag) {
+__device__ __attribute__((noinline)) void smooth_values(ActivationParams<Real> params,
+                                                        unsigned positive, Fragment<Real, V> *p) {
+  visit_kind(params.kind, [&](auto tag) {
 #pragma unroll
     for (int i = 0; i < V; ++i)
-      p->v[i] = smooth_value<decltype(tag)::VALUE>(shape, p->v[i], positive >> i & 1);
+      p->v[i] = smooth_value<decltype(tag)::VALUE>(params, p->v[i], positive >> i & 1);
   });
 }
 
-// ... or its slope.
+// Replaces each p by the derivative of the activation. Bit i of `positive` says whether p[i] is
+// positive when rounded to the type of the tensors.
 template <class Real, int V>
-__device__ __attribute__((noinline)) void smooth_slopes(Shape<Real> shape, unsigned positive,
-                                                        Values<Real, V> *p) {
-  visit_smooth(shape.smooth, [&](auto tag) {
+__device__ __attribute__((noinline)) void smooth_slopes(ActivationParams<Real> params,
+                                                        unsigned positive, Fragment<Real, V> *p) {
+  visit_kind(params.kind, [&](auto tag) {
 #pragma unroll
     for (int i = 0; i < V; ++i)
-      p->v[i] = smooth_slope<decltype(tag)::VALUE>(shape, p->v[i], positive >> i & 1);
+      p->v[i] = smooth_slope<decltype(tag)::VALUE>(params, p->v[i], positive >> i & 1);
   });
 }
 

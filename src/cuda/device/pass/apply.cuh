@@ -1,11 +1,18 @@
-// The second pass: coefficients of the channels of a unit, applied to the elements of a chunk.
+// The second pass: it applies the coefficients of a unit's channels to the elements of a chunk.
 #pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/shared_memory.cuh"
+#include "cuda/device/base/vector_access.cuh"
 #include "cuda/device/layout/batch.cuh"
-#include "cuda/tuning.h"
 
 namespace cubn {
 
-// Loads the inputs of a batch, those that the output depends on; the others are 0.
+// Loads the inputs of a batch that the output depends on. The others are 0.
 template <class Op, int V, int U>
 __device__ inline void load_inputs(const Op &op, const Accesses<U> &accesses,
                                    Pack<typename Op::Element, V> (&in)[Op::INPUTS][U]) {
@@ -20,18 +27,19 @@ __device__ inline void load_inputs(const Op &op, const Accesses<U> &accesses,
   }
 }
 
-// Fused backward: the inputs become x and dp. lines[i % W].line() gives the pre-activation of element
-// i of a vector. CACHE is for what is read beside them.
-template <Cache CACHE, class Op, class Lines, int V, int U, int W>
-__device__ inline void fuse_inputs(const Op &op, const Accesses<U> &accesses,
-                                   Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
-                                   const Lines (&lines)[W]) {
+// Backward with an epilogue: replaces dy, the second input, by dp. channels[i % W].affine() gives p
+// of element i of a vector. CACHE is the hint for what is loaded besides the inputs.
+template <Cache CACHE, class Op, class Channel, int V, int U, int W>
+__device__ inline void differentiate_inputs(const Op &op, const Accesses<U> &accesses,
+                                            Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
+                                            const Channel (&channels)[W]) {
   if constexpr (Op::FUSED && Op::INPUTS == 2)
-    op.template to_gradients<CACHE, V>(accesses, in, [&](int i) { return lines[i % W].affine(); });
+    op.template differentiate_batch<CACHE, V>(accesses, in,
+                                              [&](int i) { return channels[i % W].affine(); });
 }
 
-// Writes the output of a batch whose inputs have been read; reads the prior output if that has
-// weight. Element i of a vector has coefficients k[i % W].
+// Writes the output of a batch whose inputs have been loaded. If it blends, it loads the prior
+// output. Element i of a vector has coefficients k[i % W].
 template <Cache OUTPUT, class Op, int V, int U, int W>
 __device__ inline void apply_plain(const Op &op, const Accesses<U> &accesses,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
@@ -54,6 +62,7 @@ __device__ inline void apply_plain(const Op &op, const Accesses<U> &accesses,
   store_accesses<OUTPUT>(op.output, out, accesses);
 }
 
+// Writes all outputs of a batch whose inputs have been loaded.
 template <Cache OUTPUT, class Op, int V, int U, int W>
 __device__ inline void apply_packs(const Op &op, const Accesses<U> &accesses,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
@@ -64,7 +73,7 @@ __device__ inline void apply_packs(const Op &op, const Accesses<U> &accesses,
     apply_plain<OUTPUT>(op, accesses, in, k);
 }
 
-// op.coefficients(channel) gives the channel's coefficients. OUTPUT is what becomes of the output.
+// Applies op.coefficients(channel) to the elements of a chunk. OUTPUT is the hint for the output.
 template <Cache OUTPUT, class Iterator, class Op>
 __device__ inline void apply_chunk(const Iterator &iterator, const Op &op, int64_t unit,
                                    unsigned chunk) {
@@ -75,18 +84,18 @@ __device__ inline void apply_chunk(const Iterator &iterator, const Op &op, int64
   for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS)
     coefficients[i] = op.coefficients(iterator.first_channel(unit) + i);
   __syncthreads();
-  typename Iterator::Cursor at = iterator.begin(unit, chunk);
-  if (iterator.done(at)) return;
-  Coefficients mine[Iterator::CHANNELS];
+  typename Iterator::Cursor cursor = iterator.begin(unit, chunk);
+  if (iterator.done(cursor)) return;
+  Coefficients k[Iterator::CHANNELS];
 #pragma unroll
-  for (int w = 0; w < Iterator::CHANNELS; ++w) mine[w] = coefficients[iterator.channel_of(at, w)];
-  while (!iterator.done(at)) {
+  for (int w = 0; w < Iterator::CHANNELS; ++w) k[w] = coefficients[iterator.channel_of(cursor, w)];
+  while (!iterator.done(cursor)) {
     Accesses<U> accesses;
-    accesses.take(iterator, at);
+    accesses.next(iterator, cursor);
     Pack<typename Op::Element, Iterator::VECTOR> in[Op::INPUTS][U];
     load_inputs(op, accesses, in);
-    fuse_inputs<Cache::STREAMING>(op, accesses, in, mine);
-    apply_packs<OUTPUT>(op, accesses, in, mine);
+    differentiate_inputs<Cache::STREAMING>(op, accesses, in, k);
+    apply_packs<OUTPUT>(op, accesses, in, k);
   }
 }
 

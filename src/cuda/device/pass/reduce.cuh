@@ -1,34 +1,44 @@
-// The first pass: partial results of the chunks, and how they become the channel's.
+// The first pass: the partial results of a chunk, and how they combine to those of the channel.
 #pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/shared_memory.cuh"
+#include "cuda/device/base/sync.cuh"
+#include "cuda/device/base/team.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/layout/batch.cuh"
 #include "cuda/device/op/forward.cuh"
 #include "cuda/device/pass/apply.cuh"
-#include "cuda/tuning.h"
 
 namespace cubn {
 
-// Where a launch keeps its partial results: a slot per unit, chunk and channel of the unit.
+// The partial results of a launch in global memory: a slot per unit, chunk and channel of the unit.
 struct Slots {
   double *memory;
   int chunks, unit_channels;
 
-  __device__ double *at(int64_t unit, int64_t chunk, int channel) const {
+  __device__ double *address(int64_t unit, int64_t chunk, int channel) const {
     return memory + ((unit * chunks + chunk) * unit_channels + channel) * SLOT;
   }
 };
 
-// Doubles of scratch memory that reduce_chunk and combine need.
+// Doubles of scratch memory in shared memory that reduce_chunk and combine need.
 template <class Iterator>
 constexpr int REDUCE_SCRATCH = Iterator::CHANNELS *SLOT *PASS_THREADS / 2;
 
-// How many values a thread has seen of each of its channels: of all as many, but for columns that are
-// folded.
+// The number of values that a thread has summed of each of its channels. It is the same for all of
+// them, unless columns are folded.
 template <class Iterator>
 struct Counts {
   static constexpr int W = Iterator::CHANNELS, OWN = Iterator::FOLDS ? W : 1;
-  int64_t every = 0;
-  int beside[OWN] = {};
+  int64_t common = 0;
+  int extra[OWN] = {};
 
-  // Those of a batch that is not whole. False if there are none.
+  // Counts the values of a batch that is not whole. The result is false if there are none.
   template <int U>
   __device__ bool add(const Accesses<U> &accesses) {
     int valid = 0;
@@ -37,18 +47,18 @@ struct Counts {
       valid += __popc(accesses.valid[u]);
       if constexpr (Iterator::FOLDS) {
 #pragma unroll
-        for (int w = 0; w < W; ++w) beside[w] += accesses.valid[u] >> w & 1;
+        for (int w = 0; w < W; ++w) extra[w] += accesses.valid[u] >> w & 1;
       }
     }
-    if constexpr (!Iterator::FOLDS) every += valid / W;
+    if constexpr (!Iterator::FOLDS) common += valid / W;
     return valid > 0;
   }
-  __device__ double of(int w) const {
-    return static_cast<double>(every + beside[w % OWN]);
+  __device__ double of_channel(int w) const {
+    return static_cast<double>(common + extra[w % OWN]);
   }
 };
 
-// The number that sums over a channel of the unit are taken relative to: a value of the chunk.
+// The pivot of the sums over a channel of a chunk: the chunk's first value of the channel.
 template <class Iterator, class Op>
 __device__ inline double pivot_at(const Iterator &iterator, const Op &op, int64_t unit,
                                   unsigned chunk, int channel) {
@@ -57,15 +67,15 @@ __device__ inline double pivot_at(const Iterator &iterator, const Op &op, int64_
   return Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
 }
 
-// What the partial results of all chunks are relative to: the channel's first value. Means that are
-// kept as such would be rounded to a double each, which f64 tensors far from zero cannot afford.
+// The pivot of the partial results of all chunks: the channel's first value. Without a pivot each
+// mean would be rounded to a double, which is too inexact for f64 tensors far from zero.
 template <class Iterator, class Op>
 __device__ inline double common_pivot(const Iterator &iterator, const Op &op, int64_t unit,
                                       int channel) {
   return pivot_at(iterator, op, unit, 0, channel);
 }
 
-// The results of the whole channel, from its first chunk's slot after all were combined.
+// Writes the results of the whole channel, from the slot of chunk 0 after all slots were combined.
 template <class Iterator, class Op, class Coefficients>
 __device__ inline void finalize_unit(const Iterator &iterator, const Op &op, int64_t unit,
                                      int channel, double *slot, Coefficients *coefficients) {
@@ -73,7 +83,8 @@ __device__ inline void finalize_unit(const Iterator &iterator, const Op &op, int
   op.finalize(iterator.first_channel(unit) + channel, slot, coefficients);
 }
 
-// Adds the columns of each channel, of which the ranks 0 have the sums, and writes the channels' slots.
+// Adds the columns of each channel, whose sums the threads of rank 0 have, and writes the slots of
+// the channels.
 template <class Iterator, class Op>
 __device__ inline void fold_columns(const Iterator &iterator, const Op &op, int64_t unit,
                                     unsigned chunk,
@@ -84,7 +95,7 @@ __device__ inline void fold_columns(const Iterator &iterator, const Op &op, int6
   const bool owns = channel < iterator.unit_channels(unit);
   double slot[SLOT] = {};
 #pragma unroll
-  for (int k = 0; k < SLOT; ++k) {  // scratch has room for one number of each column
+  for (int k = 0; k < SLOT; ++k) {  // The scratch memory has room for one number of each column.
     __syncthreads();
     if (team.rank == 0) {
 #pragma unroll
@@ -101,7 +112,7 @@ __device__ inline void fold_columns(const Iterator &iterator, const Op &op, int6
   for (int k = 0; k < SLOT; ++k) slot0[channel * SLOT + k] = slot[k];
 }
 
-// Writes the partial results of a chunk to its slots, of which slot0 is the first.
+// Reduces a chunk and writes its partial results to the slots from slot0 on.
 template <class Iterator, class Op>
 __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int64_t unit,
                                     unsigned chunk, double *slot0, double *scratch) {
@@ -111,29 +122,31 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   using View = ChannelView<T, Op::INPUTS, V, U, W>;
   const Team team = iterator.team(unit);
   const bool active = team.rank < team.members;
-  typename Iterator::Cursor at = iterator.begin(unit, chunk);
+  typename Iterator::Cursor cursor = iterator.begin(unit, chunk);
   typename Op::Sums sums[W];
 #pragma unroll
   for (int w = 0; w < W; ++w)
-    sums[w] = active ? op.begin(iterator.first_channel(unit) + iterator.channel_of(at, w))
+    sums[w] = active ? op.begin(iterator.first_channel(unit) + iterator.channel_of(cursor, w))
                      : typename Op::Sums{};
   Counts<Iterator> counts;
-  for (bool first = true; !iterator.done(at);) {
+  for (bool first = true; !iterator.done(cursor);) {
     Accesses<U> accesses;
-    accesses.take(iterator, at);
+    accesses.next(iterator, cursor);
     Pack<T, V> in[Op::INPUTS][U];
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input)
       load_accesses<Cache::KEEP>(in[input], op.inputs[input], accesses);
-    fuse_inputs<Cache::KEEP>(op, accesses, in, sums);
+    differentiate_inputs<Cache::KEEP>(op, accesses, in, sums);
     if (accesses.whole) {
 #pragma unroll
-      for (int w = 0; w < W; ++w) Op::template fold<true>(sums[w], first, View{in, accesses, w});
-      counts.every += U * V / W;
+      for (int w = 0; w < W; ++w)
+        Op::template accumulate<true>(sums[w], first, View{in, accesses, w});
+      counts.common += U * V / W;
     } else {
       if (!counts.add(accesses)) continue;
 #pragma unroll
-      for (int w = 0; w < W; ++w) Op::template fold<false>(sums[w], first, View{in, accesses, w});
+      for (int w = 0; w < W; ++w)
+        Op::template accumulate<false>(sums[w], first, View{in, accesses, w});
     }
     first = false;
   }
@@ -141,8 +154,8 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   if (active) {
 #pragma unroll
     for (int w = 0; w < W; ++w) {
-      pivots[w] = pivot_at(iterator, op, unit, chunk, iterator.channel_of(at, w));
-      Op::relative(sums[w], counts.of(w), pivots[w], slots + w * SLOT);
+      pivots[w] = pivot_at(iterator, op, unit, chunk, iterator.channel_of(cursor, w));
+      Op::to_slot(sums[w], counts.of_channel(w), pivots[w], slots + w * SLOT);
     }
   }
   reduce_team(slots, team, scratch);
@@ -160,8 +173,8 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   }
 }
 
-// True in the block that is the last of `blocks` to come here; it sees what the others stored. The
-// counter is 0 again.
+// The result is true in the block that is the last of `blocks` to arrive. That block sees what the
+// others have stored, and sets the counter back to 0.
 __device__ inline bool arrives_last(unsigned *counter, unsigned blocks) {
   CUBN_SHARED(bool, last, );
   __syncthreads();
@@ -173,28 +186,29 @@ __device__ inline bool arrives_last(unsigned *counter, unsigned blocks) {
   return last;
 }
 
-// Combines the slots of `members` chunks, `stride` chunks apart, into the first of them, for all
-// channels of a unit.
+// Combines the slots of `members` chunks at a distance of `stride` chunks into the first of them,
+// for all channels of a unit.
 template <class Op>
 __device__ inline void combine(const Slots &slots, int64_t unit, int64_t chunk, int members,
                                int64_t stride, int channels, double *scratch) {
   const Team team = team_across_channels(channels, PASS_THREADS);
   double sum[SLOT] = {}, pivot = 0.0;
   if (team.rank < team.members) {
-    pivot = Op::pivot_of_slot(slots.at(unit, chunk, team.channel));
+    pivot = Op::pivot_of_slot(slots.address(unit, chunk, team.channel));
 #pragma unroll 4
     for (int i = team.rank; i < members; i += team.members) {
-      const double *from = slots.at(unit, chunk + i * stride, team.channel);
+      const double *from = slots.address(unit, chunk + i * stride, team.channel);
       double slot[SLOT] = {from[0], from[1], from[2]};
       Op::from_moments(slot, pivot);
 #pragma unroll
       for (int k = 0; k < SLOT; ++k) sum[k] += slot[k];
     }
   }
-  reduce_team(sum, team, scratch);  // also: everybody has read what is written next
+  reduce_team(sum, team,
+              scratch);  // Its barriers let rank 0 overwrite a slot that others have read.
   if (team.rank != 0) return;
   Op::to_moments(sum, pivot);
-  double *to = slots.at(unit, chunk, team.channel);
+  double *to = slots.address(unit, chunk, team.channel);
 #pragma unroll
   for (int k = 0; k < SLOT; ++k) to[k] = sum[k];
 }

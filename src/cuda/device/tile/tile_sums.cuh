@@ -1,26 +1,34 @@
-// Sums over the channels of a held group, with the arithmetic of the two-pass algorithm.
+// Sums over the channels of a tile, with the arithmetic of the two-pass algorithm.
 //
-// Three ways to read a tile: vectors that belong to one channel but for the ends of its rows;
-// elements, where rows are shorter than that is worth; and columns, where a thread has several
-// channels side by side.
+// A thread reads the tile in one of three ways: by vectors of one channel, which are partial only
+// at the ends of rows; by elements, if rows are too short for that; or by columns, where a thread
+// has several neighboring channels.
 #pragma once
-#include "cuda/device/pass/reduce.cuh"
+#include <cuda_runtime.h>
+
+#include "cuda/common/tuning.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/base/team.cuh"
+#include "cuda/device/base/vector_access.cuh"
+#include "cuda/device/layout/access.cuh"
+#include "cuda/device/layout/batch.cuh"
+#include "cuda/device/op/forward.cuh"
 #include "cuda/device/tile/tile.cuh"
 
 namespace cubn {
 
-// Channels per thread of columns: 16 bytes, or fewer to keep sums in registers.
+// Channels per thread of columns: a vector of 16 bytes, or fewer to keep the sums in registers.
 template <int V>
 constexpr int TILE_COLUMNS = V < TILE_COLUMNS_MAX ? V : TILE_COLUMNS_MAX;
 
-// Doubles of scratch memory for sums.
+// Doubles of scratch memory that the sums need.
 __host__ __device__ constexpr int scratch_doubles(int channels_per_thread) {
   return SLOT * channels_per_thread * RESIDENT_THREADS / 2;
 }
 
-// A thread's place in the tile, for sums: of one channel, from part i of a row on, and how far it is
-// to the next one. A row of a channel has `width` parts.
-struct ColumnCursor {
+// A thread's cursor for the sums of one channel. A row of the channel has `width` accesses, of READ
+// elements each; the cursor is at access i of a row.
+struct ChannelCursor {
   Team team;
   int row, i;
   int step_rows, step_i;
@@ -35,12 +43,12 @@ struct ColumnCursor {
   }
 };
 
-__device__ inline ColumnCursor column_cursor(int channels, int width, int block_channels) {
+__device__ inline ChannelCursor channel_cursor(int channels, int width, int block_channels) {
   const int thread = static_cast<int>(threadIdx.x);
-  ColumnCursor cursor;
+  ChannelCursor cursor;
   Team &team = cursor.team;
   team.channels = channels;
-  if (width * channels <= RESIDENT_THREADS) {  // part, channel and row from the thread
+  if (width * channels <= RESIDENT_THREADS) {  // Access, channel and row follow from the thread.
     cursor.row = thread / (width * channels);
     cursor.i = thread % width;
     cursor.step_rows = RESIDENT_THREADS / (width * channels);
@@ -49,7 +57,7 @@ __device__ inline ColumnCursor column_cursor(int channels, int width, int block_
     team.rank = cursor.row * width + cursor.i;
     team.members = cursor.step_rows * width;
     team.spacing = channels == 1 ? 1 : width == 1 ? channels : 0;
-  } else {  // all threads of a channel side by side
+  } else {  // The threads of a channel are consecutive.
     team.members = RESIDENT_THREADS / channels;
     team.channel = min(thread / team.members, channels - 1);
     team.rank = thread - team.channel * team.members;
@@ -63,8 +71,8 @@ __device__ inline ColumnCursor column_cursor(int channels, int width, int block_
   return cursor;
 }
 
-// One channel per thread, READ elements at a time. emit(channel, slot) is called by one thread per
-// channel, with the sums of this block relative to the channel's pivot.
+// A thread sums one channel, READ elements at a time. One thread per channel calls emit(channel,
+// slot) with the sums of this block relative to the channel's pivot.
 template <int READ, int V, int ALIGN, class Op, class Emit>
 __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                 const Op &op, const SmemTile<typename Op::Element, V> &tile,
@@ -75,10 +83,11 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
   using View = ChannelView<T, Op::INPUTS, READ, U, 1>;
   const bool aligned = (slice.phase0 | slice.phase_step | slice.span) % READ == 0;
   const int width = aligned ? slice.span / READ : (slice.span + 2 * READ - 2) / READ;
-  ColumnCursor cursor = column_cursor(params.group, width, slice.channels);
+  ChannelCursor cursor = channel_cursor(params.group, width, slice.channels);
   const Team &team = cursor.team;
   const bool active = team.rank < team.members;
-  typename Op::Sums sums = active ? op.begin(slice.channel0 + team.channel) : typename Op::Sums{};
+  typename Op::Sums sums =
+      active ? op.begin(slice.first_channel + team.channel) : typename Op::Sums{};
   int count = 0;
   while (active && cursor.row < slice.rows) {
     Accesses<U> accesses;
@@ -110,19 +119,19 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
       cursor.advance(width);
     }
     if (accesses.whole)
-      Op::template fold<true>(sums, count == 0, View{in, accesses, 0});
+      Op::template accumulate<true>(sums, count == 0, View{in, accesses, 0});
     else if (valid > 0)
-      Op::template fold<false>(sums, count == 0, View{in, accesses, 0});
+      Op::template accumulate<false>(sums, count == 0, View{in, accesses, 0});
     count += valid;
   }
   double slot[SLOT] = {};
   if (active)
-    Op::relative(sums, static_cast<double>(count), Op::pivot_of(pivots[team.channel]), slot);
+    Op::to_slot(sums, static_cast<double>(count), Op::pivot_of(pivots[team.channel]), slot);
   reduce_team(slot, team, scratch);
   if (active && team.rank == 0) emit(team.channel, slot);
 }
 
-// W neighbouring channels per thread, of runs of columns that all begin at a vector.
+// A thread sums W neighboring channels of columns. All runs begin at a vector.
 template <int W, int V, int ALIGN, class Op, class Emit>
 __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                    const Op &op, const SmemTile<typename Op::Element, V> &tile,
@@ -137,7 +146,7 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
   typename Op::Sums sums[W];
 #pragma unroll
   for (int w = 0; w < W; ++w)
-    sums[w] = active ? op.begin(slice.channel0 + team.channel * W + w) : typename Op::Sums{};
+    sums[w] = active ? op.begin(slice.first_channel + team.channel * W + w) : typename Op::Sums{};
   const int pitch = params.vectors * V;
   int count = 0;
   for (int row = team.rank; active && row < slice.rows; row += U * team.members) {
@@ -160,9 +169,9 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
 #pragma unroll
     for (int w = 0; w < W; ++w) {
       if (valid == U)
-        Op::template fold<true>(sums[w], count == 0, View{in, accesses, w});
+        Op::template accumulate<true>(sums[w], count == 0, View{in, accesses, w});
       else
-        Op::template fold<false>(sums[w], count == 0, View{in, accesses, w});
+        Op::template accumulate<false>(sums[w], count == 0, View{in, accesses, w});
     }
     count += valid;
   }
@@ -170,8 +179,8 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
   if (active) {
 #pragma unroll
     for (int w = 0; w < W; ++w)
-      Op::relative(sums[w], static_cast<double>(count), Op::pivot_of(pivots[team.channel * W + w]),
-                   slots + w * SLOT);
+      Op::to_slot(sums[w], static_cast<double>(count), Op::pivot_of(pivots[team.channel * W + w]),
+                  slots + w * SLOT);
   }
   reduce_team(slots, team, scratch);
   if (!active || team.rank != 0) return;
@@ -179,14 +188,14 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
   for (int w = 0; w < W; ++w) emit(team.channel * W + w, slots + w * SLOT);
 }
 
-// Sums of all channels of the block's tile.
+// Sums all channels of the tile.
 template <int V, int ALIGN, class Op, class Emit>
 __device__ inline void sum_tile(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                 const Op &op, const SmemTile<typename Op::Element, V> &tile,
                                 const typename Op::Real *pivots, double *scratch,
                                 const Emit &emit) {
   if constexpr (V > 1) {
-    if (params.columns) {
+    if (params.is_columns) {
       sum_columns<TILE_COLUMNS<V>>(params, slice, op, tile, pivots, scratch, emit);
       return;
     }

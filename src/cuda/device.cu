@@ -1,0 +1,122 @@
+// Opens and closes a device: what the algorithms need to know of it, and the attributes of kernels.
+#include <cuda_runtime.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "core/backend.h"
+#include "core/check.h"
+#include "cuda/common/algos.h"
+#include "cuda/common/device.h"
+#include "cuda/hooks.h"
+
+namespace {
+
+// Returns NOT_SUPPORTED if there is no device, so that the caller can use a CPU instead. Anything
+// else that keeps a device from working is an error.
+cubnStatus_t count_devices(int *count) {
+  const cudaError_t error = cudaGetDeviceCount(count);
+  switch (error) {
+    case cudaErrorNoDevice:
+    case cudaErrorInsufficientDriver:
+    case cudaErrorStubLibrary:
+    case cudaErrorSystemDriverMismatch:
+    case cudaErrorCompatNotSupportedOnDevice:
+      cudaGetLastError();
+      return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda", "there is no usable GPU: %s (%s)",
+                       cudaGetErrorName(error), cudaGetErrorString(error));
+    default:
+      return cubn_cuda_check(error, "cudaGetDeviceCount");
+  }
+}
+
+cubnStatus_t read_attribute(cudaDeviceAttr attribute, int ordinal, int *value) {
+  return cubn_cuda_check(cudaDeviceGetAttribute(value, attribute, ordinal),
+                         "cudaDeviceGetAttribute");
+}
+
+cubnStatus_t read_attributes(cubn_device *device) {
+  const int ordinal = device->ordinal;
+  int major = 0, minor = 0, shared = 0, l2 = 0;
+  CUBN_TRY(read_attribute(cudaDevAttrMultiProcessorCount, ordinal, &device->sm_count));
+  CUBN_TRY(read_attribute(cudaDevAttrComputeCapabilityMajor, ordinal, &major));
+  CUBN_TRY(read_attribute(cudaDevAttrComputeCapabilityMinor, ordinal, &minor));
+  CUBN_TRY(read_attribute(cudaDevAttrMaxThreadsPerBlock, ordinal, &device->max_threads_per_block));
+  CUBN_TRY(read_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, ordinal, &shared));
+  CUBN_TRY(read_attribute(cudaDevAttrL2CacheSize, ordinal, &l2));
+  device->compute_capability = 10 * major + minor;
+  device->shared_bytes_per_block = static_cast<size_t>(shared);
+  device->l2_bytes = static_cast<size_t>(l2);
+  return CUBN_STATUS_SUCCESS;
+}
+
+// Checks that the library contains machine code for the device, or PTX that the driver can
+// translate.
+cubnStatus_t check_kernel_image(cubn_device *device) {
+  cudaFuncAttributes attributes;
+  const cudaError_t error = cudaFuncGetAttributes(&attributes, cubn_strided_sample_kernel());
+  switch (error) {
+    case cudaErrorNoKernelImageForDevice:
+    case cudaErrorInvalidDeviceFunction:
+    case cudaErrorUnsupportedPtxVersion:
+      cudaGetLastError();
+      return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda",
+                       "device cuda:%d has compute capability %d.%d, for which this library was "
+                       "not built: %s (%s)",
+                       device->ordinal, device->compute_capability / 10,
+                       device->compute_capability % 10, cudaGetErrorName(error),
+                       cudaGetErrorString(error));
+    default:
+      break;
+  }
+  CUBN_TRY(cubn_cuda_check(error, "cudaFuncGetAttributes"));
+  device->kernel_capability = attributes.ptxVersion < device->compute_capability
+                                  ? attributes.ptxVersion
+                                  : device->compute_capability;
+  // Older drivers cannot capture dependent launches into a graph.
+  constexpr int DRIVER_MIN = 12030;
+  int driver = 0;
+  CUBN_TRY(cubn_cuda_check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion"));
+  device->has_dependent_launch =
+      device->kernel_capability >= 90 && driver >= DRIVER_MIN && CUDART_VERSION >= DRIVER_MIN;
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t prepare(cubn_device *device) {
+  CUBN_TRY(read_attributes(device));
+  CUBN_TRY(check_kernel_image(device));
+  CUBN_TRY(cubn_resident_prepare(device));
+  CUBN_TRY(cubn_cluster_prepare(device));
+  CUBN_TRY(cubn_cooperative_prepare(device));
+  return cubn_cuda_set_stream(device, nullptr);
+}
+
+}  // namespace
+
+cubnStatus_t cubn_cuda_open(int ordinal, cubn_device **device) {
+  int count = 0;
+  CUBN_TRY(count_devices(&count));
+  if (ordinal < 0) CUBN_TRY(cubn_cuda_check(cudaGetDevice(&ordinal), "cudaGetDevice"));
+  if (ordinal >= count)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda",
+                     "device cuda:%d does not exist, the number of devices is %d", ordinal, count);
+  const cubn_device_scope scope(ordinal);
+  CUBN_TRY(scope.status());
+  cubn_device *opened = static_cast<cubn_device *>(calloc(1, sizeof *opened));
+  if (!opened)
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cuda", "no memory for a device");
+  opened->ordinal = ordinal;
+  const cubnStatus_t status = prepare(opened);
+  if (status != CUBN_STATUS_SUCCESS) {
+    cubn_cuda_close(opened);
+    return status;
+  }
+  *device = opened;
+  return CUBN_STATUS_SUCCESS;
+}
+
+// Waits for the device's work, because freeing device memory does.
+void cubn_cuda_close(cubn_device *device) {
+  const cubn_device_scope scope(device);
+  cubn_cuda_free_workspaces(device);
+  free(device);
+}

@@ -1,0 +1,31 @@
+// One access of a thread: a vector of V elements, of which some are valid.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+namespace cubn {
+
+// The access to a vector of V elements: the offset of its first element, and the mask of the
+// elements that belong to the chunk.
+struct Access {
+  int64_t offset;
+  unsigned valid;
+};
+
+// Elements whose bits form one byte of a mask.
+constexpr int GRANULE = 8;
+
+template <int V>
+constexpr unsigned ALL_VALID = (1u << V) - 1;
+
+// The bits low to high - 1 of the bits 0 to V - 1.
+template <int V>
+__device__ inline unsigned valid_bits(int64_t low, int64_t high) {
+  constexpr int64_t NONE = 0, ALL = V;
+  const unsigned from = static_cast<unsigned>(min(max(low, NONE), ALL));
+  const unsigned to = static_cast<unsigned>(min(max(high, NONE), ALL));
+  return ((1u << to) - 1) & ~((1u << from) - 1);
+}
+
+}  // namespace cubn

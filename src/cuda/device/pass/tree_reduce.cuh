@@ -1,0 +1,57 @@
+// The reduction across blocks: from the partial results of a unit's chunks to the results of its
+// channels. It does not matter which blocks reduced the chunks, nor in which order.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/common/tuning.h"
+#include "cuda/device/pass/reduce.cuh"
+
+namespace cubn {
+
+// The number of counters of a unit: one for each FAN_IN chunks, one for each FAN_IN of these
+// groups, and so on until one group is left.
+inline int tree_counters(int64_t chunks) {
+  int counters = 0;
+  for (int64_t members = chunks; members > 1; members = (members + FAN_IN - 1) / FAN_IN)
+    counters += static_cast<int>((members + FAN_IN - 1) / FAN_IN);
+  return counters;
+}
+
+// Every block that has written the slots of a chunk calls this. FAN_IN blocks arrive at a counter;
+// the last of them combines their slots, in the order of the chunks, and continues at the next
+// level. The result is true in the block that combined the last slots: the results of the unit are
+// in the slots of its chunk 0. All counters are 0 again.
+template <class Op>
+__device__ inline bool tree_reduce(const Slots &slots, int64_t unit, int64_t chunk, int channels,
+                                   unsigned *counters, double *scratch) {
+  int64_t stride = 1;  // The distance, in chunks, between the slots of this level.
+  for (int members = slots.chunks; members > 1; members = (members + FAN_IN - 1) / FAN_IN) {
+    const int group = static_cast<int>(chunk / stride / FAN_IN);
+    const int group_members = min(FAN_IN, members - group * FAN_IN);
+    if (!arrives_last(counters + group, static_cast<unsigned>(group_members))) return false;
+    chunk = group * FAN_IN * stride;
+    combine<Op>(slots, unit, chunk, group_members, stride, channels, scratch);
+    counters += (members + FAN_IN - 1) / FAN_IN;
+    stride *= FAN_IN;
+  }
+  __syncthreads();
+  return true;
+}
+
+// An operation whose coefficients a first pass has stored in memory. Without a first pass they
+// follow from the arguments.
+template <class Op>
+struct StoredCoefficients : Op {
+  typename Op::Coefficients *stored;  // NULL without a first pass.
+  int64_t first_channel;              // The channel of element 0.
+
+  __device__ typename Op::Coefficients coefficients(int64_t channel) const {
+    if constexpr (Op::FUSED && Op::INPUTS == 2)
+      if (!stored) return this->given_coefficients(channel);
+    return stored[channel - first_channel];
+  }
+};
+
+}  // namespace cubn

@@ -1,0 +1,52 @@
+/* The functions behind cubn_cuda_backend, and what they share. From the bottom up: error.cu,
+ * memory.cu, workspace.cu, device.cu; backend.cu has the table. */
+#ifndef CUBN_CUDA_HOOKS_H
+#define CUBN_CUDA_HOOKS_H
+
+#include <cuda_runtime.h>
+#include <stddef.h>
+
+#include "core/backend.h"
+#include "cuda/common/device.h"
+
+/* ---- memory.cu ---- */
+
+/* While the object lives, this thread may allocate and free even if one of its streams, or of
+ * another thread's, is being captured: neither call has anything to do with the captured work. */
+class cubn_capture_bypass {
+ public:
+  cubn_capture_bypass();
+  ~cubn_capture_bypass();
+  cubn_capture_bypass(const cubn_capture_bypass &) = delete;
+  cubn_capture_bypass &operator=(const cubn_capture_bypass &) = delete;
+  cubnStatus_t status() const { return status_; }
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+  cubnStatus_t status_;
+};
+
+/* Memory of the current device that is all 0 when the function returns. */
+cubnStatus_t cubn_cuda_malloc_cleared(size_t bytes, void **memory);
+/* Waits for the device's work, as cudaFree does. Errors are ignored. */
+void cubn_cuda_free(void *memory);
+
+cubnStatus_t cubn_cuda_allocate(cubn_device *device, size_t bytes, void **pointer);
+void cubn_cuda_release(cubn_device *device, void *pointer);
+cubnStatus_t cubn_cuda_upload(cubn_device *device, void *to, const void *from, size_t bytes);
+cubnStatus_t cubn_cuda_download(cubn_device *device, void *to, const void *from, size_t bytes);
+cubnStatus_t cubn_cuda_fill(cubn_device *device, void *pointer, int value, size_t bytes);
+
+/* ---- workspace.cu ---- */
+
+cubnStatus_t cubn_cuda_set_stream(cubn_device *device, cubnStream_t stream);
+void *cubn_cuda_workspace(cubn_device *device, size_t *bytes);
+/* Frees the workspaces of all streams. The device must be current. */
+void cubn_cuda_free_workspaces(cubn_device *device);
+
+/* ---- device.cu ---- */
+
+cubnStatus_t cubn_cuda_open(int ordinal, cubn_device **device);
+void cubn_cuda_close(cubn_device *device);
+
+#endif /* CUBN_CUDA_HOOKS_H */

@@ -1,0 +1,42 @@
+// What a problem needs, and the refusals that several algorithms share.
+#pragma once
+#include "core/backend.h"
+#include "core/refusal.h"
+#include "cuda/device/layout/access.cuh"
+
+namespace cubn {
+
+// Whether there is more than plain batch normalization: an activation, an addition or, in backward,
+// given statistics or sums.
+inline bool needs_epilogue(const cubn_problem &problem) {
+  return cubn_is_fused(&problem) || problem.is_frozen || problem.sums_are_given;
+}
+
+// The refusals of algorithms whose first pass sums and whose second pass writes an output.
+inline cubn_refusal refuse_given_sums() {
+  return cubn_refuse("the sums of backward are given, so there is nothing to reduce");
+}
+inline cubn_refusal refuse_statistics_only() {
+  return cubn_refuse("only statistics or sums are wanted, so there is no second pass");
+}
+
+// Whether backward needs sums over the channels: for the gradients of the parameters, or for dx.
+inline bool needs_sums(const cubn_problem &problem, const cubn_args &args) {
+  if (problem.sums_are_given) return false;
+  return args.dscale || args.dbias || (problem.has_output && !problem.is_frozen);
+}
+
+// Whether backward needs statistics of the batch.
+inline bool needs_statistics(const cubn_problem &problem, const cubn_args &args) {
+  return !problem.is_frozen && (problem.has_output || cubn_recomputes_preactivation(&problem) ||
+                                needs_sums(problem, args));
+}
+
+// The refusal of algorithms that store masks by whole bytes; see mask_has_granules().
+inline cubn_refusal refuse_mask(const cubn_problem &problem) {
+  return cubn_refuse_number(
+      "mask rows have %lld bits, which is not a multiple of %lld: they would share bytes",
+      problem.mask.row, GRANULE);
+}
+
+}  // namespace cubn

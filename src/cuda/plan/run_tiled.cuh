@@ -1,0 +1,110 @@
+// Runs an operation on tiles, for any partition into tiles.
+//
+// Partition is TilePartition, or another type that has the functions smem_bytes, smem_bytes_limit,
+// begins_at_vectors and make_tile_params. launch(VectorTag<V>{}, op, params, bytes) launches the
+// kernel, with so many bytes of dynamic shared memory.
+#pragma once
+#include <cstdint>
+
+#include "core/backend.h"
+#include "core/check.h"
+#include "cuda/common/algos.h"
+#include "cuda/common/device.h"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/layout/access.cuh"
+#include "cuda/device/op/backward.cuh"
+#include "cuda/device/op/forward.cuh"
+#include "cuda/device/op/fused_backward.cuh"
+#include "cuda/device/op/fused_forward.cuh"
+#include "cuda/plan/needs.cuh"
+#include "cuda/plan/operations.cuh"
+#include "cuda/plan/partition.cuh"
+#include "cuda/plan/tile_plan.cuh"
+
+namespace cubn {
+
+template <int V>
+struct VectorTag {
+  static constexpr int VALUE = V;
+};
+
+// Tensors that do not begin at a vector need a padded tile. If that does not fit, or if the phases
+// of the tensors differ, they are moved by elements.
+template <class Partition, class Op, class Launch>
+cubnStatus_t run_tiled_plain(const cubn_device *device, const cubn_problem &problem,
+                             const Partition &partition, const Op &op, const Launch &launch) {
+  constexpr int V = VECTOR_WIDTH<typename Op::Element>;
+  const TileShape shape = tile_shape(problem);
+  const int phase = common_phase(op);
+  const int64_t bytes =
+      smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
+  if (phase < 0 || bytes > smem_bytes_limit(device, partition))
+    return launch(VectorTag<1>{}, op, make_tile_params<1, 1>(device, problem, partition, 0),
+                  smem_bytes(shape, partition, false));
+  return launch(VectorTag<V>{}, op, make_tile_params<V, V>(device, problem, partition, phase),
+                bytes);
+}
+
+// Fused operations are never moved by elements; `fallback` does the work in this case.
+template <class Partition, class Op, class Launch>
+cubnStatus_t run_tiled_fused(cubn_device *device, const cubn_problem &problem,
+                             const cubn_args &args, const Partition &partition, const Op &op,
+                             const cubn_algo &fallback, const Launch &launch) {
+  constexpr int V = VECTOR_WIDTH<typename Op::Element>;
+  const TileShape shape = tile_shape(problem);
+  const int phase = common_phase(op);
+  const int64_t bytes =
+      smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
+  if (!fused_phase_fits(problem, phase) || bytes > smem_bytes_limit(device, partition))
+    return fallback.run(device, &problem, &args);
+  return launch(VectorTag<V>{}, op, make_tile_params<V, GRANULE>(device, problem, partition, phase),
+                bytes);
+}
+
+// Backward without sums has no first pass, so two_pass does the work in its second one.
+template <class T, class Partition, class Launch>
+cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
+                       const Partition &partition, const Launch &launch) {
+  const cubn_algo &two_pass = cubn_cuda_backward_two_pass, &fallback = cubn_cuda_backward_strided;
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  if (!needs_epilogue(problem))
+    return trains ? run_tiled_plain(device, problem, partition,
+                                    make_forward<T>(args, problem.has_saved, problem.has_running,
+                                                    problem.running_is_biased),
+                                    launch)
+                  : run_tiled_plain(device, problem, partition,
+                                    make_backward<T>(args, cubn_count(&problem)), launch);
+  if (trains)
+    return run_tiled_fused(device, problem, args, partition, make_fused_forward<T>(problem, args),
+                           cubn_cuda_train_strided, launch);
+  if (!needs_sums(problem, args))
+    return (two_pass.reject(device, &problem).text ? fallback : two_pass)
+        .run(device, &problem, &args);
+  return run_tiled_fused(device, problem, args, partition, make_fused_backward<T>(problem, args),
+                         fallback, launch);
+}
+
+// Calls visit(VectorTag<V>{}, Op{}) for every kernel of the type T that run_tiled may launch.
+template <class T, class Visit>
+cubnStatus_t visit_tiled_operations(const Visit &visit) {
+  constexpr int V = VECTOR_WIDTH<T>;
+  CUBN_TRY(visit(VectorTag<1>{}, Forward<T>{}));
+  CUBN_TRY(visit(VectorTag<1>{}, Backward<T>{}));
+  CUBN_TRY(visit(VectorTag<V>{}, Forward<T>{}));
+  CUBN_TRY(visit(VectorTag<V>{}, Backward<T>{}));
+  CUBN_TRY(visit(VectorTag<V>{}, FusedForward<T>{}));
+  return visit(VectorTag<V>{}, FusedBackward<T>{});
+}
+
+// The same for all types.
+template <class Visit>
+cubnStatus_t visit_tiled_kernels(const Visit &visit) {
+  for (const cubnDataType_t type :
+       {CUBN_DATA_FLOAT, CUBN_DATA_DOUBLE, CUBN_DATA_HALF, CUBN_DATA_BFLOAT16})
+    CUBN_TRY(visit_type(type, [&](auto tag) {
+      return visit_tiled_operations<typename decltype(tag)::Type>(visit);
+    }));
+  return CUBN_STATUS_SUCCESS;
+}
+
+}  // namespace cubn

@@ -1,0 +1,145 @@
+// The parameters of the strided kernels, and the factors by which they compute the elements of a
+// channel.
+#pragma once
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "core/backend.h"
+#include "cuda/device/base/divisor.cuh"
+#include "cuda/device/base/dtype.cuh"
+#include "cuda/device/op/activation.cuh"
+#include "cuda/device/op/forward.cuh"
+#include "cuda/strided/axes.cuh"
+
+namespace cubn {
+
+// The mask in the reserve space. Bits are set by whole words. The words at its two edges may be
+// partly outside of the reserve space; `edges` stands for these two until all bits are set.
+struct MaskTarget {
+  cubn_mask layout;
+  Divisor by_row;
+  unsigned char *begin, *end;
+  unsigned *edges;
+};
+
+// The parameters of all strided kernels.
+struct StridedParams {
+  Axes channels, samples;
+  Tiling tiling;
+  cubn_pass pass;
+  bool has_saved, has_running;
+  bool needs_epilogue;                // As in plan/needs.cuh.
+  bool needs_sums, needs_statistics;  // Backward, as in plan/needs.cuh.
+  bool recomputes;                    // Backward recomputes the pre-activation.
+  bool is_frozen, var_is_inv_std, running_is_biased, sums_are_given;
+  cubn_reserve reserve;
+  MaskTarget mask;
+  Activation<float> activation;
+  Activation<double> activation_in_double;
+  cubn_args args;
+  double *factors;   // The factors of a slice's channels, see factor().
+  double *partials;  // Partial sums of a slice's channels, [channel][split].
+};
+
+template <class P>
+__device__ inline const Activation<P> &activation_of(const StridedParams &params) {
+  if constexpr (sizeof(P) == sizeof(double))
+    return params.activation_in_double;
+  else
+    return params.activation;
+}
+
+// ---- Types --------------------------------------------------------------------------------------
+
+template <class T>
+__device__ inline T from_double(double value) {
+  return static_cast<T>(value);
+}
+template <>
+__device__ inline __half from_double<__half>(double value) {
+  return __double2half(value);
+}
+template <>
+__device__ inline __nv_bfloat16 from_double<__nv_bfloat16>(double value) {
+  return __double2bfloat16(value);
+}
+
+template <class T>
+__device__ inline double load(const void *array, int64_t offset) {
+  return static_cast<double>(to_compute(static_cast<const T *>(array)[offset]));
+}
+
+template <class P>
+__device__ inline double load_or(const void *array, int64_t offset, double otherwise) {
+  return array ? load<P>(array, offset) : otherwise;
+}
+
+// Computes to = alpha * result + beta * prior. The prior value is not read if beta is 0.
+template <class T>
+__device__ inline void blend_from(const void *prior, void *to, int64_t offset, double alpha,
+                                  double result, double beta) {
+  double value = alpha * result;
+  if (beta != 0.0) value += beta * load<T>(prior, offset);
+  static_cast<T *>(to)[offset] = from_double<T>(value);
+}
+template <class T>
+__device__ inline void blend(void *array, int64_t offset, double alpha, double result,
+                             double beta) {
+  blend_from<T>(array, array, offset, alpha, result, beta);
+}
+
+// ---- Factors of a channel, kept in the workspace ------------------------------------------------
+
+__device__ inline double *factor(const StridedParams &params, int which, int64_t channel) {
+  const int64_t slice = params.tiling.end_channel - params.tiling.first_channel;
+  return params.factors + which * slice + (channel - params.tiling.first_channel);
+}
+
+// The factors of y = gain * (x - pivot) + shift.
+struct ForwardFactors {
+  double pivot, gain, shift;
+};
+
+// The factors of dx = gain * (dy - shift - (x - mean) * inv_std * slope). Products of normalized
+// quantities neither overflow nor vanish unless dx does.
+struct BackwardFactors {
+  double mean, inv_std, gain, shift, slope;
+};
+
+// The mean is relative to the pivot.
+template <class P>
+__device__ inline ForwardFactors forward_factors(const StridedParams &params, int64_t offset,
+                                                 double pivot, double mean, double inv_std) {
+  const double scale = load_or<P>(params.args.scale, offset, 1.0);
+  const double bias = load_or<P>(params.args.bias, offset, 0.0);
+  const double gain = params.args.alpha * scale * inv_std;
+  return {pivot, gain, params.args.alpha * bias - mean * gain};
+}
+
+// The map from x to the pre-activation of a channel.
+template <class P>
+__device__ inline Affine<P> preact_affine(const StridedParams &params, int64_t offset, P center,
+                                          P mean_low, P inv_std) {
+  return make_affine(center, mean_low, inv_std,
+                     static_cast<P>(load_or<P>(params.args.scale, offset, 1.0)),
+                     static_cast<P>(load_or<P>(params.args.bias, offset, 0.0)));
+}
+
+// The inv_std of the given statistics.
+template <class P>
+__device__ inline double given_inv_std(const StridedParams &params, int64_t offset) {
+  const double value = load<P>(params.args.var, offset);
+  return params.var_is_inv_std ? value : inverse_std(value, params.args.epsilon);
+}
+
+// The pivot of a channel: its first value. If the values are close to each other the differences
+// from it are small, and those of a constant channel are 0.
+template <class T>
+__device__ inline double pivot_of(const StridedParams &params, const Offsets &channel) {
+  return load<T>(params.args.x, channel.array[CUBN_ARRAY_X]);
+}
+
+}  // namespace cubn
