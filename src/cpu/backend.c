@@ -11,7 +11,7 @@
 
 enum { ALIGNMENT = 256, THREADS_MAX = 1024 };
 
-/* CUBN_THREADS, or 0 if it is not set. */
+/* Reads CUBN_THREADS; 0 if it is not set. */
 static cubnStatus_t read_threads(int *threads) {
   const char *text = getenv("CUBN_THREADS");
   *threads = 0;
@@ -49,7 +49,7 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   cubn_machine machine;
   CUBN_TRY(read_threads(&threads));
   CUBN_TRY(cubn_machine_read(threads, &machine));
-  /* What is not touched takes no memory. */
+  /* Pages that nobody touches take no memory. */
   const size_t scratch_bytes = (size_t)machine.threads * CUBN_WORKER_BYTES;
   cubn_device *opened = malloc(sizeof *opened);
   void *workspace = aligned_alloc(ALIGNMENT, CUBN_CPU_WORKSPACE_BYTES);
@@ -78,10 +78,9 @@ static int cpu_ordinal(const cubn_device *device) {
   return 0;
 }
 
-static cubnStatus_t cpu_set_stream(cubn_device *device, cubnStream_t nontemporal) {
+static cubnStatus_t cpu_set_stream(cubn_device *device, cubnStream_t stream) {
   (void)device;
-  CUBN_REQUIRE(nontemporal == NULL, "cpu", "stream is %p, must be NULL on a CPU handle",
-               (void *)nontemporal);
+  CUBN_REQUIRE(stream == NULL, "cpu", "stream is %p, must be NULL on a CPU handle", (void *)stream);
   return CUBN_STATUS_SUCCESS;
 }
 
@@ -113,7 +112,7 @@ static cubnStatus_t cpu_fill(cubn_device *device, void *pointer, int value, size
   return CUBN_STATUS_SUCCESS;
 }
 
-/* Fast ones first; the others accept more, and compute in double. */
+/* The fast algorithms come first. The others accept more, and compute in double. */
 static const cubn_algo *const algos[] = {&cubn_cpu_pipelined, &cubn_cpu_grid,    &cubn_cpu_rows,
                                          &cubn_cpu_columns,   &cubn_cpu_strided, NULL};
 static const cubn_algo *const infer_algos[] = {&cubn_cpu_inference, &cubn_cpu_grid,

@@ -1,5 +1,5 @@
-/* Activations. Those that select are computed without branches, so that their loops vectorize; the
- * others spend their time in the functions of the C library. */
+/* Activations. Those that select are computed without branches, so that their loops vectorize. The
+ * smooth ones spend their time in the functions of the C library. */
 #include "cpu/common/activation.h"
 
 #include <math.h>
@@ -7,12 +7,12 @@
 
 #include "cpu/common/clones.h"
 
-/* An infinite p whose share is 0 gives 0. */
-static double times(double p, double share) {
-  return share == 0 ? 0 : p * share;
+/* An infinite p times 0 gives 0. */
+static double times(double p, double factor) {
+  return factor == 0 ? 0 : p * factor;
 }
 
-/* exp(-|p|) does not overflow, whichever end p is at, and 1 - sigmoid does not cancel. */
+/* exp(-|p|) overflows for no p, and 1 - sigmoid does not cancel. */
 static double sigmoid(double p) {
   const double e = exp(-fabs(p));
   return (p < 0 ? e : 1) / (1 + e);
@@ -45,25 +45,25 @@ static double slope_of_tanh(const cubn_activator *activator, double p) {
 }
 
 static double value_of_swish(const cubn_activator *activator, double p) {
-  return times(p, sigmoid(activator->is.swish_beta * p));
+  return times(p, sigmoid(activator->options.swish_beta * p));
 }
 
 static double slope_of_swish(const cubn_activator *activator, double p) {
-  const double scaled = activator->is.swish_beta * p;
+  const double scaled = activator->options.swish_beta * p;
   return sigmoid(scaled) + times(scaled, sigmoid_slope(scaled));
 }
 
 static double value_of_elu(const cubn_activator *activator, double p) {
-  return p > 0 ? p : activator->is.coef * expm1(p);
+  return p > 0 ? p : activator->options.coef * expm1(p);
 }
 
 static double slope_of_elu(const cubn_activator *activator, double p) {
-  return p >= activator->least ? 1 : activator->is.coef * exp(p);
+  return p >= activator->least ? 1 : activator->options.coef * exp(p);
 }
 
 static const double SQRT_HALF = 0.70710678118654752440, INV_SQRT_2_PI = 0.39894228040143267794;
 
-/* The normal distribution; erfc, because 1 + erf would cancel. */
+/* The normal distribution. It takes erfc because 1 + erf would cancel. */
 static double normal_below(double p) {
   return 0.5 * erfc(-p * SQRT_HALF);
 }
@@ -78,7 +78,7 @@ static double slope_of_gelu(const cubn_activator *activator, double p) {
   return normal_below(p) + times(p, INV_SQRT_2_PI * exp(-0.5 * p * p));
 }
 
-/* The greatest number that is stored as something less than `limit`, or 0: bisection of the bits,
+/* The greatest number that is stored as something less than `limit`, or 0. It bisects the bits,
  * which have the order of the numbers. */
 static double most_below(double limit, const cubn_conversion *type) {
   const double infinity = INFINITY;
@@ -97,40 +97,40 @@ static double most_below(double limit, const cubn_conversion *type) {
 }
 
 cubn_activator cubn_activator_of(const cubn_activation *activation, const cubn_conversion *type) {
-  cubn_activator it = {.is = *activation,
-                       .nan_passes = activation->propagates_nan,
-                       .least = type->least,
-                       .most = INFINITY};
+  cubn_activator result = {.options = *activation,
+                           .nan_passes = activation->propagates_nan,
+                           .least = type->least,
+                           .most = INFINITY};
   switch (activation->mode) {
     case CUBN_ACTIVATION_SIGMOID:
-      it.value = value_of_sigmoid, it.slope = slope_of_sigmoid;
+      result.value = value_of_sigmoid, result.slope = slope_of_sigmoid;
       break;
     case CUBN_ACTIVATION_TANH:
-      it.value = value_of_tanh, it.slope = slope_of_tanh;
+      result.value = value_of_tanh, result.slope = slope_of_tanh;
       break;
     case CUBN_ACTIVATION_ELU:
-      it.value = value_of_elu, it.slope = slope_of_elu;
+      result.value = value_of_elu, result.slope = slope_of_elu;
       break;
     case CUBN_ACTIVATION_SWISH:
-      it.value = value_of_swish, it.slope = slope_of_swish;
+      result.value = value_of_swish, result.slope = slope_of_swish;
       break;
     case CUBN_ACTIVATION_GELU:
-      it.value = value_of_gelu, it.slope = slope_of_gelu;
+      result.value = value_of_gelu, result.slope = slope_of_gelu;
       break;
     case CUBN_ACTIVATION_RELU:
-      it.selects = true;
+      result.selects = true;
       break;
     case CUBN_ACTIVATION_CLIPPED_RELU:
-      it.selects = true;
-      it.most = most_below(activation->coef, type);
+      result.selects = true;
+      result.most = most_below(activation->coef, type);
       break;
     case CUBN_ACTIVATION_LEAKY_RELU:
-      it.selects = it.nan_passes = true;
+      result.selects = result.nan_passes = true;
       break;
     case CUBN_ACTIVATION_IDENTITY:
       break;
   }
-  return it;
+  return result;
 }
 
 /* Selection by mask: gcc does not vectorize a ?: between floating-point expressions. */
@@ -144,7 +144,7 @@ CUBN_INLINED double select(uint64_t mask, double yes, double no) {
   return value;
 }
 
-CUBN_INLINED uint64_t mask_of(bool condition) {
+CUBN_INLINED uint64_t mask_if(bool condition) {
   return 0 - (uint64_t)condition;
 }
 
@@ -152,23 +152,23 @@ CUBN_CLONES void cubn_tile_decide(const cubn_activator *activator, const double 
                                   int64_t count, uint64_t *restrict passes) {
   const double least = activator->least, most = activator->most;
   if (activator->nan_passes)
-    for (int64_t i = 0; i < count; ++i) passes[i] = mask_of(!(p[i] < least) & !(p[i] > most));
+    for (int64_t i = 0; i < count; ++i) passes[i] = mask_if(!(p[i] < least) & !(p[i] > most));
   else
-    for (int64_t i = 0; i < count; ++i) passes[i] = mask_of((p[i] >= least) & (p[i] <= most));
+    for (int64_t i = 0; i < count; ++i) passes[i] = mask_if((p[i] >= least) & (p[i] <= most));
 }
 
 CUBN_CLONES static void activate_selecting(const cubn_activator *activator, double *restrict p,
                                            int64_t count, double alpha) {
-  const bool is_clipped = activator->is.mode == CUBN_ACTIVATION_CLIPPED_RELU;
-  const double coef = activator->is.coef, ceiling = is_clipped ? coef : INFINITY;
-  if (activator->is.mode == CUBN_ACTIVATION_LEAKY_RELU)
-    for (int64_t i = 0; i < count; ++i) p[i] = alpha * select(mask_of(p[i] > 0), p[i], coef * p[i]);
+  const bool is_clipped = activator->options.mode == CUBN_ACTIVATION_CLIPPED_RELU;
+  const double coef = activator->options.coef, ceiling = is_clipped ? coef : INFINITY;
+  if (activator->options.mode == CUBN_ACTIVATION_LEAKY_RELU)
+    for (int64_t i = 0; i < count; ++i) p[i] = alpha * select(mask_if(p[i] > 0), p[i], coef * p[i]);
   else if (activator->nan_passes)
     for (int64_t i = 0; i < count; ++i)
-      p[i] = alpha * select(mask_of(p[i] > ceiling), ceiling, select(mask_of(p[i] <= 0), 0, p[i]));
+      p[i] = alpha * select(mask_if(p[i] > ceiling), ceiling, select(mask_if(p[i] <= 0), 0, p[i]));
   else
     for (int64_t i = 0; i < count; ++i)
-      p[i] = alpha * select(mask_of(p[i] > ceiling), ceiling, select(mask_of(p[i] > 0), p[i], 0));
+      p[i] = alpha * select(mask_if(p[i] > ceiling), ceiling, select(mask_if(p[i] > 0), p[i], 0));
 }
 
 void cubn_tile_activate(const cubn_activator *activator, double *p, int64_t count, double alpha) {
@@ -182,8 +182,8 @@ void cubn_tile_activate(const cubn_activator *activator, double *p, int64_t coun
 
 CUBN_CLONES void cubn_tile_select_gradient(const cubn_activator *activator, double *restrict dy,
                                            int64_t count, const uint64_t *restrict passes) {
-  const double coef = activator->is.coef;
-  if (activator->is.mode == CUBN_ACTIVATION_LEAKY_RELU)
+  const double coef = activator->options.coef;
+  if (activator->options.mode == CUBN_ACTIVATION_LEAKY_RELU)
     for (int64_t i = 0; i < count; ++i) dy[i] = select(passes[i], dy[i], coef * dy[i]);
   else
     for (int64_t i = 0; i < count; ++i) dy[i] = select(passes[i], dy[i], 0);

@@ -4,11 +4,11 @@
 
 #include "core/backend.h"
 
-/* Fast: in the precision of the elements, by vector kernels. */
+/* The fast algorithms compute in the precision of the elements, with vector kernels. */
 extern const cubn_algo cubn_cpu_pipelined; /* packed, long runs; training and backward */
 extern const cubn_algo cubn_cpu_inference; /* packed, long runs */
 extern const cubn_algo cubn_cpu_grid;      /* packed, short runs or channels last; all passes */
-/* Plain: in double, all passes. */
+/* The plain algorithms compute in double, in all passes. */
 extern const cubn_algo cubn_cpu_rows;    /* packed, channels before samples (NCHW) */
 extern const cubn_algo cubn_cpu_columns; /* packed, channels last (NHWC, NC) */
 extern const cubn_algo cubn_cpu_strided; /* everything */

@@ -1,14 +1,15 @@
 /* How the CPU backend's loops are compiled. */
-#ifndef CUBN_CPU_VECTOR_H
-#define CUBN_CPU_VECTOR_H
+#ifndef CUBN_CPU_COMMON_CLONES_H
+#define CUBN_CPU_COMMON_CLONES_H
 
-/* Compiles a function for the base instruction set and for AVX2, chosen when the program is loaded.
- * Only the number of values per instruction differs: lanes are summed in the same order and nothing
- * is contracted (-ffp-contract=off), so that both give the same bits. Not where it does not work:
- * clang 14 calls the resolver instead of the function, and sanitizers start after resolvers ran. */
+/* Compiles a function for the base instruction set and for AVX2; which one runs is chosen when the
+ * program is loaded. Only the number of values per instruction differs: lanes are summed in the
+ * same order and nothing is contracted (-ffp-contract=off), so both give the same bits. It is off
+ * where it does not work: clang 14 calls the resolver instead of the function, and sanitizers start
+ * after the resolvers ran. */
 #if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__) && \
     !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__) && !defined(CUBN_NO_CLONES)
-#include <features.h> /* says whether the C library has resolvers */
+#include <features.h> /* defines __GLIBC__: this C library has resolvers */
 #ifdef __GLIBC__
 #define CUBN_CLONES __attribute__((target_clones("avx2", "default")))
 #endif
@@ -17,7 +18,7 @@
 #define CUBN_CLONES
 #endif
 
-/* A function that is inlined into the above, and thereby compiled for their instruction sets. */
+/* A function that is inlined into CUBN_CLONES functions, and so is compiled for both. */
 #define CUBN_INLINED static inline __attribute__((always_inline))
 
-#endif /* CUBN_CPU_VECTOR_H */
+#endif /* CUBN_CPU_COMMON_CLONES_H */

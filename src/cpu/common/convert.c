@@ -1,6 +1,7 @@
 /* Conversions of elements. The 16-bit formats are converted with integer arithmetic and selections
  * only, so that the loops vectorize on every instruction set; subnormals, infinity and NaN are
- * kept. A double is rounded to 16 bits directly: by way of float it would be rounded twice. */
+ * kept. A double is rounded to 16 bits directly, because through float it would be rounded
+ * twice. */
 #include "cpu/common/convert.h"
 
 #include <string.h>
@@ -69,8 +70,7 @@ CUBN_INLINED uint16_t narrow(double value, int fraction_bits, int bias) {
   const double anchor = double_of_bits((uint64_t)(1024 - bias - fraction_bits + 52) << 52);
   const double positive = double_of_bits(bits & 0x7fffffffffffffffu);
   const uint32_t subnormal = (uint32_t)bits_of_double(positive + anchor);
-  /* From half a unit above the largest finite number on: infinity; behind double's infinity: NaN.
-   */
+  /* Infinity from half a unit above the largest finite number on; NaN above double's infinity. */
   const uint32_t infinity = ((1u << (15 - fraction_bits)) - 1u) << fraction_bits;
   const uint32_t nan = infinity | 1u << (fraction_bits - 1);
   const uint32_t overflow = ((uint32_t)(1023 + bias + 1) << 20) - (1u << (dropped - 1));
@@ -88,7 +88,7 @@ CUBN_INLINED uint16_t bf16_of_double(double value) {
   return narrow(value, 7, 127);
 }
 
-/* Rows of neighbouring elements stand apart, because only these vectorize. */
+/* Rows of neighboring elements have loops of their own, because only these vectorize. */
 
 CUBN_CLONES static void load_f64(const void *array, cubn_patch patch, double *restrict to) {
   const int64_t count = patch.count, stride = patch.stride;

@@ -3,29 +3,39 @@
 #define CUBN_CPU_COMMON_DEVICE_H
 
 #include "core/backend.h"
+#include "core/check.h"
 #include "cpu/common/machine.h"
 
-/* Enough for every job, see job.c. Pages that no job touches take no memory. */
-#define CUBN_CPU_WORKSPACE_BYTES ((size_t)9 << 19)
+/* Enough for every algorithm, which static asserts check. Pages that nobody touches take no
+ * memory. */
+#define CUBN_CPU_WORKSPACE_BYTES ((size_t)5 << 20)
 
 struct cubn_device {
-  int threads; /* CUBN_THREADS, or 0: what OpenMP chooses */
-  void *workspace;
-  cubn_machine machine;
-  char *worker_scratch; /* scratch memory of machine.threads tasks, see grid_blocks.c */
+  int threads;          /* CUBN_THREADS; or 0: as many as OpenMP chooses */
+  void *workspace;      /* CUBN_CPU_WORKSPACE_BYTES */
+  cubn_machine machine; /* caches, threads and kernels */
+  char *worker_scratch; /* CUBN_WORKER_BYTES for each of machine.threads workers, see grid/grid.h */
 };
 
-/* Threads for a job of so many values: 1 if it is too small to share. */
+/* Fails if the host gave an algorithm less workspace than it asked for. */
+static inline cubnStatus_t cubn_check_workspace(const cubn_args *args, size_t needed,
+                                                const char *function) {
+  if (args->workspace_bytes >= needed) return CUBN_STATUS_SUCCESS;
+  return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, function, "workspace has %zu bytes, needs %zu",
+                   args->workspace_bytes, needed);
+}
+
+/* Threads for a call of so many values: 1 if it is too small for more. */
 int cubn_threads_for(const cubn_device *device, int64_t values);
 
-/* Calls task(context, 0 .. count - 1), each once, on up to `threads` threads. */
-void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64_t index),
+/* Calls work(context, index) once for each index 0 .. count - 1, on up to `threads` threads. */
+void cubn_for_each(int threads, int64_t count, void (*work)(void *context, int64_t index),
                    void *context);
 
-/* Shares 0 .. count - 1 out among at most `tasks` tasks, as ranges of neighbours; they run on as
- * many threads. */
-void cubn_for_ranges(int64_t tasks, int64_t count,
-                     void (*task)(void *context, int64_t worker, int64_t first, int64_t end),
+/* Divides 0 .. count - 1 into ranges, one for each of at most `workers` workers, which run on as
+ * many threads: calls work(context, worker, first, end) once for each range first .. end - 1. */
+void cubn_for_ranges(int64_t workers, int64_t count,
+                     void (*work)(void *context, int64_t worker, int64_t first, int64_t end),
                      void *context);
 
 #endif /* CUBN_CPU_COMMON_DEVICE_H */

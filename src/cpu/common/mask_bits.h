@@ -1,16 +1,18 @@
-/* Bits of neighbouring elements, one behind the other, to and from the mask in the reserve space,
- * whose rows begin at bytes of their own. Element `place` of the mask is bit 0. */
-#ifndef CUBN_CPU_BITS_H
-#define CUBN_CPU_BITS_H
+/* The mask in the reserve space, from and to consecutive bits: the first element has bit 0. In the
+ * mask, each row begins at a byte of its own. */
+#ifndef CUBN_CPU_COMMON_MASK_BITS_H
+#define CUBN_CPU_COMMON_MASK_BITS_H
 
 #include "core/backend.h"
 
-/* Parts of a row come in order: a part that begins within a byte keeps the bits before it, and the
- * bits behind it in its last byte become 0. */
+/* Stores the bits of `count` elements from element `place` on. Ranges of a row must be stored in
+ * order: a range that begins within a byte keeps the bits before it, and the bits after it in its
+ * last byte become 0. */
 void cubn_mask_store_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bits,
                           uint8_t *bytes);
 
+/* Loads the bits of `count` elements from element `place` on. */
 void cubn_mask_load_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bytes,
                          uint8_t *bits);
 
-#endif /* CUBN_CPU_BITS_H */
+#endif /* CUBN_CPU_COMMON_MASK_BITS_H */

@@ -1,26 +1,26 @@
 /* What has to be computed for what a call wants. */
-#ifndef CUBN_CPU_NEEDS_H
-#define CUBN_CPU_NEEDS_H
+#ifndef CUBN_CPU_COMMON_NEEDS_H
+#define CUBN_CPU_COMMON_NEEDS_H
 
 #include "core/backend.h"
 
 typedef struct cubn_needs {
-  bool moments; /* statistics from x */
-  bool sums;    /* of backward: of dy, and ... */
-  bool x_sums;  /* ... those in which x takes part */
-  bool waiting; /* dx cannot be computed before the sums are known */
+  bool moments;  /* the statistics are computed from x */
+  bool sums;     /* backward: the sums of dy are formed */
+  bool x_sums;   /* backward: the sums that take x are formed, too */
+  bool dx_waits; /* backward: dx cannot be computed before the sums are known */
 } cubn_needs;
 
 static inline cubn_needs cubn_needs_of(const cubn_problem *problem, const cubn_args *args) {
   cubn_needs needs = {.moments = problem->pass == CUBN_PASS_TRAIN};
   if (problem->pass != CUBN_PASS_BACKWARD) return needs;
   const bool computes_sums = !problem->sums_are_given;
-  needs.waiting = problem->has_output && computes_sums && !problem->is_frozen;
-  needs.x_sums = needs.waiting || (computes_sums && args->dscale);
+  needs.dx_waits = problem->has_output && computes_sums && !problem->is_frozen;
+  needs.x_sums = needs.dx_waits || (computes_sums && args->dscale);
   needs.sums = needs.x_sums || (computes_sums && args->dbias);
   needs.moments = !problem->is_frozen && !problem->has_saved &&
                   (problem->has_output || needs.x_sums || cubn_recomputes_preactivation(problem));
   return needs;
 }
 
-#endif /* CUBN_CPU_NEEDS_H */
+#endif /* CUBN_CPU_COMMON_NEEDS_H */

@@ -1,11 +1,12 @@
 /* Threads, by OpenMP. Without it everything runs on the calling thread, with the same results. */
+#include "cpu/common/arith.h"
 #include "cpu/common/device.h"
 
 #ifdef _OPENMP
 #include <omp.h>
 #endif
 
-/* Fewer values than this are normalized sooner than other threads are woken and waited for. */
+/* Below this, waking other threads and waiting for them takes longer than the values. */
 enum { VALUES_FOR_THREADS = 32768 };
 
 int cubn_threads_for(const cubn_device *device, int64_t values) {
@@ -18,29 +19,29 @@ int cubn_threads_for(const cubn_device *device, int64_t values) {
 #endif
 }
 
-void cubn_for_each(int threads, int64_t count, void (*task)(void *context, int64_t index),
+void cubn_for_each(int threads, int64_t count, void (*work)(void *context, int64_t index),
                    void *context) {
-  const int used = count < threads ? (int)count : threads;
+  const int used = (int)cubn_min(count, threads);
   if (used <= 1) {
-    for (int64_t i = 0; i < count; ++i) task(context, i);
+    for (int64_t i = 0; i < count; ++i) work(context, i);
     return;
   }
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(used) schedule(static)
 #endif
-  for (int64_t i = 0; i < count; ++i) task(context, i);
+  for (int64_t i = 0; i < count; ++i) work(context, i);
 }
 
-void cubn_for_ranges(int64_t tasks, int64_t count,
-                     void (*task)(void *context, int64_t worker, int64_t first, int64_t end),
+void cubn_for_ranges(int64_t workers, int64_t count,
+                     void (*work)(void *context, int64_t worker, int64_t first, int64_t end),
                      void *context) {
-  const int used = (int)(count < tasks ? count : tasks);
+  const int used = (int)cubn_min(count, workers);
   if (used <= 1) {
-    if (count > 0) task(context, 0, 0, count);
+    if (count > 0) work(context, 0, 0, count);
     return;
   }
 #ifdef _OPENMP
 #pragma omp parallel for num_threads(used) schedule(static)
 #endif
-  for (int t = 0; t < used; ++t) task(context, t, count * t / used, count * (t + 1) / used);
+  for (int w = 0; w < used; ++w) work(context, w, count * w / used, count * (w + 1) / used);
 }

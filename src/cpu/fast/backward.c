@@ -1,35 +1,33 @@
-/* Arithmetic on channels in backward; see fast.h. */
-#include <math.h>
-
+/* Backward: dscale and dbias, and the coefficients of dx. */
 #include "cpu/common/preactivation.h"
-#include "cpu/fast/epilogue.h"
-#include "cpu/fast/exact.h"
+#include "cpu/common/statistics.h"
+#include "cpu/fast/center.h"
 #include "cpu/fast/passes.h"
 
-/* Coefficients of the input of the activation, as in forward. */
-static void set_input(const cubn_call *call, cubn_channels *channels) {
+/* Sets the coefficients of the pre-activation, as forward did. */
+static void set_preact(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const bool is_single = cubn_is_single(call->param_type);
   const bool has_mean_low = call->problem->reserve == CUBN_RESERVE_MEANS;
-  double *const mean_low = channels->gain; /* free until dx */
-  cubn_fast_load(call, channels, args->scale, 1, channels->preact_gain);
-  cubn_fast_load(call, channels, args->bias, 0, channels->preact_shift);
-  cubn_fast_load(call, channels, has_mean_low ? args->reserve : NULL, 0, mean_low);
+  cubn_fast_load(call, channels, args->scale, 1, channels->scale);
+  cubn_fast_load(call, channels, args->bias, 0, channels->bias);
+  cubn_fast_load(call, channels, has_mean_low ? args->reserve : NULL, 0, channels->mean_low);
   for (int64_t i = 0; i < channels->count; ++i) {
     const double inv_std = cubn_to_real(call, channels->inv_std[i]);
-    const double gain = cubn_preact_gain(channels->preact_gain[i], inv_std);
+    const double gain = cubn_preact_gain(channels->scale[i], inv_std);
     channels->preact_gain[i] = gain;
-    channels->preact_shift[i] = cubn_preact_shift(channels->preact_shift[i], mean_low[i], gain);
+    channels->preact_shift[i] = cubn_preact_shift(channels->bias[i], channels->mean_low[i], gain);
     if (cubn_needs_double(is_single, gain)) cubn_fast_mark_double(channels, i);
   }
 }
 
-/* Coefficients of dx, of channel i; `error` is what the center lacks of the mean. */
-static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t i, double scale,
-                         double dscale, double dbias, double error) {
+/* Sets the coefficients of dx of channel i. `error` is what the center lacks of the mean. */
+static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t i, double error) {
   const cubn_args *args = call->args;
   const bool is_single = cubn_is_single(call->param_type);
-  const double inv_std = channels->inv_std[i], gain = args->alpha * (scale * inv_std);
+  const double dbias = channels->sums[0][i], dscale = channels->sums[1][i];
+  const double inv_std = channels->inv_std[i];
+  const double gain = args->alpha * (channels->scale[i] * inv_std);
   channels->gain[i] = gain;
   channels->slope[i] = -gain * (dscale / args->count);
   channels->shift[i] = -gain * (dbias / args->count) - channels->slope[i] * (error * inv_std);
@@ -38,65 +36,56 @@ static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t
   cubn_fast_fold(call, channels, i);
 }
 
-/* dx does not wait for sums: they are given, or statistics are constants and ignore them. */
+/* Sets the coefficients of a dx that does not wait for sums: they are given, or the statistics are
+ * constants and dx does not depend on sums. */
 static void set_known_gradient(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const bool is_frozen = call->problem->is_frozen;
-  double *const scale = channels->gain, *const dscale = channels->slope;
-  double *const dbias = channels->shift;
-  cubn_fast_load(call, channels, args->scale, 1, scale);
-  cubn_fast_load(call, channels, is_frozen ? NULL : args->dscale, 0, dscale);
-  cubn_fast_load(call, channels, is_frozen ? NULL : args->dbias, 0, dbias);
-  for (int64_t i = 0; i < channels->count; ++i)
-    set_gradient(call, channels, i, scale[i], dscale[i], dbias[i], 0);
+  cubn_fast_load(call, channels, args->scale, 1, channels->scale);
+  cubn_fast_load(call, channels, is_frozen ? NULL : args->dbias, 0, channels->sums[0]);
+  cubn_fast_load(call, channels, is_frozen ? NULL : args->dscale, 0, channels->sums[1]);
+  for (int64_t i = 0; i < channels->count; ++i) set_gradient(call, channels, i, 0);
 }
 
-/* What follows from the statistics. */
+/* Sets what follows from the statistics. */
 static void use_statistics(const cubn_call *call, cubn_channels *channels) {
   cubn_fast_set_pivots(call, channels);
-  if (cubn_recomputes_preactivation(call->problem)) set_input(call, channels);
-  if (call->problem->has_output && !call->needs.waiting) set_known_gradient(call, channels);
+  if (cubn_recomputes_preactivation(call->problem)) set_preact(call, channels);
+  if (call->problem->has_output && !call->needs.dx_waits) set_known_gradient(call, channels);
 }
 
 void cubn_fast_begin_backward(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
-  const bool is_frozen = call->problem->is_frozen;
-  cubn_fast_load(call, channels, is_frozen ? args->mean : args->saved_mean, 0, channels->center);
-  cubn_fast_load(call, channels, is_frozen ? args->var : args->saved_inv_std, 0, channels->inv_std);
-  if (is_frozen && !call->problem->var_is_inv_std)
+  if (!call->problem->is_frozen) {
+    cubn_fast_load(call, channels, args->saved_mean, 0, channels->center);
+    cubn_fast_load(call, channels, args->saved_inv_std, 0, channels->inv_std);
+  } else {
+    cubn_fast_load(call, channels, args->mean, 0, channels->center);
+    cubn_fast_load(call, channels, args->var, 0, channels->var);
     for (int64_t i = 0; i < channels->count; ++i)
-      channels->inv_std[i] = cubn_inverse_deviation(channels->inv_std[i], args->epsilon);
-  use_statistics(call, channels);
-}
-
-void cubn_fast_finish_moments(const cubn_call *call, cubn_channels *channels) {
-  for (int64_t i = 0; i < channels->count; ++i) {
-    double mean, var;
-    cubn_fast_moments(call, channels, i, &mean, &var);
-    channels->center[i] = cubn_to_real(call, mean);
-    channels->inv_std[i] = cubn_inverse_deviation(var, call->args->epsilon);
+      channels->inv_std[i] = cubn_given_inv_std(call->problem, args, channels->var[i]);
   }
   use_statistics(call, channels);
 }
 
-/* See channels.c: the saved mean stands for the mean of x if it differs by its rounding only. */
-static double saved_mean_error(const cubn_call *call, double saved_mean, double difference) {
-  const double roundoff = call->param_type->bytes == sizeof(double) ? 0x1p-52 : 0x1p-23;
-  return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
+void cubn_fast_finish_moments(const cubn_call *call, cubn_channels *channels) {
+  cubn_fast_set_statistics(call, channels);
+  for (int64_t i = 0; i < channels->count; ++i)
+    channels->center[i] = cubn_to_real(call, channels->mean[i]);
+  use_statistics(call, channels);
 }
 
 void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const double m = (double)cubn_count(call->problem);
   double *const dbias = channels->sums[0], *const dscale = channels->sums[1];
-  double *const scale = channels->gain; /* free until dx */
-  if (call->needs.waiting) cubn_fast_load(call, channels, args->scale, 1, scale);
+  if (call->needs.dx_waits) cubn_fast_load(call, channels, args->scale, 1, channels->scale);
   for (int64_t i = 0; i < channels->count; ++i) {
     cubn_fast_unfold_sums(call, channels, i);
     const double difference = call->problem->is_frozen ? 0 : channels->sums[2][i] / m;
-    const double error = saved_mean_error(call, channels->center[i], difference);
+    const double error = cubn_saved_mean_error(call->param_type, channels->center[i], difference);
     dscale[i] -= dbias[i] * (error * channels->inv_std[i]);
-    if (call->needs.waiting) set_gradient(call, channels, i, scale[i], dscale[i], dbias[i], error);
+    if (call->needs.dx_waits) set_gradient(call, channels, i, error);
   }
   if (args->dscale)
     cubn_fast_blend(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,

@@ -1,50 +1,52 @@
-/* What the kernels need not do for every value, because it can be done for a channel: backward knows
- * nothing of 1 / std,
+/* Work that is done per channel instead of per value. Backward does not multiply by 1 / std:
  *
  *   sums     of dy * (x - center), times inv_std in the end
  *   dx       dy * gain + ((x - center) * (inv_std * slope) + shift)
  *
- * and where values lie around 0 anyway, training and backward do not center them:
+ * Training and backward do not center values that are around 0 anyway:
  *
  *   y        x * gain + (shift - center * gain)
  *   sums     of dy * x, less center times that of dy
  *
- * With |mean| <= 2 * std no term is larger than a few of the results' size, so that rounding stays what
- * it is. Further away differences from the mean are exact, and products are not. Inference keeps its
- * centers: its statistics are given, so that y is known to the last bit where x is close to the mean.
- * Fused operations do, too: all of them must compute p alike (input.h). */
+ * With |mean| <= 2 * std no term is larger than a few times the result, so that rounding stays what
+ * it is. Further away differences from the mean are exact, and products are not. Inference keeps
+ * its centers: its statistics are given, so that y is known to the last bit where x is close to the
+ * mean. Calls with an epilogue keep them, too: all of them must compute p alike
+ * (preactivation.h). */
+#include "cpu/fast/center.h"
+
 #include <math.h>
 
 #include "cpu/common/preactivation.h"
-#include "cpu/fast/call.h"
-#include "cpu/fast/epilogue.h"
 #include "cpu/fast/exact.h"
 
-/* Values by which a channel shows that it lies around 0. */
+/* Values that show whether a channel is around 0. */
 enum { SAMPLE = 16 };
-/* Those of a channel are neighbours, or in rows so short and so many that they cost nothing. */
+/* The values of a sample are neighbors, or in rows so short and so many that they cost nothing. */
 enum { FEW_COLUMNS = 64, ROWS_MIN = 4096 };
-/* Means this many deviations from 0, at most. */
+/* A mean is around 0 if it is at most this many deviations away. */
 #define MEAN_DEVIATIONS 2.0
-/* Deviations between the inverse of this and this: beyond, sums of dy * (x - center) and inv_std * slope
- * may leave the range of float (double) where dy * x_hat and slope do not. */
+/* Deviations are between the inverse of this and this. Beyond, sums of dy * (x - center), and
+ * inv_std * slope, may leave the range of float (or double) where dy * x_hat and slope do not. */
 #define DEVIATION_MAX 0x1p40
 #define DEVIATION_MAX_DOUBLE 0x1p300
 
-/* 0 and NaN make no difference to when they come in. */
-static bool can_fold(const cubn_call *call, double inv_std) {
+/* Whether inv_std may be applied to sums and slope. With 0 and NaN the results are the same
+ * anyway. */
+static bool can_fold_deviation(const cubn_call *call, double inv_std) {
   const double most = cubn_is_single(call->param_type) ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
   return isnan(inv_std) || inv_std == 0 || (inv_std <= most && inv_std >= 1 / most);
 }
 
-/* Epsilon says more than the variance where values are nearly constant. */
+/* Whether the channel needs no center. Where values are nearly constant, epsilon dominates the
+ * variance, and inv_std does not measure the deviation. */
 static bool is_near_zero(const cubn_call *call, double center, double inv_std) {
   if (call->has_epilogue || call->problem->pass == CUBN_PASS_INFER) return false;
   return fabs(center) * inv_std <= MEAN_DEVIATIONS &&
          inv_std * inv_std * call->args->epsilon <= 0.5;
 }
 
-/* A value of the channel; 0 if there are values on both sides of it. */
+/* A pivot is the first value of the channel; or 0, if the sample has values on both sides of it. */
 void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
   const cubn_problem *problem = call->problem;
   const int64_t s = problem->s, first = channels->first * s;
@@ -71,22 +73,20 @@ void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
   }
 }
 
-/* Channels whose sums are of no use: they overflowed, or their deviation is extreme. */
+/* Sums a channel in double if its sums overflowed or its deviation is extreme; false if not. */
 static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const cubn_coefficients coef = cubn_fast_coefficients(channels, i);
   const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
   double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
-  if (can_fold(call, coef.inv_std) && isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2]))
+  if (can_fold_deviation(call, coef.inv_std) && isfinite(sums[0]) && isfinite(sums[1]) &&
+      isfinite(sums[2]))
     return false;
-  if (call->has_epilogue)
-    cubn_fused_exact_sums(call, values, &coef, sums);
-  else
-    cubn_exact_gradient_sums(call->type, call->args->x, call->args->dy, values, &coef, sums);
+  cubn_exact_sums(call, values, &coef, sums);
   for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
   return true;
 }
 
-/* A saved mean near 0 is good enough without the sum of x - center. */
+/* Without a center the sum of x - center is not formed: a saved mean near 0 is good enough. */
 void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64_t i) {
   if (sum_exactly(call, channels, i)) return;
   const double distance = channels->center[i] - channels->pivot[i];
@@ -95,9 +95,10 @@ void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64
   if (distance != 0) channels->sums[2][i] = 0;
 }
 
+/* Multiplies the slope by inv_std; false if that is not possible. */
 static bool fold_deviation(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const double slope = channels->slope[i] * channels->inv_std[i];
-  if (!can_fold(call, channels->inv_std[i]) ||
+  if (!can_fold_deviation(call, channels->inv_std[i]) ||
       (cubn_is_single(call->param_type) && fabs(slope) > CUBN_COEFFICIENT_MAX)) {
     cubn_fast_mark_double(channels, i);
     return false;
@@ -111,17 +112,11 @@ void cubn_fast_fold(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
   const double center = channels->center[i];
   const bool folds_center = is_near_zero(call, center, channels->inv_std[i]);
-  if (call->problem->is_frozen) return; /* has no slope */
+  if (call->problem->is_frozen) return; /* there is no slope */
   if (backward && !fold_deviation(call, channels, i)) return;
   if (!folds_center) return;
   double *const factor = backward ? &channels->slope[i] : &channels->gain[i];
   *factor = cubn_to_real(call, *factor);
   channels->shift[i] -= center * *factor;
   channels->center[i] = 0;
-}
-
-cubn_coefficients cubn_fast_sum_coefficients(const cubn_channels *channels, int64_t index) {
-  cubn_coefficients coef = cubn_fast_coefficients(channels, index);
-  coef.center = channels->pivot[index];
-  return coef;
 }

@@ -1,10 +1,10 @@
 /* Channels: their arrays, their moments, their coefficients. */
-#include "cpu/fast/call.h"
+#include "cpu/fast/channels.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "cpu/common/preactivation.h"
+#include "cpu/common/statistics.h"
 #include "cpu/fast/exact.h"
 
 /* A pivot further from the mean than this many deviations costs too much of the sum of squares. */
@@ -14,57 +14,30 @@
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
   double **const arrays[CUBN_CHANNEL_ARRAYS] = {
-      &channels->pivot,   &channels->center,      &channels->inv_std,      &channels->gain,
-      &channels->slope,   &channels->shift,       &channels->sums[0],      &channels->sums[1],
-      &channels->sums[2], &channels->preact_gain, &channels->preact_shift, &channels->needs_double};
+      &channels->pivot,       &channels->center,      &channels->inv_std,      &channels->gain,
+      &channels->slope,       &channels->shift,       &channels->sums[0],      &channels->sums[1],
+      &channels->sums[2],     &channels->preact_gain, &channels->preact_shift, &channels->scale,
+      &channels->bias,        &channels->mean,        &channels->var,          &channels->mean_low,
+      &channels->needs_double};
   *channels = (cubn_channels){0};
   for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) *arrays[i] = memory + i * capacity;
 }
 
-static cubn_patch params_of(const cubn_channels *channels) {
-  return (cubn_patch){channels->first, 1, 0, channels->count, 1};
-}
-
-void cubn_fast_load(const cubn_call *call, const cubn_channels *channels, const void *array,
-                    double absent, double *values) {
-  if (array) {
-    call->param_type->load(array, params_of(channels), values);
-    return;
-  }
-  for (int64_t i = 0; i < channels->count; ++i) values[i] = absent;
-}
-
-void cubn_fast_blend(const cubn_call *call, const cubn_channels *channels, double weight,
-                     const double *values, double prior_weight, const void *prior, void *array) {
-  enum { PIECE = 64 };
-  double result[PIECE], before[PIECE];
-  for (int64_t done = 0, count; done < channels->count; done += count) {
-    count = channels->count - done < PIECE ? channels->count - done : PIECE;
-    const cubn_patch patch = {channels->first + done, 1, 0, count, 1};
-    for (int64_t i = 0; i < count; ++i) result[i] = weight * values[done + i];
-    if (prior_weight != 0) {
-      call->param_type->load(prior, patch, before);
-      for (int64_t i = 0; i < count; ++i) result[i] += prior_weight * before[i];
-    }
-    call->param_type->store(result, patch, array);
-  }
-}
-
-double cubn_inverse_deviation(double var, double epsilon) {
-  const double v = var + epsilon;
-  return v == 0 ? 0 : 1 / sqrt(v);
+void cubn_fast_mark_double(cubn_channels *channels, int64_t i) {
+  channels->needs_double[i] = 1;
+  channels->any_needs_double = true;
 }
 
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel) {
   return (cubn_patch){channel * problem->s, problem->n, problem->c * problem->s, problem->s, 1};
 }
 
-/* The sums are used unless they are not good enough. */
-void cubn_fast_moments(const cubn_call *call, const cubn_channels *channels, int64_t i,
-                       double *mean, double *var) {
+/* Sets mean and variance of channel i from its sums, or from x if these do not suffice. */
+static void set_moments(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const double m = (double)cubn_count(call->problem);
   const double distance = channels->sums[0][i] / m, square = channels->sums[1][i] / m;
   const double square_min = cubn_is_single(call->param_type) ? SQUARE_MIN : SQUARE_MIN * SQUARE_MIN;
+  double *const mean = &channels->mean[i], *const var = &channels->var[i];
   *mean = channels->pivot[i] + distance;
   *var = square - distance * distance;
   if (square == 0 && distance == 0 && call->args->epsilon >= square_min * 0x1p24) return;
@@ -72,15 +45,26 @@ void cubn_fast_moments(const cubn_call *call, const cubn_channels *channels, int
       distance * distance <= PIVOT_DEVIATIONS * PIVOT_DEVIATIONS * *var)
     return;
   double squares;
-  cubn_exact_moments(call->type, call->args->x,
-                     cubn_fast_values(call->problem, channels->first + i), mean, &squares);
+  cubn_exact_moments(call, cubn_fast_values(call->problem, channels->first + i), mean, &squares);
   *var = squares / m;
-  if (isnan(*var)) *mean = *var; /* infinity among the values */
+  if (isnan(*var)) *mean = *var; /* infinity is among the values */
 }
 
-cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t index) {
-  return (cubn_coefficients){channels->center[index],      channels->inv_std[index],
-                             channels->gain[index],        channels->slope[index],
-                             channels->shift[index],       channels->preact_gain[index],
-                             channels->preact_shift[index]};
+void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {
+  for (int64_t i = 0; i < channels->count; ++i) {
+    set_moments(call, channels, i);
+    channels->inv_std[i] = cubn_inverse_deviation(channels->var[i], call->args->epsilon);
+  }
+}
+
+cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t i) {
+  return (cubn_coefficients){
+      channels->center[i], channels->inv_std[i],     channels->gain[i],        channels->slope[i],
+      channels->shift[i],  channels->preact_gain[i], channels->preact_shift[i]};
+}
+
+cubn_coefficients cubn_fast_sum_coefficients(const cubn_channels *channels, int64_t i) {
+  cubn_coefficients coef = cubn_fast_coefficients(channels, i);
+  coef.center = channels->pivot[i];
+  return coef;
 }

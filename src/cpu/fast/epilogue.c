@@ -1,13 +1,11 @@
-/* Calls of the fused kernels. Kernels write and read the bits of a row one behind the other; where
- * rows of the mask lie otherwise, the bits take a way over a buffer. */
+/* Calls of the fused kernels. Kernels write and read the bits of a row consecutively; where rows of
+ * the mask are laid out otherwise, a buffer is in between. */
 #include "cpu/fast/epilogue.h"
 
-#include <math.h>
-
+#include "cpu/common/arith.h"
 #include "cpu/common/mask_bits.h"
-#include "cpu/common/preactivation.h"
 
-enum { BITS_BYTES = CUBN_FUSED_WIDTH_MAX / 8 };
+enum { BITS_BYTES = CUBN_EPILOGUE_WIDTH_MAX / 8 };
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
   const int64_t excess = (int64_t)((uintptr_t)cubn_output_at(call, offset) % CUBN_LINE_BYTES);
@@ -15,144 +13,147 @@ int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
 }
 
 static bool is_aligned(const cubn_call *call, const void *array, int64_t offset) {
-  return (uintptr_t)cubn_at(call, array, offset) % (uintptr_t)call->kernels->store_bytes == 0;
+  return (uintptr_t)cubn_element_at(call, array, offset) % (uintptr_t)call->kernels->store_bytes ==
+         0;
 }
 
-static void place(const cubn_call *call, int64_t offset, bool for_sums, cubn_fused *it) {
+/* Sets the arrays that the kernel reads and writes, from `offset` on. */
+static void set_arrays(const cubn_call *call, int64_t offset, bool for_sums, cubn_fused *fused) {
   const cubn_args *args = call->args;
   const cubn_problem *problem = call->problem;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
-  it->fusion = &call->fusion;
-  it->recomputes = cubn_recomputes_preactivation(problem);
-  it->dx_needs_x = problem->has_output && !problem->is_frozen;
-  if (!backward || for_sums || it->recomputes || it->dx_needs_x)
-    it->x = cubn_at(call, args->x, offset);
-  it->dy = backward ? cubn_at(call, args->dy, offset) : NULL;
-  it->z = !backward && problem->adds ? cubn_at(call, args->z, offset) : NULL;
-  it->output = problem->has_output ? cubn_output_at(call, offset) : NULL;
-  it->dz = problem->has_dz ? (void *)(uintptr_t)cubn_at(call, args->dz, offset) : NULL;
-  it->nontemporal_dz = it->nontemporal && it->dz && is_aligned(call, args->dz, offset);
+  fused->fusion = &call->fusion;
+  fused->recomputes = cubn_recomputes_preactivation(problem);
+  fused->dx_needs_x = problem->has_output && !problem->is_frozen;
+  if (!backward || for_sums || fused->recomputes || fused->dx_needs_x)
+    fused->x = cubn_element_at(call, args->x, offset);
+  fused->dy = backward ? cubn_element_at(call, args->dy, offset) : NULL;
+  fused->z = !backward && problem->adds ? cubn_element_at(call, args->z, offset) : NULL;
+  fused->output = problem->has_output ? cubn_output_at(call, offset) : NULL;
+  fused->dz = problem->has_dz ? (void *)(uintptr_t)cubn_element_at(call, args->dz, offset) : NULL;
+  fused->nontemporal_dz = fused->nontemporal && fused->dz && is_aligned(call, args->dz, offset);
   if (problem->reserve != CUBN_RESERVE_INPUT) return;
-  it->input = (void *)(uintptr_t)cubn_at(call, args->reserve, offset);
-  it->nontemporal_preact = it->nontemporal && is_aligned(call, args->reserve, offset);
+  fused->input = (void *)(uintptr_t)cubn_element_at(call, args->reserve, offset);
+  fused->nontemporal_preact = fused->nontemporal && is_aligned(call, args->reserve, offset);
 }
 
-/* Calls the kernel; its sums go to `sums` unless that is NULL. */
-static void run_kernel(const cubn_call *call, const cubn_fused *it, double *sums,
+/* Calls the kernel: for sums, unless these are NULL, or for output. */
+static void run_kernel(const cubn_call *call, const cubn_fused *fused, double *sums,
                        int64_t sum_stride) {
   if (!sums)
-    call->kernels->fused->output(it);
-  else if (it->coef)
-    call->kernels->fused->run_sums(it, sums);
+    call->kernels->fused->output(fused);
+  else if (fused->coef)
+    call->kernels->fused->run_sums(fused, sums);
   else
-    call->kernels->fused->grid_sums(it, sums, sum_stride);
+    call->kernels->fused->grid_sums(fused, sums, sum_stride);
 }
 
-/* Whether a kernel can use the mask's own bytes for the rows of the shape. */
-static bool lies_as_mask(const cubn_call *call, const cubn_fused *it, int64_t offset) {
+/* Whether a kernel can use the mask's own bytes for the rows. */
+static bool can_use_mask(const cubn_call *call, const cubn_fused *fused, int64_t offset) {
   const cubn_mask *mask = &call->problem->mask;
-  const int64_t at = offset / mask->row;
-  if (cubn_mask_bit(mask, at, offset) % 8 != 0 || offset % mask->row + it->width > mask->row)
+  const int64_t row = offset / mask->row;
+  if (cubn_mask_bit(mask, row, offset) % 8 != 0 || offset % mask->row + fused->width > mask->row)
     return false;
-  return it->rows == 1 || (it->stride % mask->row == 0 && !mask->is_phased);
+  return fused->rows == 1 || (fused->stride % mask->row == 0 && !mask->is_phased);
 }
 
-static void use_mask(const cubn_call *call, cubn_fused *it, int64_t offset) {
+static void use_mask(const cubn_call *call, cubn_fused *fused, int64_t offset) {
   const cubn_mask *mask = &call->problem->mask;
-  it->bits = (uint8_t *)call->args->reserve + cubn_mask_bit(mask, offset / mask->row, offset) / 8;
-  it->bits_stride = it->stride / mask->row * mask->row_bytes;
+  fused->bits =
+      (uint8_t *)call->args->reserve + cubn_mask_bit(mask, offset / mask->row, offset) / 8;
+  fused->bits_stride = fused->stride / mask->row * mask->row_bytes;
 }
 
-/* Rows at `offset`, all of which find room in a buffer of bits. */
-static void run_with_bits(const cubn_call *call, cubn_fused *it, int64_t offset, double *sums,
+/* Processes rows whose bits fit in the buffer. */
+static void run_with_bits(const cubn_call *call, cubn_fused *fused, int64_t offset, double *sums,
                           int64_t sum_stride) {
   const cubn_mask *mask = &call->problem->mask;
   uint8_t *const bytes = call->args->reserve;
-  if (lies_as_mask(call, it, offset)) {
-    use_mask(call, it, offset);
-    run_kernel(call, it, sums, sum_stride);
+  if (can_use_mask(call, fused, offset)) {
+    use_mask(call, fused, offset);
+    run_kernel(call, fused, sums, sum_stride);
     return;
   }
   uint8_t bits[BITS_BYTES];
-  it->bits = bits;
-  it->bits_stride = CUBN_BITS_BYTES(it->width);
-  for (int64_t r = 0; it->dy && r < it->rows; ++r)
-    cubn_mask_load_bits(mask, offset + r * it->stride, it->width, bytes,
-                        bits + r * it->bits_stride);
-  run_kernel(call, it, sums, sum_stride);
-  for (int64_t r = 0; !it->dy && r < it->rows; ++r)
-    cubn_mask_store_bits(mask, offset + r * it->stride, it->width, bits + r * it->bits_stride,
-                         bytes);
+  fused->bits = bits;
+  fused->bits_stride = CUBN_BITS_BYTES(fused->width);
+  for (int64_t r = 0; fused->dy && r < fused->rows; ++r)
+    cubn_mask_load_bits(mask, offset + r * fused->stride, fused->width, bytes,
+                        bits + r * fused->bits_stride);
+  run_kernel(call, fused, sums, sum_stride);
+  for (int64_t r = 0; !fused->dy && r < fused->rows; ++r)
+    cubn_mask_store_bits(mask, offset + r * fused->stride, fused->width,
+                         bits + r * fused->bits_stride, bytes);
 }
 
-static const void *move_on(const cubn_call *call, const void *prefetch_distance, int64_t elements) {
-  return prefetch_distance ? cubn_at(call, prefetch_distance, elements) : NULL;
+static const void *advance(const cubn_call *call, const void *pointer, int64_t elements) {
+  return pointer ? cubn_element_at(call, pointer, elements) : NULL;
 }
 
-/* Batches of rows whose bits fit in the buffer. */
+/* Processes all rows, in batches whose bits fit in the buffer. */
 static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t offset, double *sums,
                      int64_t sum_stride) {
   const bool has_bits = call->problem->reserve == CUBN_RESERVE_MASK;
   const int64_t most = has_bits ? BITS_BYTES / CUBN_BITS_BYTES(shape->width) : shape->rows;
   for (int64_t r = 0; r < shape->rows; r += most) {
-    cubn_fused it = *shape;
-    if (it.rows - r < most)
-      it.rows -= r;
-    else
-      it.rows = most;
-    place(call, offset + r * it.stride, sums != NULL, &it);
-    it.prefetch_x = move_on(call, it.prefetch_x, r * it.stride);
-    it.prefetch_dy = move_on(call, it.prefetch_dy, r * it.stride);
-    it.prefetch_z = move_on(call, it.prefetch_z, r * it.stride);
+    const int64_t skipped = r * shape->stride;
+    cubn_fused batch = *shape;
+    batch.rows = cubn_min(shape->rows - r, most);
+    set_arrays(call, offset + skipped, sums != NULL, &batch);
+    batch.prefetch_x = advance(call, batch.prefetch_x, skipped);
+    batch.prefetch_dy = advance(call, batch.prefetch_dy, skipped);
+    batch.prefetch_z = advance(call, batch.prefetch_z, skipped);
     if (has_bits)
-      run_with_bits(call, &it, offset + r * it.stride, sums, sum_stride);
+      run_with_bits(call, &batch, offset + skipped, sums, sum_stride);
     else
-      run_kernel(call, &it, sums, sum_stride);
+      run_kernel(call, &batch, sums, sum_stride);
   }
 }
 
-void cubn_fused_output(const cubn_call *call, const cubn_fused *shape, int64_t offset) {
-  cubn_fused it = *shape;
-  int64_t lead = 0;
-  /* Only a run: a row of a grid has coefficients per column, and begins where vectors can be stored. */
-  if (it.nontemporal && it.coef && it.rows == 1)
-    lead = cubn_values_before_alignment(call, offset);
+/* A run begins with ordinary stores, up to a cache line. A row of a grid has coefficients per
+ * column, and begins where vectors can be stored. */
+void cubn_epilogue_output(const cubn_call *call, const cubn_fused *shape, int64_t offset) {
+  const bool is_run = shape->coef && shape->rows == 1;
+  const int64_t lead =
+      shape->nontemporal && is_run ? cubn_values_before_alignment(call, offset) : 0;
+  cubn_fused rows = *shape;
   if (lead > 0) {
-    if (lead > it.width) lead = it.width;
-    it.width = lead;
-    it.nontemporal = false;
-    run_rows(call, &it, offset, NULL, 0);
-    it.width = shape->width - lead;
-    it.nontemporal = true;
+    rows.width = cubn_min(lead, shape->width);
+    rows.nontemporal = false;
+    run_rows(call, &rows, offset, NULL, 0);
+    offset += rows.width;
+    rows.width = shape->width - rows.width;
+    rows.nontemporal = true;
   }
-  if (it.width > 0) run_rows(call, &it, offset + lead, NULL, 0);
+  if (rows.width > 0) run_rows(call, &rows, offset, NULL, 0);
 }
 
-void cubn_fused_sums(const cubn_call *call, const cubn_fused *shape, int64_t offset, double *sums,
-                     int64_t sum_stride) {
+void cubn_epilogue_sums(const cubn_call *call, const cubn_fused *shape, int64_t offset,
+                        double *sums, int64_t sum_stride) {
   run_rows(call, shape, offset, sums, sum_stride);
 }
 
-/* Places what is written; false if the kernel that does both cannot do it. */
-static bool place_joined(const cubn_call *call, int64_t offset, cubn_fused *it) {
+/* Prepares the rows whose output is written; false if no kernel forms sums at the same time. */
+static bool prepare_joined_output(const cubn_call *call, int64_t offset, cubn_fused *out) {
   const bool has_bits = call->problem->reserve == CUBN_RESERVE_MASK;
-  place(call, offset, false, it);
-  if (has_bits && !lies_as_mask(call, it, offset)) return false;
-  if (has_bits && it->nontemporal && cubn_values_before_alignment(call, offset) % 8 != 0)
+  set_arrays(call, offset, false, out);
+  if (has_bits && !can_use_mask(call, out, offset)) return false;
+  if (has_bits && out->nontemporal && cubn_values_before_alignment(call, offset) % 8 != 0)
     return false;
-  if (has_bits) use_mask(call, it, offset);
-  return call->kernels->fused->joins(it);
+  if (has_bits) use_mask(call, out, offset);
+  return call->kernels->fused->joins(out);
 }
 
-bool cubn_fused_both(const cubn_call *call, const cubn_fused *summed, int64_t offset, double *sums,
-                     const cubn_fused *written, int64_t output_offset) {
+bool cubn_epilogue_sum_and_output(const cubn_call *call, const cubn_fused *summed,
+                                  int64_t sum_offset, double *sums, const cubn_fused *written,
+                                  int64_t output_offset) {
   cubn_fused in = *summed, out = *written;
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
   const bool has_bits = backward && call->problem->reserve == CUBN_RESERVE_MASK;
-  if (!place_joined(call, output_offset, &out)) return false;
-  place(call, offset, true, &in);
-  if (has_bits && !lies_as_mask(call, &in, offset)) return false;
-  if (has_bits) use_mask(call, &in, offset);
+  if (!prepare_joined_output(call, output_offset, &out)) return false;
+  set_arrays(call, sum_offset, true, &in);
+  if (has_bits && !can_use_mask(call, &in, sum_offset)) return false;
+  if (has_bits) use_mask(call, &in, sum_offset);
   call->kernels->fused->run_both(&in, sums, &out);
   return true;
 }

@@ -1,88 +1,99 @@
-/* Channels in double, piece by piece. Rare, so it is short rather than fast. */
+/* Channels in double, tile by tile. This is rare, so it is short rather than fast. */
 #include "cpu/fast/exact.h"
 
-enum { PIECE = CUBN_PIECE_VALUES };
+#include "cpu/fast/exact_epilogue.h"
+#include "cpu/fast/exact_tiles.h"
 
-bool cubn_next_piece(cubn_pieces *walk, cubn_patch *piece) {
-  if (walk->row >= walk->patch.rows || walk->patch.count == 0) return false;
-  const int64_t left = walk->patch.count - walk->at, count = left < PIECE ? left : PIECE;
-  const int64_t offset =
-      walk->patch.offset + walk->row * walk->patch.row_stride + walk->at * walk->patch.stride;
-  *piece = (cubn_patch){offset, 1, 0, count, walk->patch.stride};
-  walk->at += count;
-  if (walk->at == walk->patch.count) ++walk->row, walk->at = 0;
-  return true;
-}
+enum { TILE = CUBN_EXACT_TILE };
 
-/* Pieces are summed by themselves, so that no sum has many terms. */
-static double mean_of(const cubn_conversion *type, const void *x, cubn_patch patch) {
-  double v[PIECE], first = 0, sum = 0;
-  cubn_patch piece;
-  type->load(x, (cubn_patch){patch.offset, 1, 0, 1, 1}, &first);
-  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
-    double part = 0;
-    type->load(x, piece, v);
-    for (int64_t i = 0; i < piece.count; ++i) part += v[i] - first;
-    sum += part;
+/* Tiles are summed by themselves, here and below, so that no sum has many terms. */
+static double get_mean(const cubn_call *call, cubn_patch values) {
+  cubn_exact_tiles tiles = {values, 0, 0};
+  cubn_patch tile;
+  double x[TILE], first = 0, sum = 0;
+  call->type->load(call->args->x, (cubn_patch){values.offset, 1, 0, 1, 1}, &first);
+  while (cubn_next_exact_tile(&tiles, &tile)) {
+    double tile_sum = 0;
+    call->type->load(call->args->x, tile, x);
+    for (int64_t i = 0; i < tile.count; ++i) tile_sum += x[i] - first;
+    sum += tile_sum;
   }
-  return first + sum / ((double)patch.rows * (double)patch.count);
+  return first + sum / ((double)values.rows * (double)values.count);
 }
 
-void cubn_exact_moments(const cubn_conversion *type, const void *x, cubn_patch patch, double *mean,
-                        double *squares) {
-  double v[PIECE];
-  cubn_patch piece;
-  *mean = mean_of(type, x, patch);
+void cubn_exact_moments(const cubn_call *call, cubn_patch values, double *mean, double *squares) {
+  cubn_exact_tiles tiles = {values, 0, 0};
+  cubn_patch tile;
+  double x[TILE];
+  *mean = get_mean(call, values);
   *squares = 0;
-  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
-    double part = 0;
-    type->load(x, piece, v);
-    for (int64_t i = 0; i < piece.count; ++i) part += (v[i] - *mean) * (v[i] - *mean);
-    *squares += part;
+  while (cubn_next_exact_tile(&tiles, &tile)) {
+    double tile_sum = 0;
+    call->type->load(call->args->x, tile, x);
+    for (int64_t i = 0; i < tile.count; ++i) tile_sum += (x[i] - *mean) * (x[i] - *mean);
+    *squares += tile_sum;
   }
 }
 
-void cubn_exact_gradient_sums(const cubn_conversion *type, const void *x, const void *dy,
-                              cubn_patch patch, const cubn_coefficients *coef, double sums[3]) {
-  double v[PIECE], g[PIECE];
-  cubn_patch piece;
+static void gradient_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef,
+                          double sums[3]) {
+  cubn_exact_tiles tiles = {values, 0, 0};
+  cubn_patch tile;
+  double x[TILE], dy[TILE];
   sums[0] = sums[1] = sums[2] = 0;
-  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
-    double part[3] = {0};
-    type->load(x, piece, v);
-    type->load(dy, piece, g);
-    for (int64_t i = 0; i < piece.count; ++i) {
-      part[0] += g[i];
-      part[1] += g[i] * ((v[i] - coef->center) * coef->inv_std);
-      part[2] += v[i] - coef->center;
+  while (cubn_next_exact_tile(&tiles, &tile)) {
+    double tile_sums[3] = {0};
+    call->type->load(call->args->x, tile, x);
+    call->type->load(call->args->dy, tile, dy);
+    for (int64_t i = 0; i < tile.count; ++i) {
+      tile_sums[0] += dy[i];
+      tile_sums[1] += dy[i] * ((x[i] - coef->center) * coef->inv_std);
+      tile_sums[2] += x[i] - coef->center;
     }
-    for (int k = 0; k < 3; ++k) sums[k] += part[k];
+    for (int k = 0; k < 3; ++k) sums[k] += tile_sums[k];
   }
 }
 
-void cubn_exact_normalize(const cubn_conversion *type, const void *x, void *y, cubn_patch patch,
-                          const cubn_coefficients *coef) {
-  double v[PIECE];
-  cubn_patch piece;
-  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
-    type->load(x, piece, v);
-    for (int64_t i = 0; i < piece.count; ++i)
-      v[i] = (v[i] - coef->center) * coef->gain + coef->shift;
-    type->store(v, piece, y);
+static void normalize(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef) {
+  cubn_exact_tiles tiles = {values, 0, 0};
+  cubn_patch tile;
+  double x[TILE];
+  while (cubn_next_exact_tile(&tiles, &tile)) {
+    call->type->load(call->args->x, tile, x);
+    for (int64_t i = 0; i < tile.count; ++i)
+      x[i] = (x[i] - coef->center) * coef->gain + coef->shift;
+    call->type->store(x, tile, call->args->output);
   }
 }
 
-void cubn_exact_gradient(const cubn_conversion *type, const void *x, const void *dy, void *dx,
-                         cubn_patch patch, const cubn_coefficients *coef) {
-  double v[PIECE], g[PIECE];
-  cubn_patch piece;
-  for (cubn_pieces at = {patch, 0, 0}; cubn_next_piece(&at, &piece);) {
-    type->load(x, piece, v);
-    type->load(dy, piece, g);
-    for (int64_t i = 0; i < piece.count; ++i) {
-      const double x_hat = (v[i] - coef->center) * coef->inv_std;
-      g[i] = g[i] * coef->gain + (x_hat * coef->slope + coef->shift);
+static void gradient(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef) {
+  cubn_exact_tiles tiles = {values, 0, 0};
+  cubn_patch tile;
+  double x[TILE], dy[TILE];
+  while (cubn_next_exact_tile(&tiles, &tile)) {
+    call->type->load(call->args->x, tile, x);
+    call->type->load(call->args->dy, tile, dy);
+    for (int64_t i = 0; i < tile.count; ++i) {
+      const double x_hat = (x[i] - coef->center) * coef->inv_std;
+      dy[i] = dy[i] * coef->gain + (x_hat * coef->slope + coef->shift);
     }
-    type->store(g, piece, dx);
+    call->type->store(dy, tile, call->args->output);
   }
+}
+
+void cubn_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef,
+                     double sums[3]) {
+  if (call->has_epilogue)
+    cubn_exact_epilogue_sums(call, values, coef, sums);
+  else
+    gradient_sums(call, values, coef, sums);
+}
+
+void cubn_exact_output(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef) {
+  if (call->has_epilogue)
+    cubn_exact_epilogue_output(call, values, coef);
+  else if (call->problem->pass == CUBN_PASS_BACKWARD)
+    gradient(call, values, coef);
+  else
+    normalize(call, values, coef);
 }

@@ -1,5 +1,7 @@
-/* Before the sums, and after them, of any pass. */
+/* The beginning and the end of any pass. */
 #include "cpu/fast/passes.h"
+
+#include "cpu/fast/center.h"
 
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels) {
   channels->first = first;

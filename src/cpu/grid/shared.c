@@ -1,53 +1,52 @@
-/* Rows shared among threads, in two passes: sums, then the output, from the last row to the first
- * so that what was read last is still in the cache. Rows are cut into chunks by the problem alone,
- * and the sums of chunks are added in their order. */
+/* Rows shared among workers, in two passes: sums, then the output, from the last row to the first
+ * so that the rows that were read last are still in the cache. The problem alone decides how rows
+ * are divided into chunks, and the sums of chunks are added in their order. */
 #include <string.h>
 
+#include "core/check.h"
+#include "cpu/common/arith.h"
+#include "cpu/fast/passes.h"
 #include "cpu/grid/grid.h"
 
-/* Values of a chunk, unless there would be too many; and the least that is worth a thread. */
+/* Values of a chunk, unless there would be too many chunks; and the least that is worth a
+ * thread. */
 enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 64 };
-/* The sums of all chunks and this many arrays of a slice have room in so many bytes: a limit of the
- * number of chunks, which shows in the bits of results. */
+/* The sums of all chunks and CHUNKS_ARRAYS arrays of a slice take at most so many bytes. This
+ * limits the number of chunks, on which the bits of results depend: both stay as they are. */
 enum { CHUNKS_BYTES = 4 << 20, CHUNKS_ARRAYS = 14 };
-/* Folded rows have at least so many columns; wider matrices are not folded. */
+/* Folded rows have at least so many columns; wider grids are not folded. */
 enum { FOLDED_COLUMNS = 64, FOLD_COLUMNS_BELOW = 512 };
-/* Bytes of rows that are visited in order when rows are visited in reverse. */
+/* Bytes of rows that are processed in order while the rows as a whole go in reverse. */
 enum { REVERSE_BYTES = 1 << 18 };
 
-enum { KEPT_ARRAYS = CUBN_GRID_ARRAYS + CUBN_CHANNEL_ARRAYS };
-_Static_assert(CHUNKS_BYTES + (KEPT_ARRAYS - CHUNKS_ARRAYS) * sizeof(double) *
+enum { SLICE_ARRAYS = CUBN_GRID_ARRAYS + CUBN_CHANNEL_ARRAYS };
+_Static_assert(CHUNKS_BYTES + (SLICE_ARRAYS - CHUNKS_ARRAYS) * sizeof(double) *
                                   (CUBN_SLICE_COLUMNS_MAX + 2 * CUBN_GRID_PADDING) <=
                    CUBN_CPU_WORKSPACE_BYTES,
                "a slice fits in the workspace");
 
-/* The matrix, a slice of channels wide. */
+/* The grid, one slice of channels wide. */
 typedef struct shape {
   cubn_pattern pattern;
-  int64_t rows, left;     /* whole rows, and rows of the problem that are left over */
-  int64_t slice_channels; /* of all slices but the last */
+  int64_t rows;           /* rows of the grid, each folded from pattern.times rows of the problem */
+  int64_t tail;           /* rows of the problem that are left over */
+  int64_t slice_channels; /* channels of a slice; the last slice may have fewer */
   int64_t padded;         /* columns of a slice, with padding */
-  int64_t chunks, chunk_rows;
+  int64_t chunks;         /* chunks of the rows */
+  int64_t chunk_rows;     /* rows of a chunk; the last chunk may have fewer */
 } shape;
 
 typedef struct shared_work {
   const cubn_call *call;
   shape shape;
   cubn_channels channels;
-  cubn_grid_coefficients coefficients;
+  cubn_grid_coefficients coef;
   double *partials; /* [chunks][sums][padded] */
-  bool nontemporal, in_order;
+  bool nontemporal; /* the output is written with non-temporal stores */
+  bool in_order;    /* see cubn_grid */
 } shared_work;
 
-static int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
-static int64_t divide_up(int64_t a, int64_t b) {
-  return a / b + (a % b != 0);
-}
-
-/* Rows that become one. */
+/* Rows of the problem that become one row of the grid. */
 static int64_t choose_fold(const cubn_problem *problem) {
   const int64_t columns = problem->c * problem->s;
   int64_t fold = 1;
@@ -59,57 +58,61 @@ static int64_t choose_fold(const cubn_problem *problem) {
 }
 
 static shape choose_shape(const cubn_problem *problem) {
-  shape it = {.pattern = {problem->s, choose_fold(problem)}};
-  it.rows = problem->n / it.pattern.times;
-  it.left = problem->n % it.pattern.times;
-  it.slice_channels = smaller(problem->c, CUBN_SLICE_COLUMNS_MAX / problem->s);
-  const int64_t columns = it.slice_channels * problem->s * it.pattern.times;
-  it.padded = divide_up(columns, CUBN_GRID_PADDING) * CUBN_GRID_PADDING + CUBN_GRID_PADDING;
-  const int64_t kept = CHUNKS_ARRAYS * it.padded * (int64_t)sizeof(double);
-  const int64_t chunk_bytes = CUBN_RUN_SUMS_MAX * it.padded * (int64_t)sizeof(double);
-  const int64_t room = (CHUNKS_BYTES - kept) / chunk_bytes;
-  int64_t chunks = smaller(room, smaller(CHUNKS_MAX, it.rows * columns / CHUNK_VALUES));
-  if (chunks < 1) chunks = 1;
-  /* Chunks of whole groups of rows: see GROUP_ROWS of the kernels. */
-  it.chunk_rows = divide_up(divide_up(it.rows, chunks), 32) * 32;
-  it.chunks = it.rows > 0 ? divide_up(it.rows, it.chunk_rows) : 1;
-  return it;
+  shape shape = {.pattern = {problem->s, choose_fold(problem)}};
+  shape.rows = problem->n / shape.pattern.times;
+  shape.tail = problem->n % shape.pattern.times;
+  shape.slice_channels = cubn_min(problem->c, CUBN_SLICE_COLUMNS_MAX / problem->s);
+  const int64_t columns = shape.slice_channels * problem->s * shape.pattern.times;
+  shape.padded = cubn_round_up(columns, CUBN_GRID_PADDING) + CUBN_GRID_PADDING;
+  const int64_t array_bytes = shape.padded * (int64_t)sizeof(double);
+  const int64_t room =
+      (CHUNKS_BYTES - CHUNKS_ARRAYS * array_bytes) / (CUBN_RUN_SUMS_MAX * array_bytes);
+  const int64_t chunks =
+      cubn_at_least_1(cubn_min(room, cubn_min(CHUNKS_MAX, shape.rows * columns / CHUNK_VALUES)));
+  shape.chunk_rows = cubn_round_up(cubn_divide_up(shape.rows, chunks), CUBN_GRID_GROUP_ROWS);
+  shape.chunks = shape.rows > 0 ? cubn_divide_up(shape.rows, shape.chunk_rows) : 1;
+  return shape;
+}
+
+static size_t get_bytes(const shape *shape) {
+  const int64_t arrays = SLICE_ARRAYS + CUBN_RUN_SUMS_MAX * shape->chunks;
+  return (size_t)(arrays * shape->padded) * sizeof(double);
 }
 
 size_t cubn_grid_shared_workspace_bytes(const cubn_problem *problem) {
-  const shape it = choose_shape(problem);
-  const int64_t arrays = KEPT_ARRAYS + CUBN_RUN_SUMS_MAX * it.chunks;
-  return (size_t)(arrays * it.padded) * sizeof(double);
+  const shape shape = choose_shape(problem);
+  return get_bytes(&shape);
 }
 
-/* Some rows of the slice; what is left over, if it lies in the last chunk, is a row of its own. */
-static cubn_grid rows_of(const shared_work *work, int64_t rows) {
+/* Some rows of the slice. */
+static cubn_grid make_rows(const shared_work *work, int64_t rows) {
   const int64_t fold = work->shape.pattern.times, s = work->call->problem->s;
   return (cubn_grid){rows, work->channels.count * s * fold, work->call->problem->c * s * fold,
                      work->in_order};
 }
 
-static int64_t offset_of(const shared_work *work, int64_t row) {
+static int64_t get_offset(const shared_work *work, int64_t row) {
   const cubn_problem *problem = work->call->problem;
   return (row * work->shape.pattern.times * problem->c + work->channels.first) * problem->s;
 }
 
-static cubn_grid rows_left_over(const shared_work *work) {
-  const int64_t width = work->shape.left * work->channels.count * work->call->problem->s;
+/* The rows of the problem that are left over, as one shorter row. They belong to the last chunk. */
+static cubn_grid make_tail(const shared_work *work) {
+  const int64_t width = work->shape.tail * work->channels.count * work->call->problem->s;
   return (cubn_grid){1, width, width, false};
 }
 
 static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, double *sums) {
-  const cubn_grid_part part = {offset_of(work, row), &work->coefficients};
-  cubn_grid_sum(work->call, grid, part, sums, work->shape.padded);
+  const cubn_grid_operand summed = {get_offset(work, row), &work->coef};
+  cubn_grid_sum(work->call, grid, summed, sums, work->shape.padded);
 }
 
-static void put_rows(const shared_work *work, int64_t row, cubn_grid grid, bool nontemporal) {
-  const cubn_grid_part part = {offset_of(work, row), &work->coefficients};
+static void write_rows(const shared_work *work, int64_t row, cubn_grid grid, bool nontemporal) {
+  const cubn_grid_operand written = {get_offset(work, row), &work->coef};
   if (work->channels.any_needs_double)
-    cubn_grid_output_mixed(work->call, grid, part, &work->channels);
+    cubn_grid_write_mixed(work->call, grid, written, &work->channels);
   else
-    cubn_grid_output_part(work->call, grid, part, nontemporal);
+    cubn_grid_write(work->call, grid, written, nontemporal);
 }
 
 static void sums_task(void *context, int64_t worker, int64_t first, int64_t end) {
@@ -119,11 +122,11 @@ static void sums_task(void *context, int64_t worker, int64_t first, int64_t end)
   for (int64_t chunk = first; chunk < end; ++chunk) {
     double *const sums = work->partials + chunk * work->call->sums * shape->padded;
     const int64_t row = chunk * shape->chunk_rows;
-    const cubn_grid grid = rows_of(work, smaller(shape->chunk_rows, shape->rows - row));
+    const cubn_grid grid = make_rows(work, cubn_min(shape->chunk_rows, shape->rows - row));
     memset(sums, 0, (size_t)(work->call->sums * shape->padded) * sizeof *sums);
     sum_rows(work, row, grid, sums);
-    if (shape->left && chunk + 1 == shape->chunks)
-      sum_rows(work, shape->rows, rows_left_over(work), sums);
+    if (shape->tail && chunk + 1 == shape->chunks)
+      sum_rows(work, shape->rows, make_tail(work), sums);
   }
 }
 
@@ -143,43 +146,34 @@ static void add_chunks_task(void *context, int64_t worker, int64_t first, int64_
 /* Forms the sums of the slice's channels. */
 static void form_sums(shared_work *work) {
   const cubn_call *call = work->call;
-  cubn_grid_spread_begin(call, &work->channels, work->shape.pattern, &work->coefficients);
+  cubn_grid_set_sum_coef(call, &work->channels, work->shape.pattern, &work->coef);
   cubn_for_ranges(call->threads, work->shape.chunks, sums_task, work);
-  const int64_t columns = rows_of(work, 1).width;
+  const int64_t columns = make_rows(work, 1).width;
   const int64_t additions = columns * work->shape.chunks * call->sums;
   cubn_for_ranges(additions < 2 * CHUNK_VALUES ? 1 : call->threads, columns, add_chunks_task, work);
   for (int k = 0; k < call->sums; ++k)
     cubn_grid_fold(work->partials + k * work->shape.padded, work->channels.count,
-                   work->shape.pattern, 0, work->channels.count, work->channels.sums[k]);
+                   work->shape.pattern, work->channels.sums[k]);
 }
 
-/* Rows of chunks first .. end - 1, stretches of them in reverse. */
+/* Writes the rows of chunks first .. end - 1: batches of rows, from the last one to the first. */
 static void output_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const shared_work *work = context;
   const shape *shape = &work->shape;
-  const cubn_grid row = rows_of(work, 1);
-  int64_t stretch = REVERSE_BYTES / (row.width * work->call->element_bytes);
-  if (stretch < 1) stretch = 1;
+  const cubn_grid row = make_rows(work, 1);
+  const int64_t batch = cubn_at_least_1(REVERSE_BYTES / (row.width * work->call->element_bytes));
   (void)worker;
-  if (shape->left && end == shape->chunks) put_rows(work, shape->rows, rows_left_over(work), false);
+  if (shape->tail && end == shape->chunks) write_rows(work, shape->rows, make_tail(work), false);
   const int64_t begin = first * shape->chunk_rows;
-  for (int64_t until = smaller(end * shape->chunk_rows, shape->rows); until > begin;) {
-    const int64_t rows = smaller(stretch, until - begin);
+  for (int64_t until = cubn_min(end * shape->chunk_rows, shape->rows); until > begin;) {
+    const int64_t rows = cubn_min(batch, until - begin);
     until -= rows;
-    put_rows(work, until, rows_of(work, rows), work->nontemporal);
+    write_rows(work, until, make_rows(work, rows), work->nontemporal);
   }
   if (work->nontemporal) work->call->kernels->fence();
 }
 
-static bool can_store_nontemporal(const shared_work *work) {
-  const cubn_call *call = work->call;
-  const uintptr_t bytes = (uintptr_t)call->kernels->store_bytes;
-  const int64_t row_bytes = rows_of(work, 1).stride * call->element_bytes;
-  return call->nontemporal && (uintptr_t)cubn_output_at(call, offset_of(work, 0)) % bytes == 0 &&
-         (uintptr_t)row_bytes % bytes == 0;
-}
-
-/* Statistics in backward: a pass of their own. */
+/* Backward: computes statistics in a pass of their own. */
 static void find_moments(shared_work *work) {
   const cubn_call *const call = work->call, moments = cubn_call_of_moments(call);
   work->call = &moments;
@@ -191,27 +185,30 @@ static void find_moments(shared_work *work) {
 static void run_slice(shared_work *work, int64_t first) {
   const cubn_call *call = work->call;
   const int64_t chunks = work->shape.chunks;
-  cubn_fast_begin(call, first, smaller(work->shape.slice_channels, call->problem->c - first),
+  cubn_fast_begin(call, first, cubn_min(work->shape.slice_channels, call->problem->c - first),
                   &work->channels);
-  if (call->needs.moments && call->problem->pass == CUBN_PASS_BACKWARD) find_moments(work);
+  if (cubn_begins_with_moments(call)) find_moments(work);
   if (call->sums) {
     form_sums(work);
     cubn_fast_finish(call, &work->channels);
   }
   if (!call->writes) return;
-  cubn_grid_spread_output(call, &work->channels, work->shape.pattern, &work->coefficients);
-  work->nontemporal = can_store_nontemporal(work);
+  cubn_grid_set_output_coef(call, &work->channels, work->shape.pattern, &work->coef);
+  work->nontemporal =
+      cubn_grid_can_store_nontemporal(call, get_offset(work, 0), make_rows(work, 1).stride);
   cubn_for_ranges(call->threads, chunks, output_task, work);
 }
 
-void cubn_grid_run_shared(const cubn_call *call) {
+cubnStatus_t cubn_grid_run_shared(const cubn_call *call) {
   shared_work work = {.call = call, .shape = choose_shape(call->problem)};
+  CUBN_TRY(cubn_check_workspace(call->args, get_bytes(&work.shape), __func__));
   double *const memory = call->args->workspace;
   const int64_t padded = work.shape.padded;
-  cubn_grid_place(&work.coefficients, memory, padded);
+  cubn_grid_place(&work.coef, memory, padded);
   cubn_channels_place(&work.channels, memory + CUBN_GRID_ARRAYS * padded, padded);
-  work.partials = memory + KEPT_ARRAYS * padded;
+  work.partials = memory + SLICE_ARRAYS * padded;
   work.in_order = !call->fits_l2 && work.shape.slice_channels == call->problem->c;
   for (int64_t first = 0; first < call->problem->c; first += work.shape.slice_channels)
     run_slice(&work, first);
+  return CUBN_STATUS_SUCCESS;
 }

@@ -3,13 +3,8 @@
 #include <string.h>
 
 #include "cpu/common/preactivation.h"
+#include "cpu/common/statistics.h"
 #include "cpu/plain/job.h"
-
-/* inv_std; 0 where there is nothing to divide by. */
-static double inverse_deviation(double var, double epsilon) {
-  const double v = var + epsilon;
-  return v == 0 ? 0 : 1 / sqrt(v);
-}
 
 void cubn_moments_append(cubn_moments *moments, const cubn_moments *further, int64_t width) {
   if (moments->count == 0) {
@@ -19,10 +14,10 @@ void cubn_moments_append(cubn_moments *moments, const cubn_moments *further, int
     return;
   }
   const double a = (double)moments->count, b = (double)further->count;
-  const double share = b / (a + b), weight = a * share;
+  const double fraction = b / (a + b), weight = a * fraction;
   for (int64_t j = 0; j < width; ++j) {
     const double delta = further->mean[j] - moments->mean[j];
-    moments->mean[j] += delta * share;
+    moments->mean[j] += delta * fraction;
     moments->squares[j] += further->squares[j] + delta * delta * weight;
   }
   moments->count += further->count;
@@ -41,7 +36,7 @@ static bool has_activation(const cubn_job *job) {
   return job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
 }
 
-static bool computes_input(const cubn_job *job) {
+static bool computes_preact(const cubn_job *job) {
   if (job->problem->pass == CUBN_PASS_BACKWARD) return cubn_recomputes_preactivation(job->problem);
   return has_activation(job) && job->problem->has_output;
 }
@@ -50,29 +45,30 @@ static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lan
   double *const arrays[] = {lanes->mean_high,   lanes->mean_low,    lanes->inv_std,
                             lanes->gain,        lanes->offset,      lanes->slope,
                             lanes->preact_gain, lanes->preact_shift};
-  const size_t used = computes_input(job) ? 8 : 6;
+  const size_t used = computes_preact(job) ? 8 : 6;
   for (size_t i = 0; i < used; ++i) cubn_lanes_spread(arrays[i], group->width, group->lanes);
 }
 
-/* Coefficients of y = alpha * (scale * x_hat + bias). What is fused comes in front of alpha. */
+/* Sets the coefficients of y = alpha * (scale * x_hat + bias). With an epilogue, which comes before
+ * alpha, it applies alpha itself. */
 static void set_forward(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const double alpha = cubn_is_fused(job->problem) ? 1 : job->args->alpha;
   double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX];
-  cubn_load_param_or(job, group, job->args->scale, 1, scale);
-  cubn_load_param_or(job, group, job->args->bias, 0, bias);
+  cubn_load_param(job, group, job->args->scale, 1, scale);
+  cubn_load_param(job, group, job->args->bias, 0, bias);
   for (int64_t j = 0; j < group->width; ++j) {
     lanes->gain[j] = alpha * (scale[j] * lanes->inv_std[j]);
     lanes->offset[j] = alpha * bias[j];
   }
 }
 
-/* Coefficients of the input of the activation. What the center lacks of the mean is in mean_low in
- * forward; backward takes it from there. */
-static void set_input(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+/* Sets the coefficients of the pre-activation. Forward knows mean_low, what the center lacks of the
+ * mean; backward takes it from the reserve space. */
+static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const bool is_single = cubn_is_single(job->param_type);
   double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX], mean_low[CUBN_WIDTH_MAX];
-  cubn_load_param_or(job, group, job->args->scale, 1, scale);
-  cubn_load_param_or(job, group, job->args->bias, 0, bias);
+  cubn_load_param(job, group, job->args->scale, 1, scale);
+  cubn_load_param(job, group, job->args->bias, 0, bias);
   for (int64_t j = 0; j < group->width; ++j)
     mean_low[j] = job->problem->pass == CUBN_PASS_BACKWARD ? 0 : lanes->mean_low[j];
   if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_MEANS)
@@ -86,12 +82,12 @@ static void set_input(const cubn_job *job, const cubn_group *group, cubn_lanes *
   }
 }
 
-/* Coefficients of dx. */
+/* Sets the coefficients of dx. */
 static void set_gradient(const cubn_job *job, const cubn_group *group, const double *dbias,
                          const double *dscale, cubn_lanes *lanes) {
   const cubn_args *args = job->args;
   double scale[CUBN_WIDTH_MAX];
-  cubn_load_param_or(job, group, args->scale, 1, scale);
+  cubn_load_param(job, group, args->scale, 1, scale);
   for (int64_t j = 0; j < group->width; ++j) {
     lanes->gain[j] = args->alpha * (scale[j] * lanes->inv_std[j]);
     lanes->offset[j] = dbias[j] / args->count;
@@ -102,16 +98,16 @@ static void set_gradient(const cubn_job *job, const cubn_group *group, const dou
 /* Sets what follows from the statistics. */
 static void use_statistics(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const cubn_problem *problem = job->problem;
-  if (computes_input(job)) set_input(job, group, lanes);
+  if (computes_preact(job)) set_preact(job, group, lanes);
   if (problem->pass != CUBN_PASS_BACKWARD) {
     if (problem->has_output && !has_activation(job)) set_forward(job, group, lanes);
     return;
   }
-  if (!problem->has_output || job->needs.waiting) return;
-  /* Constant statistics ignore sums. */
+  if (!problem->has_output || job->needs.dx_waits) return;
+  /* If the statistics are constants, dx does not depend on sums. */
   double dbias[CUBN_WIDTH_MAX], dscale[CUBN_WIDTH_MAX];
-  cubn_load_param_or(job, group, problem->is_frozen ? NULL : job->args->dbias, 0, dbias);
-  cubn_load_param_or(job, group, problem->is_frozen ? NULL : job->args->dscale, 0, dscale);
+  cubn_load_param(job, group, problem->is_frozen ? NULL : job->args->dbias, 0, dbias);
+  cubn_load_param(job, group, problem->is_frozen ? NULL : job->args->dscale, 0, dscale);
   set_gradient(job, group, dbias, dscale, lanes);
 }
 
@@ -123,32 +119,31 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
         lanes->offset[j] = lanes->slope[j] = 0;
   lanes->preact_needs_double = false;
   if (job->needs.moments) {
-    /* The first value of each channel: in a constant channel all differences from it are 0. */
+    /* Near the mean is the first value: in a constant channel all differences from it are 0. */
     job->type->load(args->x, job->plan.patch(problem, group, CUBN_ARRAY_X, 0, 1), lanes->mean_high);
   } else if (problem->pass == CUBN_PASS_INFER || problem->is_frozen) {
-    cubn_load_param(job, group, args->mean, lanes->mean_high);
-    cubn_load_param(job, group, args->var, lanes->inv_std);
-    if (!problem->var_is_inv_std)
-      for (int64_t j = 0; j < group->width; ++j)
-        lanes->inv_std[j] = inverse_deviation(lanes->inv_std[j], args->epsilon);
+    double var[CUBN_WIDTH_MAX];
+    cubn_load_param(job, group, args->mean, 0, lanes->mean_high);
+    cubn_load_param(job, group, args->var, 0, var);
+    for (int64_t j = 0; j < group->width; ++j)
+      lanes->inv_std[j] = cubn_given_inv_std(problem, args, var[j]);
   } else if (problem->has_saved) {
-    cubn_load_param(job, group, args->saved_mean, lanes->mean_high);
-    cubn_load_param(job, group, args->saved_inv_std, lanes->inv_std);
+    cubn_load_param(job, group, args->saved_mean, 0, lanes->mean_high);
+    cubn_load_param(job, group, args->saved_inv_std, 0, lanes->inv_std);
   }
   if (!job->needs.moments) use_statistics(job, group, lanes);
   spread(job, group, lanes);
 }
 
-/* Writes the running statistics, the last thing that is done with a channel's parameters: they may
- * share memory with scale and bias. */
+/* Writes the running statistics. They may share memory with scale and bias, so this is the last
+ * thing that is done with a channel's parameters. */
 static void update_running(const cubn_job *job, const cubn_group *group,
                            const cubn_moments *moments, const double *mean) {
   const cubn_args *args = job->args;
   const bool is_biased = job->problem->running_is_biased || moments->count == 1;
   const double freedom = (double)(is_biased ? moments->count : moments->count - 1);
-  double var[CUBN_WIDTH_MAX], factor = args->factor;
-  if (args->factor_pointer)
-    job->param_type->load(args->factor_pointer, (cubn_patch){0, 1, 0, 1, 1}, &factor);
+  const double factor = cubn_running_factor(job->param_type, args);
+  double var[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) var[j] = moments->squares[j] / freedom;
   cubn_blend_param(job, group, factor, mean, 1 - factor, args->previous_running_mean,
                    args->running_mean);
@@ -156,8 +151,8 @@ static void update_running(const cubn_job *job, const cubn_group *group,
                    args->running_var);
 }
 
-/* mean_high becomes the mean as it is saved, and mean_low what that rounding took from it, rounded
- * as well. `mean` is the sum of both, rounded to a double. */
+/* mean_high becomes the mean as it is saved, and mean_low what that rounding took from it, also
+ * rounded. `mean` is the sum of both, rounded to a double. */
 static void center_on_saved_mean(const cubn_job *job, const cubn_group *group, const double *mean,
                                  cubn_lanes *lanes) {
   for (int64_t j = 0; j < group->width; ++j) {
@@ -179,7 +174,7 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
     const double var = moments->squares[j] / (double)moments->count;
     /* Infinity among the values makes the squares NaN, but not always the mean. */
     lanes->mean_low[j] = isnan(var) ? var : moments->mean[j];
-    lanes->inv_std[j] = inverse_deviation(var, job->args->epsilon);
+    lanes->inv_std[j] = cubn_inverse_deviation(var, job->args->epsilon);
     mean[j] = lanes->mean_high[j] + lanes->mean_low[j];
   }
   if (has_activation(job) && !(problem->pass == CUBN_PASS_BACKWARD && problem->adds))
@@ -197,17 +192,9 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
   spread(job, group, lanes);
 }
 
-/* The mean of x minus the saved mean. If it is no more than the rounding of the saved mean to its
- * type, the saved mean stands for the mean of x, which is then known better. If it is more, the
- * caller gave other statistics, say of a larger batch, and these are used as they are: 0. */
-static double saved_mean_error(const cubn_job *job, double saved_mean, double difference) {
-  const double roundoff = job->param_type->bytes == sizeof(double) ? 0x1p-52 : 0x1p-23;
-  return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
-}
-
-/* Writes dscale and dbias, those that are wanted. */
-static void put_gradients(const cubn_job *job, const cubn_group *group, const double *dscale,
-                          const double *dbias) {
+/* Writes dscale and dbias, if they are wanted. */
+static void store_param_gradients(const cubn_job *job, const cubn_group *group,
+                                  const double *dscale, const double *dbias) {
   const cubn_args *args = job->args;
   if (args->dscale)
     cubn_blend_param(job, group, args->param_alpha, dscale, args->param_beta, args->dscale,
@@ -224,16 +211,17 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
   for (int64_t j = 0; j < group->width; ++j) {
     dscale[j] = sums->dy_x_hat[j];
     if (!job->problem->has_saved) continue;
-    const double error = saved_mean_error(job, lanes->mean_high[j], sums->x[j] / m);
+    const double error =
+        cubn_saved_mean_error(job->param_type, lanes->mean_high[j], sums->x[j] / m);
     lanes->mean_low[j] = error;
     dscale[j] -= sums->dy[j] * (error * lanes->inv_std[j]);
   }
-  if (job->needs.waiting) set_gradient(job, group, sums->dy, dscale, lanes);
-  put_gradients(job, group, dscale, sums->dy);
+  if (job->needs.dx_waits) set_gradient(job, group, sums->dy, dscale, lanes);
+  store_param_gradients(job, group, dscale, sums->dy);
   spread(job, group, lanes);
 }
 
 void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group) {
-  const double nothing[CUBN_WIDTH_MAX] = {0};
-  put_gradients(job, group, nothing, nothing);
+  const double zeros[CUBN_WIDTH_MAX] = {0};
+  store_param_gradients(job, group, zeros, zeros);
 }

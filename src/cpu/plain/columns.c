@@ -1,6 +1,7 @@
-/* columns: packed [n][c]. A group is as many neighbouring columns as a tile is wide. */
+/* columns: packed [n][c]. A group is as many neighboring columns as a tile is wide. */
 #include "core/refusal.h"
 #include "cpu/common/algos.h"
+#include "cpu/common/arith.h"
 #include "cpu/plain/job.h"
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
@@ -10,10 +11,10 @@ static cubn_refusal reject(const cubn_device *device, const cubn_problem *proble
   return cubn_accept();
 }
 
-static void get_group(const cubn_problem *problem, const cubn_walk_plan *plan, int64_t index,
+static void get_group(const cubn_problem *problem, const cubn_plan *plan, int64_t index,
                       cubn_group *group) {
-  const int64_t first = index * plan->width, left = problem->c - first;
-  group->width = left < plan->width ? left : plan->width;
+  const int64_t first = index * plan->width;
+  group->width = cubn_min(plan->width, problem->c - first);
   group->first_channel = first;
   for (int array = 0; array < CUBN_ARRAY_COUNT; ++array) {
     group->offset[array] = first;
@@ -28,20 +29,9 @@ static cubn_patch get_patch(const cubn_problem *problem, const cubn_group *group
   return (cubn_patch){offset, samples, problem->c, group->width, 1};
 }
 
-static cubn_walk_plan make_plan(const cubn_problem *problem) {
-  const int64_t width = problem->c < CUBN_WIDTH_MAX ? problem->c : CUBN_WIDTH_MAX;
-  return (cubn_walk_plan){(problem->c - 1) / width + 1, width, get_group, get_patch};
+static cubn_plan make_plan(const cubn_problem *problem) {
+  const int64_t width = cubn_min(problem->c, CUBN_WIDTH_MAX);
+  return (cubn_plan){cubn_divide_up(problem->c, width), width, get_group, get_patch};
 }
 
-static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
-  (void)device;
-  const cubn_walk_plan plan = make_plan(problem);
-  return cubn_job_workspace_bytes(problem, &plan);
-}
-
-static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
-  const cubn_walk_plan plan = make_plan(problem);
-  return cubn_job_run(device, problem, args, &plan);
-}
-
-const cubn_algo cubn_cpu_columns = {"columns", reject, workspace_bytes, run};
+CUBN_PLAIN_ALGO(columns);

@@ -1,33 +1,24 @@
-/* What is fused with the normalization, on a tile. */
+/* Addition and activation, on a tile. */
 #include "cpu/common/mask_tiles.h"
 #include "cpu/plain/job.h"
 
-static cubn_patch next_patch(const cubn_tile *tile, cubn_array array, int64_t sample) {
-  return tile->job->plan.patch(tile->job->problem, tile->group, array, tile->first + sample,
-                               tile->samples - sample);
-}
-
 static void store_mask(const cubn_tile *tile, const uint64_t *passes) {
   const cubn_job *job = tile->job;
-  const int64_t width = tile->group->width, values = tile->samples * width;
-  for (int64_t done = 0; done < values;) {
-    const cubn_patch patch = next_patch(tile, CUBN_ARRAY_PLACE, done / width);
-    cubn_mask_store(&job->problem->mask, patch, passes + done, job->args->reserve);
-    done += patch.rows * patch.count;
-  }
+  cubn_patches patches = {tile, CUBN_ARRAY_PLACE, 0};
+  cubn_patch patch;
+  for (; cubn_next_patch(&patches, &patch); passes += patch.rows * patch.count)
+    cubn_mask_store(&job->problem->mask, patch, passes, job->args->reserve);
 }
 
 static void load_mask(const cubn_tile *tile, uint64_t *passes) {
   const cubn_job *job = tile->job;
-  const int64_t width = tile->group->width, values = tile->samples * width;
-  for (int64_t done = 0; done < values;) {
-    const cubn_patch patch = next_patch(tile, CUBN_ARRAY_PLACE, done / width);
-    cubn_mask_load(&job->problem->mask, patch, job->args->reserve, passes + done);
-    done += patch.rows * patch.count;
-  }
+  cubn_patches patches = {tile, CUBN_ARRAY_PLACE, 0};
+  cubn_patch patch;
+  for (; cubn_next_patch(&patches, &patch); passes += patch.rows * patch.count)
+    cubn_mask_load(&job->problem->mask, patch, job->args->reserve, passes);
 }
 
-void cubn_fuse_forward(const cubn_tile *tile, double *p) {
+void cubn_tile_epilogue_forward(const cubn_tile *tile, double *p) {
   const cubn_job *job = tile->job;
   const int64_t values = tile->samples * tile->group->width;
   if (job->problem->adds) {
@@ -45,16 +36,16 @@ void cubn_fuse_forward(const cubn_tile *tile, double *p) {
   cubn_tile_activate(&job->activator, p, values, job->args->alpha);
 }
 
-/* The input of the activation: as forward left it, or computed again. */
-static void get_input(const cubn_tile *tile, const cubn_lanes *lanes, const double *x, double *p) {
+/* The pre-activation: as forward left it, or computed again. */
+static void get_preact(const cubn_tile *tile, const cubn_lanes *lanes, const double *x, double *p) {
   if (tile->job->problem->reserve == CUBN_RESERVE_INPUT)
     cubn_load_tile(tile, CUBN_ARRAY_PLACE, tile->job->args->reserve, p);
   else
-    cubn_tile_input(x, p, tile->samples * tile->group->width, tile->group->lanes, lanes);
+    cubn_tile_preact(x, p, tile->samples * tile->group->width, tile->group->lanes, lanes);
 }
 
-void cubn_fuse_backward(const cubn_tile *tile, const cubn_lanes *lanes, const double *x,
-                        double *dy) {
+void cubn_tile_epilogue_backward(const cubn_tile *tile, const cubn_lanes *lanes, const double *x,
+                                 double *dy) {
   const cubn_job *job = tile->job;
   const int64_t values = tile->samples * tile->group->width;
   double p[CUBN_TILE_VALUES];
@@ -63,13 +54,14 @@ void cubn_fuse_backward(const cubn_tile *tile, const cubn_lanes *lanes, const do
     if (job->problem->reserve == CUBN_RESERVE_MASK) {
       load_mask(tile, passes);
     } else {
-      get_input(tile, lanes, x, p);
+      get_preact(tile, lanes, x, p);
       cubn_tile_decide(&job->activator, p, values, passes);
     }
     cubn_tile_select_gradient(&job->activator, dy, values, passes);
-    if (job->activator.is.mode != CUBN_ACTIVATION_LEAKY_RELU) return; /* 0 and dy are exact */
+    /* 0 and dy need no rounding. */
+    if (job->activator.options.mode != CUBN_ACTIVATION_LEAKY_RELU) return;
   } else {
-    get_input(tile, lanes, x, p);
+    get_preact(tile, lanes, x, p);
     cubn_tile_multiply_slope(&job->activator, dy, values, p);
   }
   job->type->round(dy, values);

@@ -1,24 +1,25 @@
-/* Cuts a job into pieces and runs them. A group that fits in a core's cache is one piece: it is
- * read from memory once. Otherwise all threads work on a slice of the groups, chunk by chunk, once
- * per pass over the samples. */
+/* Divides a job into work items and runs them. A group that fits in a core's caches is one work
+ * item: it is read from memory once. Otherwise all threads process a slice of the groups, chunk by
+ * chunk, one pass over the samples after the other. */
 #include "cpu/plain/job.h"
 
 #include <string.h>
 
 #include "core/check.h"
-#include "cpu/common/mask_tiles.h"
+#include "cpu/common/arith.h"
 #include "cpu/common/device.h"
+#include "cpu/common/mask_tiles.h"
 
-/* Input of a group that one thread works on alone, all passes while it is in a core's caches: what
- * large processors have of second- and last-level cache for each core. */
-enum { PIECE_BYTES = 1 << 20 };
-/* Input of a slice, which shall stay in the last-level cache from one pass to the next. */
+/* Input of a group that one thread processes alone, in all passes, while it is in a core's caches:
+ * what large processors have of L2 and LLC for each core. */
+enum { GROUP_BYTES = 1 << 20 };
+/* Input of a slice, which is to stay in the LLC from one pass to the next. */
 enum { SLICE_BYTES = 8 << 20 };
 /* Values of a chunk, unless there would be too many chunks. */
 enum { CHUNK_VALUES = 16384 };
-/* So many groups keep the threads busy without cutting them. */
+/* So many groups keep the threads busy without being divided. */
 enum { GROUPS_ENOUGH = 16 };
-/* What one thread clears of a mask. */
+/* Bytes of a mask that one work item clears. */
 enum { MASK_BLOCK_BYTES = 64 << 10 };
 /* Limits of a slice, which bound the workspace. */
 enum { SLICE_GROUPS_MAX = 128, SLICE_CHUNKS_MAX = 512 };
@@ -27,26 +28,15 @@ _Static_assert(SLICE_GROUPS_MAX * sizeof(cubn_lanes) + SLICE_CHUNKS_MAX * sizeof
                    CUBN_CPU_WORKSPACE_BYTES,
                "a slice fits in the workspace");
 
-static int64_t divide_up(int64_t a, int64_t b) {
-  return a / b + (a % b != 0);
-}
-
-static int64_t at_least_1(int64_t value) {
-  return value > 1 ? value : 1;
-}
-
-static int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
 static void get_group(const cubn_job *job, int64_t index, cubn_group *group) {
   job->plan.group(job->problem, &job->plan, index, group);
   group->lanes = cubn_lanes_for_width(group->width);
-  group->tile_samples = at_least_1(CUBN_TILE_VALUES / group->lanes) * (group->lanes / group->width);
+  group->tile_samples =
+      cubn_at_least_1(CUBN_TILE_VALUES / group->lanes) * (group->lanes / group->width);
 }
 
-/* Decides how the job is cut, from the problem alone. */
-static void partition(const cubn_problem *problem, const cubn_walk_plan *plan, cubn_job *job) {
+/* Decides how the job is divided, from the problem alone. */
+static void partition(const cubn_problem *problem, const cubn_plan *plan, cubn_job *job) {
   const int64_t samples = cubn_count(problem);
   const int64_t arrays = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t sample_bytes = plan->width * arrays * (int64_t)cubn_element_bytes(problem->type);
@@ -56,30 +46,29 @@ static void partition(const cubn_problem *problem, const cubn_walk_plan *plan, c
   job->chunks = 1;
   job->chunk_samples = samples;
   if (samples == 0) return;
-  if (samples <= PIECE_BYTES / sample_bytes && plan->groups >= GROUPS_ENOUGH) return;
+  if (samples <= GROUP_BYTES / sample_bytes && plan->groups >= GROUPS_ENOUGH) return;
 
-  /* Side by side in memory, groups are not read apart from one another. */
-  job->slice = smaller(plan->groups, SLICE_GROUPS_MAX);
+  /* Groups of several channels share cache lines, so a slice takes all of them. */
+  job->slice = cubn_min(plan->groups, SLICE_GROUPS_MAX);
   if (plan->width == 1)
-    job->slice = smaller(job->slice, at_least_1(SLICE_BYTES / sample_bytes / samples));
-  const int64_t wanted = at_least_1(samples / at_least_1(CHUNK_VALUES / plan->width));
-  const int64_t chunks = smaller(wanted, SLICE_CHUNKS_MAX / job->slice);
+    job->slice = cubn_min(job->slice, cubn_at_least_1(SLICE_BYTES / sample_bytes / samples));
+  const int64_t wanted = cubn_at_least_1(samples / cubn_at_least_1(CHUNK_VALUES / plan->width));
+  const int64_t chunks = cubn_min(wanted, SLICE_CHUNKS_MAX / job->slice);
   cubn_group first;
   get_group(job, 0, &first);
-  job->chunk_samples =
-      divide_up(divide_up(samples, chunks), first.tile_samples) * first.tile_samples;
-  job->chunks = at_least_1(divide_up(samples, job->chunk_samples));
+  job->chunk_samples = cubn_round_up(cubn_divide_up(samples, chunks), first.tile_samples);
+  job->chunks = cubn_at_least_1(cubn_divide_up(samples, job->chunk_samples));
   if (job->chunks == 1) job->slice = plan->groups;
 }
 
-size_t cubn_job_workspace_bytes(const cubn_problem *problem, const cubn_walk_plan *plan) {
+size_t cubn_job_workspace_bytes(const cubn_problem *problem, const cubn_plan *plan) {
   cubn_job job;
   partition(problem, plan, &job);
   if (job.chunks == 1) return 0;
   return (size_t)job.slice * (sizeof(cubn_lanes) + (size_t)job.chunks * sizeof(cubn_partial));
 }
 
-/* All passes over one group, by one thread. */
+/* Runs all passes over one group, on one thread. */
 static void whole_group_task(void *context, int64_t index) {
   const cubn_job *job = context;
   const cubn_problem *problem = job->problem;
@@ -102,10 +91,10 @@ static void whole_group_task(void *context, int64_t index) {
     return;
   }
   if (job->needs.sums) {
-    cubn_sweep_backward(job, &group, 0, samples, &lanes, &partial.sums, !job->needs.waiting);
+    cubn_sweep_backward(job, &group, 0, samples, &lanes, &partial.sums, !job->needs.dx_waits);
     cubn_channels_finish_sums(job, &group, &partial.sums, &lanes);
   }
-  if (!job->needs.sums || job->needs.waiting)
+  if (!job->needs.sums || job->needs.dx_waits)
     cubn_sweep_backward(job, &group, 0, samples, &lanes, NULL, true);
 }
 
@@ -117,17 +106,17 @@ typedef struct chunk {
   int64_t first, samples;
 } chunk;
 
-/* Neighbouring tasks are neighbours in memory: the same samples of all groups. */
+/* Neighboring work items are neighbors in memory: the same samples of all groups. */
 static chunk get_chunk(const cubn_job *job, int64_t index) {
-  const int64_t groups = smaller(job->slice, job->plan.groups - job->first_group);
+  const int64_t groups = cubn_min(job->slice, job->plan.groups - job->first_group);
   const int64_t group = index % groups, number = index / groups;
-  chunk it;
-  get_group(job, job->first_group + group, &it.group);
-  it.lanes = job->lanes + group;
-  it.partial = job->partials + group * job->chunks + number;
-  it.first = number * job->chunk_samples;
-  it.samples = smaller(job->chunk_samples, cubn_count(job->problem) - it.first);
-  return it;
+  chunk result;
+  get_group(job, job->first_group + group, &result.group);
+  result.lanes = job->lanes + group;
+  result.partial = job->partials + group * job->chunks + number;
+  result.first = number * job->chunk_samples;
+  result.samples = cubn_min(job->chunk_samples, cubn_count(job->problem) - result.first);
+  return result;
 }
 
 static void begin_task(void *context, int64_t index) {
@@ -139,8 +128,9 @@ static void begin_task(void *context, int64_t index) {
 
 static void moments_task(void *context, int64_t index) {
   const cubn_job *job = context;
-  const chunk it = get_chunk(job, index);
-  cubn_sweep_moments(job, &it.group, it.first, it.samples, it.lanes, &it.partial->moments);
+  const chunk chunk = get_chunk(job, index);
+  cubn_sweep_moments(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes,
+                     &chunk.partial->moments);
 }
 
 static void finish_moments_task(void *context, int64_t index) {
@@ -155,9 +145,9 @@ static void finish_moments_task(void *context, int64_t index) {
 
 static void sums_task(void *context, int64_t index) {
   const cubn_job *job = context;
-  const chunk it = get_chunk(job, index);
-  cubn_sweep_backward(job, &it.group, it.first, it.samples, it.lanes, &it.partial->sums,
-                      !job->needs.waiting);
+  const chunk chunk = get_chunk(job, index);
+  cubn_sweep_backward(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes,
+                      &chunk.partial->sums, !job->needs.dx_waits);
 }
 
 static void finish_sums_task(void *context, int64_t index) {
@@ -172,31 +162,31 @@ static void finish_sums_task(void *context, int64_t index) {
 
 static void forward_task(void *context, int64_t index) {
   const cubn_job *job = context;
-  const chunk it = get_chunk(job, index);
-  cubn_sweep_forward(job, &it.group, it.first, it.samples, it.lanes);
+  const chunk chunk = get_chunk(job, index);
+  cubn_sweep_forward(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes);
 }
 
 static void backward_task(void *context, int64_t index) {
   const cubn_job *job = context;
-  const chunk it = get_chunk(job, index);
-  cubn_sweep_backward(job, &it.group, it.first, it.samples, it.lanes, NULL, true);
+  const chunk chunk = get_chunk(job, index);
+  cubn_sweep_backward(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes, NULL, true);
 }
 
 static void clear_mask_task(void *context, int64_t index) {
   const cubn_job *job = context;
-  const int64_t first = index * MASK_BLOCK_BYTES, left = cubn_mask_bytes(job->problem) - first;
-  memset((uint8_t *)job->args->reserve + first, 0, (size_t)smaller(left, MASK_BLOCK_BYTES));
+  const int64_t first = index * MASK_BLOCK_BYTES, bytes = cubn_mask_bytes(job->problem) - first;
+  memset((uint8_t *)job->args->reserve + first, 0, (size_t)cubn_min(bytes, MASK_BLOCK_BYTES));
 }
 
-/* Runs a task for each index; `values` in all. */
+/* Runs a task for each index; together they process `values`. */
 static void run_tasks(cubn_job *job, int64_t count, int64_t values,
                       void (*task)(void *context, int64_t index)) {
   cubn_for_each(cubn_threads_for(job->device, values), count, task, job);
 }
 
-/* One pass over a slice after the other; each waits for the one before. */
+/* Runs one pass over a slice after the other; each waits for the one before. */
 static void run_slice(cubn_job *job) {
-  const int64_t groups = smaller(job->slice, job->plan.groups - job->first_group);
+  const int64_t groups = cubn_min(job->slice, job->plan.groups - job->first_group);
   const int64_t chunks = groups * job->chunks, channels = groups * job->plan.width;
   const int64_t values = channels * cubn_count(job->problem);
   run_tasks(job, groups, channels, begin_task);
@@ -212,11 +202,11 @@ static void run_slice(cubn_job *job) {
     run_tasks(job, chunks, values, sums_task);
     run_tasks(job, groups, channels * job->chunks, finish_sums_task);
   }
-  if (!job->needs.sums || job->needs.waiting) run_tasks(job, chunks, values, backward_task);
+  if (!job->needs.sums || job->needs.dx_waits) run_tasks(job, chunks, values, backward_task);
 }
 
 cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem,
-                          const cubn_args *args, const cubn_walk_plan *plan) {
+                          const cubn_args *args, const cubn_plan *plan) {
   cubn_job job;
   partition(problem, plan, &job);
   job.args = args;
@@ -225,17 +215,15 @@ cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem
   job.device = device;
   job.activator = cubn_activator_of(&problem->activation, job.type);
   job.needs = cubn_needs_of(problem, args);
-  const int64_t values = problem->c * at_least_1(cubn_count(problem));
+  const int64_t values = problem->c * cubn_at_least_1(cubn_count(problem));
   if (problem->pass != CUBN_PASS_BACKWARD && problem->reserve == CUBN_RESERVE_MASK)
-    run_tasks(&job, divide_up(cubn_mask_bytes(problem), MASK_BLOCK_BYTES), values, clear_mask_task);
+    run_tasks(&job, cubn_divide_up(cubn_mask_bytes(problem), MASK_BLOCK_BYTES), values,
+              clear_mask_task);
   if (job.chunks == 1) {
     run_tasks(&job, plan->groups, values, whole_group_task);
     return CUBN_STATUS_SUCCESS;
   }
-  const size_t needed = cubn_job_workspace_bytes(problem, plan);
-  if (args->workspace_bytes < needed)
-    return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, __func__, "workspace has %zu bytes, needs %zu",
-                     args->workspace_bytes, needed);
+  CUBN_TRY(cubn_check_workspace(args, cubn_job_workspace_bytes(problem, plan), __func__));
   job.lanes = args->workspace;
   job.partials = (cubn_partial *)(job.lanes + job.slice);
   for (job.first_group = 0; job.first_group < plan->groups; job.first_group += job.slice)

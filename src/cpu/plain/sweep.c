@@ -1,19 +1,20 @@
 /* Passes over the samples of a chunk, tile by tile. */
 #include <string.h>
 
+#include "cpu/common/arith.h"
 #include "cpu/plain/job.h"
 
-/* The tile that begins at this sample of a group, of which so many are left. */
+/* The tile that begins at sample `first` of a group, of at most `samples`. */
 static cubn_tile get_tile(const cubn_job *job, const cubn_group *group, int64_t first,
-                          int64_t left) {
-  return (cubn_tile){job, group, first, left < group->tile_samples ? left : group->tile_samples};
+                          int64_t samples) {
+  return (cubn_tile){job, group, first, cubn_min(samples, group->tile_samples)};
 }
 
 static void set_zero(double *values, int64_t count) {
   memset(values, 0, (size_t)count * sizeof *values);
 }
 
-/* Exact in two passes over the tile: the mean first, then the differences from it. */
+/* Two passes over the tile: the mean first, then the differences from it. */
 static void tile_moments(const double *x, const cubn_group *group, int64_t samples,
                          const cubn_lanes *lanes, cubn_moments *moments) {
   double mean[CUBN_LANES_MAX], squares[CUBN_LANES_MAX];
@@ -38,14 +39,14 @@ void cubn_sweep_moments(const cubn_job *job, const cubn_group *group, int64_t fi
   for (int64_t done = 0; done < count;) {
     const cubn_tile tile = get_tile(job, group, first + done, count - done);
     cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, x);
-    cubn_moments of_tile;
-    tile_moments(x, group, tile.samples, lanes, &of_tile);
-    cubn_moments_append(moments, &of_tile, group->width);
+    cubn_moments further;
+    tile_moments(x, group, tile.samples, lanes, &further);
+    cubn_moments_append(moments, &further, group->width);
     done += tile.samples;
   }
 }
 
-/* Blends with what the output was, and writes it. */
+/* Blends with the prior output, and writes the result. */
 static void write_output(const cubn_tile *tile, double *result) {
   const cubn_job *job = tile->job;
   if (job->problem->blends) {
@@ -65,18 +66,18 @@ void cubn_sweep_forward(const cubn_job *job, const cubn_group *group, int64_t fi
     const int64_t values = tile.samples * group->width;
     cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, has_activation ? x : y);
     if (has_activation)
-      cubn_tile_input(x, y, values, group->lanes, lanes);
+      cubn_tile_preact(x, y, values, group->lanes, lanes);
     else
       cubn_tile_normalize(y, values, group->lanes, lanes);
-    if (cubn_is_fused(job->problem)) cubn_fuse_forward(&tile, y);
+    if (cubn_is_fused(job->problem)) cubn_tile_epilogue_forward(&tile, y);
     write_output(&tile, y);
     done += tile.samples;
   }
 }
 
-/* dz and dx of a tile; dy becomes dx. */
-static void put_gradients(const cubn_tile *tile, const double *x, double *dy,
-                          const cubn_lanes *lanes) {
+/* Writes dz and dx of a tile; dy becomes dx. */
+static void store_gradients(const cubn_tile *tile, const double *x, double *dy,
+                            const cubn_lanes *lanes) {
   const cubn_problem *problem = tile->job->problem;
   const int64_t values = tile->samples * tile->group->width, n = tile->group->lanes;
   if (problem->has_dz) cubn_store_tile(tile, CUBN_ARRAY_Z, dy, tile->job->args->dz);
@@ -100,14 +101,15 @@ static void add_gradients(const cubn_tile *tile, const double *x, const double *
 }
 
 /* From lanes to channels. */
-static void fold_sums(const cubn_group *group, cubn_lane_sums *of_lanes, cubn_gradient_sums *sums) {
-  cubn_lanes_fold(of_lanes->dy, group->width, group->lanes);
-  cubn_lanes_fold(of_lanes->dy_x_hat, group->width, group->lanes);
-  cubn_lanes_fold(of_lanes->x, group->width, group->lanes);
+static void fold_sums(const cubn_group *group, cubn_lane_sums *lane_sums,
+                      cubn_gradient_sums *sums) {
+  cubn_lanes_fold(lane_sums->dy, group->width, group->lanes);
+  cubn_lanes_fold(lane_sums->dy_x_hat, group->width, group->lanes);
+  cubn_lanes_fold(lane_sums->x, group->width, group->lanes);
   const size_t bytes = (size_t)group->width * sizeof(double);
-  memcpy(sums->dy, of_lanes->dy, bytes);
-  memcpy(sums->dy_x_hat, of_lanes->dy_x_hat, bytes);
-  memcpy(sums->x, of_lanes->x, bytes);
+  memcpy(sums->dy, lane_sums->dy, bytes);
+  memcpy(sums->dy_x_hat, lane_sums->dy_x_hat, bytes);
+  memcpy(sums->x, lane_sums->x, bytes);
 }
 
 void cubn_sweep_backward(const cubn_job *job, const cubn_group *group, int64_t first, int64_t count,
@@ -118,18 +120,18 @@ void cubn_sweep_backward(const cubn_job *job, const cubn_group *group, int64_t f
                        (writes && dx_needs_x);
   const bool has_activation = problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
   double x[CUBN_TILE_VALUES], dy[CUBN_TILE_VALUES];
-  cubn_lane_sums of_lanes;
-  set_zero(of_lanes.dy, group->lanes);
-  set_zero(of_lanes.dy_x_hat, group->lanes);
-  set_zero(of_lanes.x, group->lanes);
+  cubn_lane_sums lane_sums;
+  set_zero(lane_sums.dy, group->lanes);
+  set_zero(lane_sums.dy_x_hat, group->lanes);
+  set_zero(lane_sums.x, group->lanes);
   for (int64_t done = 0; done < count;) {
     const cubn_tile tile = get_tile(job, group, first + done, count - done);
     if (needs_x) cubn_load_tile(&tile, CUBN_ARRAY_X, job->args->x, x);
     cubn_load_tile(&tile, CUBN_ARRAY_DY, job->args->dy, dy);
-    if (has_activation) cubn_fuse_backward(&tile, lanes, x, dy);
-    if (sums) add_gradients(&tile, x, dy, lanes, &of_lanes);
-    if (writes) put_gradients(&tile, x, dy, lanes);
+    if (has_activation) cubn_tile_epilogue_backward(&tile, lanes, x, dy);
+    if (sums) add_gradients(&tile, x, dy, lanes, &lane_sums);
+    if (writes) store_gradients(&tile, x, dy, lanes);
     done += tile.samples;
   }
-  if (sums) fold_sums(group, &of_lanes, sums);
+  if (sums) fold_sums(group, &lane_sums, sums);
 }

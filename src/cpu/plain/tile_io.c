@@ -1,26 +1,25 @@
-/* Tiles to and from memory. */
+/* Tiles from and to memory. */
 #include "cpu/plain/job.h"
 
+bool cubn_next_patch(cubn_patches *patches, cubn_patch *patch) {
+  const cubn_tile *tile = patches->tile;
+  if (patches->samples == tile->samples) return false;
+  *patch = tile->job->plan.patch(tile->job->problem, tile->group, patches->array,
+                                 tile->first + patches->samples, tile->samples - patches->samples);
+  patches->samples += patch->rows * patch->count / tile->group->width;
+  return true;
+}
+
 void cubn_load_tile(const cubn_tile *tile, cubn_array array, const void *base, double *values) {
-  const cubn_job *job = tile->job;
-  const int64_t width = tile->group->width, count = tile->samples * width;
-  for (int64_t done = 0; done < count;) {
-    const int64_t sample = done / width;
-    const cubn_patch patch = job->plan.patch(job->problem, tile->group, array, tile->first + sample,
-                                             tile->samples - sample);
-    job->type->load(base, patch, values + done);
-    done += patch.rows * patch.count;
-  }
+  cubn_patches patches = {tile, array, 0};
+  cubn_patch patch;
+  for (; cubn_next_patch(&patches, &patch); values += patch.rows * patch.count)
+    tile->job->type->load(base, patch, values);
 }
 
 void cubn_store_tile(const cubn_tile *tile, cubn_array array, const double *values, void *base) {
-  const cubn_job *job = tile->job;
-  const int64_t width = tile->group->width, count = tile->samples * width;
-  for (int64_t done = 0; done < count;) {
-    const int64_t sample = done / width;
-    const cubn_patch patch = job->plan.patch(job->problem, tile->group, array, tile->first + sample,
-                                             tile->samples - sample);
-    job->type->store(values + done, patch, base);
-    done += patch.rows * patch.count;
-  }
+  cubn_patches patches = {tile, array, 0};
+  cubn_patch patch;
+  for (; cubn_next_patch(&patches, &patch); values += patch.rows * patch.count)
+    tile->job->type->store(values, patch, base);
 }

@@ -1,32 +1,26 @@
-/* inference: packed [n][c][s] with long runs, y from given statistics. One pass, some images at
- * a time; the coefficients of all channels, or of as many as fit, come first. */
-#include "core/refusal.h"
+/* inference: packed [n][c][s] with long runs, y from given statistics. It computes the coefficients
+ * of all channels, or of as many as fit, and then y in one pass, some images at a time. */
 #include "cpu/common/algos.h"
+#include "cpu/common/arith.h"
 #include "cpu/fast/epilogue.h"
-#include "cpu/runs/chunks.h"
+#include "cpu/fast/exact.h"
+#include "cpu/fast/long_runs.h"
+#include "cpu/fast/passes.h"
+#include "cpu/runs/segment.h"
 
-/* Pieces in which one thread takes its runs. */
-enum { PIECE_VALUES = 1 << 16, EPILOGUE_VALUES = CUBN_FUSED_WIDTH_MAX };
+/* Values of a run that one worker processes at a time, and of an epilogue in one kernel call. */
+enum { SEGMENT_VALUES = 1 << 16, EPILOGUE_VALUES = CUBN_EPILOGUE_WIDTH_MAX };
 
 typedef struct inference {
   cubn_call call;
-  cubn_channels channels; /* of the slice, in the workspace */
-  int64_t pieces;         /* of a run */
+  cubn_channels channels; /* the channels of the slice, in the workspace */
+  int64_t segments;       /* segments of a run */
 } inference;
 
-static int64_t smaller(int64_t a, int64_t b) {
-  return a < b ? a : b;
-}
-
-static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
-  if (!cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
-  return cubn_fast_reject(device, problem);
-}
-
+/* Channels whose coefficients fit in the workspace. */
 static int64_t slice_channels(const cubn_problem *problem) {
   const int64_t room = (int64_t)(CUBN_CPU_WORKSPACE_BYTES / sizeof(double) / CUBN_CHANNEL_ARRAYS);
-  return smaller(problem->c, room);
+  return cubn_min(problem->c, room);
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
@@ -34,76 +28,79 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
   return (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
 }
 
-/* Fused: `count` values at `offset`, which are at `begin` of a run. */
-static void output_epilogue(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
-                            const cubn_coefficients *coef) {
-  const cubn_range range = cubn_epilogue_range(call, offset, begin, count);
+/* With an epilogue: writes `count` values at `offset`, which begin at position `begin` of a run. */
+static void write_epilogue(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
+                           const cubn_coefficients *coef) {
+  const cubn_output_range range = cubn_get_output_range(call, offset, begin, count);
   for (int64_t first = range.first; first < range.end; first += EPILOGUE_VALUES) {
-    const int64_t width = smaller(EPILOGUE_VALUES, range.end - first);
+    const int64_t width = cubn_min(EPILOGUE_VALUES, range.end - first);
     const cubn_fused shape = {
         .rows = 1, .width = width, .coef = coef, .nontemporal = call->nontemporal};
-    cubn_fused_output(call, &shape, offset + first);
+    cubn_epilogue_output(call, &shape, offset + first);
   }
 }
 
-/* Neighbouring values of one channel, in some images. */
-static void put_piece(const cubn_call *call, const cubn_channels *channels, int64_t channel,
-                      const cubn_run_output *shape, int64_t offset, int64_t begin) {
+/* Writes a segment of one channel: the values at `offset`, which begin at position `begin` of a
+ * run, in as many images as the patch has rows. */
+static void write_segment(const cubn_call *call, const cubn_channels *channels, int64_t channel,
+                          cubn_patch segment, int64_t begin) {
   const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
-  const cubn_patch patch = {offset, shape->runs, shape->stride, shape->count, 1};
+  const int64_t offset = segment.offset, runs = segment.rows, stride = segment.row_stride;
   if (channels->needs_double[channel] != 0) {
-    cubn_fast_output_exact(call, patch, &coef);
+    cubn_exact_output(call, segment, &coef);
     return;
   }
   if (call->has_epilogue) {
-    for (int64_t r = 0; r < shape->runs; ++r)
-      output_epilogue(call, offset + r * shape->stride, begin, shape->count, &coef);
+    for (int64_t r = 0; r < runs; ++r)
+      write_epilogue(call, offset + r * stride, begin, segment.count, &coef);
     return;
   }
-  cubn_run_output out = cubn_call_output(call, offset, shape->count, &coef);
-  if (shape->runs == CUBN_INTERLEAVE && cubn_lie_alike(call, shape->runs, shape->stride)) {
-    out.runs = shape->runs;
-    out.stride = shape->stride;
+  cubn_run_output out = cubn_make_run_output(call, offset, segment.count, &coef);
+  if (runs == CUBN_INTERLEAVE && cubn_runs_share_alignment(call, runs, stride)) {
+    out.runs = runs;
+    out.stride = stride;
     call->kernels->run_output(&out);
     return;
   }
-  for (int64_t r = 0; r < shape->runs; ++r) {
-    out = cubn_call_output(call, offset + r * shape->stride, shape->count, &coef);
+  for (int64_t r = 0; r < runs; ++r) {
+    out = cubn_make_run_output(call, offset + r * stride, segment.count, &coef);
     call->kernels->run_output(&out);
   }
 }
 
-/* Pieces of the slice's runs, each in some images: the last of them may be fewer. */
-static void pieces_task(void *context, int64_t worker, int64_t first, int64_t end) {
+/* Processes segments of the slice's runs, each in CUBN_INTERLEAVE images, or in the last few. */
+static void segments_task(void *context, int64_t worker, int64_t first, int64_t end) {
   const inference *work = context;
   const cubn_call *call = &work->call;
   const cubn_problem *problem = call->problem;
   const int64_t s = problem->s, channels = work->channels.count;
   (void)worker;
   for (int64_t index = first; index < end; ++index) {
-    const int64_t run = index / work->pieces, begin = index % work->pieces * PIECE_VALUES;
+    const int64_t run = index / work->segments, begin = index % work->segments * SEGMENT_VALUES;
     const int64_t image = run / channels * CUBN_INTERLEAVE, channel = run % channels;
-    const int64_t at = image * problem->c + work->channels.first + channel;
-    const cubn_run_output shape = {.runs = smaller(CUBN_INTERLEAVE, problem->n - image),
-                                   .stride = problem->c * s,
-                                   .count = smaller(PIECE_VALUES, s - begin)};
-    put_piece(call, &work->channels, channel, &shape, at * s + begin, begin);
+    const int64_t first_run = image * problem->c + work->channels.first + channel;
+    const cubn_patch segment = {.offset = first_run * s + begin,
+                                .rows = cubn_min(CUBN_INTERLEAVE, problem->n - image),
+                                .row_stride = problem->c * s,
+                                .count = cubn_min(SEGMENT_VALUES, s - begin),
+                                .stride = 1};
+    write_segment(call, &work->channels, channel, segment, begin);
   }
   if (call->nontemporal) call->kernels->fence();
 }
 
 static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   inference work = {.call = cubn_call_begin(device, problem, args),
-                    .pieces = (problem->s + PIECE_VALUES - 1) / PIECE_VALUES};
+                    .segments = cubn_divide_up(problem->s, SEGMENT_VALUES)};
   const int64_t slice = slice_channels(problem);
   cubn_channels_place(&work.channels, args->workspace, slice);
   for (int64_t first = 0; first < problem->c; first += slice) {
-    const int64_t count = smaller(slice, problem->c - first);
+    const int64_t count = cubn_min(slice, problem->c - first);
     cubn_fast_begin(&work.call, first, count, &work.channels);
-    const int64_t groups = (problem->n + CUBN_INTERLEAVE - 1) / CUBN_INTERLEAVE;
-    cubn_for_ranges(work.call.threads, groups * count * work.pieces, pieces_task, &work);
+    const int64_t groups = cubn_divide_up(problem->n, CUBN_INTERLEAVE);
+    cubn_for_ranges(work.call.threads, groups * count * work.segments, segments_task, &work);
   }
   return CUBN_STATUS_SUCCESS;
 }
 
-const cubn_algo cubn_cpu_inference = {"inference", reject, workspace_bytes, run};
+const cubn_algo cubn_cpu_inference = {"inference", cubn_long_runs_reject, workspace_bytes, run};

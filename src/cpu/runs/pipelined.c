@@ -2,16 +2,18 @@
  * in the caches between its sums and its output. While the output of one block is written, the sums
  * of the next are formed, so that memory is read and written at the same time.
  *
- * If there are channels enough, each thread has channels of its own and waits for nobody. Otherwise
- * all threads share the chunks of a block. Both add the same sums in the same order. */
+ * If there are enough channels, each worker has blocks of its own and waits for nobody. Otherwise
+ * all workers share the chunks of a block. Both add the same sums in the same order. */
 #include "core/check.h"
-#include "core/refusal.h"
 #include "cpu/common/algos.h"
+#include "cpu/common/arith.h"
+#include "cpu/fast/long_runs.h"
+#include "cpu/fast/passes.h"
 #include "cpu/runs/chunks.h"
 
-/* Neighbouring values of a block in one image: long stretches are read faster. */
+/* Consecutive bytes of a block in one image; more are read faster. */
 enum { BLOCK_BYTES = 12000 };
-/* Blocks per thread, so that work is shared evenly. */
+/* Blocks per thread, so that work is divided evenly. */
 enum { BLOCKS_PER_THREAD = 2 };
 /* Values of a channel for each thread that are worth the wait for the others. */
 enum { SHARED_VALUES = 1 << 17 };
@@ -19,21 +21,17 @@ enum { SHARED_VALUES = 1 << 17 };
 typedef struct pipeline {
   cubn_call call;
   cubn_run_partition partition;
-  int64_t block_channels, blocks;
-  /* When threads share the chunks of a block: */
-  cubn_block *current, *next;
-  cubn_chunk_sums *sums; /* [chunks] */
+  int64_t block_channels; /* channels of a block; the last block may have fewer */
+  int64_t blocks;         /* number of blocks */
+  cubn_block *current;    /* shared chunks: the block whose output is written, or NULL */
+  cubn_block *next;       /* shared chunks: the block that is summed, or NULL */
+  cubn_chunk_sums *sums;  /* shared chunks: [chunks] */
 } pipeline;
 
-static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
-  if (!cubn_has_long_runs(problem)) return cubn_refuse_runs(problem);
-  return cubn_fast_reject(device, problem);
-}
-
-/* Whether what a channel's sums have read would leave the last cache before its output is written, if
- * each thread had two channels in flight, while all threads together have work enough in one. */
-static bool is_too_large_for_each(const cubn_call *call) {
+/* Whether the channels are so large that workers should share them. If each worker had two in
+ * flight, what the sums read would leave the LLC before the output is written; and one channel has
+ * work enough for all. */
+static bool are_channels_too_large(const cubn_call *call) {
   const int64_t tensors = call->problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t values = cubn_count(call->problem), bytes = tensors * call->element_bytes * values;
   return values >= call->threads * SHARED_VALUES &&
@@ -42,17 +40,17 @@ static bool is_too_large_for_each(const cubn_call *call) {
 
 /* Whether every thread can have channels of its own. */
 static bool has_channels_for_all(const cubn_call *call) {
-  const int64_t share = (call->problem->c + call->threads - 1) / call->threads;
+  const int64_t per_thread = cubn_divide_up(call->problem->c, call->threads);
   if (call->threads == 1) return true;
-  return share * call->threads * 10 <= call->problem->c * 11 && !is_too_large_for_each(call);
+  return per_thread * call->threads * 10 <= call->problem->c * 11 && !are_channels_too_large(call);
 }
 
-/* How many channels a block has. Results do not depend on it. */
+/* Channels of a block. Results do not depend on it. */
 static int64_t choose_block(const cubn_call *call) {
   const cubn_problem *problem = call->problem;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const int64_t run_bytes = problem->s * call->element_bytes;
-  /* Two blocks in flight per thread, of x or of x and dy, in half of the last cache. */
+  /* Two blocks in flight per thread, of x or of x and dy, in half of the LLC. */
   const int64_t room = call->device->machine.llc_bytes / 2 / call->threads / (backward ? 4 : 2) /
                        (run_bytes * problem->n);
   int64_t channels = 1;
@@ -62,21 +60,16 @@ static int64_t choose_block(const cubn_call *call) {
   return channels;
 }
 
-static void begin_block(const pipeline *line, int64_t index, cubn_block *block) {
-  const int64_t first = index * line->block_channels, left = line->call.problem->c - first;
+static void begin_block(const pipeline *work, int64_t index, cubn_block *block) {
+  const int64_t first = index * work->block_channels;
+  const int64_t count = cubn_min(work->block_channels, work->call.problem->c - first);
   cubn_channels_place(&block->channels, block->memory, CUBN_BLOCK_CHANNELS_MAX);
-  cubn_fast_begin(&line->call, first, left < line->block_channels ? left : line->block_channels,
-                  &block->channels);
-}
-
-/* Statistics in backward: a pass of their own over the block, which then is in the cache. */
-static bool begins_with_moments(const pipeline *line) {
-  return line->call.needs.moments && line->call.problem->pass == CUBN_PASS_BACKWARD;
+  cubn_fast_begin(&work->call, first, count, &block->channels);
 }
 
 static void add_sums(const cubn_call *call, const cubn_chunk_sums *from, cubn_block *to) {
   for (int k = 0; k < call->sums; ++k)
-    for (int64_t j = 0; j < to->channels.count; ++j) to->channels.sums[k][j] += from->of[k][j];
+    for (int64_t j = 0; j < to->channels.count; ++j) to->channels.sums[k][j] += from->values[k][j];
 }
 
 static void clear_sums(cubn_block *block) {
@@ -84,81 +77,83 @@ static void clear_sums(cubn_block *block) {
     for (int64_t j = 0; j < block->channels.count; ++j) block->channels.sums[k][j] = 0;
 }
 
-static void own_moments(const pipeline *line, cubn_block *block) {
-  const cubn_call call = cubn_call_of_moments(&line->call);
+/* Backward: computes statistics in a pass of their own, after which the block is in the caches. */
+static void own_moments(const pipeline *work, cubn_block *block) {
+  const cubn_call call = cubn_call_of_moments(&work->call);
   clear_sums(block);
-  for (int64_t chunk = 0; chunk < line->partition.chunks; ++chunk) {
+  for (int64_t chunk = 0; chunk < work->partition.chunks; ++chunk) {
     cubn_chunk_sums sums;
-    cubn_block_step(&call, &line->partition, chunk, NULL, block, &sums);
+    cubn_chunk_step(&call, &work->partition, chunk, NULL, block, &sums);
     add_sums(&call, &sums, block);
   }
-  cubn_fast_finish_moments(&line->call, &block->channels);
+  cubn_fast_finish_moments(&work->call, &block->channels);
 }
 
-/* The blocks first .. end - 1, by one thread. */
+/* Processes the blocks first .. end - 1, on one thread. */
 static void own_blocks_task(void *context, int64_t worker, int64_t first, int64_t end) {
-  const pipeline *line = context;
+  const pipeline *work = context;
   cubn_block blocks[2];
   (void)worker;
   for (int64_t index = first; index <= end; ++index) {
     cubn_block *const next = index < end ? &blocks[index % 2] : NULL;
     const cubn_block *const written = index > first ? &blocks[(index + 1) % 2] : NULL;
-    const cubn_block *const current = line->call.writes ? written : NULL;
+    const cubn_block *const current = work->call.writes ? written : NULL;
     if (next) {
-      begin_block(line, index, next);
-      if (begins_with_moments(line)) own_moments(line, next);
+      begin_block(work, index, next);
+      if (cubn_begins_with_moments(&work->call)) own_moments(work, next);
       clear_sums(next);
     }
-    cubn_block *const summed = line->call.sums ? next : NULL;
-    for (int64_t chunk = 0; chunk < line->partition.chunks && (current || summed); ++chunk) {
+    cubn_block *const summed = work->call.sums ? next : NULL;
+    for (int64_t chunk = 0; chunk < work->partition.chunks && (current || summed); ++chunk) {
       cubn_chunk_sums sums;
-      cubn_block_step(&line->call, &line->partition, chunk, current, summed, &sums);
-      if (summed) add_sums(&line->call, &sums, summed);
+      cubn_chunk_step(&work->call, &work->partition, chunk, current, summed, &sums);
+      if (summed) add_sums(&work->call, &sums, summed);
     }
-    if (next) cubn_fast_finish(&line->call, &next->channels);
+    if (next) cubn_fast_finish(&work->call, &next->channels);
   }
-  if (line->call.nontemporal) line->call.kernels->fence();
+  if (work->call.nontemporal) work->call.kernels->fence();
 }
 
 static void shared_chunks_task(void *context, int64_t worker, int64_t first, int64_t end) {
-  const pipeline *line = context;
+  const pipeline *work = context;
   (void)worker;
   for (int64_t chunk = first; chunk < end; ++chunk)
-    cubn_block_step(&line->call, &line->partition, chunk, line->current, line->next,
-                    &line->sums[chunk]);
-  if (line->call.nontemporal) line->call.kernels->fence();
+    cubn_chunk_step(&work->call, &work->partition, chunk, work->current, work->next,
+                    &work->sums[chunk]);
+  if (work->call.nontemporal) work->call.kernels->fence();
 }
 
-/* Output of the current block, and sums of the next. */
-static void share_chunks(pipeline *line) {
-  if (!line->current && !line->next) return;
-  cubn_for_ranges(line->call.threads, line->partition.chunks, shared_chunks_task, line);
-  if (!line->next) return;
-  clear_sums(line->next);
-  for (int64_t chunk = 0; chunk < line->partition.chunks; ++chunk)
-    add_sums(&line->call, &line->sums[chunk], line->next);
+/* Writes the output of the current block and forms the sums of the next, on all threads. */
+static void share_chunks(pipeline *work) {
+  if (!work->current && !work->next) return;
+  cubn_for_ranges(work->call.threads, work->partition.chunks, shared_chunks_task, work);
+  if (!work->next) return;
+  clear_sums(work->next);
+  for (int64_t chunk = 0; chunk < work->partition.chunks; ++chunk)
+    add_sums(&work->call, &work->sums[chunk], work->next);
 }
 
-static void share_moments(const pipeline *line, cubn_block *block) {
-  pipeline moments = *line;
-  moments.call = cubn_call_of_moments(&line->call);
+/* Backward: computes statistics in a pass of their own, on all threads. */
+static void share_moments(const pipeline *work, cubn_block *block) {
+  pipeline moments = *work;
+  moments.call = cubn_call_of_moments(&work->call);
   moments.current = NULL;
   moments.next = block;
   share_chunks(&moments);
-  cubn_fast_finish_moments(&line->call, &block->channels);
+  cubn_fast_finish_moments(&work->call, &block->channels);
 }
 
-static void run_shared(pipeline *line) {
-  cubn_block *const blocks = line->call.args->workspace;
-  line->sums = (cubn_chunk_sums *)(blocks + 2);
-  for (int64_t index = 0; index <= line->blocks; ++index) {
-    cubn_block *const next = index < line->blocks ? &blocks[index % 2] : NULL;
-    if (next) begin_block(line, index, next);
-    if (next && begins_with_moments(line)) share_moments(line, next);
-    line->current = index > 0 && line->call.writes ? &blocks[(index + 1) % 2] : NULL;
-    line->next = line->call.sums ? next : NULL;
-    share_chunks(line);
-    if (next) cubn_fast_finish(&line->call, &next->channels);
+static void run_shared(pipeline *work) {
+  cubn_block *const blocks = work->call.args->workspace;
+  work->sums = (cubn_chunk_sums *)(blocks + 2);
+  for (int64_t index = 0; index <= work->blocks; ++index) {
+    cubn_block *const next = index < work->blocks ? &blocks[index % 2] : NULL;
+    if (next) begin_block(work, index, next);
+    if (next && cubn_begins_with_moments(&work->call)) share_moments(work, next);
+    work->current = index > 0 && work->call.writes ? &blocks[(index + 1) % 2] : NULL;
+    work->next = work->call.sums ? next : NULL;
+    share_chunks(work);
+    if (next) cubn_fast_finish(&work->call, &next->channels);
   }
 }
 
@@ -169,19 +164,17 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
 }
 
 static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
-  pipeline line = {.call = cubn_call_begin(device, problem, args),
+  pipeline work = {.call = cubn_call_begin(device, problem, args),
                    .partition = cubn_partition_runs(problem)};
-  const bool alone = has_channels_for_all(&line.call);
-  if (!alone && args->workspace_bytes < workspace_bytes(device, problem))
-    return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, __func__, "workspace has %zu bytes, needs %zu",
-                     args->workspace_bytes, workspace_bytes(device, problem));
-  line.block_channels = alone ? choose_block(&line.call) : 1;
-  line.blocks = (problem->c + line.block_channels - 1) / line.block_channels;
-  if (alone)
-    cubn_for_ranges(line.call.threads, line.blocks, own_blocks_task, &line);
+  const bool has_own = has_channels_for_all(&work.call);
+  if (!has_own) CUBN_TRY(cubn_check_workspace(args, workspace_bytes(device, problem), __func__));
+  work.block_channels = has_own ? choose_block(&work.call) : 1;
+  work.blocks = cubn_divide_up(problem->c, work.block_channels);
+  if (has_own)
+    cubn_for_ranges(work.call.threads, work.blocks, own_blocks_task, &work);
   else
-    run_shared(&line);
+    run_shared(&work);
   return CUBN_STATUS_SUCCESS;
 }
 
-const cubn_algo cubn_cpu_pipelined = {"pipelined", reject, workspace_bytes, run};
+const cubn_algo cubn_cpu_pipelined = {"pipelined", cubn_long_runs_reject, workspace_bytes, run};

@@ -1,0 +1,66 @@
+/* Channels of a fast call: from sums to statistics, and from these to the kernels' coefficients,
+ * all in double. */
+#ifndef CUBN_CPU_FAST_CHANNELS_H
+#define CUBN_CPU_FAST_CHANNELS_H
+
+#include "cpu/common/params.h"
+#include "cpu/fast/call.h"
+
+/* The arrays of cubn_channels. */
+#define CUBN_CHANNEL_ARRAYS 17
+
+/* Neighboring channels, with one array of doubles for each of their numbers. */
+typedef struct cubn_channels {
+  int64_t first, count;
+  double *scale, *bias;               /* parameters, as the caller gave them */
+  double *mean, *var;                 /* statistics, as they were computed or given */
+  double *mean_low;                   /* what the center lacks of the mean */
+  double *pivot;                      /* the center while sums are formed */
+  double *sums[CUBN_RUN_SUMS_MAX];    /* the sums of the pass, see kernels.h */
+  double *center, *inv_std;           /* coefficients, see kernels.h */
+  double *gain, *slope, *shift;       /* coefficients, see kernels.h */
+  double *preact_gain, *preact_shift; /* coefficients of the pre-activation, in backward */
+  double *needs_double;  /* not 0 if float arithmetic cannot compute the channel, see exact.h */
+  bool any_needs_double; /* some channel needs double */
+} cubn_channels;
+
+/* Sets the arrays, each of `capacity` doubles. Memory is CUBN_CHANNEL_ARRAYS * capacity doubles. */
+void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity);
+
+/* Marks channel i as one that float arithmetic cannot compute. */
+void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
+
+/* Loads the parameters of the channels; all are `absent` if the array is NULL. */
+static inline void cubn_fast_load(const cubn_call *call, const cubn_channels *channels,
+                                  const void *array, double absent, double *values) {
+  const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
+  cubn_params_load(call->param_type, array, patch, absent, values);
+}
+
+static inline void cubn_fast_store(const cubn_call *call, const cubn_channels *channels,
+                                   const double *values, void *array) {
+  const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
+  call->param_type->store(values, patch, array);
+}
+
+/* array = weight * values + prior_weight * prior. If prior_weight is 0, prior is not read. */
+static inline void cubn_fast_blend(const cubn_call *call, const cubn_channels *channels,
+                                   double weight, const double *values, double prior_weight,
+                                   const void *prior, void *array) {
+  const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
+  cubn_params_blend(call->param_type, &patch, weight, values, prior_weight, prior, array);
+}
+
+/* Sets mean, var and inv_std from the sums over x - pivot, or from x where these do not suffice. */
+void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels);
+
+/* All values of a channel. */
+cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel);
+
+/* The coefficients of channel i for output. */
+cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t i);
+
+/* The coefficients of channel i for sums: the center is the pivot. */
+cubn_coefficients cubn_fast_sum_coefficients(const cubn_channels *channels, int64_t i);
+
+#endif /* CUBN_CPU_FAST_CHANNELS_H */
