@@ -1,152 +1,50 @@
-/* The test program. Runs the suites without a device, then on each device that there is. */
+/* The test program. Runs the suites without a device, then on each device that there is; or, given
+ * problem lines, each line on each device. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "suites/all.h"
+#include "suites/support/lines.h"
 #include "suites/support/suite.h"
 #ifdef CUBN_TESTS_EMULATED
 #include "emu/control.h"
 #endif
 
-/* One per file test_*.c. */
-void test_problem_layout_suites(void);
-void test_problem_line_suites(void);
-void test_oracle_suites(void);
-void test_oracle_differences_suites(void);
-void test_compare_suites(void);
-void test_data_suites(void);
-void test_acceptance_numerics_suites(void);
-void test_acceptance_running_suites(void);
-void test_acceptance_shapes_suites(void);
-void test_acceptance_suites(void);
-void test_algorithms_suites(void);
-void test_api_errors_descriptor_suites(void);
-void test_api_errors_setup_suites(void);
-void test_api_errors_suites(void);
-void test_api_errors_tensors_suites(void);
-void test_api_errors_activation_suites(void);
-void test_api_errors_extended_suites(void);
-void test_api_errors_fused_suites(void);
-void test_api_errors_sizes_suites(void);
-void test_buffer_suites(void);
-void test_cpu_targets_suites(void);
-void test_smooth_activations_suites(void);
-void test_runs_suites(void);
-void test_cuda_backend_suites(void);
-void test_descriptor_suites(void);
-void test_determinism_suites(void);
-void test_double_channels_suites(void);
-void test_example_suites(void);
-void test_extended_suites(void);
-void test_fused_suites(void);
-void test_graph_suites(void);
-void test_host_path_suites(void);
-void test_handle_suites(void);
-void test_log_suites(void);
-void test_callback_suites(void);
-void test_normalization_suites(void);
-void test_fold_suites(void);
-void test_parameters_suites(void);
-void test_random_suites(void);
-void test_reserve_suites(void);
-void test_rounding_suites(void);
-void test_selection_suites(void);
-void test_semantics_passes_suites(void);
-void test_semantics_suites(void);
-void test_streamed_suites(void);
-void test_cooperative_suites(void);
-void test_synchronized_suites(void);
-void test_traffic_suites(void);
-void test_threads_suites(void);
-void test_idx_suites(void);
-void test_nn_suites(void);
-void test_nn_checkpoint_suites(void);
-void test_nn_network_suites(void);
-void test_nn_reference_suites(void);
-void test_nn_training_suites(void);
-void test_large_suites(void); /* only with --large */
-
-static void (*const register_suites[])(void) = {
-    test_problem_layout_suites,
-    test_problem_line_suites,
-    test_oracle_suites,
-    test_oracle_differences_suites,
-    test_compare_suites,
-    test_data_suites,
-    test_acceptance_numerics_suites,
-    test_acceptance_running_suites,
-    test_acceptance_shapes_suites,
-    test_acceptance_suites,
-    test_algorithms_suites,
-    test_api_errors_descriptor_suites,
-    test_api_errors_setup_suites,
-    test_api_errors_suites,
-    test_api_errors_tensors_suites,
-    test_api_errors_activation_suites,
-    test_api_errors_extended_suites,
-    test_api_errors_fused_suites,
-    test_api_errors_sizes_suites,
-    test_buffer_suites,
-    test_cpu_targets_suites,
-    test_smooth_activations_suites,
-    test_runs_suites,
-    test_cuda_backend_suites,
-    test_descriptor_suites,
-    test_determinism_suites,
-    test_double_channels_suites,
-    test_example_suites,
-    test_extended_suites,
-    test_fused_suites,
-    test_graph_suites,
-    test_host_path_suites,
-    test_handle_suites,
-    test_log_suites,
-    test_callback_suites,
-    test_normalization_suites,
-    test_fold_suites,
-    test_parameters_suites,
-    test_random_suites,
-    test_reserve_suites,
-    test_rounding_suites,
-    test_selection_suites,
-    test_semantics_passes_suites,
-    test_semantics_suites,
-    test_streamed_suites,
-    test_cooperative_suites,
-    test_synchronized_suites,
-    test_traffic_suites,
-    test_threads_suites,
-    test_idx_suites,
-    test_nn_suites,
-    test_nn_checkpoint_suites,
-    test_nn_network_suites,
-    test_nn_reference_suites,
-    test_nn_training_suites,
-};
-
 typedef struct main_options {
   suite_options suites;
   bool large;
-  const char *device; /* NULL: all */
+  char **lines; /* problem lines to run instead of the suites */
+  int line_count;
+  const char *device; /* NULL: all devices */
   const char *seeds;  /* schedules of the emulator, "1,2,3" */
-  const char *gpu;    /* that the emulator stands for, "sm75" */
+  const char *gpu;    /* that the emulator models, "sm75" */
 } main_options;
 
 static const char usage[] =
-    "usage: cubn-tests [options]\n"
+    "usage: cubn-tests [options] [problem line]...\n"
+    "Without a problem line all suites run; with lines, such as\n"
+    "  cubn-tests 'train nhwc f16 n2c64h5w5' 'backward nchw f32 n4c3h7w7 relu'\n"
+    "every algorithm that accepts a line runs it and is compared with the oracle.\n"
     "  --device cpu|cuda   only there (default: wherever the machine allows)\n"
     "  --suite NAME        only suites whose names begin like this\n"
     "  --cases smoke|all   lists of problem lines to run (default: smoke)\n"
     "  --seeds 1,2,3       emulated kernels: one pass for each of these schedules\n"
-    "  --gpu sm75          emulated kernels: the GPU that the emulator stands for\n"
+    "  --gpu sm75          emulated kernels: the GPU that the emulator models\n"
     "  --large             only the tests that need gigabytes\n"
     "  --verbose           name every test\n";
 
-/* Returns NULL, or the word that was not understood. */
+/* Returns NULL, or the word that is no option. Words that do not begin with "-" are lines; they are
+ * moved to the front of `words`. */
 static const char *read_options(int count, char **words, main_options *options) {
+  options->lines = words;
   for (int i = 1; i < count; ++i) {
     const char *const word = words[i], *const value = i + 1 < count ? words[i + 1] : NULL;
+    if (word[0] != '-') {
+      options->lines[options->line_count++] = words[i];
+      continue;
+    }
     if (!strcmp(word, "--large")) {
       options->large = true;
       continue;
@@ -173,15 +71,29 @@ static const char *read_options(int count, char **words, main_options *options) 
   return NULL;
 }
 
-/* Runs all suites of one pass. Returns the number of failures. */
+/* Runs the problem lines on one device. Returns the number of failures. */
+static unsigned run_lines(const main_options *main, int where, const char *title) {
+  cubnHandle_t handle = NULL;
+  const char *const device = where == SUITE_CPU ? "cpu" : "cuda";
+  if (where == SUITE_HOST) return 0;
+  printf("\n==== %s\n", title);
+  if (cubnCreateOnDevice(&handle, device) != CUBN_STATUS_SUCCESS) return 1;
+  unsigned failures = 0;
+  for (int i = 0; i < main->line_count; ++i) failures += lines_run(handle, main->lines[i]);
+  return failures + (cubnDestroy(handle) != CUBN_STATUS_SUCCESS);
+}
+
+/* Runs all suites of one pass, or the problem lines. Returns the number of failures. */
 static unsigned run_pass(const main_options *main, int where, const char *title) {
   suite_options options = main->suites;
   options.where = where;
+  if (main->line_count) return run_lines(main, where, title);
   if (CU_initialize_registry() != CUE_SUCCESS) return 1;
   suite_begin_pass(&options);
-  if (main->large) test_large_suites();
-  for (size_t i = 0; i < sizeof register_suites / sizeof register_suites[0] && !main->large; ++i)
-    register_suites[i]();
+  if (main->large)
+    add_large_suites();
+  else
+    add_all_suites();
   unsigned failures = 0;
   if (CU_get_registry()->uiNumberOfTests > 0) {
     printf("\n==== %s\n", title);
@@ -226,8 +138,8 @@ static unsigned run_cuda(const main_options *options) {
 }
 
 static void choose_gpu(const char *name) {
-  enum { FEW_MULTIPROCESSORS = 20 }; /* so that small problems take the ways of large ones, too */
-  emu_set_device(name, FEW_MULTIPROCESSORS);
+  enum { FEW_SMS = 20 }; /* Small problems then take the paths of large ones. */
+  emu_set_device(name, FEW_SMS);
 }
 #else
 static unsigned run_cuda(const main_options *options) {
@@ -254,10 +166,10 @@ int main(int count, char **words) {
   if (!options.device || !strcmp(options.device, "cuda")) {
     if (has_device("cuda"))
       failures += run_cuda(&options);
-    else if (options.device) /* it was asked for */
+    else if (options.device) /* the user asks for it */
       failures += 1;
   }
-  if (suite_added_count() == 0) {
+  if (suite_added_count() == 0 && !options.line_count) {
     fprintf(stderr, "cubn-tests: no suite to run\n");
     failures += 1;
   }

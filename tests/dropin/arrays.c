@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "client.h"
+#include "dropin.h"
 #include "mem.h"
 
 int dropin_failures, dropin_checks;
@@ -24,7 +24,7 @@ static void *allocate(size_t count, size_t bytes) {
   return memory;
 }
 
-/* `count` values between low and high that are exact in float. */
+/* Makes `count` values between low and high that are exact in float. */
 static double *make_values(int count, double low, double high, unsigned seed) {
   double *values = (double *)allocate((size_t)count, sizeof *values);
   for (int i = 0; i < count; ++i) {
@@ -34,7 +34,7 @@ static double *make_values(int count, double low, double high, unsigned seed) {
   return values;
 }
 
-/* Where the elements lie and to which channels they belong. */
+/* Finds the offsets of the elements and their channels. */
 static void make_map(arrays *a, const problem *p) {
   const int channels_from = 1;
   const int channels_to = p->mode == CUDNN_BATCHNORM_PER_ACTIVATION ? p->rank : 2;
@@ -136,8 +136,8 @@ void *param_upload(const problem *p, const arrays *a, const double *values) {
   return upload(p, a->channels, NULL, values);
 }
 
-/* A channel has at most 128 values here. Each of two sums over them, one after the other, errs by at
- * most 128 half units of the type, and the rest by a few. */
+/* A channel has at most 128 values here. Each of two sums over them, one after the other, errs by
+ * at most 128 half units of the type, and the other operations by a few. */
 static void compare(const problem *p, const char *what, int count, const int *offset,
                     const void *memory, const double *expected) {
   const double unit = p->type == CUDNN_DATA_DOUBLE ? DBL_EPSILON : (double)FLT_EPSILON;

@@ -1,6 +1,6 @@
-/* A program for cuDNN that trains and applies batch normalization in every way that cuDNN's C functions
- * offer, and compares with the formulas. */
-#include "client.h"
+/* A program for cuDNN that trains and applies batch normalization in every way that the C functions
+ * of cuDNN offer, and compares the results with the formulas. */
+#include "dropin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +54,7 @@ static void check_descriptors(const problem *p, cudnnTensorDescriptor_t desc) {
         p->name, "4d descriptor");
 }
 
-/* One part after the other, each on fresh memory. */
+/* One part of the program after the other, each on fresh memory. */
 static void run_problem(cudnnHandle_t handle, const problem *p) {
   session s;
   int part;
@@ -78,7 +78,7 @@ static void count_message(cudnnSeverity_t severity, void *user_data, const cudnn
     ++*(int *)user_data;
 }
 
-/* Everything but computing. */
+/* Everything except computing. */
 static void check_surroundings(cudnnHandle_t handle) {
   int messages = 0;
   unsigned mask = 0;

@@ -1,4 +1,4 @@
-/* A program that knows nothing of cuDNN and loads a plugin that is linked to it, locally, as Python
+/* A program that does not know cuDNN and loads, locally, a plugin that is linked to it, as Python
  * loads its extensions: host PLUGIN. */
 #include <dlfcn.h>
 #include <stdio.h>

@@ -1,4 +1,5 @@
-/* The memory functions of the test program: on a GPU (real or emulated) CUDA's, on a CPU malloc. */
+/* The memory functions of the test program: those of CUDA on a GPU, real or emulated, and malloc on
+ * a CPU. */
 #ifndef DROPIN_MEM_H
 #define DROPIN_MEM_H
 

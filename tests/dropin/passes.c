@@ -1,5 +1,5 @@
 /* Training, inference and backward by cuDNN's batch-norm functions. */
-#include "client.h"
+#include "dropin.h"
 #include "mem.h"
 
 static const double epsilon = 1e-3, factor = 0.25;
@@ -17,8 +17,8 @@ static void check_gradients(session *s, const char *name) {
   param_check(s->p, &s->a, "dbias", s->dbias, s->a.dbias);
 }
 
-/* The functions of the first version; backward a second time, with the parameters' gradients
- * accumulated. */
+/* The functions of the first version of cuDNN; a second backward call accumulates the gradients of
+ * the parameters. */
 void run_classic(session *s) {
   arrays *a = &s->a;
   const cudnnBatchNormMode_t mode = s->p->mode;
@@ -76,7 +76,7 @@ static void allocate_spaces(session *s) {
   s->workspace = mem_create(s->workspace_bytes);
 }
 
-/* All results of a forward and a backward pass. */
+/* Checks all results of a forward and a backward pass. */
 static void check_all(session *s, int ops, int has_backward) {
   tensor_check(s->p, &s->a, "y", s->y, s->a.y);
   check_statistics(s);
@@ -105,7 +105,7 @@ static int query_ex(session *s, cudnnBatchNormOps_t ops, cudnnActivationDescript
   return 1;
 }
 
-/* As deep-learning frameworks do. */
+/* The calls that deep-learning frameworks make. */
 void run_ex(session *s, cudnnBatchNormOps_t ops) {
   const problem *p = s->p;
   cudnnActivationDescriptor_t relu = create_relu(s);
@@ -175,7 +175,7 @@ static void train_norm(session *s, cudnnNormMode_t mode, cudnnNormOps_t ops,
   if (is_done) check_all(s, (int)ops, has_backward);
 }
 
-/* The same through the normalization family, and inference. */
+/* The same through the normalization functions, and inference. */
 void run_normalization(session *s, cudnnNormOps_t ops) {
   const cudnnNormMode_t mode = s->p->mode == CUDNN_BATCHNORM_PER_ACTIVATION
                                    ? CUDNN_NORM_PER_ACTIVATION

@@ -1,9 +1,10 @@
-/* What the binary drop-in passes on, that it decides alike for all calls of a pair, which sizes it
- * answers, and that it gives back what it took. Runs with the stand-in for cuDNN, on the emulator. */
+/* The binary drop-in: what it passes on, that it decides alike for both calls of a pair, which
+ * sizes it returns, and that it releases what it allocates. Runs with the stand-in for cuDNN, on
+ * the emulator. */
 #include <pthread.h>
 #include <stdio.h>
 
-#include "client.h"
+#include "dropin.h"
 #include "emu/control.h"
 #include "mem.h"
 #include "standin.h"
@@ -68,7 +69,7 @@ static void all_are(session *s, cudnnTensorDescriptor_t x_desc, cudnnStatus_t st
   check(infer(s, x_desc) == status, what, "inference");
 }
 
-/* What cubn does not compute. */
+/* Problems that cubn does not compute. */
 static void test_int8(void) {
   session s;
   cudnnTensorDescriptor_t int8;
@@ -94,7 +95,7 @@ static void test_int8(void) {
   session_destroy(&s);
 }
 
-/* The larger of both libraries' sizes. */
+/* A size is the larger of those of both libraries. */
 static void test_sizes(void) {
   static const problem large = {"large", CUDNN_DATA_FLOAT, CUDNN_BATCHNORM_SPATIAL,
                                 4,       {8, 8, 8, 8},     {512, 64, 8, 1}};
@@ -113,7 +114,7 @@ static void test_sizes(void) {
   session_destroy(&s);
 }
 
-/* Each tensor by its own descriptor: x, dy NCHW; y, dx NHWC. */
+/* Each tensor has its own descriptor: x and dy are NCHW, y and dx NHWC. */
 static void test_layouts(void) {
   static const problem nhwc = {"nhwc", CUDNN_DATA_FLOAT, CUDNN_BATCHNORM_SPATIAL,
                                4,      {4, 3, 5, 4},     {60, 1, 12, 3}};
@@ -153,7 +154,7 @@ static void test_unusable_device(void) {
   session_destroy(&s);
 }
 
-/* One handle on one stream after the other. */
+/* One handle on several streams, one after the other. */
 static void test_streams(void) {
   session s;
   void *streams[2] = {mem_create_stream(), mem_create_stream()};
@@ -200,7 +201,8 @@ static void test_capture(void) {
 
 enum { THREADS = 4 };
 
-/* Handles come and go in all threads. Computing only: the program's own counters are not for threads. */
+/* Handles come and go in all threads, which only compute: the counters of the program are not for
+ * threads. */
 static void *use_handles(void *data) {
   session *s = data;
   for (int i = 0; i < 3; ++i) {

@@ -1,7 +1,7 @@
 /* The formulas, in long double, one value after the other. */
 #include <math.h>
 
-#include "client.h"
+#include "dropin.h"
 
 static long double sum(const arrays *a, int channel, const double *v, const double *w, int *count) {
   long double total = 0;
@@ -14,7 +14,7 @@ static long double sum(const arrays *a, int channel, const double *v, const doub
   return total;
 }
 
-/* y, and dz, which is what arrives of dy before the activation. */
+/* Computes y, and dz, which is the part of dy that passes the activation. */
 static void apply(arrays *a, int channel, long double mean, long double inv_std, int fused) {
   for (int i = 0; i < a->count; ++i) {
     if (a->channel[i] != channel) continue;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the programs of this folder (dropin.mk builds them) and looks at what the binary drop-in says
-# that it took over:  tests/dropin/run.sh BUILD
+# Runs the programs of this folder (dropin.mk builds them) and checks which calls the binary drop-in
+# reports that it took over:  tests/dropin/run.sh BUILD
 set -euo pipefail
 
 build=$(cd "$1" && pwd)
@@ -46,7 +46,7 @@ if [ -x "$dropin/client-cudnn" ]; then
     echo "drop-in: linked to cuDNN itself, but not run: no GPU"
   fi
 else
-  echo "drop-in: not compiled against cuDNN itself: no cudnn.h with its library and the CUDA runtime"
+  echo "drop-in: not compiled against cuDNN itself: no cudnn.h, library or CUDA runtime"
 fi
 
 if [ ! -f "$preload" ]; then
@@ -68,11 +68,12 @@ fails "stand-in alone: looked up" env LD_LIBRARY_PATH="$dropin/real" "$dropin/cl
 
 export CUBN_LOG=1
 passes "linked, preloaded" env LD_PRELOAD="$preload" "$dropin/client-linked"
-# For each of 5 problems: 4 classic calls; 3 sizes, forward and backward for 3 ops of 2 families; inference
-# of the second. Passed on: the call without a descriptor.
+# For each of 5 problems: 4 classic calls; 3 sizes, forward and backward for 3 operations of 2
+# families; inference of the second. Passed on: the call without a descriptor.
 calls=$((5 * (4 + 2 * 3 * 5 + 1)))
 took_over "$calls" 1
-passes "plugin, loaded locally, preloaded" env LD_PRELOAD="$preload" "$dropin/host" "$dropin/plugin.so"
+passes "plugin, loaded locally, preloaded" env LD_PRELOAD="$preload" "$dropin/host" \
+  "$dropin/plugin.so"
 took_over "$calls" 1
 passes "looked up in the facade" env LD_LIBRARY_PATH="$dropin/facade" "$dropin/client-loaded"
 took_over "$calls" 1

@@ -1,7 +1,7 @@
-/* A problem's descriptors and device memory. */
+/* The descriptors and device memory of a problem. */
 #include <stdio.h>
 
-#include "client.h"
+#include "dropin.h"
 #include "mem.h"
 
 int dropin_may_refuse, dropin_refused;

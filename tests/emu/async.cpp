@@ -1,4 +1,4 @@
-// Asynchronous copies that have been issued and not waited for, and their barriers.
+// Asynchronous copies that were issued and not waited for, and their barriers.
 #include "device_async.h"
 
 #include "engine.h"

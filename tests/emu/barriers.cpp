@@ -1,4 +1,4 @@
-// Barriers of a block, a cluster and the grid, and what can go wrong at them.
+// Barriers of a block, a cluster and the grid, and the errors that can happen at them.
 #include "engine.h"
 #include "trace.h"
 
@@ -69,7 +69,7 @@ void complete(BarrierKind kind, Barrier &barrier, Block *block) {
       advance_epoch(kind, other);
     }
   }
-  if (kind == BarrierKind::kCluster) block->cluster->met = true;
+  if (kind == BarrierKind::kCluster) block->cluster->has_synchronized = true;
   BarrierResult result;
   result.count = static_cast<int>(barrier.predicates);
   result.all = barrier.predicates == barrier.arrived;
@@ -142,8 +142,8 @@ void cluster_arrive(Site site) {
   ++thread->cluster_arrivals;
   if (++cluster.halves.arrived < cluster.total_threads) return;
   cluster.halves.arrived = 0;
-  cluster.met = true;
-  ++cluster.meetings;
+  cluster.has_synchronized = true;
+  ++cluster.phases;
   ++current_counts.barriers;
   for (Thread *waiting : cluster.halves.waiting) make_runnable(waiting);
   cluster.halves.waiting.clear();
@@ -158,7 +158,7 @@ void cluster_wait(Site site) {
          site.line);
   }
   thread->cluster_arrived = false;
-  if (cluster.meetings >= thread->cluster_arrivals) return;
+  if (cluster.phases >= thread->cluster_arrivals) return;
   cluster.halves.waiting.push_back(thread);
   thread->state = ThreadState::kAtBarrier;
   thread->site = site;

@@ -1,11 +1,11 @@
-/* Test-side control of the emulated device (C). */
+/* Control of the emulated device, for tests (C). */
 #ifndef CUBN_TESTS_EMU_CONTROL_H
 #define CUBN_TESTS_EMU_CONTROL_H
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* What one kernel launch did. The byte counts are filled by the trace build only. */
+/* What one kernel launch did. Only the trace build fills the byte counts. */
 typedef struct emu_launch_counts {
   const char *kernel;
   unsigned grid[3];
@@ -31,19 +31,20 @@ typedef struct emu_launch_counts {
 void emu_set_seed(unsigned seed);     /* schedule; the policy is seed % 5 */
 void emu_set_window(unsigned blocks); /* co-resident blocks of ordinary launches */
 void emu_set_lazy_streams(int lazy);  /* 1: work on streams runs as late as allowed */
-/* 1: launches do nothing and the runtime keeps no books: to time the host's part of a call */
+/* 1: launches do nothing and the runtime keeps no records, to time the host's part of a call */
 void emu_set_null_device(int null);
 /* 1: launches are checked and logged, but their blocks do not run */
 void emu_set_dry_launches(int dry);
 /* name: sm75, sm80, sm86, sm89, sm90, sm100 or sm120 */
-void emu_set_device(const char *name, int multiprocessors);
-void emu_set_l2_bytes(unsigned long long bytes); /* 0: as the device model says */
-void emu_set_device_count(int count);            /* 0: as on a machine without a GPU */
+void emu_set_device(const char *name, int sm_count);
+void emu_set_l2_bytes(unsigned long long bytes); /* 0: that of the device model */
+void emu_set_device_count(int count);            /* 0: like a machine without a GPU */
 /* The nth next call of the runtime function `api` fails with `error` (a cudaError_t). */
 void emu_fail_next(const char *api, int nth, int error);
-unsigned long long emu_live_bytes(void);           /* device and pinned memory not yet freed */
-unsigned long long emu_report_leaks(void);         /* the same, and lists them on stderr */
-unsigned long long emu_api_calls(const char *api); /* of that runtime function; NULL: of all */
+unsigned long long emu_live_bytes(void);   /* device and pinned memory not yet freed */
+unsigned long long emu_report_leaks(void); /* the same, and lists them on stderr */
+unsigned long long emu_api_calls(
+    const char *api); /* calls of that runtime function; NULL: of all */
 
 void emu_reset_launches(void);
 unsigned emu_launch_count(void);

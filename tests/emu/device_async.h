@@ -1,8 +1,9 @@
 // Asynchronous copies from global to shared memory, and the barriers that count their bytes.
 //
 // A copy happens when it is issued or when a thread waits for it, at random: a kernel that reads
-// before the wait, or overwrites what is still to be copied, gets wrong data or a report. The
-// copies themselves are ordinary accesses here, so that the sanitizers and the trace build see them.
+// before the wait, or overwrites the source of a pending copy, gets wrong data or an error report.
+// The copies themselves are ordinary accesses here, so that the sanitizers and the trace build see
+// them.
 #pragma once
 
 #include "device_shared.h"
@@ -25,7 +26,7 @@ inline void perform(const AsyncCopy &copy) {
 
 // ---- cp.async and cp.async.wait_all
 
-bool defer_copy(const AsyncCopy &copy);    // whether it is kept for the wait
+bool defer_copy(const AsyncCopy &copy);    // whether it happens at the wait
 bool next_deferred_copy(AsyncCopy *copy);  // of the calling thread, oldest first
 
 template <class T>
@@ -65,7 +66,7 @@ inline void bulk_copy(void *to, const void *from, unsigned bytes, const uint64_t
   bulk_arrived(barrier, copy, site);
 }
 
-// mbarrier.try_wait.parity: for the end of the phase of that parity.
+// mbarrier.try_wait.parity: waits for the end of the phase of that parity.
 inline void bulk_wait(const uint64_t *barrier, unsigned parity, EMU_CALL_SITE) {
   while (!bulk_is_complete(barrier, parity, site)) {
     AsyncCopy copy;

@@ -103,7 +103,8 @@ inline void __threadfence_system() {
   emu::fence();
 }
 
-// Twins of ld.acquire, st.release and atom.add.acq_rel, for the project's portability header.
+// The twins of ld.acquire, st.release and atom.add.acq_rel, for the portability header of the
+// project.
 namespace emu {
 
 template <class T>

@@ -1,4 +1,5 @@
-// What all device headers share: the place of a call, and the coordinates of the running thread.
+// Shared by all device headers: the source location of a call, and the coordinates of the running
+// thread.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -7,11 +8,12 @@
 #include <cstdint>
 #include <type_traits>
 
-// The checks of the trace build hook into the instrumentation of ThreadSanitizer. Functions that
-// report their accesses themselves opt out of it.
+// The checks of the trace build use the instrumentation of ThreadSanitizer. Functions that report
+// their accesses themselves opt out of it.
 #define EMU_NO_TSAN __attribute__((no_sanitize("thread")))
 
-// As the last parameter of a device function: records the caller's file and line for error reports.
+// The last parameter of a device function: records the file and line of the caller for error
+// reports.
 #define EMU_CALL_SITE ::emu::Site site = ::emu::Site::here()
 
 #undef __launch_bounds__
@@ -23,7 +25,7 @@ struct Site {
   const char *file;
   int line;
 
-  // As a default argument this is evaluated at the call, and so are its own default arguments.
+  // A default argument is evaluated at the call, and so are its own default arguments.
   static constexpr Site here(const char *file = __builtin_FILE(), int line = __builtin_LINE()) {
     return {file, line};
   }
@@ -37,16 +39,16 @@ struct NonDeducedType {
 template <class T>
 using NonDeduced = typename NonDeducedType<T>::Type;
 
-// Gives way to another thread; every spin loop must get here, or it never ends.
+// Yields to another thread; every spin loop must call it, or it never ends.
 void yield();
-void sleep();  // the same in __nanosleep
+void sleep();  // the same for __nanosleep
 
 [[noreturn]] void trap(const char *what, Site site);
 
 }  // namespace emu
 
-// Variables and not macros, because cudaLaunchConfig_t has members of these names. The engine
-// reloads the first two whenever it switches to another thread.
+// These are variables and not macros, because cudaLaunchConfig_t has members of these names. The
+// engine reloads the first two whenever it switches to another thread.
 extern uint3 threadIdx;
 extern uint3 blockIdx;
 extern dim3 blockDim;
@@ -67,7 +69,7 @@ inline void __trap(EMU_CALL_SITE) {
   ((condition) ? static_cast<void>(0) \
                : ::emu::trap("broken __builtin_assume(" #condition ")", {__FILE__, __LINE__}))
 
-// Time advances by one per question: kernels may measure, results must not depend on it.
+// Time advances by one per call: kernels may measure, but results must not depend on it.
 inline long long clock64() {
   static long long ticks;
   return ++ticks;

@@ -1,4 +1,4 @@
-// Cooperative groups: the part that block-level kernels use. NVIDIA's header is empty for a host
+// Cooperative groups: the subset that block-level kernels use. NVIDIA's header is empty for a host
 // compiler, so both can be included.
 #pragma once
 

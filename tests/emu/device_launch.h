@@ -1,5 +1,5 @@
-// Launching kernels: remembers the parameter types of each kernel, so that the engine can call it
-// from the untyped argument list of the runtime API.
+// Launches kernels: records the parameter types of each kernel, so that the engine can call it from
+// the untyped argument list of the runtime API.
 #pragma once
 
 #include <tuple>
@@ -64,7 +64,7 @@ cudaError_t launch_kernel_ex(const cudaLaunchConfig_t *config, void (*kernel)(Pa
 
 }  // namespace emu
 
-// NVIDIA's template of this name does not know the parameter types at the engine's side.
+// NVIDIA's template of this name does not know the parameter types on the side of the engine.
 #define cudaLaunchKernelEx ::emu::launch_kernel_ex
 
 // The overloads below are more specialised than NVIDIA's templates over T *, and so preferred.

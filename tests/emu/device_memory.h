@@ -1,5 +1,5 @@
 // Loads and stores with a cache hint. They are plain accesses here, so that the sanitizers and the
-// trace build see them; what they add is the check of alignment, for every vector type.
+// trace build see them; they only add the check of alignment, for every vector type.
 #pragma once
 
 #include "device_shared.h"

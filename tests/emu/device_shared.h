@@ -1,5 +1,5 @@
-// Shared memory. Each block owns an arena; a variable is found in it by a key that is unique to the
-// declaration (and to the template instance that holds it).
+// Shared memory. Each block has an arena; a variable is found in it by a key that is unique to the
+// declaration (and to the template instance that contains it).
 #pragma once
 
 #include "device_core.h"
@@ -28,7 +28,7 @@ inline void check_alignment(const T *pointer, Site site) {
 }  // namespace emu
 
 // EMU_SHARED(float, partial, [32]) declares what `__shared__ float partial[32]` declares. Plain
-// __shared__ would be one variable for all blocks: it is refused as soon as two blocks are
+// __shared__ would be one variable for all blocks, and is refused as soon as two blocks are
 // resident.
 #undef __shared__
 #define __shared__              \
@@ -44,5 +44,5 @@ inline void check_alignment(const T *pointer, Site site) {
 // T *name = start of the dynamic shared memory
 #define EMU_DYNAMIC_SHARED(T, name) T *name = static_cast<T *>(::emu::dynamic_shared(alignof(T)))
 
-// States that a vector access through p follows; a GPU would fault if p were not aligned to *p.
+// Declares that a vector access through p follows; a GPU would fault if p were not aligned to *p.
 #define EMU_ALIGNED(p) ::emu::check_alignment(p, {__FILE__, __LINE__})

@@ -15,14 +15,15 @@ struct BarrierResult {
 
 BarrierResult barrier(BarrierKind kind, bool predicate, Site site);
 
-// The cluster's barrier in two halves, without any ordering of memory
+// The barrier of the cluster in two halves, without any ordering of memory
 // (barrier.cluster.arrive.relaxed and .wait).
 void cluster_arrive(Site site = Site::here());
 void cluster_wait(Site site = Site::here());
 
-// A launch with cudaLaunchAttributeProgrammaticStreamSerialization may begin before the launch before
-// it has ended. Every thread waits for that before it touches anything that is written there
-// (griddepcontrol.wait). It runs late here, and the trace build reports those that do not wait.
+// A launch with cudaLaunchAttributeProgrammaticStreamSerialization may begin before the previous
+// launch has ended. Every thread calls this before it accesses anything that the previous launch
+// writes (griddepcontrol.wait). Here the second launch runs late, and the trace build reports
+// threads that do not wait.
 void wait_for_launch_before();
 
 enum class WarpOperation {
@@ -40,7 +41,8 @@ enum class WarpOperation {
   kReduceXor,
 };
 
-// What one lane gives to or gets from a collective; padded so that the engine copies a fixed size.
+// The value that one lane gives to or gets from a collective; padded so that the engine copies a
+// fixed size.
 struct alignas(16) WarpValue {
   unsigned char bytes[16];
 };
@@ -61,7 +63,7 @@ EMU_NO_TSAN T warp_collective_of(WarpOperation operation, unsigned mask, T value
 }
 
 // Source lanes follow the definition of shfl.sync in PTX: lanes outside the segment of `width`
-// lanes give back the caller's own value.
+// lanes return the caller's own value.
 
 inline int shuffle_segment_start(int lane, int width) {
   return lane & ~(width - 1);

@@ -20,14 +20,13 @@
 #include <cstdint>
 #include <cstring>
 
-// clang-format off: each header builds on those before it
 #include "device_async.h"
 #include "device_atomics.h"
 #include "device_core.h"
 #include "device_groups.h"
+#include "device_integers.h"
 #include "device_launch.h"
 #include "device_math.h"
 #include "device_memory.h"
 #include "device_shared.h"
 #include "device_sync.h"
-// clang-format on

@@ -13,7 +13,10 @@
 #include "device_launch.h"
 #include "device_shared.h"
 #include "device_sync.h"
-#include "fibers.h"
+
+#if !defined(__x86_64__)
+#include <ucontext.h>
+#endif
 
 // The headers for kernels redefine these; the engine is ordinary host code.
 #undef __shared__
@@ -33,9 +36,20 @@ constexpr size_t kSharedRedZoneBytes = 64;
 
 struct Block;
 
+// The suspended state of a thread; see fibers.h.
+struct Fiber {
+#if defined(__x86_64__)
+  void *stack_pointer;
+#else
+  ucontext_t context;
+#endif
+  char *stack;              // lowest address; null for the host's own stack
+  void *sanitizer_context;  // AddressSanitizer's view of the suspended stack
+};
+
 enum class ThreadState : uint8_t { kRunnable, kAtBarrier, kInWarpOperation, kDone };
 
-// A point in the life of a block that orders memory: a fence or an atomic.
+// A fence or an atomic: a point in the life of a block that orders memory.
 struct SyncEvent {
   uint32_t sequence;
   uint32_t thread;  // id of the thread
@@ -51,15 +65,15 @@ struct Thread {
   unsigned lane;
   unsigned warp;
   ThreadState state;
-  Site site;             // where it waits
-  const char *waits_in;  // and in what
+  Site site;             // source location where it waits
+  const char *waits_in;  // name of what it waits in
   BarrierResult barrier_result;
   WarpOperation warp_operation;
   unsigned warp_mask;
   int warp_source;
-  WarpValue warp_value;       // given, then taken
-  unsigned cluster_arrivals;  // at the cluster's barrier in two halves
-  bool cluster_arrived;       // and has not waited since
+  WarpValue warp_value;       // value that it gives, then value that it gets
+  unsigned cluster_arrivals;  // phase of the cluster barrier in halves that it waits for
+  bool cluster_arrived;       // has arrived there and not waited since
   bool overlaps;              // with the launch before: has not waited for it
   // Trace build: a vector clock over the warp, cleared by every barrier of the block. __syncwarp
   // joins the clocks of its lanes.
@@ -80,7 +94,7 @@ struct Barrier {
   std::vector<Thread *> waiting;
 };
 
-// What remains known of a block after it has ended, for the ordering of later accesses.
+// What is known of a block after it has ended, to order later accesses.
 struct BlockHistory {
   uint32_t epoch = 1;          // block barriers so far
   uint32_t grid_epoch = 0;     // value of epoch at the last grid barrier
@@ -90,8 +104,8 @@ struct BlockHistory {
   std::vector<SyncEvent> atomics;
 };
 
-// An mbarrier: how many threads have yet to announce bytes in its phase, and how many of these are to
-// come. When none are left, the next phase begins.
+// An mbarrier: how many threads have yet to announce bytes in its phase, and how many of these
+// bytes have yet to come. When none are left, the next phase begins.
 struct BulkBarrier {
   const uint64_t *address;
   unsigned threads = 0;
@@ -104,9 +118,9 @@ struct BulkBarrier {
 
 struct Cluster {
   Barrier barrier;
-  Barrier halves;         // the same barrier, when it is passed in two halves
-  unsigned meetings = 0;  // how often that was completed
-  bool met = false;       // all blocks have passed a barrier: they may touch each other's memory
+  Barrier halves;                 // the same barrier, if it is passed in two halves
+  unsigned phases = 0;            // number of completed phases of `halves`
+  bool has_synchronized = false;  // all blocks have passed a barrier: they may access their peers
   unsigned alive_threads = 0;
   unsigned total_threads = 0;
   std::vector<Block *> blocks;
@@ -125,7 +139,7 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<std::vector<AsyncCopy>> copies;  // per thread, if any was issued
   std::vector<BulkBarrier> bulk_barriers;
-  std::vector<bool> shared_touched;  // per shared variable: has this block reached its declaration
+  std::vector<bool> shared_touched;  // per shared variable: this block has reached its declaration
 };
 
 struct SharedVariable {
@@ -142,7 +156,7 @@ struct LaunchRequest {
   size_t dynamic_shared_bytes;
   size_t shared_limit_bytes;
   bool cooperative;
-  bool overlaps;  // the launch before it
+  bool overlaps;  // may overlap the previous launch
 };
 
 struct Launch {
@@ -161,27 +175,28 @@ struct Launch {
   void **arguments;
 };
 
-// One launch runs at a time, on the thread of the host that holds the lock of the runtime.
-// __thread instead of thread_local: no hidden call for initialization on each use.
+// state.cpp: one launch runs at a time, on the host thread that has the lock of the runtime.
+// __thread instead of thread_local avoids a hidden call for initialization on each use.
 extern __thread Thread *current_thread;
 extern Launch *current_launch;
 extern emu_launch_counts current_counts;
 extern uint32_t sync_sequence;  // advances at every barrier, fence and atomic
+extern unsigned launch_seed;    // the schedule of the current launch
 
 // errors.cpp
 [[noreturn]] void fail(const char *kind, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 unsigned long environment_number(const char *name, unsigned long otherwise);
+
+// symbols.cpp
 std::string describe_code(void *return_address);  // file:line if addr2line is there
 const char *function_name(const void *function);
 const KernelRecord *find_kernel(const void *function);
 
 // scheduler.cpp
 uint64_t random_number();
-unsigned schedule_seed();
 unsigned resident_window();
 void schedule_begin(unsigned threads_per_block);
-bool schedule_in_order();
 bool schedule_preempts();
 enum class BlockOrder { kForward, kBackward, kShuffled };
 BlockOrder schedule_block_order();
@@ -189,7 +204,7 @@ Thread *pick_thread();
 bool any_thread_runnable();
 void make_runnable(Thread *thread);
 void switch_thread(Thread *next);
-void wait_here();  // runs others until somebody makes this thread runnable
+void wait_here();  // runs other threads until one of them makes this thread runnable
 [[noreturn]] void leave_fiber(Thread *next);
 
 // barriers.cpp, warp.cpp: a thread has returned from its kernel
@@ -205,8 +220,12 @@ void shared_begin_block(Block *block);
 void shared_end_block(Block *block);      // poisons it: a peer may still try to read it
 void shared_release_block(Block *block);  // now its arena may serve another block
 
-// runtime_devices.cpp
+// device_model.cpp
 size_t device_l2_bytes();
+
+// blocks.cpp
+void start_cluster(unsigned cluster_index);
+unsigned collect_ended_blocks();  // returns how many there were
 
 // launch.cpp
 void execute(const LaunchRequest &request, void **arguments);

@@ -1,4 +1,5 @@
-// Reports. The first error ends the process, with exit code 97: what follows it means nothing.
+// Error reports. The first error ends the process, with exit code 97, because what follows it means
+// nothing.
 #include <unistd.h>
 
 #include <cstdarg>
@@ -17,7 +18,7 @@ void print_context() {
   if (current_launch == nullptr) return;
   fprintf(stderr, "\n  kernel %s grid(%u,%u,%u) block(%u,%u,%u) seed %u",
           current_launch->kernel_name, gridDim.x, gridDim.y, gridDim.z, blockDim.x, blockDim.y,
-          blockDim.z, schedule_seed());
+          blockDim.z, launch_seed);
   if (current_thread == nullptr) return;
   const uint3 block = current_thread->block_index;
   const uint3 thread = current_thread->thread_index;

@@ -1,5 +1,5 @@
-// Stacks and context switch. On x86-64 a switch saves the six registers that the calling convention
-// asks for, a few nanoseconds; other machines take ucontext, which enters the kernel.
+// Stacks and the context switch. On x86-64 a switch saves the six registers that the calling
+// convention asks for, in a few nanoseconds; other machines use ucontext, which enters the kernel.
 #include "fibers.h"
 
 #include <sys/mman.h>
@@ -7,7 +7,6 @@
 #include <cstdlib>
 #include <vector>
 
-#include "engine.h"
 #include "sanitizers.h"
 
 namespace emu {
@@ -34,7 +33,7 @@ char *acquire_stack() {
   void *mapped = mmap(nullptr, stack_bytes() + kGuardBytes, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) fail("emulator", "no memory for another stack");
-  // Beyond some 30000 stacks the kernel refuses to split mappings further; then there is no guard.
+  // Beyond about 30000 stacks the kernel refuses to split mappings further; then there is no guard.
   (void)mprotect(mapped, kGuardBytes, PROT_NONE);
   return static_cast<char *>(mapped) + kGuardBytes;
 }

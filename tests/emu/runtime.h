@@ -18,9 +18,10 @@ namespace emu {
 // ---- runtime_core.cpp: every function of the API runs inside api_call
 
 std::recursive_mutex &runtime_mutex();
-extern bool null_device;                       // see emu_set_null_device
-cudaError_t begin_api_call(const char *name);  // counts it; an injected error, or success
-cudaError_t note_error(cudaError_t error);     // for cudaGetLastError of this host thread
+extern bool null_device;  // see emu_set_null_device
+cudaError_t begin_api_call(
+    const char *name);  // counts the call; returns an injected error, or success
+cudaError_t note_error(cudaError_t error);  // records it for cudaGetLastError of this host thread
 
 template <class Body>
 cudaError_t api_call(const char *name, Body body) {
@@ -31,43 +32,38 @@ cudaError_t api_call(const char *name, Body body) {
   return note_error(error);
 }
 
-// ---- runtime_devices.cpp
+// ---- device_model.cpp
 
 struct DeviceModel {
   const char *name;
   int compute_capability;  // 90 for 9.0
   int shared_optin_kib;    // per block
-  int shared_kib;          // per multiprocessor
-  int threads;             // per multiprocessor
-  int blocks;              // per multiprocessor
+  int shared_kib;          // per SM
+  int threads;             // per SM
+  int blocks;              // per SM
   int l2_mib;
   int portable_cluster_blocks;  // 0: no clusters
   int largest_cluster_blocks;   // with the non-portable attribute
 };
 
 const DeviceModel &device_model();
-int multiprocessor_count();
+int sm_count();
 int device_count();
 int current_device();
 size_t emulated_memory_bytes();
+// The caller holds the lock of the runtime.
+void set_current_device(int device);
+void set_device_model(const char *name, int sm_count);
+void set_l2_bytes(size_t bytes);  // 0: those of the model
+void set_device_count(int count);
 
-// ---- runtime_memory.cpp
+// ---- runtime_allocations.cpp; the rest of it is in runtime_allocations.h
 
-struct Allocation {
-  size_t size_bytes;
-  cudaMemoryType type;
-  int device;
-  bool freed;  // asynchronously: the work that frees it is queued
-};
-
-// The allocation that holds the byte, or null. Sets *start to its first byte.
-Allocation *find_allocation(const void *pointer, char **start);
-cudaError_t allocate(void **pointer, size_t size_bytes, cudaMemoryType type);
 // AddressSanitizer lets the host touch device memory only while the device works.
 void open_device_memory();
 void close_device_memory();
 
-// ---- runtime_streams.cpp
+// ---- runtime_stream_list.cpp
 
 struct Stream;
 
@@ -97,7 +93,7 @@ struct Stream {
   int priority = 0;
   std::deque<Operation> queue;
   std::shared_ptr<Capture> capture;
-  bool unjoined = false;  // holds captured work that no other stream waits for yet
+  bool unjoined = false;  // has captured work that no other stream waits for yet
 };
 
 struct EventState {
@@ -115,17 +111,56 @@ struct Event {
 Stream *stream_of(cudaStream_t handle);  // null: not a stream
 std::vector<Stream *> all_streams();
 bool is_default_stream(const Stream *stream);
+void add_stream(Stream *stream);
+void remove_stream(Stream *stream);
+// The legacy default stream and the blocking streams of its device wait for each other's earlier
+// work.
+bool has_implicit_wait(const Stream *stream, unsigned long long sequence);
+
+// ---- runtime_queues.cpp
+
+void advance_until(const std::function<bool()> &finished);
 void drain_stream(Stream *stream);
 void drain_all();
-// Runs the operation in the order of the stream, or adds it to the stream's capture.
+// Adds an operation to the stream, or to its capture. It begins when is_ready, if given, returns
+// true.
+cudaError_t push(Stream *stream, std::function<void()> run, std::function<bool()> is_ready);
+// The same by the stream's handle, without a condition.
 cudaError_t enqueue(cudaStream_t handle, std::function<void()> run);
+double stream_clock_ms();  // counts operations, not seconds: each takes a microsecond
 
-// ---- runtime_graphs.cpp: rules of stream capture
+// ---- runtime_captures.cpp: what a capture forbids
 
-// A call that could break a capture in progress: fails, and invalidates that capture.
+// For a call that could break a capture in progress: fails, and invalidates that capture.
 cudaError_t refuse_unsafe_call();
 cudaError_t refuse_legacy_stream(const Stream *stream);
 cudaError_t refuse_captured(const Stream *stream);
 void end_captures_of(Stream *stream);
+
+// ---- runtime_functions.cpp
+
+constexpr size_t kDefaultSharedBytes = 48 << 10;
+constexpr size_t kReservedSharedBytes = 1024;  // per block, by the system
+
+struct FunctionAttributes {
+  int dynamic_shared_bytes = kDefaultSharedBytes;
+  bool non_portable_cluster = false;
+  int carveout = -1;
+};
+
+FunctionAttributes &attributes_of(const void *function);
+size_t shared_optin_bytes();
+int blocks_per_sm(const void *function, int threads, size_t dynamic_bytes);
+cudaError_t check_limits(const LaunchRequest &request);
+
+// ---- runtime_launch.cpp
+
+struct LaunchOptions {
+  dim3 cluster = dim3(1);
+  bool cooperative = false;
+  bool overlaps = false;  // may begin before the previous launch has ended
+};
+
+LaunchOptions read_launch_attributes(const cudaLaunchConfig_t &config);
 
 }  // namespace emu

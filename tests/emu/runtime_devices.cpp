@@ -1,6 +1,5 @@
 // Runtime API: devices, their attributes and properties.
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include "runtime.h"
@@ -9,45 +8,8 @@ namespace emu {
 
 namespace {
 
-// From the tables of compute capabilities in the CUDA programming guide; L2 sizes are those of a
-// large chip of the family.
-const DeviceModel kModels[] = {
-    {"sm75", 75, 64, 64, 1024, 16, 6, 0, 0},     {"sm80", 80, 163, 164, 2048, 32, 40, 0, 0},
-    {"sm86", 86, 99, 100, 1536, 16, 6, 0, 0},    {"sm89", 89, 99, 100, 1536, 24, 72, 0, 0},
-    {"sm90", 90, 227, 228, 2048, 32, 50, 8, 16}, {"sm100", 100, 227, 228, 2048, 32, 126, 8, 16},
-    {"sm120", 120, 99, 100, 1536, 24, 96, 8, 8},
-};
-
-constexpr int kDefaultMultiprocessors = 4;
-
-const DeviceModel *find_model(const char *name) {
-  for (const DeviceModel &model : kModels) {
-    if (strcmp(model.name, name) == 0) return &model;
-  }
-  fail("emulator", "there is no device '%s'", name);
-}
-
-struct Machine {
-  const DeviceModel *model;
-  int multiprocessors = kDefaultMultiprocessors;
-  int devices = 1;
-  size_t l2_bytes = 0;  // instead of the model's
-};
-
-Machine &machine() {
-  static Machine emulated = [] {
-    const char *name = getenv("CUBN_EMU_DEVICE");
-    Machine initial = {};
-    initial.model = find_model(name != nullptr && *name != '\0' ? name : "sm90");
-    return initial;
-  }();
-  return emulated;
-}
-
-thread_local int chosen_device;
-
 bool is_device(int device) {
-  return device >= 0 && device < machine().devices;
+  return device >= 0 && device < device_count();
 }
 
 struct FixedAttribute {
@@ -82,7 +44,7 @@ bool get_model_attribute(cudaDeviceAttr attribute, int *value) {
   const DeviceModel &model = device_model();
   switch (attribute) {
     case cudaDevAttrMultiProcessorCount:
-      *value = multiprocessor_count();
+      *value = sm_count();
       return true;
     case cudaDevAttrComputeCapabilityMajor:
       *value = model.compute_capability / 10;
@@ -131,7 +93,7 @@ void fill_properties(cudaDeviceProp *properties) {
   snprintf(properties->name, sizeof properties->name, "emulated %s", model.name);
   properties->major = model.compute_capability / 10;
   properties->minor = model.compute_capability % 10;
-  properties->multiProcessorCount = multiprocessor_count();
+  properties->multiProcessorCount = sm_count();
   properties->totalGlobalMem = emulated_memory_bytes();
   properties->sharedMemPerBlock = 48 << 10;
   properties->sharedMemPerBlockOptin = static_cast<size_t>(model.shared_optin_kib) << 10;
@@ -157,54 +119,25 @@ void fill_properties(cudaDeviceProp *properties) {
 
 }  // namespace
 
-const DeviceModel &device_model() {
-  return *machine().model;
-}
-
-size_t device_l2_bytes() {
-  const size_t instead = machine().l2_bytes;
-  return instead != 0 ? instead : static_cast<size_t>(device_model().l2_mib) << 20;
-}
-
-int multiprocessor_count() {
-  return machine().multiprocessors;
-}
-
-int device_count() {
-  return machine().devices;
-}
-
-int current_device() {
-  return chosen_device;
-}
-
-size_t emulated_memory_bytes() {
-  // The trace build keeps some fifteen bytes of shadow for each one that is used.
-  static const size_t bytes = environment_number("CUBN_EMU_MEMORY_MIB", kTrace ? 1024 : 4096) << 20;
-  return bytes;
-}
-
 }  // namespace emu
 
 using namespace emu;
 
 extern "C" {
 
-void emu_set_device(const char *name, int multiprocessors) {
+void emu_set_device(const char *name, int sm_count) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
-  machine().model = find_model(name);
-  machine().multiprocessors = multiprocessors;
+  set_device_model(name, sm_count);
 }
 
 void emu_set_l2_bytes(unsigned long long bytes) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
-  machine().l2_bytes = bytes;
+  set_l2_bytes(bytes);
 }
 
 void emu_set_device_count(int count) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
-  machine().devices = count;
-  if (chosen_device >= count) chosen_device = 0;
+  set_device_count(count);
 }
 
 cudaError_t cudaGetDeviceCount(int *count) {
@@ -214,7 +147,7 @@ cudaError_t cudaGetDeviceCount(int *count) {
 
 cudaError_t cudaGetDevice(int *device) {
   return api_call("cudaGetDevice", [&] {
-    *device = chosen_device;
+    *device = current_device();
     return cudaSuccess;
   });
 }
@@ -222,7 +155,7 @@ cudaError_t cudaGetDevice(int *device) {
 cudaError_t cudaSetDevice(int device) {
   return api_call("cudaSetDevice", [&] {
     if (!is_device(device)) return cudaErrorInvalidDevice;
-    chosen_device = device;
+    set_current_device(device);
     return cudaSuccess;
   });
 }

@@ -1,90 +1,19 @@
 // Runtime API: memory.
-#include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <map>
-#include <set>
 
-#include "runtime.h"
-#include "sanitizers.h"
-#include "trace.h"
+#include "runtime_allocations.h"
 
 namespace emu {
 
 namespace {
-
-constexpr size_t kAllocationAlignment = 256;
-
-std::map<char *, Allocation> allocations;
-std::set<const void *> freed_pointers;  // and not handed out again
-size_t live_bytes;
-size_t live_device_bytes;
-
-bool on_device(const Allocation *allocation) {
-  return allocation != nullptr && allocation->type == cudaMemoryTypeDevice;
-}
-
-bool from_trace_heap(cudaMemoryType type) {
-  return kTrace && type == cudaMemoryTypeDevice;
-}
-
-// Device memory that a copy or a fill has written counts as initialised.
-void note_written(const void *start, size_t size_bytes) {
-  char *base = nullptr;
-  const Allocation *allocation = find_allocation(start, &base);
-  if (allocation != nullptr && from_trace_heap(allocation->type)) {
-    if constexpr (kTrace) trace_mark_initialised(start, size_bytes);
-  }
-}
-
-// True as well for memory that is no allocation of the device: the host's own.
-bool range_is_inside(const void *start, size_t size_bytes) {
-  char *base = nullptr;
-  const Allocation *allocation = find_allocation(start, &base);
-  if (allocation == nullptr) return true;
-  const size_t offset = static_cast<size_t>(static_cast<const char *>(start) - base);
-  return size_bytes <= allocation->size_bytes - offset;
-}
-
-void *acquire_bytes(size_t size_bytes, cudaMemoryType type) {
-  if (from_trace_heap(type)) {
-    if constexpr (kTrace) return trace_heap_allocate(size_bytes);
-  }
-  void *pointer = nullptr;
-  return posix_memalign(&pointer, kAllocationAlignment, size_bytes) == 0 ? pointer : nullptr;
-}
-
-void release_bytes(char *pointer, const Allocation &allocation) {
-  live_bytes -= allocation.size_bytes;
-  if (allocation.type == cudaMemoryTypeDevice) live_device_bytes -= allocation.size_bytes;
-  allocations.erase(pointer);
-  freed_pointers.insert(pointer);
-  if (from_trace_heap(allocation.type)) {
-    if constexpr (kTrace) trace_heap_free(pointer);
-    return;
-  }
-  asan_unpoison(pointer, allocation.size_bytes);
-  free(pointer);
-}
-
-// Also the first half of an asynchronous free, which is the one that can find a mistake.
-cudaError_t check_free(void *pointer, bool device) {
-  auto found = allocations.find(static_cast<char *>(pointer));
-  const bool again =
-      found != allocations.end() ? found->second.freed : freed_pointers.count(pointer) != 0;
-  if (again) fail("double-free", "%p was freed before", pointer);
-  if (found == allocations.end()) return cudaErrorInvalidValue;
-  return on_device(&found->second) == device ? cudaSuccess : cudaErrorInvalidValue;
-}
 
 cudaError_t free_now(void *pointer, bool device) {
   if (pointer == nullptr) return cudaSuccess;
   const cudaError_t error = check_free(pointer, device);
   if (error != cudaSuccess) return error;
   drain_all();
-  const Allocation allocation = allocations.at(static_cast<char *>(pointer));
-  release_bytes(static_cast<char *>(pointer), allocation);
+  release(pointer);
   return cudaSuccess;
 }
 
@@ -92,11 +21,9 @@ cudaError_t free_in_stream_order(void *pointer, cudaStream_t stream) {
   if (pointer == nullptr) return cudaSuccess;
   const cudaError_t error = check_free(pointer, true);
   if (error != cudaSuccess) return error;
-  allocations.at(static_cast<char *>(pointer)).freed = true;
-  return enqueue(stream, [pointer] {
-    const Allocation allocation = allocations.at(static_cast<char *>(pointer));
-    release_bytes(static_cast<char *>(pointer), allocation);
-  });
+  char *start = nullptr;
+  find_allocation(pointer, &start)->freed = true;
+  return enqueue(stream, [pointer] { release(pointer); });
 }
 
 bool kind_matches(cudaMemcpyKind kind, bool to_device, bool from_device) {
@@ -160,52 +87,6 @@ cudaError_t free_unless_capturing(void *pointer, bool device) {
 
 }  // namespace
 
-Allocation *find_allocation(const void *pointer, char **start) {
-  char *byte = static_cast<char *>(const_cast<void *>(pointer));
-  auto next = allocations.upper_bound(byte);
-  if (next == allocations.begin()) return nullptr;
-  auto found = std::prev(next);
-  if (byte >= found->first + found->second.size_bytes) return nullptr;
-  *start = found->first;
-  return &found->second;
-}
-
-bool trace_is_mapped_host_memory(const void *address) {
-  char *start = nullptr;
-  const Allocation *allocation = find_allocation(address, &start);
-  return allocation != nullptr && allocation->type != cudaMemoryTypeDevice;
-}
-
-cudaError_t allocate(void **pointer, size_t size_bytes, cudaMemoryType type) {
-  if (pointer == nullptr) return cudaErrorInvalidValue;
-  *pointer = nullptr;
-  if (size_bytes == 0) return cudaSuccess;
-  const bool device = type == cudaMemoryTypeDevice;
-  if (device && size_bytes > emulated_memory_bytes() - live_device_bytes) {
-    return cudaErrorMemoryAllocation;
-  }
-  char *start = static_cast<char *>(acquire_bytes(size_bytes, type));
-  if (start == nullptr) return cudaErrorMemoryAllocation;
-  memset(start, 0xff, size_bytes);  // NaN in every floating-point type
-  allocations[start] = {size_bytes, type, current_device(), false};
-  freed_pointers.erase(start);
-  live_bytes += size_bytes;
-  if (device) live_device_bytes += size_bytes;
-  if (device) asan_poison(start, size_bytes);
-  *pointer = start;
-  return cudaSuccess;
-}
-
-void open_device_memory() {
-  for (const auto &entry : allocations) asan_unpoison(entry.first, entry.second.size_bytes);
-}
-
-void close_device_memory() {
-  for (const auto &entry : allocations) {
-    if (on_device(&entry.second)) asan_poison(entry.first, entry.second.size_bytes);
-  }
-}
-
 }  // namespace emu
 
 using namespace emu;
@@ -214,17 +95,17 @@ extern "C" {
 
 unsigned long long emu_live_bytes(void) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
-  return live_bytes;
+  return memory_in_use().bytes;
 }
 
 unsigned long long emu_report_leaks(void) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
   drain_all();
-  for (const auto &entry : allocations) {
+  for (const auto &entry : all_allocations()) {
     fprintf(stderr, "EMU-LEAK %zu bytes of %s memory at %p\n", entry.second.size_bytes,
             on_device(&entry.second) ? "device" : "host", static_cast<void *>(entry.first));
   }
-  return live_bytes;
+  return memory_in_use().bytes;
 }
 
 cudaError_t cudaMalloc(void **pointer, size_t size_bytes) {
@@ -299,7 +180,7 @@ cudaError_t cudaMemset(void *start, int value, size_t size_bytes) {
 cudaError_t cudaMemGetInfo(size_t *free_bytes, size_t *total_bytes) {
   return api_call("cudaMemGetInfo", [&] {
     *total_bytes = emulated_memory_bytes();
-    *free_bytes = *total_bytes - live_device_bytes;
+    *free_bytes = *total_bytes - memory_in_use().device_bytes;
     return cudaSuccess;
   });
 }

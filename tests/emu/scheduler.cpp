@@ -1,20 +1,11 @@
-// Which thread runs next. The seed chooses one of five policies and the random numbers in it, so
-// that a wrong kernel meets, over a few seeds, the schedule that shows its error.
+// Chooses the thread that runs next. The seed selects one of five policies and its random numbers,
+// so that within a few seeds a wrong kernel runs in the schedule that shows its error.
 #include <vector>
 
 #include "engine.h"
-
-uint3 threadIdx;
-uint3 blockIdx;
-dim3 blockDim;
-dim3 gridDim;
+#include "fibers.h"
 
 namespace emu {
-
-__thread Thread *current_thread;
-Launch *current_launch;
-emu_launch_counts current_counts;
-uint32_t sync_sequence;
 
 namespace {
 
@@ -86,13 +77,13 @@ class RunQueue {
 
 RunQueue run_queue;
 
-// Without the division of the % operator.
+// This avoids the division of the % operator.
 size_t random_position(size_t count) {
   return static_cast<size_t>(((random_number() >> 32) * count) >> 32);
 }
 
 size_t avoid_starved_warp(size_t position) {
-  // Not for ever: a spin-wait on the starved warp must end.
+  // Not forever: a spin-wait on the starved warp must end.
   if (random_number() % 64 == 0) return position;
   for (int tries = 0; tries < 16 && run_queue[position]->warp == starved_warp; ++tries) {
     position = random_position(run_queue.size());
@@ -109,7 +100,7 @@ uint64_t random_number() {
   return random_state;
 }
 
-unsigned schedule_seed() {
+static unsigned schedule_seed() {
   if (seed == 0) seed = static_cast<unsigned>(environment_number("CUBN_EMU_SEED", 1));
   return seed;
 }
@@ -121,9 +112,10 @@ unsigned resident_window() {
 }
 
 void schedule_begin(unsigned threads_per_block) {
-  random_state = schedule_seed() * 0x9E3779B97F4A7C15ull + 0x1234567;
+  launch_seed = schedule_seed();
+  random_state = launch_seed * 0x9E3779B97F4A7C15ull + 0x1234567;
   for (int i = 0; i < 8; ++i) random_number();
-  const unsigned number = schedule_seed() % kPolicyCount;
+  const unsigned number = launch_seed % kPolicyCount;
   policy = static_cast<Policy>(number < 4 ? number : 3);
   starved_warp = static_cast<unsigned>(random_number() % ((threads_per_block + 31) / 32));
   yield_count = 0;
@@ -198,7 +190,7 @@ void yield() {
   wait_here();
 }
 
-// All others first: were the newest thread to run first, it would wait for ever.
+// All other threads run first: if the newest thread ran first, it would wait forever.
 void sleep() {
   if (current_thread == nullptr) return;
   count_yield();

@@ -1,5 +1,5 @@
 /* Self-tests of the emulator: correct kernels must compute correctly under every schedule, wrong
-   ones must be reported, and the runtime API must keep its rules. */
+ * ones must be reported, and the runtime API must follow its rules. */
 #include <CUnit/Basic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +10,12 @@
 
 static int add_all_cases(void) {
   if (!add_kernel_cases()) return 0;
+  if (!add_function_cases()) return 0;
+  if (!add_batchnorm_cases()) return 0;
   if (!add_async_cases()) return 0;
 #ifndef EMU_SELFTEST_ON_GPU
   if (!add_bug_cases()) return 0;
+  if (!add_stream_cases()) return 0;
   if (!add_runtime_cases()) return 0;
   if (!add_memory_cases()) return 0;
 #endif

@@ -1,5 +1,5 @@
-// Kernels with asynchronous copies, with clusters whose blocks meet in two halves, and with blocks that
-// all meet at a counter; each with switches for mistakes.
+// Kernels with asynchronous copies, with clusters whose barrier is in two halves, and with an
+// all-reduce of all blocks through a counter; each with switches for mistakes.
 #include "selftest_device.cuh"
 #include "selftest_kernels.h"
 
@@ -16,17 +16,17 @@ using emu::bulk_init;
 using emu::bulk_wait;
 using emu::copy_async;
 using emu::copy_async_wait;
-inline void cluster_meet_begin() {
+inline void cluster_barrier_arrive() {
   emu::cluster_arrive();
 }
-inline void cluster_meet_end() {
+inline void cluster_barrier_wait() {
   emu::cluster_wait();
 }
 #else
 #if !defined(__CUDA_ARCH__) || __CUDA_ARCH__ >= 900
 #define SELFTEST_PTX_90(...) asm volatile(__VA_ARGS__)
 #else
-#define SELFTEST_PTX_90(...) __trap()  // never launched on such a device
+#define SELFTEST_PTX_90(...) __trap()  // These are never launched on such a device.
 #endif
 __device__ inline unsigned shared_address(const void *shared) {
   return static_cast<unsigned>(__cvta_generic_to_shared(shared));
@@ -72,10 +72,10 @@ __device__ inline void bulk_wait(uint64_t *barrier, unsigned parity) {
         : "r"(shared_address(barrier)), "r"(parity)
         : "memory");
 }
-__device__ inline void cluster_meet_begin() {
+__device__ inline void cluster_barrier_arrive() {
   SELFTEST_PTX_90("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
 }
-__device__ inline void cluster_meet_end() {
+__device__ inline void cluster_barrier_wait() {
   SELFTEST_PTX_90("barrier.cluster.wait.aligned;" ::: "memory");
 }
 #endif
@@ -93,7 +93,7 @@ __global__ void async_reverse_kernel(const int *x, int *y) {
   if (!kWaits) copy_async_wait();  // too late
 }
 
-// The same by bulk copies of the even threads.
+// The same with bulk copies of the even threads.
 template <selftest_bulk kBulk>
 __global__ void bulk_reverse_kernel(const int *x, int *y) {
   EMU_SHARED(int4, packs, [kThreads]);
@@ -111,7 +111,7 @@ __global__ void bulk_reverse_kernel(const int *x, int *y) {
   reinterpret_cast<int4 *>(y)[thread] = make_int4(pack.w, pack.z, pack.y, pack.x);
 }
 
-// Other numbers first, and then the same by a second phase of the barrier.
+// Copies other numbers first, and then the same numbers in a second phase of the barrier.
 template <bool kWaits>
 __global__ void bulk_again_kernel(const int *x, int *y) {
   EMU_SHARED(int4, packs, [kThreads]);
@@ -131,22 +131,23 @@ __global__ void bulk_again_kernel(const int *x, int *y) {
   if (!kWaits) bulk_wait(&barrier, 1);  // too late
 }
 
-// Every block gives its index to the next one of the cluster.
-template <bool kMeets>
+// Every block passes its index to the next one of the cluster.
+template <bool kWaits>
 __global__ void cluster_ring_kernel(int *y) {
   EMU_SHARED(int, given, );
-  cluster_meet_begin();
+  cluster_barrier_arrive();
   const unsigned next = (cluster_rank() + 1) % cluster_size();
-  if (kMeets) cluster_meet_end();
+  if (kWaits) cluster_barrier_wait();
   if (threadIdx.x == 0) *peer(&given, next) = static_cast<int>(blockIdx.x);
-  if (!kMeets) cluster_meet_end();
+  if (!kWaits) cluster_barrier_wait();
   SELFTEST_CLUSTER_SYNC();
   if (threadIdx.x == 0) y[blockIdx.x] = given;
 }
 
-// Every block gives a number, waits until all have, and adds them. Needs all blocks at a time.
+// An all-reduce: every block adds a number, waits until all have, and sums them. All blocks must be
+// co-resident.
 template <bool kWaits>
-__global__ void meeting_kernel(unsigned *counter, int *given, int *y) {
+__global__ void all_reduce_kernel(unsigned *counter, int *given, int *y) {
   if (threadIdx.x != 0) return;
   given[blockIdx.x] = static_cast<int>(blockIdx.x) + 1;
   __threadfence();
@@ -179,7 +180,7 @@ cudaError_t launch_bulk_again(const int *x, int *y, int waits, cudaStream_t s) {
   return cudaLaunchKernelEx(&config, kernel, x, y);
 }
 
-cudaError_t launch_cluster_ring(int *y, int clusters, int cluster_blocks, int meets,
+cudaError_t launch_cluster_ring(int *y, int clusters, int cluster_blocks, int waits,
                                 cudaStream_t s) {
   cudaLaunchConfig_t config = launch_config(clusters * cluster_blocks, kThreads, 0, s);
   cudaLaunchAttribute attribute[1];
@@ -189,18 +190,19 @@ cudaError_t launch_cluster_ring(int *y, int clusters, int cluster_blocks, int me
   attribute[0].val.clusterDim.z = 1;
   config.attrs = attribute;
   config.numAttrs = 1;
-  auto *kernel = meets != 0 ? cluster_ring_kernel<true> : cluster_ring_kernel<false>;
+  auto *kernel = waits != 0 ? cluster_ring_kernel<true> : cluster_ring_kernel<false>;
   return cudaLaunchKernelEx(&config, kernel, y);
 }
 
-cudaError_t launch_meeting(unsigned *counter, int *given, int *y, int blocks, selftest_meeting kind,
-                           cudaStream_t s) {
+cudaError_t launch_all_reduce(unsigned *counter, int *given, int *y, int blocks,
+                              selftest_all_reduce kind, cudaStream_t s) {
   cudaLaunchConfig_t config = launch_config(blocks, kThreads, 0, s);
   cudaLaunchAttribute attribute[1];
   attribute[0].id = cudaLaunchAttributeCooperative;
   attribute[0].val.cooperative = 1;
   config.attrs = attribute;
-  config.numAttrs = kind == MEETING_NOT_COOPERATIVE ? 0 : 1;
-  auto *kernel = kind == MEETING_NOT_WAITED_FOR ? meeting_kernel<false> : meeting_kernel<true>;
+  config.numAttrs = kind == ALL_REDUCE_NOT_COOPERATIVE ? 0 : 1;
+  auto *kernel =
+      kind == ALL_REDUCE_NOT_WAITED_FOR ? all_reduce_kernel<false> : all_reduce_kernel<true>;
   return cudaLaunchKernelEx(&config, kernel, counter, given, y);
 }

@@ -1,5 +1,5 @@
-/* Asynchronous copies, clusters that meet in two halves, blocks that all meet: correct, and with a
- * mistake each. */
+/* Asynchronous copies, cluster barriers in two halves, all-reduce of all blocks: correct, and with
+ * a mistake each. */
 #include <stdlib.h>
 
 #include "selftest_kernels.h"
@@ -51,27 +51,27 @@ static void bulk_again(int waits) {
   check_reversed(y);
 }
 
-static void cluster_ring(int meets) {
+static void cluster_ring(int waits) {
   enum { CLUSTERS = 3, BLOCKS = 4 };
   int y[CLUSTERS * BLOCKS];
   int *device_y = upload(NULL, sizeof y);
   if (capability() < 9) return;
-  REQUIRE_CUDA(launch_cluster_ring(device_y, CLUSTERS, BLOCKS, meets, 0));
+  REQUIRE_CUDA(launch_cluster_ring(device_y, CLUSTERS, BLOCKS, waits, 0));
   download(y, device_y, sizeof y);
   for (int i = 0; i < CLUSTERS * BLOCKS; ++i)
     REQUIRE(y[i] == i / BLOCKS * BLOCKS + (i + BLOCKS - 1) % BLOCKS);
 }
 
-/* Twice: from a stream, or from a graph that captured it. */
-static cudaError_t run_meeting(unsigned *counter, int *given, int *y, int blocks,
-                               selftest_meeting kind) {
-  if (kind != MEETING_CAPTURED) return launch_meeting(counter, given, y, blocks, kind, 0);
+/* Launches twice: from a stream, or from a graph that captured it. */
+static cudaError_t run_all_reduce(unsigned *counter, int *given, int *y, int blocks,
+                                  selftest_all_reduce kind) {
+  if (kind != ALL_REDUCE_CAPTURED) return launch_all_reduce(counter, given, y, blocks, kind, 0);
   cudaStream_t stream;
   cudaGraph_t graph;
   cudaGraphExec_t executable;
   REQUIRE_CUDA(cudaStreamCreate(&stream));
   REQUIRE_CUDA(cudaStreamBeginCapture(stream, cudaStreamCaptureModeGlobal));
-  REQUIRE_CUDA(launch_meeting(counter, given, y, blocks, kind, stream));
+  REQUIRE_CUDA(launch_all_reduce(counter, given, y, blocks, kind, stream));
   REQUIRE_CUDA(cudaStreamEndCapture(stream, &graph));
   REQUIRE_CUDA(cudaGraphInstantiate(&executable, graph, 0));
   REQUIRE_CUDA(cudaGraphDestroy(graph));
@@ -81,16 +81,16 @@ static cudaError_t run_meeting(unsigned *counter, int *given, int *y, int blocks
   return cudaStreamDestroy(stream);
 }
 
-/* More blocks than ordinary launches have resident in the emulator, on any device. */
-static void meeting(int kind) {
+/* More blocks than an ordinary launch has resident in the emulator, on any device. */
+static void all_reduce(int kind) {
   enum { BLOCKS = 16 };
   static const unsigned zero;
   int y[BLOCKS], cooperative = 0;
   int *device_y = upload(NULL, sizeof y), *given = upload(NULL, sizeof y);
   REQUIRE_CUDA(cudaDeviceGetAttribute(&cooperative, cudaDevAttrCooperativeLaunch, 0));
   if (!cooperative) return;
-  REQUIRE_CUDA(
-      run_meeting(upload(&zero, sizeof zero), given, device_y, BLOCKS, (selftest_meeting)kind));
+  REQUIRE_CUDA(run_all_reduce(upload(&zero, sizeof zero), given, device_y, BLOCKS,
+                              (selftest_all_reduce)kind));
   download(y, device_y, sizeof y);
   for (int i = 0; i < BLOCKS; ++i) REQUIRE(y[i] == BLOCKS * (BLOCKS + 1) / 2);
 }
@@ -99,9 +99,9 @@ static const selftest_case cases[] = {
     {"asynchronous copies", async_reverse, 1, CORRECT, 0, 0},
     {"bulk copies", bulk_reverse, BULK_CORRECT, CORRECT, 0, 0},
     {"bulk copies, a second time", bulk_again, 1, CORRECT, 0, 0},
-    {"clusters that meet", cluster_ring, 1, CORRECT, 0, 0},
-    {"blocks that meet at a counter", meeting, MEETING_CORRECT, CORRECT, 0, 0},
-    {"blocks that meet, in a graph", meeting, MEETING_CAPTURED, CORRECT, 0, 0},
+    {"barriers of clusters in two halves", cluster_ring, 1, CORRECT, 0, 0},
+    {"all-reduce of all blocks", all_reduce, ALL_REDUCE_CORRECT, CORRECT, 0, 0},
+    {"all-reduce of all blocks, in a graph", all_reduce, ALL_REDUCE_CAPTURED, CORRECT, 0, 0},
 };
 
 #ifndef EMU_SELFTEST_ON_GPU
@@ -116,10 +116,10 @@ static const selftest_case broken_cases[] = {
      MUST_BE_WRONG, "EMU-ERROR", 20, 1},
     {"bulk copies of more bytes than announced", bulk_reverse, BULK_TOO_FEW_BYTES,
      EVERYWHERE("[async-copy]"), 0, 0},
-    {"blocks that meet, not launched together", meeting, MEETING_NOT_COOPERATIVE,
+    {"all-reduce of all blocks, not cooperative", all_reduce, ALL_REDUCE_NOT_COOPERATIVE,
      EVERYWHERE("[livelock]"), 1, 0},
-    {"blocks that do not wait for each other", meeting, MEETING_NOT_WAITED_FOR, MUST_BE_WRONG,
-     MUST_BE_WRONG, "EMU-ERROR", 20, 1},
+    {"all-reduce of all blocks, without the wait", all_reduce, ALL_REDUCE_NOT_WAITED_FOR,
+     MUST_BE_WRONG, MUST_BE_WRONG, "EMU-ERROR", 20, 1},
     {"a block touched before it has begun", cluster_ring, 0, EVERYWHERE("[dsmem]"), 20, 1},
 };
 #endif

@@ -1,5 +1,5 @@
-// Forward batch normalization, the kind of kernel that the emulator is for: one block per channel,
-// 16-byte vectors where the data is aligned, single elements elsewhere, two passes over x.
+// Forward batch normalization, the kind of kernel that the emulator is made for: one block per
+// channel, 16-byte vectors where the data is aligned, single elements elsewhere, two passes over x.
 #include "selftest_device.cuh"
 #include "selftest_kernels.h"
 

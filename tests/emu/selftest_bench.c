@@ -1,4 +1,4 @@
-/* What the emulator costs: `emu-selftest bench`. */
+/* The cost of the emulator: `emu-selftest bench`. */
 #define _GNU_SOURCE
 #include "selftest_bench.h"
 
@@ -12,7 +12,7 @@
 #ifndef EMU_SELFTEST_ON_GPU
 
 static double seconds(void) {
-  struct timespec now; /* of this process: other programs do not disturb it */
+  struct timespec now; /* CPU time of this process, which other programs do not disturb */
   clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }

@@ -1,7 +1,7 @@
 #ifndef CUBN_TESTS_EMU_SELFTEST_BENCH_H
 #define CUBN_TESTS_EMU_SELFTEST_BENCH_H
 
-/* Measures what the emulator costs; the result is an exit code. */
+/* Measures the cost of the emulator; the result is an exit code. */
 int selftest_bench(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* Kernels with a mistake: the report must come, and be of the right kind. */
+/* Kernels with a mistake: the emulator must report each, with the right kind of error. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -28,7 +28,7 @@ static void shared_alignment(int unused) {
   bug(BUG_SHARED_ALIGNMENT);
 }
 
-/* Counts as more than one block only if two are resident. */
+/* This counts as more than one block only if two are resident. */
 static void plain_shared(int unused) {
   (void)unused;
   emu_set_seed(2);

@@ -1,4 +1,5 @@
-// Kernels with a deliberate mistake each: what the emulator must report. Never run on a GPU.
+// Kernels with one deliberate mistake each, which the emulator must report. They never run on a
+// GPU.
 #include "selftest_device.cuh"
 #include "selftest_kernels.h"
 
@@ -61,7 +62,7 @@ __global__ void global_race_kernel(float *y) {
   y[0] = static_cast<float>(threadIdx.x);
 }
 
-// Neighbouring bytes are nobody else's business; the same byte is.
+// Accesses to neighboring bytes are no race; accesses to the same byte are one.
 __global__ void byte_race_kernel(float *y) {
   unsigned char *bytes = reinterpret_cast<unsigned char *>(y);
   bytes[threadIdx.x] = 1;
@@ -158,17 +159,6 @@ __global__ void divergent_kernel(float *y) {
   }
 }
 
-// Two launches of which the second may begin before the first has ended.
-__global__ void first_kernel(float *y) {
-  y[threadIdx.x] = 1.0f;
-}
-
-template <bool WAITS>
-__global__ void second_kernel(float *y) {
-  if (WAITS) emu::wait_for_launch_before();
-  y[threadIdx.x] += 1.0f;
-}
-
 using Kernel = void (*)(float *);
 
 Kernel kernel_of(selftest_bug bug) {
@@ -232,18 +222,6 @@ Kernel kernel_of(selftest_divergence divergence) {
 cudaError_t launch_bug(selftest_bug bug, float *y, cudaStream_t s) {
   cudaLaunchConfig_t config = launch_config(bug == BUG_PLAIN_SHARED ? 2 : 1, 64, 0, s);
   return cudaLaunchKernelEx(&config, kernel_of(bug), y);
-}
-
-cudaError_t launch_overlap(float *y, int waits, cudaStream_t s) {
-  cudaLaunchConfig_t config = launch_config(1, 64, 0, s);
-  const cudaError_t error = cudaLaunchKernelEx(&config, first_kernel, y);
-  if (error != cudaSuccess) return error;
-  cudaLaunchAttribute overlap = {};
-  overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
-  overlap.val.programmaticStreamSerializationAllowed = 1;
-  config.attrs = &overlap;
-  config.numAttrs = 1;
-  return cudaLaunchKernelEx(&config, waits ? second_kernel<true> : second_kernel<false>, y);
 }
 
 cudaError_t launch_read(const float *x, float *y, cudaStream_t s) {

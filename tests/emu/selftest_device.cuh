@@ -1,4 +1,4 @@
-// What lets the self-test kernels compile both for the emulator and with nvcc.
+// Compatibility of the self-test kernels with both the emulator and nvcc.
 #pragma once
 
 #include <cooperative_groups.h>
@@ -37,7 +37,7 @@ __device__ inline unsigned cluster_size() {
 }
 // A macro keeps the caller's file and line in reports.
 #define SELFTEST_CLUSTER_SYNC() ::cooperative_groups::this_cluster().sync()
-#else  // never launched on such a device
+#else  // These are never launched on such a device.
 template <class T>
 __device__ inline T *peer(T *pointer, unsigned) {
   return pointer;

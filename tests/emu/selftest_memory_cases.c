@@ -1,4 +1,4 @@
-/* Memory of the device: limits, reuse, mistakes in freeing, and the bytes that the trace counts. */
+/* Memory of the device: limits, reuse, errors in freeing, and the bytes that the trace counts. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ static void heap_reuse(int unused) {
     for (int i = 0; i < 4; ++i) REQUIRE_CUDA(cudaFree(blocks[i ^ (round & 3)]));
   }
   REQUIRE(emu_live_bytes() == 0);
-  void *large; /* the pieces have grown together again */
+  void *large; /* The free ranges were merged again. */
   size_t free_bytes;
   size_t total_bytes;
   REQUIRE_CUDA(cudaMemGetInfo(&free_bytes, &total_bytes));
@@ -41,7 +41,7 @@ static void live_bytes(int unused) {
   REQUIRE(emu_live_bytes() == 1500);
   REQUIRE(emu_report_leaks() == 1500);
   REQUIRE_CUDA(cudaFree(device));
-  REQUIRE(cudaFree(host) == cudaErrorInvalidValue); /* of the other kind */
+  REQUIRE(cudaFree(host) == cudaErrorInvalidValue); /* memory of the other kind */
   REQUIRE_CUDA(cudaFreeHost(host));
   REQUIRE_CUDA(cudaFree(NULL));
   REQUIRE(emu_report_leaks() == 0);
@@ -67,7 +67,7 @@ static void foreign_free(int unused) {
   REQUIRE(cudaFree(pointer + 4) == cudaErrorInvalidValue);
 }
 
-/* The memory lives until the copy before the free has run. */
+/* The memory stays alive until the copy before the free has run. */
 static void stream_ordered(int lazy) {
   const int value = 42;
   int back = 0;
@@ -172,7 +172,7 @@ static void traffic_of_bytes(int unused) {
   REQUIRE(counts.read_sectors == 7 && counts.written_sectors == 1);
 }
 
-/* Two reads of each element, one write; the narrow types in vectors and alone. */
+/* Two reads of each element and one write; the narrow types in vectors and alone. */
 static void traffic_of_batchnorm(int size) {
   const selftest_type types[] = {SELFTEST_F32, SELFTEST_F16, SELFTEST_BF16};
   for (int i = 0; i < 3; ++i) {

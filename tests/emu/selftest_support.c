@@ -20,8 +20,8 @@ typedef struct outcome {
 static const selftest_case *registered[MAX_CASES];
 static size_t registered_count;
 
-void selftest_require(int holds, const char *text, const char *file, int line) {
-  if (holds) return;
+void selftest_require(int is_true, const char *text, const char *file, int line) {
+  if (is_true) return;
   printf("%s:%d WRONG: %s\n", file, line, text);
   fflush(stdout);
   _exit(WRONG_EXIT_CODE);
@@ -107,7 +107,7 @@ static void run_seeds(const selftest_case *test) {
   }
 }
 
-/* CUnit calls functions without arguments: the name of the running test leads to its case. */
+/* CUnit calls functions without arguments, so the name of the running test leads to its case. */
 static void run_current_case(void) {
   const char *name = CU_get_current_test()->pName;
   for (size_t i = 0; i < registered_count; ++i) {

@@ -1,5 +1,6 @@
-// Shared memory: one arena per resident block. Dynamic shared memory starts the arena; variables
-// follow in the order in which the launch meets their declarations, each behind a red zone.
+// Shared memory: one arena per resident block. Dynamic shared memory is at the start of the arena;
+// variables follow in the order in which the launch reaches their declarations, each after a red
+// zone.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -95,8 +96,8 @@ void *map_to_rank(void *pointer, unsigned rank) {
          pointer);
   }
   if (rank >= peers.size()) fail("dsmem", "rank %u in a cluster of %zu", rank, peers.size());
-  if (rank != block->rank && !block->cluster->met) {
-    fail("dsmem", "map_shared_rank before the blocks of the cluster have met at a barrier");
+  if (rank != block->rank && !block->cluster->has_synchronized) {
+    fail("dsmem", "map_shared_rank before all blocks of the cluster have passed a barrier");
   }
   return peers[rank]->arena + offset;
 }

@@ -1,4 +1,4 @@
-// Kernels by address: how to call them, what they are called, and where an instruction stands.
+// Kernels by address: how to call them, their names, and the source line of an instruction.
 #include <cxxabi.h>
 #include <dlfcn.h>
 #include <elf.h>
@@ -19,7 +19,7 @@ std::map<const void *, KernelRecord> &kernels() {
   return records;
 }
 
-// The loaded file that holds an address, and by how much it was moved when it was loaded.
+// The loaded file that contains an address, and by how much it was moved when it was loaded.
 struct LoadedFile {
   std::string path;
   uintptr_t moved_by = 0;
@@ -45,7 +45,7 @@ const LoadedFile *file_of(const void *address) {
   auto found = files.find(info.dli_fbase);
   if (found != files.end()) return &found->second;
   LoadedFile &file = files[info.dli_fbase];
-  // The name of the program itself is argv[0], which need not be a path from here.
+  // The name of the program itself is argv[0], which need not be a path from the current folder.
   file.path = info.dli_fname;
   if (!read_file(file.path, file.image)) {
     file.path = "/proc/self/exe";

@@ -11,7 +11,7 @@ namespace emu {
 enum ByteFlag : uint8_t {
   kByteAlive = 1,
   kByteInitialised = 2,
-  kByteFreed = 4,  // it was alive, and was not handed out again
+  kByteFreed = 4,  // was alive, and was not allocated again since
 };
 
 struct TraceMemory {
@@ -28,13 +28,13 @@ void *trace_heap_allocate(size_t size_bytes);  // null if it does not fit
 void trace_heap_free(void *pointer);
 char *trace_acquire_arena();
 void trace_release_arena(char *arena);
-// Changes whenever the arena at this offset goes to another block.
+// Changes whenever another block gets the arena at this offset.
 uint32_t trace_arena_generation(size_t offset);
 void trace_make_live(char *start, size_t size_bytes);
 void trace_make_dead(char *start, size_t size_bytes);
 void trace_mark_initialised(const void *start, size_t size_bytes);
 // Memory outside the reserved range that kernels may touch: pinned host memory.
-bool trace_is_mapped_host_memory(const void *address);  // runtime_memory.cpp
+bool trace_is_mapped_host_memory(const void *address);  // runtime_allocations.cpp
 
 // ---- trace_races.cpp
 void trace_reset_warp_clock(Thread &thread);
@@ -42,7 +42,7 @@ void trace_join_warp_clocks(Warp &warp, unsigned mask);
 void trace_note_fence(const Thread &thread);
 void trace_note_atomic(const Thread &thread);
 
-// An access as it is remembered: who, when, and whether as an atomic.
+// A remembered access: the thread, the time, and whether it was an atomic.
 struct Access {
   uint32_t thread;  // 0: none
   uint32_t epoch;   // of the block, and the warp clock in the low bits
@@ -60,13 +60,21 @@ void trace_cache_read(size_t offset, size_t size_bytes);  // of the heap
 // ---- trace_access.cpp
 void trace_begin_launch();
 
-// Where an access happened: an instrumented instruction or a call of a device function.
+// The source location of an access: an instrumented instruction or a call of a device function.
 struct CodePlace {
   void *return_address;
   Site site;
 };
 
 enum class AccessKind { kRead, kWrite, kAtomicRead, kAtomicWrite, kAtomicUpdate };
+
+inline bool is_write(AccessKind kind) {
+  return kind != AccessKind::kRead && kind != AccessKind::kAtomicRead;
+}
+
+inline bool is_atomic(AccessKind kind) {
+  return kind != AccessKind::kRead && kind != AccessKind::kWrite;
+}
 
 void trace_access(void *address, size_t size_bytes, AccessKind kind, CodePlace place);
 

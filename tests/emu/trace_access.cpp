@@ -1,11 +1,11 @@
-// Every access of a kernel: is it legal, whom does it race with, and how many bytes does it move.
+// Every access of a kernel: whether it is legal, what it races with, and how many bytes it moves.
 //
 // The shadow of memory is kept per word of four bytes; a word that is accessed in part gets a
 // record per byte. So races and byte counts are exact to the byte.
-#include <algorithm>
 #include <cstdio>
 #include <cstring>
 
+#include "fibers.h"
 #include "trace.h"
 
 extern "C" char __executable_start;
@@ -27,7 +27,7 @@ struct Record {
 };
 
 struct Word {
-  uint32_t generation;  // of the launch, or of the arena: older contents mean nothing
+  uint32_t generation;  // of the launch or the arena: older contents mean nothing
   uint32_t split;       // 1 + index of the records per byte, or 0
   uint8_t read_bytes;   // bit per byte: accessed in this launch
   uint8_t written_bytes;
@@ -45,14 +45,6 @@ std::vector<SplitWord> split_words;
 uint32_t launch_generation;
 int accesses_before_yield;
 
-bool is_write(AccessKind kind) {
-  return kind != AccessKind::kRead && kind != AccessKind::kAtomicRead;
-}
-
-bool is_atomic(AccessKind kind) {
-  return kind != AccessKind::kRead && kind != AccessKind::kWrite;
-}
-
 const char *verb(AccessKind kind) {
   return is_write(kind) ? "write" : "read";
 }
@@ -62,10 +54,10 @@ std::string describe(CodePlace place) {
   return std::string(place.site.file) + ":" + std::to_string(place.site.line);
 }
 
-// ---- is it legal
+// ---- legality
 
 void check_outside_access(char *address, size_t size_bytes, AccessKind kind, CodePlace place) {
-  if (current_thread == nullptr) return;  // the host in its own memory
+  if (current_thread == nullptr) return;  // The host accesses its own memory.
   const char *stack = current_thread->fiber.stack;
   if (address >= stack && address < stack + stack_bytes()) return;
   if (address >= &__executable_start && address < &_end) return;  // constants
@@ -181,7 +173,8 @@ void count_distinct(Word &word, unsigned mask, bool write) {
       static_cast<unsigned long long>(fresh);
 }
 
-// Of a thread that does not wait for the launch before: on a word that was last touched there.
+// Checks an access of a thread that does not wait for the launch before, to a word that was last
+// accessed in that launch.
 void check_overlap(const Word &word, size_t offset, unsigned mask, AccessKind kind,
                    CodePlace place) {
   if (word.generation + 1 != launch_generation) return;
@@ -212,7 +205,7 @@ void visit_words(size_t offset, size_t size_bytes, AccessKind kind, CodePlace pl
   }
 }
 
-// Between two accesses the hardware may run any other thread: so does this, at random.
+// Between two accesses the hardware may run any other thread; this does so at random.
 void maybe_yield() {
   constexpr unsigned kMeanAccesses = 40;
   if (--accesses_before_yield > 0 || !schedule_preempts()) return;

@@ -1,6 +1,6 @@
-// A cache of the size that the device reports for its L2: fully associative, the least recently read
-// sector leaves first, cold when the launches are reset. Writes pass it by, as if they were the first
-// to leave. It counts what of the reads comes from memory.
+// A cache of the size that the device reports for its L2: fully associative, with LRU replacement,
+// cold when the launches are reset. Writes bypass it, as if they were evicted first. It counts the
+// bytes of reads that come from memory.
 #include "trace.h"
 
 namespace emu {
@@ -9,7 +9,7 @@ namespace {
 
 constexpr size_t kSectorBytes = 32;
 
-// A ring over the sectors that are held, and one entry (0) where it begins and ends.
+// A ring of the sectors that are cached, and one entry (0) where it begins and ends.
 struct Entry {
   uint32_t newer;
   uint32_t older;

@@ -12,7 +12,7 @@ void unaligned(void *address, size_t size_bytes, AccessKind kind, void *return_a
   emu::trace_access(address, size_bytes, kind, {return_address, {}});
 }
 
-// The compiler was promised the natural alignment of the type.
+// The compiler may rely on the natural alignment of the type.
 void aligned(void *address, size_t size_bytes, AccessKind kind, void *return_address) {
   const bool off = reinterpret_cast<uintptr_t>(address) % size_bytes != 0;
   if (off && emu::current_thread != nullptr) {

@@ -1,6 +1,6 @@
 // C11 atomics of host code that is compiled with -fsanitize=thread: the compiler calls these
-// instead of emitting the instruction. All are sequentially consistent, which no caller can object
-// to.
+// functions instead of emitting the instruction. All are sequentially consistent, which is always
+// allowed.
 #include <cstdint>
 
 namespace {

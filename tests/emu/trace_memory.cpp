@@ -1,5 +1,5 @@
-// The memory of the trace build. Freed blocks rest in a queue, flagged as dead, before they may be
-// handed out again, so that a use after free meets dead bytes and not somebody else's.
+// The memory of the trace build. Freed blocks wait in a queue, flagged as dead, before they are
+// allocated again, so that a use after free finds dead bytes and not another live allocation.
 #include <sys/mman.h>
 
 #include <cstring>
@@ -59,14 +59,15 @@ void end_oldest_rest() {
   insert_free_span(block.offset, block.span_bytes);
 }
 
-// First fit: low addresses are used again, which keeps the touched part of the shadow small.
+// First fit: low addresses are used again, which keeps the part of the shadow that is touched
+// small.
 bool take_free_span(size_t span_bytes, size_t &offset) {
   for (auto span = free_spans.begin(); span != free_spans.end(); ++span) {
     if (span->second < span_bytes) continue;
     offset = span->first;
-    const size_t rest = span->second - span_bytes;
+    const size_t left = span->second - span_bytes;
     free_spans.erase(span);
-    if (rest != 0) free_spans.emplace(offset + span_bytes, rest);
+    if (left != 0) free_spans.emplace(offset + span_bytes, left);
     return true;
   }
   return false;

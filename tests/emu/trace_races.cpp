@@ -32,7 +32,7 @@ uint32_t block_of(uint32_t thread_id) {
   return (thread_id - 1) / current_launch->threads_per_block;
 }
 
-// Both threads belong to the same block.
+// Both threads are in the same block.
 bool step_follows(uint32_t thread_before, uint32_t epoch_before, uint32_t thread_after,
                   uint32_t epoch_after) {
   if (epoch_before < epoch_after) return true;
@@ -104,8 +104,8 @@ void trace_join_warp_clocks(Warp &warp, unsigned mask) {
     if ((mask >> lane & 1u) == 0) continue;
     Thread &thread = *warp.lanes[lane];
     std::copy(std::begin(joined), std::end(joined), thread.seen);
-    // Beyond the limit further __syncwarp without a barrier of the block order nothing new: rather
-    // a missed race than a false one.
+    // Beyond the limit, further __syncwarp without a barrier of the block order nothing new: a
+    // missed race is better than a false one.
     thread.clock = std::min(thread.clock + 1, kClockLimit);
     thread.seen[lane] = thread.clock;
   }

@@ -1,5 +1,5 @@
-// Collectives of a warp. They meet by mask: an operation happens when all living lanes of the mask
-// wait in it with the same mask. Lanes that never come end as a deadlock report.
+// Collectives of a warp, synchronized by their mask: an operation happens when all living lanes of
+// the mask wait in it with the same mask. Lanes that never come end in a deadlock report.
 #include <algorithm>
 #include <cstring>
 
@@ -88,7 +88,7 @@ void shuffle(Warp &warp, unsigned mask) {
     if (has_lane(mask, source)) {
       thread.warp_value = given[source];
     } else {
-      // The value of an inactive lane is undefined: make it show.
+      // The value of an inactive lane is undefined; this value makes its use show.
       memset(thread.warp_value.bytes, 0xff, sizeof thread.warp_value.bytes);
     }
   }

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "kit/cases_products.h"
+
 /* Plain lines, of cuDNN's functions without Ex. */
 static const char *const smoke[] = {
     /* rows: s > 1 */
@@ -48,7 +50,7 @@ static const char *const smoke[] = {
     "train nc f16 n9000c3",
     "backward nchw f16 n3c2h95w97",
     "backward nhwc f32 n3c6h40w41 nosaved",
-    /* neither */
+    /* strided */
     "train nchw:nhwc f32 n2c3h4w5",
     "train nhwc+1 f16 n2c4h3w3 inplace",
     "train nhwc bf16 n4c3h4w5 peract",
@@ -58,7 +60,7 @@ static const char *const smoke[] = {
     "backward nchw:nhwc f32 n2c4h3w3 foreign",
     "infer nchw:nhwc+2 f32 n2c3h4w5 beta=0.5",
     "infer nhwc f32 n4c3h4w5 peract",
-    /* nothing */
+    /* empty */
     "train nchw f32 n0c3h4w5",
     "backward nchw f16 n2c3h0w5 pbeta=2",
 };
@@ -134,7 +136,7 @@ static const char *const specials[] = {
     "train nhwc f16 n3c20h9w9 elu coef=2 data=ties",
     "train nhwc f16 n3c20h9w9 relu alpha=1000 data=ties",
     "infer nchw bf16 n7c7h33w7 add_clipped alpha=2 beta=-0.5",
-    /* columns whose rows begin anywhere in a vector: few channels, and more than a block has at a time */
+    /* columns whose rows begin anywhere in a vector: few channels, and more than one block has */
     "train nc f16 n40000c3 offset=7 mean=100",
     "train nc bf16 n5000c2 offset=7 data=constant",
     "train nhwc f64 n3c255h9w9 offset=1 inplace",

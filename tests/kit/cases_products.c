@@ -1,11 +1,11 @@
-/* Every shape with every pass and type, plain and fused, the options taken in turns. */
+#include "kit/cases_products.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "kit/cases.h"
 #include "kit/problem_line.h"
 
-/* Layout and sizes (and the mode), to be combined with every pass and type. */
+/* Layout and sizes (and the mode), which are combined with every pass and type. */
 static const char *const shapes[][3] = {
     /* rows */
     {"nchw", "n2c3h4w5", ""},
@@ -72,7 +72,7 @@ static const char *const shapes[][3] = {
     {"nhwc", "n2c3h0w2", "peract"},
 };
 
-/* Taken in turns; a line that an option makes invalid goes without. */
+/* The lines take these alternately; a line that an option makes invalid goes without. */
 static const char *const options[] = {
     "",
     "inplace",
@@ -101,8 +101,8 @@ static const char *const options[] = {
     "foreign mean=1e4 beta=0.5",
 };
 
-/* What is fused, and words of the extended interface, by pass; also taken in turns, together with an
- * option. A line that the option makes invalid goes without. */
+/* Fused operations, and words of the extended interface, by pass. The lines take these alternately,
+ * too, together with an option. A line that the option makes invalid goes without. */
 static const char *const train_words[] = {"relu",
                                           "add_relu",
                                           "add_gelu inplace_z",
@@ -188,7 +188,8 @@ typedef void visit_function(const char *line, void *context);
 
 static const char *const types[] = {"f32", "f16", "bf16", "f64"};
 
-/* The line with both kinds of words, or with those that are valid; what is said last counts. */
+/* Visits the line with both kinds of words, or with those that are valid. The last of contradicting
+ * words counts. */
 static void visit_line(const char *pass, const char *type, const char *const shape[3],
                        const char *words, const char *option, visit_function *visit,
                        void *context) {
@@ -212,7 +213,7 @@ static void visit_plain(visit_function *visit, void *context) {
                  options[turn++ % COUNT_OF(options)], visit, context);
 }
 
-/* Two types of each shape. */
+/* Visits two types of each shape. */
 static void visit_fused(visit_function *visit, void *context) {
   static const struct {
     const char *pass;

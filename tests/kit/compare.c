@@ -7,35 +7,35 @@
 
 #include "kit/tolerance.h"
 
-/* Counts one value. NaN wants NaN; infinity wants the same infinity, or, where the exact value is
- * within its tolerance of the largest number of the type, either. */
+/* Judges one value. NaN must be NaN; infinity must be the same infinity or, where the exact value
+ * is within its tolerance of the largest number of the type, either. */
 static void judge(compare_result *result, cubnDataType_t type, long double exact, double allowed,
                   double got, const compare_result *where) {
   const double wanted = data_round(type, (double)exact);
   bool passes;
-  double share = 0;
+  double ratio = 0;
   if (isnan(wanted) || isinf(wanted) || !isfinite(got)) {
     const bool may_overflow = fabs((double)exact) + allowed >= data_largest(type);
     passes = isnan(wanted)
                  ? isnan(got)
                  : got == wanted || (isinf(got) && may_overflow && (got > 0) == (exact > 0));
-    share = passes ? 0 : (double)INFINITY;
+    ratio = passes ? 0 : (double)INFINITY;
   } else {
-    /* allowed 0: the correctly rounded value and nothing else */
+    /* With allowed == 0 only the correctly rounded value passes. */
     const double error =
         allowed > 0 ? fabs((double)((long double)got - exact)) : fabs(got - wanted);
     passes = error <= allowed;
-    share = error <= 0 ? 0 : allowed > 0 ? error / allowed : (double)INFINITY;
+    ratio = error <= 0 ? 0 : allowed > 0 ? error / allowed : (double)INFINITY;
   }
   result->failures += !passes;
-  if (result->array && !(share > result->share)) return;
+  if (result->array && !(ratio > result->ratio)) return;
   result->array = where->array;
   result->channel = where->channel;
   result->sample = where->sample;
   result->got = got;
   result->wanted = wanted;
   result->allowed = allowed;
-  result->share = share;
+  result->ratio = ratio;
 }
 
 static void judge_output(const line_problem *problem, const data_set *before, const data_set *after,
@@ -70,7 +70,7 @@ static void judge_dz(const line_problem *problem, const data_set *before, const 
   }
 }
 
-/* What the array's new content is blended with. */
+/* The array that the new content is blended with. */
 static int prior_array(const line_problem *problem, int array) {
   if (problem->separate_running && array == DATA_RUNNING_MEAN) return DATA_PREVIOUS_MEAN;
   if (problem->separate_running && array == DATA_RUNNING_VAR) return DATA_PREVIOUS_VAR;
@@ -92,7 +92,8 @@ static void judge_param(const line_problem *problem, const data_set *before, con
   const compare_result where = {
       .array = data_array_name(problem, array), .channel = number, .sample = -1};
   const bool is_gradient = array == DATA_DSCALE || array == DATA_DBIAS;
-  /* An infinity among dy makes sums that are not finite; which, depends on their order. */
+  /* An infinity in dy makes sums that are not finite; their order determines which value they
+   * are. */
   if (is_gradient && !isfinite(exact[array]) && !isfinite(got)) return;
   /* Statistics of a channel that is not finite are NaN, also where a formula gives infinity. */
   const long double wanted = isfinite(exact[array]) ? exact[array] : NAN;
@@ -138,7 +139,7 @@ compare_result compare_outputs(const line_problem *problem, const data_set *befo
   return result;
 }
 
-/* Copies the elements of an array, but not what lies between them. */
+/* Copies the elements of an array, but not the gaps between them. */
 static void copy_elements(const line_problem *problem, int array, const data_array *from,
                           unsigned char *to) {
   const size_t bytes = data_type_bytes(from->type);

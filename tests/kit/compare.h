@@ -1,4 +1,4 @@
-/* Compares what a call left in memory with the oracle, within tolerances that compare.c derives. */
+/* Compares the results of a call with the oracle, within the tolerances of tolerance.c. */
 #ifndef CUBN_TESTS_COMPARE_H
 #define CUBN_TESTS_COMPARE_H
 
@@ -6,12 +6,12 @@
 
 typedef struct compare_result {
   int64_t failures; /* elements outside their tolerance */
-  /* The worst element: the one with the largest error / allowed. array is NULL if there was none.
-   */
+  /* The worst element: the one with the largest error / allowed. array is NULL if there was
+   * none. */
   const char *array;
   int64_t channel, sample; /* sample: in the order of the descriptor; -1 for per-channel arrays */
   double got, wanted, allowed;
-  double share;        /* error / allowed of the worst element; below 1: it passes */
+  double ratio;        /* error / allowed of the worst element; below 1: it passes */
   double output_error; /* largest |got - exact| in y or dx over finite elements */
 } compare_result;
 
@@ -19,12 +19,12 @@ typedef struct compare_result {
 compare_result compare_outputs(const line_problem *problem, const data_set *before,
                                const data_set *after, int64_t channel_step);
 
-/* Whether the call left alone what it had to: inputs, guards, gaps of strided tensors. Writes a
- * sentence to report if not. */
+/* Returns whether the call left alone what it must not change: inputs, guards, gaps of strided
+ * tensors. If not, writes a sentence to report. */
 bool compare_untouched(const line_problem *problem, const data_set *before, const data_set *after,
                        char *report, size_t report_bytes);
 
-/* Whether the call writes the array, which may hold the output or dz in place. */
+/* Whether the call writes the array, which may also be the output or dz in place. */
 bool compare_writes(const line_problem *problem, const data_set *set, int array);
 
 /* Whether the outputs agree bit by bit; `a` and `b` may differ in whether they are in place. */

@@ -1,4 +1,4 @@
-/* Results bit by bit. */
+/* Compares results bit by bit. */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +10,7 @@ static bool same_bits(const data_array *a, int64_t a_at, const data_array *b, in
                  b->block + b->begin_bytes + (size_t)b_at * bytes, bytes);
 }
 
-/* Where an element of y or dx, or of dz, lies. */
+/* The offset of an element of y or dx, or of dz. */
 static int64_t place_of(int array, const line_walk *walk) {
   return walk->at[array == DATA_DZ ? LINE_Z : LINE_OUTPUT];
 }
@@ -31,7 +31,7 @@ static bool equal_tensor(const line_problem *a_problem, const data_array *a,
   return true;
 }
 
-/* Of a mask the bits between rows may be anything: backward reads the others. */
+/* The bits between the rows of a mask may have any value: backward reads the others. */
 static bool equal_reserve(const line_problem *problem, const data_set *a, const data_set *b,
                           char *report, size_t report_bytes) {
   const data_array *const p = &a->arrays[DATA_RESERVE], *const q = &b->arrays[DATA_RESERVE];

@@ -1,11 +1,11 @@
-/* Pre-activations that only rounding keeps from the value at which an activation decides: nobody but
- * the library knows on which side they are, and backward has to agree with forward. */
+/* Pre-activations that differ only by rounding from the value at which an activation decides: only
+ * the library knows on which side they are, and backward must agree with forward. */
 #include <math.h>
 
 #include "kit/data_values.h"
 
 typedef struct channel_view {
-  long double mean, var, tie; /* tie: the value that is repeated, NaN if the channel has none */
+  long double mean, var, tie; /* tie: the repeated value, NaN if the channel has none */
 } channel_view;
 
 static channel_view view_values(const line_problem *problem, const data_set *set,

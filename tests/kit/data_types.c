@@ -1,8 +1,8 @@
 /* Element types: reading, writing and rounding, from the definition of the formats. */
+#include "kit/data_types.h"
+
 #include <math.h>
 #include <string.h>
-
-#include "kit/data.h"
 
 /* A 16-bit floating-point format: sign, exponent, fraction. */
 typedef struct small_format {
@@ -18,7 +18,7 @@ static const small_format *small(cubnDataType_t type) {
   return type == CUBN_DATA_HALF ? &half_format : &bfloat16_format;
 }
 
-/* Value of the last bit of a number with this (biased) exponent. */
+/* The value of the last bit of a number with this (biased) exponent. */
 static double last_bit(const small_format *format, int exponent) {
   return ldexp(1.0, (exponent ? exponent : 1) - format->exponent_bias - format->fraction_bits);
 }

@@ -14,7 +14,8 @@ double data_uniform(uint64_t stream, uint64_t index) {
   return (double)(z >> 11) * 0x1p-53;
 }
 
-/* Streams of random numbers: one per kind, and for values one per channel behind them. */
+/* Streams of random numbers: one for each kind, and after them, for values, one for each
+ * channel. */
 enum {
   STREAM_CENTER,
   STREAM_WIDTH,
@@ -74,7 +75,7 @@ static double pair_value(const channel_source *source, int64_t sample) {
   return sample % 2 ? source->center - v : source->center + v;
 }
 
-/* Of five channels with ties one is constant; in one the value lies at the mean, so that the bias is
+/* Of five channels with ties one is constant; in one the value is at the mean, so that the bias is
  * small and its own rounding hides nothing; and one has pre-activations that round to 0. */
 static bool is_flat(const channel_source *source) {
   return source->channel % 5 == 4;
@@ -85,7 +86,8 @@ static double tie_value(const channel_source *source) {
 }
 
 static bool is_tiny(const channel_source *source) {
-  const double least_that_scales = 0x1p-24; /* of half; scales of other types were denormal */
+  /* That of half. The scales of other types would be denormal. */
+  const double least_that_scales = 0x1p-24;
   return source->pattern == PATTERN_TIES && source->channel % 5 == 3 &&
          source->least == least_that_scales;
 }

@@ -2,17 +2,19 @@
 
 #include <math.h>
 
+#include "kit/oracle_activation.h"
+
 static long double get_param(const line_problem *problem, const data_set *set, int array,
                              int64_t channel) {
   return (long double)data_get(&set->arrays[array], line_param_index(problem, channel));
 }
 
-/* A blending factor as the call receives it: a float but for double tensors. */
+/* A blending factor as the call receives it: a float except for double tensors. */
 static long double factor_of(const line_problem *problem, double factor) {
   return (long double)data_round(line_param_type(problem), factor);
 }
 
-/* prior is not read where its weight is 0. */
+/* The prior content is not read where its weight is 0. */
 static long double blend(long double alpha, long double result, long double beta,
                          const data_set *set, int array, int64_t place) {
   if (beta == 0) return alpha * result;
@@ -27,23 +29,23 @@ long double oracle_inverse_std(long double var, double epsilon) {
 void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
                        int64_t number) {
   const long double count = (long double)channel->count;
-  long double sum = 0, rest = 0, squares = 0, largest = 0;
+  long double sum = 0, low = 0, squares = 0, largest = 0;
   for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w))
     sum += (long double)data_get(x, w.at[LINE_X]);
   const long double about = sum / count;
   for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
     const long double difference = (long double)data_get(x, w.at[LINE_X]) - about;
-    rest += difference;
+    low += difference;
     squares += difference * difference;
     largest = fmaxl(largest, fabsl(difference));
   }
-  /* `rest` is what the rounding of the first sum left over. */
-  channel->mean = about + rest / count;
-  channel->var = (squares - rest * rest / count) / count;
+  /* `low` is the rounding error of the first sum. */
+  channel->mean = about + low / count;
+  channel->var = (squares - low * low / count) / count;
   channel->deviation = largest;
 }
 
-/* As the call receives it: a double, or a parameter in device memory. */
+/* The factor as the call receives it: a double, or a parameter in device memory. */
 static long double running_factor(const line_problem *problem) {
   return problem->device_factor ? factor_of(problem, problem->factor)
                                 : (long double)problem->factor;
@@ -62,7 +64,7 @@ static void update_running(const line_problem *problem, const data_set *before,
                                separate ? DATA_PREVIOUS_VAR : DATA_RUNNING_VAR, place);
 }
 
-/* The statistics that a call is given. */
+/* Takes the statistics that the caller gives. */
 static void take_given(const line_problem *problem, const data_set *before, oracle_channel *channel,
                        int64_t number) {
   const long double var = get_param(problem, before, DATA_VAR, number);
@@ -71,8 +73,9 @@ static void take_given(const line_problem *problem, const data_set *before, orac
   channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(var, problem->epsilon);
 }
 
-/* The saved mean is a rounded one. Where it is the mean of x up to its own rounding, the mean of x
- * is meant; else the caller supplies other statistics, such as those of a larger batch. */
+/* The saved mean is rounded. Where it equals the mean of x up to its own rounding, the exact
+ * mean of x is meant; otherwise the caller supplies other statistics, such as those of a larger
+ * batch. */
 static long double backward_mean(const line_problem *problem, long double saved,
                                  long double true_mean) {
   const long double rounding = 2 * (long double)data_roundoff(line_param_type(problem));
@@ -93,13 +96,13 @@ static void compute_gradients(const line_problem *problem, const data_set *befor
   }
 }
 
-/* Statistics of backward: of the pre-activation, and to normalize x with. */
+/* The statistics of backward: those of the pre-activation, and those to normalize x with. */
 static void take_saved(const line_problem *problem, const data_set *before, oracle_channel *channel,
                        int64_t number) {
   oracle_statistics(problem, &before->arrays[DATA_X], channel, number);
   channel->inv_std = oracle_inverse_std(channel->var, problem->epsilon);
-  channel->input_mean = channel->mean;
-  channel->input_inv_std = channel->inv_std;
+  channel->preact_mean = channel->mean;
+  channel->preact_inv_std = channel->inv_std;
   if (problem->no_saved) return;
   const long double saved = get_param(problem, before, DATA_SAVED_MEAN, number);
   channel->mean = problem->given_sums ? saved : backward_mean(problem, saved, channel->mean);
@@ -111,8 +114,8 @@ static void compute_backward(const line_problem *problem, const data_set *before
   const int64_t place = line_param_index(problem, number);
   if (channel->count > 0 && problem->frozen) {
     take_given(problem, before, channel, number);
-    channel->input_mean = channel->mean;
-    channel->input_inv_std = channel->inv_std;
+    channel->preact_mean = channel->mean;
+    channel->preact_inv_std = channel->inv_std;
   } else if (channel->count > 0) {
     take_saved(problem, before, channel, number);
   }
@@ -149,8 +152,8 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
     if (!problem->no_running)
       update_running(problem, before, &result, line_param_index(problem, channel));
   }
-  result.input_mean = result.mean;
-  result.input_inv_std = result.inv_std;
+  result.preact_mean = result.mean;
+  result.preact_inv_std = result.inv_std;
   return result;
 }
 
@@ -171,19 +174,19 @@ oracle_element oracle_load(const line_problem *problem, const data_set *before,
   return element;
 }
 
-long double oracle_input(const oracle_channel *channel, const oracle_element *element) {
-  return channel->scale * ((element->x - channel->input_mean) * channel->input_inv_std) +
+long double oracle_preact(const oracle_channel *channel, const oracle_element *element) {
+  return channel->scale * ((element->x - channel->preact_mean) * channel->preact_inv_std) +
          channel->bias + element->z;
 }
 
 long double oracle_exact_dp(const line_problem *problem, const oracle_channel *channel,
                             const oracle_element *element) {
   if (problem->activation == CUBN_ACTIVATION_IDENTITY) return element->dy;
-  long double p = oracle_input(channel, element);
-  /* With z the pre-activation was stored. */
+  long double p = oracle_preact(channel, element);
+  /* With z, forward stored the pre-activation. */
   if (problem->adds) p = (long double)data_round(problem->type, (double)p);
   const long double slope = oracle_slope(problem, p, element->passes);
-  const bool stops = slope == 0 && line_decides(problem); /* NaN and infinity, too */
+  const bool stops = slope == 0 && line_decides(problem); /* also NaN and infinity */
   return stops ? 0 : element->dy * slope;
 }
 
@@ -196,7 +199,7 @@ long double oracle_dp(const line_problem *problem, const oracle_channel *channel
 static long double output_result(const line_problem *problem, const oracle_channel *channel,
                                  const oracle_element *element) {
   if (problem->pass != LINE_BACKWARD)
-    return oracle_activate(problem, oracle_input(channel, element));
+    return oracle_activate(problem, oracle_preact(channel, element));
   const long double count =
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double dp = oracle_dp(problem, channel, element);

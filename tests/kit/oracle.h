@@ -1,6 +1,6 @@
-/* The oracle: what the formulas of cubn.h say, in long double, on the values as they are stored.
- * It shares no code with the library. One channel at a time, so that large problems can be checked
- * by samples. */
+/* The oracle: the formulas of cubn.h, in long double, on the values as they are stored. It shares
+ * no code with the library. It computes one channel at a time, so that large problems can be
+ * checked by samples. */
 #ifndef CUBN_TESTS_ORACLE_H
 #define CUBN_TESTS_ORACLE_H
 
@@ -8,48 +8,43 @@
 
 typedef struct oracle_channel {
   int64_t count;
-  long double mean, inv_std; /* those that x is normalized with */
-  long double var;           /* biased, of x; in inference and frozen the given one */
-  /* Those of the pre-activation: in backward the exact ones of forward. */
-  long double input_mean, input_inv_std;
+  long double mean, inv_std; /* mean and inv_std that x is normalized with */
+  long double var;           /* biased variance of x; in inference and frozen the given one */
+  /* The statistics of the pre-activation: in backward the exact ones of forward. */
+  long double preact_mean, preact_inv_std;
   long double scale, bias;
-  long double dscale_sum, dbias_sum; /* that dx depends on, before blending; or given */
-  /* What the arrays hold afterwards, exact; meaningful if the call has them. */
+  long double dscale_sum, dbias_sum; /* the sums that dx depends on, before blending; or given */
+  /* The exact content of the arrays after the call; meaningful if the call has them. */
   long double running_mean, running_var, saved_mean, saved_inv_std, dscale, dbias;
-  /* For tolerances: largest |x - mean|, sums of |dp| and |dp * x_hat|. */
+  /* For tolerances: the largest |x - mean|, and the sums of |dp| and |dp * x_hat|. */
   long double deviation, dp_sum_abs, dp_x_hat_sum_abs;
 } oracle_channel;
 
-/* One element of a channel: what is stored. What the call does not read is 0. */
+/* One element of a channel, as it is stored. Members that the call does not read are 0. */
 typedef struct oracle_element {
   long double x, dy, z, prior;
-  /* Backward, of an activation that decides: whether forward's y says that it let the element pass,
-   * which nobody else can know where the pre-activation is nearly 0. */
+  /* Backward, for an activation that decides: whether y of forward shows that it let the element
+   * pass. Nothing else can tell where the pre-activation is nearly 0. */
   bool passes;
 } oracle_element;
 oracle_element oracle_load(const line_problem *problem, const data_set *before,
                            const line_walk *walk);
 
-/* ---- Activations (oracle_activation.c) ---- */
-long double oracle_activate(const line_problem *problem, long double p);
-/* The derivative; `passes` says whether p counts as above 0 and below the ceiling. */
-long double oracle_slope(const line_problem *problem, long double p, bool passes);
-
-/* `before` holds the inputs and the prior content of the outputs. */
+/* Computes a channel; `before` has the inputs and the prior content of the outputs. */
 oracle_channel oracle_compute(const line_problem *problem, const data_set *before, int64_t channel);
 
-/* The pre-activation, exact. */
-long double oracle_input(const oracle_channel *channel, const oracle_element *element);
-/* Backward: dy times the derivative; and that rounded to the type of the tensors, which is dz. */
+/* The exact pre-activation. */
+long double oracle_preact(const oracle_channel *channel, const oracle_element *element);
+/* Backward: dy times the derivative, exact; and rounded to the type of the tensors, which is dz. */
 long double oracle_exact_dp(const line_problem *problem, const oracle_channel *channel,
                             const oracle_element *element);
 long double oracle_dp(const line_problem *problem, const oracle_channel *channel,
                       const oracle_element *element);
-/* The output, exact. */
+/* The exact output. */
 long double oracle_output(const line_problem *problem, const oracle_channel *channel,
                           const oracle_element *element);
 
-/* mean, var and deviation of x. */
+/* Computes mean, var and deviation of x. */
 void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
                        int64_t number);
 long double oracle_inverse_std(long double var, double epsilon);

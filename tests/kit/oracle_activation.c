@@ -1,13 +1,12 @@
-/* Activations and their derivatives, from their formulas. */
-#include <math.h>
+#include "kit/oracle_activation.h"
 
-#include "kit/oracle.h"
+#include <math.h>
 
 static long double sigmoid(long double p) {
   return 1 / (1 + expl(-p));
 }
 
-/* Distribution function and density of the standard normal distribution. */
+/* The distribution function and the density of the standard normal distribution. */
 static long double normal_share(long double p) {
   return erfcl(-p * sqrtl(0.5L)) / 2;
 }
@@ -17,7 +16,7 @@ static long double normal_density(long double p) {
   return expl(-p * p / 2) / sqrtl(2 * pi);
 }
 
-/* Not max and min: NaN is none of their business. */
+/* Not with max and min, which ignore NaN. */
 static long double relu(const line_problem *problem, long double p) {
   if (isnan(p)) return problem->drops_nan ? 0 : p;
   if (p <= 0) return 0;
@@ -60,7 +59,7 @@ long double oracle_slope(const line_problem *problem, long double p, bool passes
     case CUBN_ACTIVATION_ELU:
       return passes && !isnan(p) ? 1 : coef * expl(p);
     case CUBN_ACTIVATION_SIGMOID:
-      /* 1 - s would lose what matters for large p. */
+      /* 1 - s would lose all digits for large p. */
       return sigmoid(p) * sigmoid(-p);
     case CUBN_ACTIVATION_TANH:
       t = tanhl(p);

@@ -1,4 +1,4 @@
-/* What a backward line has from its forward call, by the oracle instead of the library. */
+/* Fills, with the oracle instead of the library, what a backward line has from its forward call. */
 #include <math.h>
 
 #include "kit/oracle.h"

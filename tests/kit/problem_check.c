@@ -31,7 +31,7 @@ static const char *check_in_place(const line_problem *p) {
   return NULL;
 }
 
-/* Elsewhere an infinity among x makes NaN of its channel. */
+/* In other passes an infinity in x makes the statistics of its channel NaN. */
 static bool is_input_infinite(const line_problem *p) {
   return !strcmp(p->data, "infz") || (!strcmp(p->data, "inf") && line_has_given_statistics(p));
 }
@@ -41,9 +41,10 @@ static const char *check_activation(const line_problem *p) {
   const bool clips = p->activation == CUBN_ACTIVATION_CLIPPED_RELU;
   const bool is_relu = p->activation == CUBN_ACTIVATION_RELU || clips;
   if (isnan(activation->coef) != isnan(p->coef)) return "coef is for clipped, leaky and elu";
-  /* Else y does not tell on which side of 0, or of the ceiling, the pre-activation was. */
+  /* Otherwise y does not tell on which side of 0, or of the ceiling, the pre-activation was. */
   if (p->coef < 0) return "coef is negative";
-  if (clips && data_round(p->type, p->coef) != p->coef) return "the type cannot hold the ceiling";
+  if (clips && data_round(p->type, p->coef) != p->coef)
+    return "the type cannot represent the ceiling";
   if (p->swish_beta != 1 && p->activation != CUBN_ACTIVATION_SWISH)
     return "swish_beta is for swish";
   if (is_input_infinite(p) &&
@@ -58,7 +59,7 @@ static const char *check_saved(const line_problem *p) {
   if (p->pass != LINE_BACKWARD || p->no_saved || p->frozen)
     return "foreign is for saved statistics";
   if (p->activation != CUBN_ACTIVATION_IDENTITY && !p->adds)
-    return "foreign saved statistics give another input of the activation";
+    return "foreign saved statistics give another pre-activation";
   return NULL;
 }
 
@@ -93,7 +94,7 @@ static const char *check_backward_words(const line_problem *p) {
   return NULL;
 }
 
-/* Arrays of no elements have no memory, and so cannot say that they are wanted. */
+/* Arrays without elements have no memory, so their pointers cannot tell that they are wanted. */
 static const char *check_empty(const line_problem *p) {
   const bool has_result = line_has_output(p) || line_has_dz(p);
   return line_channels(p) == 0 && !has_result ? "nothing to compute, of no channels" : NULL;

@@ -1,7 +1,7 @@
-/* What no algorithm can do without: memory traffic of a line. */
+/* The memory traffic of a line that no algorithm can avoid. */
 #include "kit/data.h"
 
-/* Backward: whether anything depends on x beside the sums. */
+/* Whether anything depends on x, in backward besides the sums. */
 static bool reads_x(const line_problem *p) {
   if (p->pass != LINE_BACKWARD) return true;
   const bool recomputes = p->activation != CUBN_ACTIVATION_IDENTITY && !p->adds;

@@ -1,4 +1,4 @@
-/* What a line with fused operations, or one of the extended interface, asks for. */
+/* What a line with fused operations, or of the extended interface, asks for. */
 #include <math.h>
 
 #include "kit/problem_line.h"
@@ -111,7 +111,7 @@ static double factor_of(const line_problem *p, double value) {
 }
 
 cubnStatus_t line_describe_batch_norm(const line_problem *p, cubnBatchNormDescriptor_t descriptor) {
-  const double unused_factor = 0.75; /* devfactor: what must not be used */
+  const double unused_factor = 0.75; /* With devfactor this attribute must not be used. */
   const bool is_given = line_has_given_statistics(p);
   const int statistics = !is_given          ? CUBN_STATISTICS_BATCH
                          : p->given_inv_std ? CUBN_STATISTICS_GIVEN_INV_STD

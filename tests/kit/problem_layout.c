@@ -34,7 +34,7 @@ const char *layout_strides(line_problem *problem, int tensor) {
   for (int i = problem->rank - 1; i >= 0; --i) {
     const int64_t size = problem->dims[order[i]] + padding; /* nothing follows the slowest */
     problem->strides[tensor][order[i]] = stride;
-    /* As packed strides of empty tensors: a size of 0 counts as 1. */
+    /* As in packed strides of empty tensors, a size of 0 counts as 1. */
     if (__builtin_mul_overflow(stride, size ? size : 1, &stride) || stride > INT64_MAX / 16)
       return "the tensor is too large";
   }
@@ -55,7 +55,7 @@ int64_t line_extent(const line_problem *problem, int tensor) {
   return last + 1;
 }
 
-/* Whether a dimension tells channels apart; the others tell the values of a channel apart. */
+/* Whether a dimension distinguishes channels; the others distinguish the values of a channel. */
 static bool is_channel_dim(const line_problem *problem, int dim) {
   return dim == 1 || (dim > 1 && problem->mode == CUBN_BATCHNORM_PER_ACTIVATION);
 }
@@ -93,7 +93,7 @@ static void param_shape(const line_problem *problem, int64_t dims[], int64_t str
   }
 }
 
-/* Takes the index in the last of the channel (or sample) dimensions off a linear number. */
+/* Splits the index in the last of the channel (or sample) dimensions off a linear number. */
 static int64_t take_index(int64_t *number, int64_t size) {
   const int64_t index = *number % size;
   *number /= size;

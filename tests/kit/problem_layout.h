@@ -1,5 +1,4 @@
-/* Layouts of problem lines: letters and strides. Internal to problem_line.c and problem_layout.c.
- */
+/* Layouts of problem lines: letters and strides. Internal to problem_*.c. */
 #ifndef CUBN_TESTS_PROBLEM_LAYOUT_H
 #define CUBN_TESTS_PROBLEM_LAYOUT_H
 

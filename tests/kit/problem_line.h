@@ -7,10 +7,10 @@
  *
  *   pass     train | infer | backward
  *   layout   X, X:OUTPUT, X:OUTPUT:DY or X:OUTPUT:DY:Z; those left out are like X. Z is that of z
- *            and dz; forward has no DY. A layout is the order in
- *            memory, slowest first, of the letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw,
- *            5: ncdhw, 6: ncedhw, ...): "nchw", "nhwc", "cnhw". With "+K" behind it each dimension
- *            but the slowest is padded by K elements: "nchw+1".
+ *            and dz; forward has no DY. A layout is the order in memory, slowest first, of the
+ *            letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw, 5: ncdhw, 6: ncedhw, ...):
+ *            "nchw", "nhwc", "cnhw". A suffix "+K" pads each dimension except the slowest by K
+ *            elements: "nchw+1".
  *   type     f32 | f64 | f16 | bf16
  *   sizes    in the order of the descriptor: n2c3 | n2c3w4 | n2c3h4w5 | n2c3d2h4w5 | ...
  *   options  in any order:
@@ -19,20 +19,21 @@
  *     inplace               output is x in forward, dy in backward
  *     inplace_x             backward: dx is x
  *     norunning nosaved     without running / saved statistics
- *     foreign               backward: saved statistics of another, as it were larger, batch
+ *     foreign               backward: saved statistics of another, larger batch
  *     alpha=A beta=B        blending of y or dx (default 1, 0)
  *     palpha=A pbeta=B      blending of dscale and dbias (default 1, 0)
  *     eps=E factor=F        default 1e-5, 0.1
  *     mean=M std=S          of the generated values (default 0.5, 1)
  *     data=NAME             pattern of the generated values (see data.h; default: pairs)
- *     offset=K              all tensors begin K elements behind a 256-byte boundary
+ *     offset=K              all tensors begin K elements after a 256-byte boundary
  *     offset_x=K offset_out=K offset_dy=K offset_z=K   the same for one tensor
  *     offset_param=K        the same for all per-channel arrays
  *   fused operations: cuDNN's Ex functions, in infer the extended interface
  *     relu clipped leaky elu sigmoid tanh swish gelu   the activation
  *     add_relu add_clipped ...   the same with z added before it
  *     add                   z is added, without activation
- *     coef=C                of clipped, leaky and elu (default 1, 0.1, 1); the type can hold a ceiling
+ *     coef=C                of clipped, leaky and elu (default 1, 0.1, 1); the type must have
+ *                           the ceiling
  *     swish_beta=B          default 1
  *     dropnan               relu and clipped make 0 of NaN
  *     inplace_z             y is z; in backward dz is dy
@@ -96,7 +97,7 @@ typedef enum {
 /* Reads a line. Returns NULL, or what is wrong with it (static text). */
 const char *line_parse(const char *text, line_problem *problem);
 
-/* Writes the line of a problem, options that have their default left out. */
+/* Writes the line of a problem, without options that have their default. */
 void line_format(const line_problem *problem, char *text, size_t text_bytes);
 
 /* ---- What kind of call it is (problem_fused.c) ---- */
@@ -105,23 +106,23 @@ bool line_is_extended(const line_problem *problem); /* needs the extended interf
 bool line_has_output(const line_problem *problem);  /* y or dx */
 bool line_has_dz(const line_problem *problem);
 bool line_has_given_statistics(const line_problem *problem); /* mean and var are inputs */
-/* Whether the activation only lets pass or stops (or scales): RELU, CLIPPED, LEAKY, and ELU above 0. */
+/* Whether the activation only passes, stops or scales: RELU, CLIPPED, LEAKY, and ELU above 0. */
 bool line_decides(const line_problem *problem);
-line_reserve line_reserve_kind(const line_problem *problem); /* that the call has */
-/* Bytes of it, by the library's own word; SIZE_MAX if it refuses. */
+line_reserve line_reserve_kind(const line_problem *problem); /* kind that the call has */
+/* Its size in bytes, as the library reports it; SIZE_MAX if the library refuses. */
 size_t line_reserve_bytes(const line_problem *problem);
-/* Backward: whether it needs more of its forward call than saved statistics, and that call's line:
- * not blended, not in place. */
+/* Backward: whether the call needs more of its forward call than saved statistics; and the line of
+ * that forward call, which is not blended and not in place. */
 bool line_needs_forward(const line_problem *problem);
 line_problem line_forward_of(const line_problem *problem);
 
-/* The least bytes that the operation moves: tensors that have to be read and written, and a mask or
- * input of the activation in the reserve space. Per-channel arrays are left out. Blending reads the
- * prior output too. */
+/* The least bytes that the operation moves: tensors that must be read and written, and a mask or
+ * pre-activations in the reserve space. Per-channel arrays are left out. Blending reads the prior
+ * output, too. */
 int64_t line_floor_bytes(const line_problem *problem);
 
 /* ---- Shapes (problem_layout.c) ---- */
-/* Elements of the tensor, and from its first to its last element in memory. */
+/* The number of elements, and the distance from the first to after the last one in memory. */
 int64_t line_elements(const line_problem *problem);
 int64_t line_extent(const line_problem *problem, int tensor);
 
@@ -129,7 +130,8 @@ int64_t line_extent(const line_problem *problem, int tensor);
 int64_t line_channels(const line_problem *problem);
 int64_t line_values_per_channel(const line_problem *problem);
 
-/* Place of a channel in the per-channel arrays. Channels count in the order of the descriptor. */
+/* The index of a channel in the per-channel arrays. Channels count in the order of the
+ * descriptor. */
 int64_t line_param_index(const line_problem *problem, int64_t channel);
 
 /* Type of the per-channel arrays. */

@@ -1,4 +1,4 @@
-/* The words of a problem line: the parser and the formatter walk the same tables. Internal to
+/* The words of a problem line: the parser and the formatter use the same tables. Internal to
  * problem_*.c. */
 #ifndef CUBN_TESTS_PROBLEM_OPTIONS_H
 #define CUBN_TESTS_PROBLEM_OPTIONS_H
@@ -44,7 +44,7 @@ extern const char line_default_data[];
 
 const line_activation *line_find_activation(cubnActivationMode_t mode);
 
-/* NULL, or what does not go together in a line that was read. */
+/* Returns NULL, or what does not go together in a line that was read. */
 const char *line_check(const line_problem *problem);
 
 #endif /* CUBN_TESTS_PROBLEM_OPTIONS_H */

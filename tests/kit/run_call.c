@@ -1,5 +1,4 @@
-/* The call of a problem line: cuDNN's functions where they can say it, else the extended interface. */
-#include "kit/run_line.h"
+#include "kit/run_call.h"
 
 /* alpha and beta are doubles for double tensors, else floats. */
 typedef union factor {
@@ -50,7 +49,7 @@ static cubnStatus_t call_plain(const run_context *run) {
   }
 }
 
-/* Training and backward; y, which backward does not need, is not given. */
+/* Training and backward. y is not given, because backward does not need it. */
 static cubnStatus_t call_fused(const run_context *run) {
   const line_problem *const p = &run->problem;
   void *const *const at = run->pointers;

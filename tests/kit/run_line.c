@@ -137,7 +137,7 @@ static void copy_array(const data_set *from, int from_array, data_set *to, int t
     memcpy(to->arrays[to_array].block, source->block, source->block_bytes);
 }
 
-/* Makes the forward call of a backward line with the values of `set`, and takes what it leaves. */
+/* Makes the forward call of a backward line with the values of `set`, and takes its results. */
 static bool fill_by_forward(cubnHandle_t handle, const line_problem *problem, int64_t channel_step,
                             data_set *set, char *report, size_t report_bytes) {
   static const int inputs[] = {DATA_X, DATA_Z, DATA_SCALE, DATA_BIAS, DATA_MEAN, DATA_VAR};

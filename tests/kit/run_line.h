@@ -3,6 +3,7 @@
 #define CUBN_TESTS_RUN_LINE_H
 
 #include "kit/compare.h"
+#include "kit/run_call.h"
 
 /* Runs the line on the handle with outputs poisoned beforehand and checks everything: the status,
  * every output against the oracle, and that nothing else was touched. On failure `report` says what
@@ -12,8 +13,8 @@ bool run_line(cubnHandle_t handle, const line_problem *problem, char *report, si
 /* The same for a line of text. */
 bool run_text(cubnHandle_t handle, const char *line, char *report, size_t report_bytes);
 
-/* The same, and hands over the arrays before and after the call, and the comparison (may be NULL).
- * The sets are to be destroyed by the caller whatever is returned. */
+/* The same, and returns the arrays before and after the call, and the comparison (may be NULL). The
+ * caller destroys the sets in any case. */
 bool run_line_keep(cubnHandle_t handle, const line_problem *problem, data_set *before,
                    data_set *after, compare_result *result, char *report, size_t report_bytes);
 
@@ -21,31 +22,17 @@ bool run_line_keep(cubnHandle_t handle, const line_problem *problem, data_set *b
  * its forward call for that, on this handle, and checks it. */
 bool run_create(cubnHandle_t handle, const line_problem *problem, data_set *set, char *report,
                 size_t report_bytes);
-/* The last part of it, for a set that was created for the line: saved statistics of its x, reserve
- * space and forward's y. Every channel_step-th channel of the forward call is checked. */
+/* The last step of run_create, for a set that was created for the line: fills the saved statistics
+ * of its x, the reserve space and y of forward. Every channel_step-th channel of the forward call
+ * is checked. */
 bool run_fill(cubnHandle_t handle, const line_problem *problem, int64_t channel_step, data_set *set,
               char *report, size_t report_bytes);
 
-/* ---- In single steps ---- */
-typedef struct run_context {
-  cubnHandle_t handle;
-  line_problem problem;
-  cubnBuffer_t buffers[DATA_ARRAYS];
-  void *pointers[DATA_ARRAYS]; /* of the elements; NULL if the call has no such array */
-  cubnTensorDescriptor_t tensors[LINE_TENSORS], params;
-  cubnActivationDescriptor_t activation;
-  cubnBatchNormDescriptor_t batch_norm;
-  size_t reserve_bytes;
-} run_context;
-
-/* Buffers and descriptors, with the content of `data` uploaded. On failure everything is released
- * again and the status of the call that failed is returned. */
+/* ---- In single steps; the call itself is in run_call.h ---- */
+/* Creates buffers and descriptors, with the content of `data` uploaded. On failure everything is
+ * released again, and the status of the failed call is returned. */
 cubnStatus_t run_open(run_context *run, cubnHandle_t handle, const line_problem *problem,
                       const data_set *data);
-/* The operation itself, by the function that the line asks for; it does not wait (run_call.c). */
-cubnStatus_t run_call(const run_context *run);
-/* The tensors of a call of the extended interface. */
-cubnBatchNormTensors_t run_tensors(const run_context *run);
 cubnStatus_t run_upload(const run_context *run, const data_set *data);
 /* `data` must have been made for the same line, for instance by data_copy. */
 cubnStatus_t run_download(const run_context *run, data_set *data);

@@ -10,7 +10,7 @@
  *   wrong by at most B u (S + D), whatever |mean| is, and by its own representation: one double, or
  *   two floats with u^2 = 2^-48.
  * Variance. Squares of x - p have the relative error 3u, their sum B u more, and their sum is
- *   q = sum (x - p)^2 / sum (x - mean)^2 times what is wanted. With one p, q <= 1 + D^2 / var; with
+ *   q = sum (x - p)^2 / sum (x - mean)^2 times the wanted one. With one p, q <= 1 + D^2 / var; with
  *   one p per batch of B values, all different, q <= 2 + 2 B. So the relative error is at most
  *   (B + 3) u min(1 + D^2 / var, 2 + 2 B).
  * inv_std. Half of the variance's part in var + epsilon.
@@ -18,17 +18,17 @@
  *   |scale x_hat|, and 2u of |bias| and |beta prior|, the mean's and inv_std's errors, u of the
  *   result in working precision, and the roundoff of the tensor's type.
  * dbias, dscale. Sums of dy and dy x_hat: (B + 1) u sum|dy| and (B + 3) u sum|dy x_hat|; an error
- * of the mean moves dscale by inv_std |error| sum|dy|, one of inv_std by its relative size. dx =
- * gain (dy - dbias / m - x_hat dscale / m): 4u of each term, the errors of the sums, of the mean in
- * x_hat, and of inv_std.
+ *   of the mean moves dscale by inv_std |error| sum|dy|, one of inv_std by its relative size.
+ * dx = gain (dy - dbias / m - x_hat dscale / m): 4u of each term, the errors of the sums, of the
+ *   mean in x_hat, and of inv_std.
  *
  * Fused. The pre-activation p is y of the above without blending; inv_std was rounded to the
- * parameters' type, u more, and so is the rest of the mean, u^2 |mean| more; the sum with z is u |p|.
- * What the activation makes of that is in tolerance_activation.c.
- * dp = dy times the derivative is rounded to the type of the tensors. Computed with an error e it is one
- * of the values between the rounded ends of [dp - e, dp + e]: mostly no other than the oracle's. Where
- * the derivative is 0 or 1, e is 0. How far it may be off is summed over the channel for dbias, and
- * times |x_hat| for dscale.
+ *   parameters' type, u more, and so is the low part of the mean, u^2 |mean| more; the sum with z
+ *   is u |p|. tolerance_activation.c derives what the activation makes of that error.
+ *   dp = dy times the derivative is rounded to the type of the tensors. Computed with an error e,
+ *   it is one of the values between the rounded ends of [dp - e, dp + e], which mostly equal that
+ *   of the oracle. Where the derivative is 0 or 1, e is 0. The possible error is summed over the
+ *   channel for dbias, and times |x_hat| for dscale.
  * Given. Constant statistics and given sums have no error. */
 #include "kit/tolerance.h"
 
@@ -58,12 +58,12 @@ static void compute_statistics_errors(const line_problem *problem, const oracle_
   if (has_statistics) {
     t->mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->mean, 2);
     t->inv_std_relative += inv_std_relative;
-  } else if (!problem->given_sums) { /* the saved mean is corrected */
+  } else if (!problem->given_sums) { /* The saved mean is corrected. */
     t->mean_error = statistics_mean_error(channel, u, d, channel->mean, 2);
   }
   if (!is_fused) return;
-  t->input_mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->input_mean, 3);
-  t->input_inv_std_relative = 4 * double_roundoff + inv_std_relative + u;
+  t->preact_mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->preact_mean, 3);
+  t->preact_inv_std_relative = 4 * double_roundoff + inv_std_relative + u;
 }
 
 static void compute_sums_errors(const line_problem *problem, const data_set *before,
@@ -90,7 +90,7 @@ tolerance tolerance_compute(const line_problem *problem, const data_set *before,
   const bool is_fused = problem->activation != CUBN_ACTIVATION_IDENTITY;
   tolerance t = {.roundoff = u, .inv_std_relative = 4 * double_roundoff};
   if (is_given && (is_fused || problem->frozen)) t.inv_std_relative += u;
-  t.input_inv_std_relative = t.inv_std_relative;
+  t.preact_inv_std_relative = t.inv_std_relative;
   if (!is_given) compute_statistics_errors(problem, channel, &t);
   if (problem->pass == LINE_BACKWARD && !problem->given_sums)
     compute_sums_errors(problem, before, channel, number, &t);
@@ -106,21 +106,21 @@ static long double rounding_to(cubnDataType_t type, long double value) {
   return (long double)data_roundoff(type) * fabsl(value) + (long double)data_least(type) / 2;
 }
 
-/* Of scale x_hat + bias, but for the rounding of the result. */
+/* The error of scale x_hat + bias, without the rounding of the result. */
 static long double affine_error(const oracle_channel *channel, long double u, long double x,
                                 long double mean_error, long double inv_std_relative) {
-  const long double slope = fabsl(channel->scale * channel->input_inv_std);
-  const long double part = slope * fabsl(x - channel->input_mean);
+  const long double slope = fabsl(channel->scale * channel->preact_inv_std);
+  const long double part = slope * fabsl(x - channel->preact_mean);
   return slope * mean_error + part * (inv_std_relative + 4 * u) + 2 * u * fabsl(channel->bias);
 }
 
-/* Of the pre-activation. */
-static long double input_error(const line_problem *problem, const oracle_channel *channel,
-                               const tolerance *t, const oracle_element *element) {
-  const long double p = oracle_input(channel, element), u = t->roundoff;
+/* The error of the pre-activation. */
+static long double preact_error(const line_problem *problem, const oracle_channel *channel,
+                                const tolerance *t, const oracle_element *element) {
+  const long double p = oracle_preact(channel, element), u = t->roundoff;
   if (!isfinite(p)) return 0;
   const long double sum = problem->adds ? u * fabsl(p) : 0;
-  return affine_error(channel, u, element->x, t->input_mean_error, t->input_inv_std_relative) +
+  return affine_error(channel, u, element->x, t->preact_mean_error, t->preact_inv_std_relative) +
          u * fabsl(p - element->z) + sum;
 }
 
@@ -128,12 +128,12 @@ static long double forward_error(const line_problem *problem, const oracle_chann
                                  const tolerance *t, const oracle_element *element) {
   const long double u = t->roundoff, alpha = fabsl((long double)problem->alpha);
   if (problem->activation == CUBN_ACTIVATION_IDENTITY) {
-    const long double p = oracle_input(channel, element);
+    const long double p = oracle_preact(channel, element);
     const long double sum = problem->adds ? u * (fabsl(p) + fabsl(p - element->z)) : 0;
     return alpha * (affine_error(channel, u, element->x, t->mean_error, t->inv_std_relative) + sum);
   }
-  return alpha * activation_error(problem, u, oracle_input(channel, element),
-                                  input_error(problem, channel, t, element));
+  return alpha * activation_error(problem, u, oracle_preact(channel, element),
+                                  preact_error(problem, channel, t, element));
 }
 
 /* How far the rounded value can be off where the exact one is wrong by `error`. */
@@ -152,9 +152,9 @@ long double tolerance_dp(const line_problem *problem, const oracle_channel *chan
                               (line_decides(problem) && element->passes);
   const long double dp = oracle_exact_dp(problem, channel, element);
   if (is_one_or_zero || !isfinite(dp)) return 0;
-  const long double p = oracle_input(channel, element);
-  long double p_error = input_error(problem, channel, t, element), at = p;
-  if (problem->adds) { /* the derivative is taken at what was stored */
+  const long double p = oracle_preact(channel, element);
+  long double p_error = preact_error(problem, channel, t, element), at = p;
+  if (problem->adds) { /* The derivative is taken at the stored value. */
     at = (long double)data_round(problem->type, (double)p);
     p_error = rounded_error(problem->type, p, p_error);
   }
@@ -169,7 +169,7 @@ static long double backward_error(const line_problem *problem, const oracle_chan
   const long double relative = 4 * t->roundoff + t->inv_std_relative;
   const long double of_dp = relative * fabsl(oracle_dp(problem, channel, element)) +
                             tolerance_dp(problem, channel, t, element);
-  if (problem->frozen) return gain * of_dp; /* x, be it NaN, has no part in dx */
+  if (problem->frozen) return gain * of_dp; /* x, even NaN, has no part in dx */
   const long double count =
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double x_hat = fabsl((element->x - channel->mean) * channel->inv_std);

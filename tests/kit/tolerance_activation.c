@@ -1,24 +1,24 @@
-/* What activations and their derivatives may be wrong by. Nothing is fitted to results.
+/* The allowed errors of activations and their derivatives. Nothing is fitted to results.
  *
- * An elementary function (exp, expm1, tanh, erfc) of working precision may be wrong by f = 10u: five
- * units in the last place, the worst that CUDA documents for one of these (erfc); C libraries are
- * better. An argument that was computed with an error d moves it by d times its derivative. Results
- * below the least normal number of the arithmetic may be lost.
+ * An elementary function (exp, expm1, tanh, erfc) of working precision may be wrong by f = 10u:
+ * five units in the last place, the worst that CUDA documents for one of these (erfc); C libraries
+ * are better. An argument that was computed with an error d moves it by d times its derivative.
+ * Results below the least normal number of the arithmetic may be lost.
  *
  * With s = sigmoid(t) and t = beta p (t = p for SIGMOID), whose rounding is u |t|:
  *   SIGMOID  exp(-t), 1 + exp, 1 / (...): s (1 - s) (f + u |t|) + 2u s
  *   TANH     f |tanh|
  *   SWISH    |p| times the error of s, and u |swish|
- *   GELU     p Phi(p), Phi(p) = erfc(-p / sqrt 2) / 2: f Phi, and 2u of the argument, |p| phi(p) 2u, phi
- *            being the normal density; times |p|, and 2u |gelu|
+ *   GELU     p Phi(p), Phi(p) = erfc(-p / sqrt 2) / 2: f Phi, and 2u of the argument,
+ *            |p| phi(p) 2u, phi being the normal density; times |p|, and 2u |gelu|
  *   ELU      coef expm1(p): (f + 2u) |elu|, coef being rounded
  *   LEAKY    2u |coef p|
  *
  * and of derivatives
  *   SIGMOID  s (1 - s), 1 - s rounded or computed from exp: twice the error of s, and 2u s
  *   TANH     1 - tanh^2: twice the error of tanh, and 2u
- *   SWISH    s + t s (1 - s): the error of s times |1 + t (1 - 2s)| <= 1 + |t|, u s |t| of 1 - s, and
- *            4u (s + |t| s (1 - s)) of the products
+ *   SWISH    s + t s (1 - s): the error of s times |1 + t (1 - 2s)| <= 1 + |t|, u s |t| of 1 - s,
+ *            and 4u (s + |t| s (1 - s)) of the products
  *   GELU     Phi(p) + p phi(p), phi(p) = c exp(-p^2 / 2): the error of Phi, and (f + u p^2 + 4u)
  *            |p| phi(p); u of the sum of both
  *   ELU      coef exp(p): (f + 2u) of it
@@ -30,6 +30,8 @@
 #include "kit/tolerance_activation.h"
 
 #include <math.h>
+
+#include "kit/oracle_activation.h"
 
 static long double normal_density(long double p) {
   return 0.39894228040143267794L * expl(-p * p / 2);
@@ -63,8 +65,8 @@ static long double bend(const line_problem *problem) {
 }
 
 static long double sigmoid_error(long double u, long double t) {
-  const long double s = 1 / (1 + expl(-t)), rest = 1 / (1 + expl(t));
-  return s * rest * (elementary(u) + u * fabsl(t)) + 2 * u * s;
+  const long double s = 1 / (1 + expl(-t)), other = 1 / (1 + expl(t));
+  return s * other * (elementary(u) + u * fabsl(t)) + 2 * u * s;
 }
 
 static long double normal_share_error(long double u, long double p) {

@@ -2,14 +2,14 @@
 #ifndef CUBN_TESTS_TOLERANCE_ACTIVATION_H
 #define CUBN_TESTS_TOLERANCE_ACTIVATION_H
 
-#include "kit/oracle.h"
+#include "kit/problem_line.h"
 
-/* Allowed error of activation(p), computed in arithmetic of roundoff u from a p that is wrong by at
- * most p_error. */
+/* The allowed error of activation(p), computed in arithmetic of roundoff u from a p whose error is
+ * at most p_error. */
 long double activation_error(const line_problem *problem, long double u, long double p,
                              long double p_error);
 
-/* The same of its derivative, where forward has decided. */
+/* The same for the derivative, where forward has decided. */
 long double slope_error(const line_problem *problem, long double u, long double p,
                         long double p_error);
 

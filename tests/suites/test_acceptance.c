@@ -2,12 +2,12 @@
  * against the oracle. Cases with numbers of their own are in test_acceptance_numerics.c,
  * test_acceptance_shapes.c and test_acceptance_running.c.
  *
- * Not here:
+ * In other files:
  *   onnxruntime#29878             parameters that share memory: test_semantics.c
  *   pytorch#586 #4284 mxnet#9580 xla#913 #3361 cudnn.torch#244 torch/nn#768
- *                                 backward of inference: not in this version of the library
+ *                                 backward of inference (frozen): test_extended.c
  *   Flux.jl#2071 NNlib.jl#509 pytorch#7999 mxnet#11115 onnxruntime#11010 oneDNN#529
- *                                 fused ReLU: not in this version of the library
+ *                                 fused ReLU: test_fused.c
  *   pytorch#51776 rocm-libraries#10259 benchdnn mb3072ic64ih112 mb1ic512ih65536
  *                                 2^31 elements and more: test_large.c
  *   pytorch#71050 #70901 torch-xpu-ops#3072
@@ -17,7 +17,7 @@
 typedef struct reported {
   const char *name; /* tracker and number */
   const char *line;
-  bool is_big; /* only with --cases all, and too much for kernels that are emulated */
+  bool is_big; /* Only with --cases all, and too much for emulated kernels. */
 } reported;
 
 static const reported precision[] = {

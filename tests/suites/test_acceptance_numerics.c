@@ -1,5 +1,5 @@
 /* Failures that users reported in public trackers: range, cancellation, half precision. Each test
- * is named after its thread, and holds the numbers that it states. */
+ * is named after its thread, and has the numbers that the thread states. */
 #include <math.h>
 #include <string.h>
 
@@ -50,8 +50,8 @@ static void test_tensorflow_3290_variance_below_0(void) {
   scenario_end(&s);
 }
 
-/* A variance that is a little below 0 but not below -epsilon normalizes as any other; one that is
- * makes NaN. */
+/* A variance that is slightly below 0 but not below -epsilon is used like any other; a smaller one
+ * gives NaN. */
 static void test_mobilenet_caffe_87_negative_variance(void) {
   scenario s;
   if (scenario_begin(&s, "MobileNet-Caffe#87", "infer nchw f32 n1c2h1w2 eps=1e-5")) {
@@ -94,7 +94,8 @@ static void test_constant_channels(void) {
   constant_channels("sherpa-onnx#3857", "train ncw f32 n1c1w100", floor_value, 1);
 }
 
-/* All values at the floor but one: variance 2.5e-5, and |y| below sqrt(m - 1) whatever it is. */
+/* All values but one equal the least one: the variance is 2.5e-5, and |y| is below sqrt(m - 1) in
+ * any case. */
 static void test_sherpa_onnx_3857_floor(void) {
   scenario s;
   if (scenario_begin(&s, "sherpa-onnx#3857", "train ncw f32 n1c1w100")) {
@@ -138,7 +139,8 @@ static void test_onnxruntime_28463_40000(void) {
   scenario_end(&s);
 }
 
-/* dy constant: dscale and dx are 0 but for rounding, in proportion to the sum of |dy * x_hat|. */
+/* dy is constant: dscale and dx are 0 except for rounding, in proportion to the sum of |dy *
+ * x_hat|. */
 static void test_pytorch_82493_constant_dy(void) {
   static const char *const lines[] = {"backward nchw f32 n4c3h9w9 mean=5 std=2.9",
                                       "backward nhwc f32 n4c3h9w9 mean=5 std=2.9 nosaved"};
@@ -193,7 +195,7 @@ static void test_coreai_torch_54_wide_variance(void) {
   if (scenario_begin(&s, "coreai-torch#54", "infer nchw f16 n1c1h2w2")) {
     static const double x[] = {1024, -512, 2048, 0};
     scenario_set(&s, DATA_X, 4, x);
-    scenario_fill(&s, DATA_VAR, 131072); /* more than a half can hold */
+    scenario_fill(&s, DATA_VAR, 131072); /* more than a half can represent */
     scenario_fill(&s, DATA_MEAN, 0);
     plain(&s);
     if (scenario_run(&s, suite_handle(), 1))
@@ -203,7 +205,7 @@ static void test_coreai_torch_54_wide_variance(void) {
   scenario_end(&s);
 }
 
-/* Statistics of half tensors are float: a half has no 1000.75. */
+/* Statistics of half tensors are float: half has no 1000.75. */
 static void test_chainer_6323_float_statistics(void) {
   scenario s;
   if (scenario_begin(&s, "chainer#6323", "train nchw f16 n1c1h2w2 factor=1")) {

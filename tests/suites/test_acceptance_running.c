@@ -1,5 +1,5 @@
 /* Failures that users reported in public trackers: running statistics, epsilon, modes, gradients.
- * Each test is named after its thread, and holds the numbers that it states. */
+ * Each test is named after its thread, and has the numbers that the thread states. */
 #include <math.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ static void test_mxnet_14357_unbiased(void) {
   }
 }
 
-/* A hundred calls on zeros leave 0.9^100 of the variance 1. */
+/* A hundred calls on zeros reduce the variance 1 to 0.9^100. */
 static void test_mxnet_14357_hundred_calls(void) {
   scenario s;
   if (scenario_begin(&s, "mxnet#14357", "train nchw f32 n1c3h4w4 factor=0.1")) {
@@ -40,7 +40,7 @@ static void test_mxnet_14357_hundred_calls(void) {
   scenario_end(&s);
 }
 
-/* The factor weighs the new batch. */
+/* The factor is the weight of the new batch. */
 static void test_mxnet_1948_weight_of_the_batch(void) {
   scenario s;
   if (scenario_begin(&s, "mxnet#1948 onnxruntime#19742", "train nc f64 n2c1 factor=0.1")) {
@@ -56,7 +56,7 @@ static void test_mxnet_1948_weight_of_the_batch(void) {
   scenario_end(&s);
 }
 
-/* First call on uninitialised memory, factor 1: 0 * NaN would be NaN. */
+/* The first call on uninitialized memory, with factor 1: 0 * NaN would be NaN. */
 static void test_cudnn_torch_91_first_call(void) {
   scenario s;
   if (scenario_begin(&s, "cudnn.torch#91 caffe#279 DL4J#3066", "train nc f32 n4c2 factor=1")) {
@@ -91,7 +91,7 @@ static void test_tileops_1727_twice_the_same(void) {
 }
 
 /* ---- Epsilon ---- */
-/* Exactly 1e-5 as a float, which is less than 1e-5 as a double; and less than that. */
+/* Exactly 1e-5 as a float, which is less than 1e-5 as a double; and a smaller value. */
 static void test_tensorflow_8090_small_epsilons(void) {
   static const double epsilons[] = {(double)1e-5f, 1e-6, 0};
   for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
@@ -106,7 +106,7 @@ static void test_tensorflow_8090_small_epsilons(void) {
   }
 }
 
-/* -100 would make a variance of 125 one of 25. */
+/* -100 would turn a variance of 125 into one of 25. */
 static void test_xla_large_epsilon(void) {
   for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
     api_fixture f;
@@ -165,7 +165,7 @@ static double loss(scenario *s, const double w[]) {
   return sum;
 }
 
-/* Central difference of L when one input moves by h to either side. */
+/* The central difference of L when one input moves by h in both directions. */
 static double slope(scenario *s, int array, int64_t at, double h, const double w[]) {
   const double value = data_get(&s->before.arrays[array], at);
   data_set_value(&s->before.arrays[array], at, value + h);
@@ -176,10 +176,10 @@ static double slope(scenario *s, int array, int64_t at, double h, const double w
   return (above - below) / (2 * h);
 }
 
-/* Backward is the derivative of forward, all three terms of it: central differences of the
- * library's own forward. With h = 1e-4 their error is h^2 / 6 * L''' and 2^-53 * L / h; L and its
- * derivatives are below 100 here, since x has a deviation of 0.75 and more and |w| <= 1: 1e-6 is
- * allowed. */
+/* Backward is the derivative of forward, all three terms of it; the reference is central
+ * differences of the library's own forward pass. With h = 1e-4 their error is h^2 / 6 * L''' and
+ * 2^-53 * L / h. L and its derivatives are below 100 here, since x has a deviation of at least 0.75
+ * and |w| <= 1: 1e-6 is allowed. */
 static void test_mlpack_2474_gradient_check(void) {
   enum { COUNT = 24, CHANNELS = 2 };
   scenario forward, backward;

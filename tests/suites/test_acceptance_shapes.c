@@ -1,5 +1,5 @@
 /* Failures that users reported in public trackers: degenerate sizes, layouts, aliases. Each test is
- * named after its thread, and holds the numbers that it states. */
+ * named after its thread, and has the numbers that the thread states. */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 
 #define F32 CUBN_DATA_FLOAT
 
-/* One value per channel: y is the bias, the running variance receives 0, nothing is NaN. */
+/* One value per channel: y is the bias, the running variance gets 0, and nothing is NaN. */
 static void test_one_value_per_channel(void) {
   static const char *const lines[] = {"train nc f32 n1c1 factor=0.25",
                                       "train nchw f32 n1c128h1w1 factor=0.25",
@@ -104,7 +104,7 @@ static void test_refused_parameters(void) {
   expect_success(cubnCreateTensorDescriptor(&params), "create");
   const int x_dims[2] = {2, 10};
   for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass) {
-    api_fixture f; /* refused before its memory, which has another shape, is looked at */
+    api_fixture f; /* It is refused before its memory, which has another shape, is read. */
     if (!api_open(&f, pass)) break;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; ++i) {
       const cubnDataType_t type = bad[i].type; /* x is half as well then */
@@ -168,7 +168,7 @@ static void test_non_contiguous(void) {
   scenario_end(&s);
 }
 
-/* In rank 2 there is one layout, whatever the format is called. */
+/* In rank 2 there is one layout, whatever the format. */
 static void test_paddle_38497_two_dimensions(void) {
   cubnTensorDescriptor_t nc;
   if (!expect_success(cubnCreateTensorDescriptor(&nc), "create")) return;

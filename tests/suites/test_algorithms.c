@@ -1,68 +1,39 @@
-/* Every row of every table of the device's backend runs every problem that it does not refuse. A
- * new algorithm is thus tested without an edit here. */
+/* Every row of every table of the backend runs every problem that it does not refuse. A new
+ * algorithm is thus tested without an edit here. */
 #include <stdio.h>
 #include <string.h>
 
-#include "core/handle.h"
 #include "kit/cases.h"
-#include "kit/run_line.h"
+#include "kit/run_algo.h"
 #include "suites/support/suite.h"
 
-_Static_assert((int)LINE_TRAIN == (int)CUBN_PASS_TRAIN && (int)LINE_INFER == (int)CUBN_PASS_INFER &&
-                   (int)LINE_BACKWARD == (int)CUBN_PASS_BACKWARD,
-               "lines and the seam number the passes alike");
-
-enum { ROWS_MAX = 16 };
+enum { ROWS_MAX = 16, REPORT_MAX = 1024 };
 
 typedef struct table_state {
   int pass;
   const cubn_algo *const *rows;
   int64_t accepted[ROWS_MAX], refused[ROWS_MAX];
-  const char *reason[ROWS_MAX]; /* of the last refusal */
-  double output_error;          /* the largest so far */
+  char reason[ROWS_MAX][REPORT_MAX]; /* of the last refusal */
+  double output_error;               /* the largest so far */
 } table_state;
 
-/* The row that runs, and why it refused. */
-static const cubn_algo *observed;
-static const char *reason;
-
-static cubn_refusal observe(const cubn_device *device, const cubn_problem *problem) {
-  const cubn_refusal refusal = observed->reject(device, problem);
-  reason = refusal.text;
-  return refusal;
-}
-
-/* Runs the line with one row as the whole table. False if the row refuses it. */
+/* Runs the line with one row as the whole table. Returns false if the row refuses it. */
 static bool run_row(const line_problem *problem, table_state *state, int row) {
   const cubnHandle_t handle = suite_handle();
-  const cubn_backend *const backend = handle->backend;
-  cubn_algo only = *(observed = state->rows[row]);
-  only.reject = observe;
-  reason = NULL;
-  const cubn_algo *const only_row[] = {&only, NULL};
-  cubn_backend narrowed = *backend;
-  narrowed.algos[problem->pass] = only_row;
-  handle->backend = &narrowed;
-  handle->last_algo = NULL;
-
   data_set before, after;
   compare_result result = {0};
-  char report[1024];
-  const bool passed =
-      run_line_keep(handle, problem, &before, &after, &result, report, sizeof report);
+  char report[REPORT_MAX];
+  const algo_outcome outcome =
+      run_algo(handle, state->rows[row], problem, &before, &after, &result, report, sizeof report);
   data_destroy(&before);
   data_destroy(&after);
-  handle->backend = backend;
-
-  if (!passed && !handle->last_algo && reason) {
-    state->reason[row] = reason;
+  if (outcome == ALGO_REFUSED) {
+    snprintf(state->reason[row], REPORT_MAX, "%s", report);
     return false;
   }
-  SUITE_CHECK(passed, "%s: %s", state->rows[row]->name, report);
+  SUITE_CHECK(outcome == ALGO_PASSED, "%s: %s", state->rows[row]->name, report);
   if (result.output_error > state->output_error) state->output_error = result.output_error;
-  const bool ran = handle->last_algo != NULL; /* NULL: there was nothing to compute */
-  handle->last_algo = NULL;
-  return ran;
+  return handle->last_algo != NULL; /* NULL: there was nothing to compute */
 }
 
 static void run_case(const char *line, void *context) {
@@ -105,7 +76,7 @@ static void test_table(int pass) {
   if (suite_all_cases() && !strcmp(suite_device(), "cpu")) cases_visit(CASES_BIG, run_case, &state);
   cubnSetCallback(0, NULL, NULL);
   for (int row = 0; state.rows[row]; ++row) {
-    const char *const why = state.reason[row] ? state.reason[row] : "";
+    const char *const why = state.reason[row];
     SUITE_CHECK(state.accepted[row] > 0 || strstr(why, "device"),
                 "%s accepted none of %lld problems: %s", state.rows[row]->name,
                 (long long)state.refused[row], why);
@@ -151,7 +122,8 @@ static void test_accuracy(void) {
   }
 }
 
-/* And that the bounds of statistics, too, do not depend on the mean where double is all there is. */
+/* The bounds of statistics, too, do not depend on the mean where double is the working
+ * precision. */
 static void test_accuracy_of_double(void) {
   static const char *const lines[] = {
       "train nchw f64 n4c2h128w131 mean=1e6 data=spread",

@@ -1,5 +1,5 @@
-/* Pointers and numbers of the operations made wrong, one at a time: status, message, and that
- * nothing was written. */
+/* Pointers and numbers of the operations made wrong, one at a time: status and message; nothing was
+ * written. */
 #include <math.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -35,8 +35,8 @@ static const pointer_case host_pointers[] = {
     {0, 0, NULL},
 };
 
-/* Device pointers: NULL is an error, for the pairs because the other one is given; so is an address
- * that no float can have. */
+/* Device pointers: NULL is an error, for pairs because the other one is given; so is an address
+ * that is not aligned to a float. */
 static const pointer_case device_pointers[] = {
     {API_ALL, MEMBER(x), "x"},
     {API_FORWARD, MEMBER(output), "y"},
@@ -114,7 +114,7 @@ static void test_numbers(void) {
   }
 }
 
-/* Else the tests above could pass for another reason than theirs. */
+/* Otherwise the tests above could pass for another reason than theirs. */
 static void test_valid_call(void) {
   for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;

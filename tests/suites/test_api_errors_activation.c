@@ -1,5 +1,5 @@
-/* Activation descriptors, and the descriptors and size queries of fused operations, with each argument
- * made wrong, one at a time. */
+/* Activation descriptors, and the descriptors and size queries of fused operations, with each
+ * argument made wrong, one at a time. */
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,7 +68,7 @@ static void test_activation(void) {
 typedef struct attribute_case {
   cubnBatchNormAttribute_t attribute;
   const char *name;
-  double preset, valid, wrong[3]; /* wrong ones end with 0 where there are less than three */
+  double preset, valid, wrong[3]; /* Wrong ones end with 0 where there are fewer than three. */
 } attribute_case;
 
 static const attribute_case attributes[] = {
@@ -167,7 +167,7 @@ static void test_fusing(void) {
   expect_error(cubnGetBatchNormReserveSize(d, unset, &bytes), CUBN_STATUS_NOT_SUPPORTED, size,
                "x_desc", "CUBN_DATA_INT8");
   CU_ASSERT_EQUAL(bytes, 77);
-  /* The activation was copied, and is as before. */
+  /* The activation was copied, and is unchanged. */
   expect_success(cubnDestroyActivationDescriptor(tanh_desc), "destroy");
   CU_ASSERT_EQUAL(reserve_bytes_of(d, x), 2 * 120);
   expect_success(cubnSetBatchNormActivation(d, CUBN_BATCHNORM_OPS_BN, NULL), set);

@@ -1,5 +1,5 @@
-/* Functions of tensor descriptors with each argument made wrong, one at a time: status and message,
- * and the descriptor or the outputs left as they were. */
+/* Functions of tensor descriptors with each argument made wrong, one at a time: status and message;
+ * the descriptor and the outputs stay as they were. */
 #include <limits.h>
 #include <string.h>
 
@@ -143,7 +143,7 @@ static void test_set_nd_64(void) {
                NULL);
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, bytes, NULL), BAD, function, "2^63",
                NULL);
-  /* Few bytes, by strides of 0, but more elements than can be counted. */
+  /* Few bytes, because of strides of 0, but more elements than can be counted. */
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, many, none), BAD, function, "2^63",
                NULL);
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, two, far), BAD, function, "2^63",

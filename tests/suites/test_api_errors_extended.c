@@ -1,80 +1,14 @@
-/* The tensors of the extended interface, one of them made wrong at a time: status, message, and that
- * nothing was written. */
+/* The tensors of the extended interface, made wrong one at a time: status and message; nothing was
+ * written. */
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "kit/run_line.h"
 #include "suites/support/expect_error.h"
+#include "suites/support/extended_call.h"
 
 #define BAD CUBN_STATUS_BAD_PARAM
 #define MEMBER(name) offsetof(cubnBatchNormTensors_t, name)
-
-/* Valid calls. */
-enum { TRAIN, STATISTICS, GIVEN, GIVEN_INV_STD, BACKWARD, RELU_BACKWARD, FROZEN, SUMS, CALLS };
-static const char *const lines[CALLS] = {
-    "train nchw f32 n2c3h4w5 add_relu separate devfactor",
-    "train nchw f32 n2c3h4w5 statistics",
-    "infer nchw f32 n2c3h4w5 add_relu reserve",
-    "infer nchw f32 n2c3h4w5 invstd",
-    "backward nchw f32 n2c3h4w5 add_relu noscale",
-    "backward nchw f32 n2c3h4w5 relu nodbias",
-    "backward nchw f32 n2c3h4w5 frozen invstd",
-    "backward nchw f32 n2c3h4w5 sums",
-};
-
-typedef struct call_fixture {
-  data_set before, after;
-  run_context run;
-  cubnBatchNormTensors_t valid;
-} call_fixture;
-
-static const char *function_of(const call_fixture *f) {
-  return f->run.problem.pass == LINE_BACKWARD ? "cubnBatchNormBackward" : "cubnBatchNormForward";
-}
-
-static cubnStatus_t call(const call_fixture *f, cubnHandle_t handle,
-                         cubnBatchNormDescriptor_t descriptor, const cubnBatchNormTensors_t *t) {
-  return f->run.problem.pass == LINE_BACKWARD ? cubnBatchNormBackward(handle, descriptor, t)
-                                              : cubnBatchNormForward(handle, descriptor, t);
-}
-
-static void refuse(const call_fixture *f, const cubnBatchNormTensors_t *spoiled,
-                   const char *argument, const char *value) {
-  expect_error(call(f, suite_handle(), f->run.batch_norm, spoiled), BAD, function_of(f), argument,
-               value);
-}
-
-static bool open_call(call_fixture *f, int which) {
-  line_problem problem;
-  char report[512] = "";
-  memset(f, 0, sizeof *f);
-  CU_ASSERT_PTR_NULL_FATAL(line_parse(lines[which], &problem));
-  if (!SUITE_CHECK(run_create(suite_handle(), &problem, &f->before, report, sizeof report), "%s",
-                   report))
-    return false;
-  CU_ASSERT_FATAL(data_copy(&f->before, &f->after));
-  if (!expect_success(run_open(&f->run, suite_handle(), &problem, &f->before), lines[which]))
-    return false;
-  f->valid = run_tensors(&f->run);
-  return true;
-}
-
-/* Checks that the calls in between wrote nothing; that the valid call is one, which makes the refusals
- * mean something; and releases. */
-static void close_call(call_fixture *f) {
-  expect_success(run_download(&f->run, &f->after), "download");
-  for (int i = 0; i < DATA_ARRAYS; ++i)
-    if (data_has(&f->before, i))
-      SUITE_CHECK(memcmp(f->before.arrays[i].block, f->after.arrays[i].block,
-                         f->before.arrays[i].block_bytes) == 0,
-                  "%s was written by a failed call", data_array_name(&f->run.problem, i));
-  expect_success(call(f, suite_handle(), f->run.batch_norm, &f->valid), function_of(f));
-  expect_success(cubnSynchronize(suite_handle()), "synchronize");
-  run_close(&f->run);
-  data_destroy(&f->before);
-  data_destroy(&f->after);
-}
 
 typedef struct member_case {
   int calls; /* as bits */
@@ -92,7 +26,8 @@ enum {
   SAVED_CALLS = 1 << TRAIN | 1 << STATISTICS | 1 << BACKWARD | 1 << RELU_BACKWARD | 1 << SUMS
 };
 
-/* Without them the call cannot be made. What is wanted has a descriptor and a pointer, both or none. */
+/* Tensors without which the call cannot be made. An output has a descriptor and a pointer, both or
+ * none. */
 static const member_case required[] = {
     {ALL_CALLS, MEMBER(x_desc), "x_desc"},
     {ALL_CALLS, MEMBER(param_desc), "param_desc"},
@@ -145,7 +80,7 @@ static const member_case aligned[] = {
     {0, 0, NULL},
 };
 
-static void spoil(const call_fixture *f, int which, const member_case *list,
+static void spoil(const extended_call *f, int which, const member_case *list,
                   ptrdiff_t shift_bytes) {
   for (; list->name; ++list) {
     if (!(list->calls & 1 << which)) continue;
@@ -155,44 +90,44 @@ static void spoil(const call_fixture *f, int which, const member_case *list,
     pointer = shift_bytes ? pointer + shift_bytes : NULL;
     memcpy((char *)&t + list->member, &pointer, sizeof pointer);
     if (shift_bytes) snprintf(address, sizeof address, "%p", (void *)pointer);
-    refuse(f, &t, list->name, address);
+    extended_refuse(f, &t, list->name, address);
   }
 }
 
 static void test_members(void) {
   for (int which = 0; which < CALLS; ++which) {
-    call_fixture f;
-    if (!open_call(&f, which)) return;
+    extended_call f;
+    if (!extended_open(&f, which)) return;
     spoil(&f, which, required, 0);
     spoil(&f, which, aligned, 1);
     spoil(&f, which, aligned, 2);
     if (FUSED_CALLS & 1 << which) {
       cubnBatchNormTensors_t t = f.valid;
       --t.reserve_bytes;
-      refuse(&f, &t, "reserve", NULL);
+      extended_refuse(&f, &t, "reserve", NULL);
     }
-    close_call(&f);
+    extended_close(&f);
   }
 }
 
 static void test_arguments(void) {
   for (int which = 0; which < CALLS; ++which) {
-    call_fixture f;
-    if (!open_call(&f, which)) return;
-    expect_error(call(&f, NULL, f.run.batch_norm, &f.valid), CUBN_STATUS_NOT_INITIALIZED,
-                 function_of(&f), "handle", "NULL");
-    expect_error(call(&f, suite_handle(), NULL, &f.valid), BAD, function_of(&f), "descriptor",
-                 "NULL");
-    expect_error(call(&f, suite_handle(), f.run.batch_norm, NULL), BAD, function_of(&f), "tensors",
-                 "NULL");
-    close_call(&f);
+    extended_call f;
+    if (!extended_open(&f, which)) return;
+    expect_error(extended_make(&f, NULL, f.run.batch_norm, &f.valid), CUBN_STATUS_NOT_INITIALIZED,
+                 extended_function(&f), "handle", "NULL");
+    expect_error(extended_make(&f, suite_handle(), NULL, &f.valid), BAD, extended_function(&f),
+                 "descriptor", "NULL");
+    expect_error(extended_make(&f, suite_handle(), f.run.batch_norm, NULL), BAD,
+                 extended_function(&f), "tensors", "NULL");
+    extended_close(&f);
   }
 }
 
 static void test_nothing_to_compute(void) {
   for (int which = 0; which < CALLS; ++which) {
-    call_fixture f;
-    if (!open_call(&f, which)) return;
+    extended_call f;
+    if (!extended_open(&f, which)) return;
     cubnBatchNormTensors_t t = f.valid;
     t.y_desc = t.dx_desc = t.dz_desc = NULL;
     t.y = t.dx = t.dz = NULL;
@@ -201,49 +136,49 @@ static void test_nothing_to_compute(void) {
     } else if (which != SUMS) {
       t.dscale = t.dbias = NULL;
     }
-    refuse(&f, &t, f.run.problem.pass == LINE_BACKWARD ? "dx" : "y", "nothing to compute");
-    close_call(&f);
+    extended_refuse(&f, &t, f.run.problem.pass == LINE_BACKWARD ? "dx" : "y", "nothing to compute");
+    extended_close(&f);
   }
 }
 
-/* Another type, size or memory order than x has, and in place with other strides. */
+/* Another type, size or memory order than that of x, and in place with other strides. */
 static void test_descriptors(void) {
   cubnTensorDescriptor_t other, nhwc;
   CU_ASSERT(!cubnCreateTensorDescriptor(&other) && !cubnCreateTensorDescriptor(&nhwc));
   CU_ASSERT(!cubnSetTensor4dDescriptor(other, CUBN_TENSOR_NCHW, CUBN_DATA_FLOAT, 2, 3, 4, 19));
   CU_ASSERT(!cubnSetTensor4dDescriptor(nhwc, CUBN_TENSOR_NHWC, CUBN_DATA_FLOAT, 2, 3, 4, 5));
-  call_fixture f;
-  if (open_call(&f, TRAIN)) {
+  extended_call f;
+  if (extended_open(&f, TRAIN)) {
     cubnBatchNormTensors_t t = f.valid;
     t.y_desc = other;
-    refuse(&f, &t, "y_desc", "19");
+    extended_refuse(&f, &t, "y_desc", "19");
     t = f.valid;
     t.z_desc = other;
-    refuse(&f, &t, "z_desc", "19");
+    extended_refuse(&f, &t, "z_desc", "19");
     t = f.valid;
     t.param_desc = nhwc;
-    refuse(&f, &t, "param_desc", NULL);
+    extended_refuse(&f, &t, "param_desc", NULL);
     t = f.valid;
     t.y = (void *)(uintptr_t)t.z;
     t.y_desc = nhwc;
-    refuse(&f, &t, "y", "z");
-    close_call(&f);
+    extended_refuse(&f, &t, "y", "z");
+    extended_close(&f);
   }
-  if (open_call(&f, BACKWARD)) {
+  if (extended_open(&f, BACKWARD)) {
     cubnBatchNormTensors_t t = f.valid;
     t.dz_desc = other;
-    refuse(&f, &t, "dz_desc", "19");
+    extended_refuse(&f, &t, "dz_desc", "19");
     t = f.valid;
     t.dz = t.dx;
-    refuse(&f, &t, "dz", "dx");
+    extended_refuse(&f, &t, "dz", "dx");
     t.dz = (void *)(uintptr_t)t.dy;
     t.dz_desc = nhwc;
-    refuse(&f, &t, "dz", "dy");
+    extended_refuse(&f, &t, "dz", "dy");
     t = f.valid;
     t.dx = (void *)(uintptr_t)t.x;
     t.dx_desc = nhwc;
-    refuse(&f, &t, "dx", "x");
-    close_call(&f);
+    extended_refuse(&f, &t, "dx", "x");
+    extended_close(&f);
   }
   cubnDestroyTensorDescriptor(other);
   cubnDestroyTensorDescriptor(nhwc);

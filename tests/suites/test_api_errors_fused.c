@@ -1,5 +1,5 @@
-/* What only the functions that fuse have: ops, activation and reserve space, made wrong one at a time,
- * and what they ignore. */
+/* Arguments that only the fused functions have: operations, activation and reserve space, made
+ * wrong one at a time, and those that they ignore. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +24,7 @@ static void test_ops(void) {
   }
 }
 
-/* Too small, absent and not aligned, of each kind. */
+/* Reserve spaces of each kind that are too small, absent or not aligned. */
 static void refuse_reserve(const api_fixture *f, cubnBatchNormOps_t ops, cubnActivationMode_t mode,
                            size_t bytes, size_t alignment_bytes) {
   char needed[32], given[32], address[32];
@@ -49,7 +49,7 @@ static void test_reserve(void) {
   for (int i = 0; i < CALLS; ++i) {
     api_fixture f;
     if (!api_open(&f, calls[i])) return;
-    /* 2 x 3 rows of 20 elements, whose bits take 3 bytes, or lie 4 apart. */
+    /* 2 x 3 rows of 20 elements, whose bits take 3 bytes, or begin 4 bytes apart. */
     refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ADD_ACTIVATION, CUBN_ACTIVATION_RELU,
                    f.valid.reserve_bytes, 1);
     refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ADD_ACTIVATION, CUBN_ACTIVATION_LEAKY_RELU,
@@ -61,7 +61,8 @@ static void test_reserve(void) {
   }
 }
 
-/* With an activation but no addition backward needs the bias, to compute its input again. */
+/* With an activation but no addition, backward needs the bias to compute the pre-activation
+ * again. */
 static void test_bias(void) {
   api_fixture f;
   if (!api_open(&f, API_CALL_BACKWARD_EX)) return;
@@ -77,7 +78,7 @@ static void test_bias(void) {
   api_close(&f, true);
 }
 
-/* Whatever is ignored may be anything: nothing looks at it. */
+/* Arguments that are ignored may have any value. */
 static void test_ignored(void) {
   char nowhere;
   for (int i = 0; i < CALLS; ++i) {
@@ -94,7 +95,7 @@ static void test_ignored(void) {
     a.reserve = NULL;
     a.reserve_bytes = 0;
     expect_success(api_call(f.call, &a), "ops of batch normalization alone");
-    a = f.valid; /* the identity leaves nothing for backward */
+    a = f.valid; /* The identity leaves nothing for backward. */
     a.reserve = NULL;
     expect_success(
         cubnSetActivationDescriptor(a.activation, CUBN_ACTIVATION_IDENTITY, CUBN_PROPAGATE_NAN, 0),

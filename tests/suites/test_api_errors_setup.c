@@ -1,5 +1,5 @@
 /* Functions of handles, buffers and descriptors with each argument made wrong, one at a time:
- * status and message, and outputs left alone. */
+ * status and message; outputs stay as they were. */
 #include <limits.h>
 #include <stdlib.h>
 
@@ -25,7 +25,7 @@ static void test_device_names(void) {
   expect_error(cubnCreateOnDevice(NULL, "cpu"), BAD, "cubnCreateOnDevice", "handle", "NULL");
   expect_error(cubnCreateOnDevice(&handle, NULL), BAD, "cubnCreateOnDevice", "device", "NULL");
   expect_error(cubnCreate(NULL), BAD, "cubnCreate", "handle", "NULL");
-  /* Spelled well, but not there on any machine of this world. */
+  /* Well-formed names of devices that no machine has. */
   CU_ASSERT_EQUAL(cubnCreateOnDevice(&handle, "cuda:60000"), CUBN_STATUS_NOT_SUPPORTED);
   CU_ASSERT_PTR_NULL(handle);
 }

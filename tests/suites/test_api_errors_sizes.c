@@ -1,5 +1,5 @@
-/* The size queries of fused operations with each argument made wrong, one at a time: status, message,
- * and the size left as it was. */
+/* The size queries of fused operations with each argument made wrong, one at a time: status and
+ * message; the size stays as it was. */
 #include <stddef.h>
 #include <string.h>
 
@@ -7,7 +7,7 @@
 
 #define BAD CUBN_STATUS_BAD_PARAM
 
-/* All arguments of the three queries; each uses its own. */
+/* All arguments of the three queries; each query uses its own. */
 typedef struct query_arguments {
   cubnHandle_t handle;
   cubnBatchNormMode_t mode;
@@ -143,7 +143,7 @@ static void test_descriptors(void) {
   close_queries();
 }
 
-/* What the ops do not need may be NULL. The workspace is the library's own. */
+/* Arguments that the operations do not need may be NULL. The library has its own workspace. */
 static void test_answers(void) {
   size_t size;
   query_arguments a = open_queries(&size);

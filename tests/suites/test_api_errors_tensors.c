@@ -1,5 +1,5 @@
-/* Descriptors of the operations made wrong, one at a time: status, message, and that nothing
- * was written. */
+/* Descriptors of the operations made wrong, one at a time: status and message; nothing was
+ * written. */
 #include <stddef.h>
 #include <string.h>
 
@@ -22,37 +22,44 @@ typedef struct tensor_case {
 #define PARAM offsetof(api_arguments, param_desc)
 #define FLOAT CUBN_DATA_FLOAT
 
-/* With another x it is the output that does not fit. */
+/* With another x, the output does not fit. */
 static const tensor_case tensors[] = {
-    {API_FORWARD, X, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "y_desc", "0"},
+    {API_FORWARD, X, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "y_desc", "CUBN_DATA_FLOAT"},
     {API_FORWARD, X, FLOAT, 4, {7, 3, 4, 5}, {-1}, "y_desc", "7"},
     {API_BACKWARD, X, FLOAT, 4, {7, 3, 4, 5}, {-1}, "dx_desc", "7"},
-    {API_FORWARD, OUTPUT, CUBN_DATA_DOUBLE, 4, {2, 3, 4, 5}, {-1}, "y_desc", "1"},
-    {API_FORWARD, OUTPUT, CUBN_DATA_BFLOAT16, 4, {2, 3, 4, 5}, {-1}, "y_desc", "9"},
+    {API_FORWARD, OUTPUT, CUBN_DATA_DOUBLE, 4, {2, 3, 4, 5}, {-1}, "y_desc", "CUBN_DATA_DOUBLE"},
+    {API_FORWARD,
+     OUTPUT,
+     CUBN_DATA_BFLOAT16,
+     4,
+     {2, 3, 4, 5},
+     {-1},
+     "y_desc",
+     "CUBN_DATA_BFLOAT16"},
     {API_FORWARD, OUTPUT, FLOAT, 3, {2, 3, 20}, {-1}, "y_desc", "3"},
     {API_FORWARD, OUTPUT, FLOAT, 5, {2, 3, 4, 5, 1}, {-1}, "y_desc", "5"},
     {API_FORWARD, OUTPUT, FLOAT, 4, {17, 3, 4, 5}, {-1}, "y_desc", "17"},
     {API_FORWARD, OUTPUT, FLOAT, 4, {2, 3, 4, 0}, {-1}, "y_desc", "0"},
     {API_FORWARD, OUTPUT, FLOAT, 4, {2, 3, 4, 5}, {60, 20, 0, 1}, "y_desc", "0"},
-    {API_BACKWARD, OUTPUT, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dx_desc", "2"},
+    {API_BACKWARD, OUTPUT, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dx_desc", "CUBN_DATA_HALF"},
     {API_BACKWARD, OUTPUT, FLOAT, 4, {2, 13, 4, 5}, {-1}, "dx_desc", "13"},
     {API_BACKWARD, OUTPUT, FLOAT, 2, {2, 3}, {-1}, "dx_desc", "2"},
     {API_BACKWARD, OUTPUT, FLOAT, 4, {2, 3, 4, 5}, {60, 20, 5, 0}, "dx_desc", "0"},
-    {API_BACKWARD, DY, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dy_desc", "2"},
+    {API_BACKWARD, DY, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dy_desc", "CUBN_DATA_HALF"},
     {API_BACKWARD, DY, FLOAT, 4, {2, 3, 4, 15}, {-1}, "dy_desc", "15"},
     {API_BACKWARD, DY, FLOAT, 5, {2, 3, 4, 5, 1}, {-1}, "dy_desc", "5"},
-    {API_TRAIN_EX, Z, CUBN_DATA_DOUBLE, 4, {2, 3, 4, 5}, {-1}, "z_desc", "1"},
+    {API_TRAIN_EX, Z, CUBN_DATA_DOUBLE, 4, {2, 3, 4, 5}, {-1}, "z_desc", "CUBN_DATA_DOUBLE"},
     {API_TRAIN_EX, Z, FLOAT, 3, {2, 3, 20}, {-1}, "z_desc", "3"},
     {API_TRAIN_EX, Z, FLOAT, 4, {2, 3, 4, 6}, {-1}, "z_desc", "6"},
-    {API_BACKWARD_EX, Z, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dz_desc", "2"},
+    {API_BACKWARD_EX, Z, CUBN_DATA_HALF, 4, {2, 3, 4, 5}, {-1}, "dz_desc", "CUBN_DATA_HALF"},
     {API_BACKWARD_EX, Z, FLOAT, 4, {2, 13, 4, 5}, {-1}, "dz_desc", "13"},
     {API_BACKWARD_EX, Z, FLOAT, 4, {2, 3, 4, 5}, {60, 20, 5, 0}, "dz_desc", "0"},
     {0, 0, FLOAT, 0, {0}, {0}, NULL, NULL},
 };
 
 static const tensor_case spatial_params[] = {
-    {API_ALL, PARAM, CUBN_DATA_HALF, 4, {1, 3, 1, 1}, {-1}, "param_desc", "2"},
-    {API_ALL, PARAM, CUBN_DATA_DOUBLE, 4, {1, 3, 1, 1}, {-1}, "param_desc", "1"},
+    {API_ALL, PARAM, CUBN_DATA_HALF, 4, {1, 3, 1, 1}, {-1}, "param_desc", "CUBN_DATA_HALF"},
+    {API_ALL, PARAM, CUBN_DATA_DOUBLE, 4, {1, 3, 1, 1}, {-1}, "param_desc", "CUBN_DATA_DOUBLE"},
     {API_ALL, PARAM, FLOAT, 4, {2, 3, 1, 1}, {-1}, "param_desc", "2"},
     {API_ALL, PARAM, FLOAT, 4, {1, 2, 1, 1}, {-1}, "param_desc", "2"},
     {API_ALL, PARAM, FLOAT, 4, {1, 4, 1, 1}, {-1}, "param_desc", "4"},

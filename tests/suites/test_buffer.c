@@ -52,7 +52,7 @@ static void test_upload_and_download(void) {
   for (size_t i = 0; i < sizeof sent; ++i) sent[i] = (unsigned char)(i * 7 + 3);
   cubnBuffer_t buffer = create(sizeof sent);
   expect_success(cubnUploadBuffer(buffer, 0, sent, sizeof sent), "upload");
-  /* A part in the middle, from memory that is reused at once. */
+  /* A range in the middle, from memory that is reused at once. */
   unsigned char part[100];
   memset(part, 0xee, sizeof part);
   expect_success(cubnUploadBuffer(buffer, 501, part, sizeof part), "upload");
@@ -84,7 +84,7 @@ static void test_fill(void) {
   destroy(neighbour);
 }
 
-/* Buffers may go in any order, and are apart from each other. */
+/* Buffers may be destroyed in any order, and do not overlap. */
 static void test_order(void) {
   enum { COUNT = 5 };
   cubnBuffer_t buffers[COUNT];

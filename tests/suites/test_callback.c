@@ -57,7 +57,7 @@ static void test_errors_called_back(void) {
   CU_ASSERT(mask == 0 && user_data == NULL && callback == NULL);
 }
 
-/* One message for a failure, although backend and host both have a part in it. */
+/* A failure gives one message, although both backend and host are involved. */
 static void test_inner_failures(void) {
   memory seen = {0};
   cubnBuffer_t buffer = NULL;

@@ -1,4 +1,4 @@
-/* The comparison: that it sees what it has to see. */
+/* The comparison: it sees what it has to see. */
 #include <math.h>
 #include <string.h>
 
@@ -14,7 +14,7 @@ static void make(const char *line, line_problem *problem, data_set *before) {
   oracle_fill_y(problem, before);
 }
 
-/* What a perfect library would leave in memory: the oracle's values, rounded. */
+/* The results of a perfect library: the oracle's values, rounded. */
 static void answer_perfectly(const line_problem *p, const data_set *before, data_set *after) {
   static const size_t fields[DATA_ARRAYS] = {
       [DATA_RUNNING_MEAN] = offsetof(oracle_channel, running_mean),
@@ -81,7 +81,7 @@ static void test_perfect_answers_pass(void) {
   }
 }
 
-/* Counts the elements of one tensor whose change fails. */
+/* Counts the elements of one tensor for which a change fails. */
 static void spoil_elements(const char *line, const line_problem *p, const data_set *before,
                            data_set *after, int array, int tensor) {
   for (int64_t channel = 0; channel < line_channels(p); ++channel) {
@@ -145,7 +145,7 @@ static void test_decisions_are_exact(void) {
   data_destroy(&after);
 }
 
-/* NaN wants NaN, and infinity the same infinity. */
+/* NaN is compared with NaN, and infinity with the same infinity. */
 static void test_not_finite(void) {
   line_problem p;
   data_set before, after;
@@ -172,7 +172,7 @@ static void test_not_finite(void) {
   data_destroy(&after);
 }
 
-/* Any byte outside the outputs that changes is seen, any byte of an output is not. */
+/* A change of any byte outside the outputs is seen; a change of a byte of an output is not. */
 static void test_touched_bytes(void) {
   line_problem p;
   data_set before, after;

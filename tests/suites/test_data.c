@@ -58,7 +58,7 @@ static void test_types(void) {
   }
 }
 
-/* The values have the mean and std that the line says, and are the same on every machine. */
+/* The values have the mean and std of the line, and are the same on every machine. */
 static void test_data(void) {
   line_problem p;
   data_set set;
@@ -78,7 +78,7 @@ static void test_data(void) {
   CU_ASSERT(line_parse("train nc f32 n2c2 data=nonsense", &p) == NULL && !data_create(&p, &set));
 }
 
-/* Ties: pre-activations nearer to the edge of a decision than the rounding of their parts. */
+/* Ties: pre-activations nearer to the edge of a decision than the rounding of their terms. */
 static void test_ties(void) {
   static const char *const lines[] = {"train nchw f32 n4c10h5w5 relu data=ties",
                                       "infer nhwc bf16 n4c10h5w5 clipped data=ties invstd",
@@ -93,7 +93,7 @@ static void test_ties(void) {
       const oracle_channel channel = oracle_compute(&p, &set, c);
       for (line_walk w = line_walk_channel(&p, c); w.valid; line_walk_next(&w)) {
         const oracle_element element = oracle_load(&p, &set, &w);
-        const long double input = oracle_input(&channel, &element);
+        const long double input = oracle_preact(&channel, &element);
         ties[0] += fabsl(input) <= 2 * roundoff;
         ties[1] += p.coef > 0 && fabsl(input - p.coef) <= 2 * roundoff;
       }

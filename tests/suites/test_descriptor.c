@@ -1,4 +1,4 @@
-/* Tensor descriptors: what is set can be read back, sizes, and derived parameter descriptors. */
+/* Tensor descriptors: reading back what was set, sizes, and derived parameter descriptors. */
 #include <limits.h>
 
 #include "suites/support/expect_error.h"
@@ -13,8 +13,8 @@ static cubnTensorDescriptor_t create(void) {
 }
 
 /* Checks type, rank, dimensions and strides through the 64-bit getter. */
-static void holds(cubnTensorDescriptor_t tensor, cubnDataType_t type, int rank,
-                  const int64_t dims[], const int64_t strides[]) {
+static void expect_tensor(cubnTensorDescriptor_t tensor, cubnDataType_t type, int rank,
+                          const int64_t dims[], const int64_t strides[]) {
   cubnDataType_t got_type;
   int got_rank;
   int64_t got_dims[CUBN_DIM_MAX], got_strides[CUBN_DIM_MAX];
@@ -41,15 +41,15 @@ static void test_4d(void) {
   cubnTensorDescriptor_t tensor = create();
   expect_success(cubnSetTensor4dDescriptor(tensor, CUBN_TENSOR_NCHW, CUBN_DATA_HALF, 2, 3, 4, 5),
                  "set");
-  holds(tensor, CUBN_DATA_HALF, 4, (int64_t[]){2, 3, 4, 5}, (int64_t[]){60, 20, 5, 1});
+  expect_tensor(tensor, CUBN_DATA_HALF, 4, (int64_t[]){2, 3, 4, 5}, (int64_t[]){60, 20, 5, 1});
   has_bytes(tensor, 240);
   expect_success(cubnSetTensor4dDescriptor(tensor, CUBN_TENSOR_NHWC, CUBN_DATA_DOUBLE, 2, 3, 4, 5),
                  "set");
-  holds(tensor, CUBN_DATA_DOUBLE, 4, (int64_t[]){2, 3, 4, 5}, (int64_t[]){60, 1, 15, 3});
+  expect_tensor(tensor, CUBN_DATA_DOUBLE, 4, (int64_t[]){2, 3, 4, 5}, (int64_t[]){60, 1, 15, 3});
   has_bytes(tensor, 960);
   expect_success(cubnSetTensor4dDescriptorEx(tensor, CUBN_DATA_INT8, 2, 3, 4, 5, 1000, 100, 10, 2),
                  "set");
-  holds(tensor, CUBN_DATA_INT8, 4, (int64_t[]){2, 3, 4, 5}, (int64_t[]){1000, 100, 10, 2});
+  expect_tensor(tensor, CUBN_DATA_INT8, 4, (int64_t[]){2, 3, 4, 5}, (int64_t[]){1000, 100, 10, 2});
   has_bytes(tensor, 1000 + 200 + 30 + 8 + 1);
   cubnDataType_t type;
   int d[8];
@@ -85,19 +85,19 @@ static void test_all_ranks(void) {
     }
     nhwc[0] = stride;
     expect_success(cubnSetTensorNdDescriptorEx(tensor, CUBN_TENSOR_NCHW, FLOAT, rank, dims), "set");
-    holds(tensor, FLOAT, rank, dims64, nchw);
+    expect_tensor(tensor, FLOAT, rank, dims64, nchw);
     has_bytes(tensor, 4 * (size_t)elements);
     expect_success(cubnSetTensorNdDescriptorEx(tensor, CUBN_TENSOR_NHWC, FLOAT, rank, dims), "set");
-    holds(tensor, FLOAT, rank, dims64, nhwc);
+    expect_tensor(tensor, FLOAT, rank, dims64, nhwc);
     has_bytes(tensor, 4 * (size_t)elements);
     expect_success(cubnSetTensorNdDescriptor(tensor, FLOAT, rank, dims, strides), "set");
-    holds(tensor, FLOAT, rank, dims64, own);
+    expect_tensor(tensor, FLOAT, rank, dims64, own);
     expect_success(cubnSetTensorNdDescriptor64(tensor, CUBN_DATA_BFLOAT16, rank, dims64, NULL),
                    "set");
-    holds(tensor, CUBN_DATA_BFLOAT16, rank, dims64, nchw);
+    expect_tensor(tensor, CUBN_DATA_BFLOAT16, rank, dims64, nchw);
     expect_success(cubnSetTensorNdDescriptor64(tensor, CUBN_DATA_BFLOAT16, rank, dims64, own),
                    "set");
-    holds(tensor, CUBN_DATA_BFLOAT16, rank, dims64, own);
+    expect_tensor(tensor, CUBN_DATA_BFLOAT16, rank, dims64, own);
   }
   expect_success(cubnDestroyTensorDescriptor(tensor), "destroy");
 }
@@ -132,9 +132,9 @@ static void test_sizes(void) {
   has_bytes(tensor, ((size_t)1 << 63) - 4);
   const int64_t wide[4] = {70, 32, 1000000, 3}, wide_strides[4] = {96000000, 3000000, 3, 1};
   expect_success(cubnSetTensorNdDescriptor64(tensor, CUBN_DATA_HALF, 4, wide, NULL), "set");
-  holds(tensor, CUBN_DATA_HALF, 4, wide, wide_strides);
+  expect_tensor(tensor, CUBN_DATA_HALF, 4, wide, wide_strides);
   has_bytes(tensor, (size_t)2 * 70 * 32 * 3000000);
-  /* Nothing but dimensions that fit into an int, and still beyond 32 bits. */
+  /* All dimensions fit into an int, and the size still exceeds 32 bits. */
   expect_success(cubnSetTensor4dDescriptor(tensor, CUBN_TENSOR_NHWC, FLOAT, 2, 2048, 1024, 512),
                  "set");
   has_bytes(tensor, (size_t)1 << 33);
@@ -187,14 +187,14 @@ static void test_derived(void) {
             cubnSetTensorNdDescriptorEx(x, (cubnTensorFormat_t)format, types[t].x, rank, dims),
             "set");
         expect_success(cubnDeriveBNTensorDescriptor(derived, x, CUBN_BATCHNORM_SPATIAL), "derive");
-        holds(derived, types[t].params, rank, spatial, ones);
+        expect_tensor(derived, types[t].params, rank, spatial, ones);
         expect_success(cubnDeriveBNTensorDescriptor(derived, x, CUBN_BATCHNORM_PER_ACTIVATION),
                        "derive");
-        holds(derived, types[t].params, rank, per_activation, packed);
+        expect_tensor(derived, types[t].params, rank, per_activation, packed);
         /* The output may be x itself. */
         expect_success(cubnDeriveBNTensorDescriptor(x, x, CUBN_BATCHNORM_SPATIAL_PERSISTENT),
                        "derive");
-        holds(x, types[t].params, rank, spatial, ones);
+        expect_tensor(x, types[t].params, rank, spatial, ones);
       }
   expect_success(cubnDestroyTensorDescriptor(x), "destroy");
   expect_success(cubnDestroyTensorDescriptor(derived), "destroy");

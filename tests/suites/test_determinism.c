@@ -1,4 +1,4 @@
-/* The same call gives the same bits: again, in place, under every schedule of the emulator, and
+/* The same call gives the same bits: repeated, in place, under every schedule of the emulator, and
  * with every number of CPU threads. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,8 +33,8 @@ static const char *const lines[] = {
     "infer nhwc f16 n2c12h9w9 add_relu data=spread",
 };
 
-/* Large enough that a CPU cuts channels and gives all threads something to do. In f64, where
- * another order of additions shows; the rounding to float would hide it. */
+/* These are large enough that a CPU partitions channels and gives work to all threads. They are
+ * f64, where another order of additions shows; the rounding to float would hide it. */
 static const char *const large_lines[] = {
     "train nchw f64 n4c3h128w129 data=spread",
     "train nchw f64 n8c64h16w16 data=spread",
@@ -48,9 +48,15 @@ static const char *const large_lines[] = {
     "backward nhwc f64 n16c12h32w33 relu nosaved data=spread",
 };
 
+/* With more workers than whole bytes of a mask row: two of them must not write one byte. */
+static const char *const wide_lines[] = {
+    "backward nc f32 n100c600 add_relu data=spread",
+    "backward nhwc bf16 n2c520h7w7 add_relu data=spread",
+};
+
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* Runs the line with one row of the table; false if the row refuses. */
+/* Runs the line with one row of the table; returns false if the row refuses. */
 static bool run_row(cubnHandle_t handle, const line_problem *problem, const cubn_algo *row,
                     data_set *before, data_set *after) {
   char report[1024];
@@ -61,7 +67,7 @@ static bool run_row(cubnHandle_t handle, const line_problem *problem, const cubn
   return handle->last_algo == row;
 }
 
-/* Runs the problem once more and compares with what came out before. */
+/* Runs the problem once more and compares with the first result. */
 static void expect_same(cubnHandle_t handle, const line_problem *problem, const cubn_algo *row,
                         const line_problem *first_problem, const data_set *first,
                         const char *what) {
@@ -101,7 +107,7 @@ static void vary_nothing(const line_problem *problem, const cubn_algo *row, cons
     expect_same(suite_handle(), problem, row, problem, first, "when repeated");
 }
 
-/* The problem with these tensors in place. */
+/* The same problem with these tensors in place. */
 static void expect_same_in_place(const line_problem *problem, const cubn_algo *row,
                                  const data_set *first, bool is_x, bool is_z, bool is_zx) {
   line_problem other = *problem;
@@ -131,24 +137,33 @@ static void test_in_place(void) {
 }
 
 /* CUBN_THREADS is read when a handle is created. */
+static void expect_same_with(const char *threads, const line_problem *problem, const cubn_algo *row,
+                             const data_set *first) {
+  cubnHandle_t handle = NULL;
+  char what[32];
+  snprintf(what, sizeof what, "with %s threads", threads);
+  setenv("CUBN_THREADS", threads, 1);
+  SUITE_CHECK(cubnCreateOnDevice(&handle, "cpu") == CUBN_STATUS_SUCCESS, "%s", what);
+  unsetenv("CUBN_THREADS");
+  if (handle) expect_same(handle, problem, row, problem, first, what);
+  CU_ASSERT(cubnDestroy(handle) == CUBN_STATUS_SUCCESS);
+}
+
 static void vary_threads(const line_problem *problem, const cubn_algo *row, const data_set *first) {
   static const char *const counts[] = {"1", "2", "3", "7"};
-  for (size_t i = 0; i < COUNT_OF(counts); ++i) {
-    cubnHandle_t handle = NULL;
-    char what[32];
-    snprintf(what, sizeof what, "with %s threads", counts[i]);
-    setenv("CUBN_THREADS", counts[i], 1);
-    SUITE_CHECK(cubnCreateOnDevice(&handle, "cpu") == CUBN_STATUS_SUCCESS, "%s", what);
-    unsetenv("CUBN_THREADS");
-    if (handle) expect_same(handle, problem, row, problem, first, what);
-    CU_ASSERT(cubnDestroy(handle) == CUBN_STATUS_SUCCESS);
-  }
+  for (size_t i = 0; i < COUNT_OF(counts); ++i) expect_same_with(counts[i], problem, row, first);
+}
+
+static void vary_many_threads(const line_problem *problem, const cubn_algo *row,
+                              const data_set *first) {
+  expect_same_with("64", problem, row, first);
 }
 
 static void test_threads(void) {
   char *const old = getenv("CUBN_THREADS") ? strdup(getenv("CUBN_THREADS")) : NULL;
   for_each_row(vary_threads);
   for_each_row_of(large_lines, COUNT_OF(large_lines), vary_threads);
+  for_each_row_of(wide_lines, COUNT_OF(wide_lines), vary_many_threads);
   if (old) setenv("CUBN_THREADS", old, 1);
   free(old);
 }

@@ -1,5 +1,6 @@
-/* Channels with coefficients beyond float, which the fast algorithms of the CPU compute in double: right,
- * and without a trace in their neighbours, however channels are dealt out to threads. */
+/* Channels whose coefficients float cannot represent, which the fast algorithms of the CPU compute
+ * in double: they are right and leave no trace in their neighbors, however channels are partitioned
+ * over threads. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "kit/run_line.h"
 #include "suites/support/suite.h"
 
-/* Scales of some channels become 1e-36. */
+/* The scales of some channels become 1e-36. */
 static const char *const lines[] = {
     "train nchw f32 n4c24h24w25 data=spread",
     "train nchw f32 n12c48h14w14 data=spread",
@@ -23,21 +24,21 @@ static const char *const lines[] = {
     "infer nchw f32 n12c48h14w14 add_relu data=spread",
 };
 enum { LINES = sizeof lines / sizeof lines[0], EVERY = 5 };
-#define WIDE_SCALE 1e-36
+#define DOUBLE_SCALE 1e-36
 
 static bool create(cubnHandle_t handle, const line_problem *problem, data_set *before) {
   char report[512] = "";
   bool good = run_create(handle, problem, before, report, sizeof report);
   if (good) {
     for (int64_t channel = 1; channel < line_channels(problem); channel += EVERY)
-      data_set_value(&before->arrays[DATA_SCALE], channel, WIDE_SCALE);
+      data_set_value(&before->arrays[DATA_SCALE], channel, DOUBLE_SCALE);
     if (line_needs_forward(problem))
       good = run_fill(handle, problem, 1, before, report, sizeof report);
   }
   return SUITE_CHECK(good, "%s", report);
 }
 
-/* One call by this row of the table; false if it refuses. */
+/* Makes one call with this row of the table; returns false if the row refuses. */
 static bool call(cubnHandle_t handle, const line_problem *problem, const cubn_algo *row,
                  const data_set *before, data_set *after) {
   run_context run;
@@ -59,7 +60,7 @@ static void check_right(const line_problem *problem, const char *line, const cha
   SUITE_CHECK(result.failures == 0, "%s: %s: %s", row, line, report);
 }
 
-/* With several numbers of threads, which CUBN_THREADS gives to handles that are created. */
+/* With several numbers of threads; a handle reads CUBN_THREADS when it is created. */
 static void try_row(const line_problem *problem, const char *line, const cubn_algo *row,
                     const data_set *before) {
   static const char *const counts[] = {"1", "2", "3", "7"};
@@ -99,5 +100,5 @@ static void test_lines(void) {
 
 void test_double_channels_suites(void) {
   static const suite_test tests[] = {{"lines", test_lines}, {0}};
-  suite_add("wide channels", SUITE_CPU, tests);
+  suite_add("double channels", SUITE_CPU, tests);
 }

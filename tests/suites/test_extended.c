@@ -1,5 +1,5 @@
-/* The extended interface: the same bits as cuDNN's functions where both can say it; and what its
- * attributes and absent tensors mean. */
+/* The extended interface: it gives the same bits as the functions of cuDNN where both can express
+ * the call; and what its attributes and absent tensors mean. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,7 +23,7 @@ static bool begin(call *c, const char *line) {
                      "%s: %s", line, report);
 }
 
-/* Makes the call by this function; the results are in `after` then. */
+/* Makes the call through this function; the results are in `after` then. */
 static bool finish(call *c, cubnStatus_t (*function)(const run_context *)) {
   CU_ASSERT_FATAL(data_copy(&c->before, &c->after));
   bool good = expect_success(run_open(&c->run, suite_handle(), &c->problem, &c->before), "open");
@@ -113,7 +113,7 @@ static void fill(call *c, int array, double value) {
   for (int64_t i = 0; i < to->extent && to->block; ++i) data_set_value(to, i, value);
 }
 
-/* Absent scale and bias are 1 and 0. The activation's input is computed from them in both passes. */
+/* Absent scale and bias are 1 and 0. The pre-activation is computed from them in both passes. */
 static void test_no_scale_no_bias(void) {
   static const char *const lines[] = {"train nchw f32 n4c5h7w9 data=spread",
                                       "train nhwc f16 n4c12h5w5 add_relu data=spread",
@@ -139,12 +139,12 @@ static bool same_array(const call *a, const call *b, int array) {
   return !memcmp(data_elements(p), data_elements(q), (size_t)p->extent * data_type_bytes(p->type));
 }
 
-/* What is not wanted does not change what is. Sums may be formed in another order where nothing else
- * is computed: they are compared with the oracle elsewhere. */
+/* An output that is not wanted does not change the others. Sums may be formed in another order
+ * where nothing else is computed: other tests compare them with the oracle. */
 static void test_some_gradients(void) {
   static const struct {
     const char *words;
-    int array; /* that stays */
+    int array; /* These outputs stay. */
   } cases[] = {
       {"nodscale", DATA_OUTPUT}, {"nodbias", DATA_OUTPUT}, {"nodscale nodbias", DATA_OUTPUT},
       {"nodz", DATA_OUTPUT},     {"nodscale", DATA_DZ},    {"nodx", DATA_DZ}};
@@ -189,7 +189,7 @@ static void test_factor(void) {
   }
 }
 
-/* The count is that of given sums: it has no part in sums that are computed. */
+/* The count belongs to given sums: it plays no part in sums that are computed. */
 static cubnStatus_t call_with_count(const run_context *run) {
   expect_success(cubnSetBatchNormAttribute(run->batch_norm, CUBN_BATCHNORM_COUNT, 12345), "set");
   return call_extended(run);
@@ -205,7 +205,7 @@ static void test_count(void) {
   end(&with);
 }
 
-/* Constant statistics leave nothing behind: a second pass gives the same. */
+/* Constant statistics leave nothing behind: a second pass gives the same result. */
 static void test_frozen_again(void) {
   static const char *const lines[] = {"backward nchw f32 n4c5h7w9 frozen data=spread",
                                       "backward nhwc f16 n4c12h5w5 frozen add_relu inplace",

@@ -1,5 +1,5 @@
-/* cubnFoldBatchNorm: the formula, and that a linear layer with folded values computes what layer and
- * inference compute. */
+/* cubnFoldBatchNorm: its formula, and that a linear layer with folded values computes the same as
+ * the layer followed by inference. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -33,7 +33,7 @@ static void close_fixture(fixture *f) {
   cubnDestroyTensorDescriptor(f->weights_desc);
 }
 
-/* Folds with those of scale, bias and layer_bias that are there, and checks both results. */
+/* Folds those of scale, bias and layer_bias that are there, and checks both results. */
 static void check_formula(bool has_scale, bool has_bias, bool has_layer_bias, bool in_place) {
   fixture f;
   open_fixture(&f);
@@ -104,7 +104,7 @@ static void test_refusals(void) {
   close_fixture(&f);
 }
 
-/* y = W v + b, K values for each of `rows` inputs, on the host. */
+/* Computes y = W v + b on the host, with K values for each of `rows` inputs. */
 static void linear(const float *weights, const float *bias, const float *inputs, int rows,
                    float *y) {
   for (int r = 0; r < rows; ++r)
@@ -145,7 +145,8 @@ static void test_same_predictions(void) {
   float *folded = device_array_read(&f.weights), *folded_bias = device_array_read(&f.layer_bias);
   float *wanted = device_array_read(&normalized);
   linear(folded, folded_bias, v, ROWS, folded_y);
-  /* Means of 10, scaled by up to 1.8 / sqrt(0.1), cancel in both: 100 of magnitude at most. */
+  /* Means of 10, scaled by up to 1.8 / sqrt(0.1), cancel in both: their magnitude is at most
+   * 100. */
   for (int i = 0; i < ROWS * K; ++i)
     SUITE_CHECK(fabs(folded_y[i] - wanted[i]) <= scenario_slack(CUBN_DATA_FLOAT, 100.0),
                 "output %d is %.9g folded and %.9g not", i, folded_y[i], wanted[i]);

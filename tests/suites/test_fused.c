@@ -1,5 +1,5 @@
-/* What the manual says of activations: their values and decisions, worked out by hand. With mean 0,
- * variance 1, epsilon 0, scale 1 and bias 0 the pre-activation is x itself. */
+/* What the manual says about activations: their values and decisions, computed by hand. With mean
+ * 0, variance 1, epsilon 0, scale 1 and bias 0 the pre-activation is x itself. */
 #include <math.h>
 #include <stdio.h>
 
@@ -19,7 +19,7 @@ static bool begin(scenario *s, const char *pass, const char *layout, const char 
   char line[128];
   snprintf(line, sizeof line, "%s %s %s n%dc1h1w1 eps=0 %s", pass, layout, type, COUNT, words);
   if (!scenario_begin(s, words, line)) return false;
-  if (!isnan(coef)) s->problem.coef = coef; /* any, also one that a line cannot say */
+  if (!isnan(coef)) s->problem.coef = coef; /* also one that a line cannot express */
   scenario_fill(s, DATA_MEAN, 0);
   scenario_fill(s, DATA_VAR, 1);
   scenario_fill(s, DATA_SCALE, 1);
@@ -73,7 +73,7 @@ static void check_points(const char *words, double coef, const point points[COUN
       }
 }
 
-/* The edges themselves, their neighbours, and NaN. */
+/* The edges themselves, their neighbors, and NaN. */
 static void test_decisions(void) {
   const double tiny = 0x1p-24, in = (double)INFINITY; /* the least half */
   const point relu[COUNT] = {{-in, 0, 0},   {-3, 0, 0},      {-tiny, 0, 0}, {-0.0, 0, 0},
@@ -107,7 +107,7 @@ static void test_decisions(void) {
   check_points("leaky", -0.5, rising);
 }
 
-/* A ceiling that no half is equal to: 0.1 lies between two, and p is compared as a half. */
+/* A ceiling that no half is equal to: 0.1 is between two, and p is compared as a half. */
 static void test_ceiling_between_values(void) {
   const double below = data_round(CUBN_DATA_HALF, 0.1), above = below + 0x1p-14;
   SUITE_CHECK(below < 0.1 && above > 0.1 && data_round(CUBN_DATA_HALF, above) == above,
@@ -120,7 +120,7 @@ static void test_ceiling_between_values(void) {
       for (int i = 0; i < COUNT; ++i)
         points[i] = (point){i % 2 ? above : below, below, i % 2 ? 0 : 1};
       set_inputs(&s, points);
-      /* The oracle, which takes y for the decision, does not know; it is worked out here. */
+      /* The oracle, which takes the decision from y, cannot know; it is computed here. */
       if (scenario_run(&s, suite_handle(), 1))
         for (int i = 0; i < COUNT; ++i) expect(&s, DATA_OUTPUT, i, 1.5 * points[i].slope);
     }
@@ -132,7 +132,7 @@ static double squared(double value) {
   return value * value;
 }
 
-/* Far out nothing overflows into NaN, and near 0 nothing cancels. */
+/* Far from 0 nothing overflows into NaN, and near 0 nothing cancels. */
 static void test_sigmoid_and_tanh(void) {
   const double e = exp(-1), e20 = exp(-20), e120 = exp(-120), in = (double)INFINITY;
   const point sigmoid[COUNT] = {{-1e4, 0, 0},
@@ -180,8 +180,9 @@ static void test_swish_gelu_and_elu(void) {
       {0, 0, 0.5},
       {NAN, NAN, NAN}};
   check_points("swish", NAN, swish);
-  /* Distribution function of the normal distribution at -1 and 1, and the density there and at 0. */
-  const double below = 0.15865525393145705142, share = 0.84134474606854294859;
+  /* The distribution function of the normal distribution at -1 and 1, and the density there and at
+   * 0. */
+  const double below = 0.15865525393145705142, above = 0.84134474606854294859;
   const double density = 0.24197072451914334980, top = 0.39894228040143267794;
   const point gelu[COUNT] = {{-1e4, 0, 0},
                              {-300, 0, 0},
@@ -190,7 +191,7 @@ static void test_swish_gelu_and_elu(void) {
                              {-0.0, 0, 0.5},
                              {0, 0, 0.5},
                              {small, small / 2 + squared(small) * top, 0.5 + 2 * small * top},
-                             {1, share, share + density},
+                             {1, above, above + density},
                              {300, 300, 1},
                              {1e4, 1e4, 1},
                              {0, 0, 0.5},
@@ -211,8 +212,8 @@ static void test_swish_gelu_and_elu(void) {
   check_points("elu", 0.5, elu);
 }
 
-/* Gradients that are added to what is there, call after call: dscale and dbias as in darknet, dx as in
- * dlib. The rounding of the sum comes on top at each call. */
+/* Gradients that are accumulated, call after call: dscale and dbias as in darknet, dx as in dlib.
+ * Each call adds the rounding of the sum. */
 static void test_accumulation(void) {
   static const char *const lines[] = {"backward nchw f32 n3c5h3w5 add_relu pbeta=1 beta=1",
                                       "backward nhwc f32 n3c5h3w5 relu pbeta=1 beta=1",

@@ -40,7 +40,7 @@ static void test_last_error(void) {
   CU_ASSERT_EQUAL(cubnCreateOnDevice(NULL, "cpu"), CUBN_STATUS_BAD_PARAM);
   cubnGetLastErrorString(first, sizeof first);
   CU_ASSERT_PTR_NOT_NULL(strstr(first, "cubnCreateOnDevice"));
-  /* Successes leave it alone, the next failure replaces it. */
+  /* A success leaves it alone, and the next failure replaces it. */
   cubnHandle_t handle;
   expect_success(cubnCreateOnDevice(&handle, "cpu"), "create");
   expect_success(cubnDestroy(handle), "destroy");
@@ -58,7 +58,7 @@ static void test_last_error(void) {
   CU_ASSERT_EQUAL(cubnSynchronize(NULL), CUBN_STATUS_NOT_INITIALIZED);
   cubnGetLastErrorString(second, sizeof second);
   CU_ASSERT_PTR_NOT_NULL(strstr(second, "cubnSynchronize"));
-  /* A name of any length: the message is cut, not overrun. */
+  /* A name of any length: the message is truncated, and nothing is overrun. */
   char name[5000];
   memset(name, 'n', sizeof name);
   name[sizeof name - 1] = '\0';
@@ -82,7 +82,7 @@ static void test_cubn_device(void) {
   setenv("CUBN_DEVICE", "cpu", 1);
   if (expect_success(cubnCreate(&handle), "CUBN_DEVICE=cpu")) has_type(handle, CUBN_DEVICE_CPU);
   expect_success(cubnDestroy(handle), "destroy");
-  /* Not read where the device is given. */
+  /* The variable is not read where the device is given. */
   setenv("CUBN_DEVICE", "nonsense", 1);
   if (expect_success(cubnCreateOnDevice(&handle, "cpu"), "cpu")) has_type(handle, CUBN_DEVICE_CPU);
   expect_success(cubnDestroy(handle), "destroy");
@@ -109,7 +109,7 @@ static void test_without_gpu(void) {
   CU_ASSERT_EQUAL(cubnCreate(&handle), CUBN_STATUS_NOT_SUPPORTED);
   CU_ASSERT_PTR_NULL(handle);
   unsetenv("CUBN_DEVICE");
-  /* Falling back to the CPU is not a failure and leaves no message of one. */
+  /* Falling back to the CPU is not a failure and leaves no message. */
   char before[256], after[256];
   CU_ASSERT_EQUAL(cubnSynchronize(NULL), CUBN_STATUS_NOT_INITIALIZED);
   cubnGetLastErrorString(before, sizeof before);
@@ -133,7 +133,7 @@ static void test_own_device(void) {
   expect_success(cubnDestroy(handle), "destroy");
 }
 
-/* CUBN_ALGO and CUBN_THREADS: good values; that an algorithm is forced is tested by test_log. */
+/* Good values of CUBN_ALGO and CUBN_THREADS; test_log.c tests that an algorithm is forced. */
 static void test_environment(void) {
   static const struct {
     const char *variable, *value;
@@ -174,7 +174,7 @@ static void test_streams(void) {
   for (int i = 0; i < COUNT; ++i)
     CU_ASSERT_EQUAL_FATAL(cudaStreamCreateWithFlags(&streams[i], cudaStreamNonBlocking),
                           cudaSuccess);
-  /* To and fro, and back to the default stream. */
+  /* Sets a stream, another one, and the default stream again. */
   for (int i = 0; i < 2 * COUNT; ++i) {
     cubnStream_t got = NULL, wanted = i % COUNT == 2 ? NULL : streams[i % COUNT];
     char report[512] = "";

@@ -1,9 +1,9 @@
-/* What the host does in a call: no allocation, no look into the environment, no file; and on a GPU
- * only the calls of the runtime that a launch needs.
+/* What the host does in a call: it does not allocate, read the environment or open a file; and on a
+ * GPU it makes only the runtime calls that a launch needs.
  *
  * The linker sends the calls of the library, the tests and the emulator through the __wrap_
- * functions here (tests.mk); those within the C library and OpenMP stay out. The emulator allocates
- * in a launch: it is told to do nothing while calls are counted. */
+ * functions here (tests.mk); those inside the C library and OpenMP are not counted. The emulator
+ * allocates in a launch, so it does nothing while calls are counted. */
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -93,7 +93,7 @@ static void reset(void) {
   for (int i = 0; i < COUNTS; ++i) counts[i] = 0;
 }
 
-/* The counters count: else the other tests would say nothing. */
+/* The counters count; otherwise the other tests would prove nothing. */
 static void test_counters(void) {
   void *(*volatile allocate)(size_t) = malloc;
   void *(*volatile resize)(void *, size_t) = realloc;
@@ -111,7 +111,7 @@ static void test_counters(void) {
 
 /* ---- Calls ---- */
 
-/* Every pass, walk and algorithm, small. */
+/* Every pass, layout and algorithm, on small problems. */
 static const char *const lines[] = {
     "train nchw f32 n4c6h8w9",
     "train nhwc f16 n4c16h5w7",

@@ -1,4 +1,4 @@
-/* The example's reader of IDX files: good files, and everything that can be wrong with one. */
+/* The example's reader of IDX files: good files, and every defect that a file can have. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,7 @@ static const unsigned char good_labels[] = {0, 0, 8, 1, 0, 0, 0, 2, 9, 0};
 
 static char directory[256], images_path[300], labels_path[300];
 
-/* A new file each time: some file systems flush files that are written again. */
+/* Writes a new file each time: some file systems flush files that are written again. */
 static bool write_file(const char *path, const unsigned char *bytes, size_t count) {
   unlink(path);
   FILE *file = fopen(path, "wb");
@@ -137,7 +137,7 @@ static void test_no_files(void) {
   close_directory();
 }
 
-/* Any bytes must give either images that agree with themselves, or a message. */
+/* Any bytes must give either images that are consistent, or a message. */
 static void check_any_bytes(const unsigned char *bytes, size_t count, bool labels) {
   nn_images images;
   nn_fail("%s", "");

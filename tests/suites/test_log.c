@@ -1,4 +1,5 @@
-/* CUBN_LOG and CUBN_ALGO: what the library says about its choice, and that it can be forced. */
+/* CUBN_LOG and CUBN_ALGO: what the library reports about its choice, and that the choice can be
+ * forced. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ static void capture_end(capture *c, char *text, size_t text_bytes) {
   fclose(c->file);
 }
 
-/* Runs a problem on a handle that was created under this environment; what it wrote to stderr. */
+/* Runs a problem on a handle that was created under this environment; returns what it wrote to
+ * stderr. */
 static void log_of(const char *log, const char *algo, const char *line, char *text,
                    size_t text_bytes) {
   if (log) setenv("CUBN_LOG", log, 1);
@@ -48,7 +50,7 @@ static void log_of(const char *log, const char *algo, const char *line, char *te
   SUITE_CHECK(good, "%s", report);
 }
 
-static bool holds(const char *text, const char *part) {
+static bool expect_contains(const char *text, const char *part) {
   return SUITE_CHECK(strstr(text, part) != NULL, "no \"%s\" in the log:\n%s", part, text);
 }
 
@@ -62,7 +64,7 @@ static void test_silent_by_default(void) {
   }
 }
 
-/* Nor do failures write anything. */
+/* Failures do not write anything either. */
 static void test_silent_failures(void) {
   char text[4096];
   capture c = capture_begin();
@@ -102,8 +104,8 @@ static void test_problem_lines(void) {
     char text[4096], wanted[256];
     log_of("1", NULL, problems[i], text, sizeof text);
     snprintf(wanted, sizeof wanted, "\ncubn: %s -> %s/", problems[i], suite_device());
-    holds(text, wanted);
-    /* What the log says can be given to the tests and the benchmark. */
+    expect_contains(text, wanted);
+    /* A line of the log can be given to the tests and the benchmark. */
     line_problem problem;
     char *line = strstr(text, problems[i]), *end = line ? strstr(line, " -> ") : NULL;
     if (!end) continue;
@@ -120,7 +122,8 @@ static void test_handle_line(void) {
   SUITE_CHECK(strncmp(text, wanted, strlen(wanted)) == 0, "the log begins: %s", text);
 }
 
-/* ---- Refusals: what is padded goes to the last algorithm, and all others say why not ---- */
+/* ---- Refusals: the last algorithm takes padded tensors, and all others say why they do not
+ * ---- */
 static void test_refusals(void) {
   static const char *const passes[] = {"train", "infer", "backward"};
   for (int pass = 0; pass < 3; ++pass) {
@@ -129,7 +132,7 @@ static void test_refusals(void) {
     log_of("1", NULL, line, text, sizeof text);
     snprintf(wanted, sizeof wanted, "\ncubn: %s strided f32 n2c3h4w5 -> %s/strided\n", passes[pass],
              suite_device());
-    holds(text, wanted);
+    expect_contains(text, wanted);
     char *at = text;
     int refusals = 0;
     for (char *line_end; (line_end = strchr(at, '\n')); at = line_end + 1) {
@@ -159,13 +162,13 @@ static void test_forced(void) {
   log_of("1", NULL, "train nchw f32 n2c3h4w5", text, sizeof text);
   CU_ASSERT_PTR_NULL(strstr(text, wanted));
   log_of("1", "strided", "train nchw f32 n2c3h4w5", text, sizeof text);
-  holds(text, wanted);
-  /* Where it refuses, or is not there, as if nothing had been forced. */
+  expect_contains(text, wanted);
+  /* Where the forced algorithm refuses or does not exist, the choice is as without it. */
   const bool cpu = !strcmp(suite_device(), "cpu");
   log_of("1", "rows", "train nhwc f32 n2c3h4w5", text, sizeof text);
-  if (cpu) holds(text, "cubn:   cpu/rows refused: ");
-  if (cpu) holds(text, " -> cpu/grid\n");
-  if (!cpu) holds(text, " -> cuda/");
+  if (cpu) expect_contains(text, "cubn:   cpu/rows refused: ");
+  if (cpu) expect_contains(text, " -> cpu/grid\n");
+  if (!cpu) expect_contains(text, " -> cuda/");
 }
 
 void test_log_suites(void) {

@@ -1,5 +1,5 @@
-/* The example's checkpoints: what is written comes back, training goes on as if it had not stopped,
- * damaged files are refused and lose nothing. */
+/* The example's checkpoints: what is written comes back, training continues as if it had not
+ * stopped, and damaged files are refused and change nothing. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,7 +81,7 @@ static bool train(nn_device *device, const nn_plan *plan) {
                      nn_message());
 }
 
-/* Four epochs at once, and two that go on for two more, give the same bytes. */
+/* Four epochs in one run, and two runs of two epochs each, give the same bytes. */
 static void test_resume(void) {
   static unsigned char whole[FILE_MAX], parts[FILE_MAX];
   nn_device device;
@@ -105,7 +105,7 @@ static void test_resume(void) {
   close_all(&device);
 }
 
-/* All parameters of a network, summed with changing factors: any change shows. */
+/* Sums all parameters of a network with alternating factors, so that any change shows. */
 static double fingerprint(const nn_network *network) {
   static float values[20000];
   double sum = 0;
@@ -175,7 +175,7 @@ static void test_damaged(void) {
   close_all(&device);
 }
 
-/* A checkpoint that cannot be written leaves the one before. */
+/* A checkpoint that cannot be written leaves the previous one alone. */
 static void test_failed_write(void) {
   static unsigned char before[FILE_MAX], after[FILE_MAX];
   char beside[320];
@@ -187,7 +187,7 @@ static void test_failed_write(void) {
   train(&device, &plan);
   const size_t count = read_file(path, before);
   snprintf(beside, sizeof beside, "%s.new", path);
-  CU_ASSERT_FATAL(mkdir(beside, 0700) == 0); /* in the way of the new file */
+  CU_ASSERT_FATAL(mkdir(beside, 0700) == 0); /* This folder is in the way of the new file. */
   const nn_checkpoint head = {.model = plan.model};
   plan.model.h = plan.model.w = SIDE;
   CU_ASSERT_FATAL(nn_model_init(&network, &device, &plan.model, BATCH));

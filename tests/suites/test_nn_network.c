@@ -63,8 +63,8 @@ static void test_products(void) {
   nn_device_close(&device);
 }
 
-/* Rows: all equal (a tie: only label 0 is a hit), a clear one, a wrong one, NaN. With one logit
- * ahead by 100 the others' shares vanish against 1: losses 0 and 100, without rounding. */
+/* Rows: all equal (a tie: only label 0 is a hit), a clear one, a wrong one, NaN. Where one logit is
+ * ahead by 100, the others vanish against 1: the losses are 0 and 100, without rounding. */
 static void test_loss(void) {
   enum { ROWS = 5, CLASSES = 4 };
   static const float logits[ROWS][CLASSES] = {
@@ -122,9 +122,9 @@ static double loss_of(nn_network *network) {
 }
 
 /* Along its own gradient g, the loss must rise by |g|^2 per unit. With steps that change the loss
- * by 2^-7 and 2^-6, the quotient of fourth order takes the losses' errors, some roundings of values
- * of about 4 (2^-22 each), 18 / 12 * 2^7 times: 1e-4, if there are a few. A factor or a layer that
- * is wrong shows as tens of percent: 1 % tells both apart. */
+ * by 2^-7 and 2^-6, the quotient of fourth order multiplies the errors of the losses, some
+ * roundings of values of about 4 (2^-22 each), by 18 / 12 * 2^7: 1e-4, if there are a few. A wrong
+ * factor or layer shows as tens of percent: 1 % tells both apart. */
 static void check_direction(nn_network *network, nn_array *value, const nn_array *gradient) {
   static float v[20000], g[20000], moved[20000];
   static const int steps[4] = {-2, -1, 1, 2};
@@ -188,7 +188,7 @@ static void test_models(void) {
     mlp.dropout = 0.25f;
     check_model(&device, &mlp);
     resnet.kind = NN_RESNET;
-    resnet.activation = NN_TANH; /* ReLU has kinks, where a step is no derivative */
+    resnet.activation = NN_TANH; /* ReLU has kinks, across which a step gives no derivative. */
     resnet.depth = 1;
     resnet.width = 4;
     resnet.gain = 1.0f;

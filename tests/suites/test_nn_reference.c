@@ -1,122 +1,15 @@
-/* The example's training against a second one, written from the formulas in double precision: the
- * losses of all steps agree. Then folding and recorded steps, against the network itself. */
+/* Compares the example's training with a second one, written from the formulas in double
+ * precision: the losses of all steps agree. Then compares folding and recorded steps with the
+ * network itself. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "nn/model.h"
+#include "suites/support/nn_reference.h"
 #include "suites/support/suite.h"
 
-enum { BATCH = 20, PIXELS = 16, WIDTH = 12, CLASSES = 10, STEPS = 12, DEPTH = 2 };
-
-/* ---- The reference: DEPTH times (product, batch norm or bias, sigmoid), product with bias ---- */
-
-typedef struct reference {
-  bool batch_norm;
-  double weights[DEPTH + 1][WIDTH * PIXELS], bias[DEPTH + 1][WIDTH], scale[DEPTH][WIDTH];
-  double velocity[DEPTH + 1][WIDTH * PIXELS], bias_velocity[DEPTH + 1][WIDTH];
-  double scale_velocity[DEPTH][WIDTH];
-  /* Of the batch: inputs of the layers, normalized values, their 1 / deviation, gradients. */
-  double in[DEPTH + 2][BATCH][PIXELS], hat[DEPTH][BATCH][WIDTH], inv_std[DEPTH][WIDTH];
-  double gradient[BATCH][PIXELS];
-} reference;
-
-static int inputs_of(int layer) {
-  return layer == 0 ? PIXELS : WIDTH;
-}
-
-static int outputs_of(int layer) {
-  return layer == DEPTH ? CLASSES : WIDTH;
-}
-
-static void normalize(reference *r, int layer, int j) {
-  double mean = 0, var = 0;
-  for (int i = 0; i < BATCH; ++i) mean += r->in[layer + 1][i][j] / BATCH;
-  for (int i = 0; i < BATCH; ++i) var += pow(r->in[layer + 1][i][j] - mean, 2) / BATCH;
-  r->inv_std[layer][j] = 1 / sqrt(var + 1e-5);
-  for (int i = 0; i < BATCH; ++i) {
-    r->hat[layer][i][j] = (r->in[layer + 1][i][j] - mean) * r->inv_std[layer][j];
-    r->in[layer + 1][i][j] = r->scale[layer][j] * r->hat[layer][i][j];
-  }
-}
-
-/* The mean loss; leaves its gradient with respect to the logits. */
-static double forward(reference *r, const int32_t *labels) {
-  double loss = 0;
-  for (int layer = 0; layer <= DEPTH; ++layer) {
-    for (int j = 0; j < outputs_of(layer); ++j) {
-      for (int i = 0; i < BATCH; ++i) {
-        double sum = 0;
-        for (int k = 0; k < inputs_of(layer); ++k)
-          sum += r->weights[layer][j * inputs_of(layer) + k] * r->in[layer][i][k];
-        r->in[layer + 1][i][j] = sum;
-      }
-      if (layer < DEPTH && r->batch_norm) normalize(r, layer, j);
-      for (int i = 0; i < BATCH; ++i) {
-        double *y = &r->in[layer + 1][i][j];
-        *y += r->bias[layer][j];
-        if (layer < DEPTH) *y = 1 / (1 + exp(-*y));
-      }
-    }
-  }
-  for (int i = 0; i < BATCH; ++i) {
-    double sum = 0;
-    for (int j = 0; j < CLASSES; ++j) sum += exp(r->in[DEPTH + 1][i][j]);
-    loss += (log(sum) - r->in[DEPTH + 1][i][labels[i]]) / BATCH;
-    for (int j = 0; j < CLASSES; ++j)
-      r->gradient[i][j] = (exp(r->in[DEPTH + 1][i][j]) / sum - (j == labels[i])) / BATCH;
-  }
-  return loss;
-}
-
-static void step_value(double gradient, double rate, double momentum, double *velocity,
-                       double *value) {
-  *velocity = momentum * *velocity + gradient;
-  *value -= rate * *velocity;
-}
-
-/* Through sigmoid and batch norm of unit j of a hidden layer; updates scale and bias. */
-static void backward_unit(reference *r, int layer, int j, double rate, double momentum) {
-  double dbias = 0, dscale = 0;
-  for (int i = 0; i < BATCH; ++i) {
-    const double y = r->in[layer + 1][i][j];
-    r->gradient[i][j] *= y * (1 - y);
-    dbias += r->gradient[i][j];
-    dscale += r->gradient[i][j] * r->hat[layer][i][j];
-  }
-  if (r->batch_norm) {
-    for (int i = 0; i < BATCH; ++i)
-      r->gradient[i][j] = r->scale[layer][j] * r->inv_std[layer][j] *
-                          (r->gradient[i][j] - (dbias + r->hat[layer][i][j] * dscale) / BATCH);
-    step_value(dscale, rate, momentum, &r->scale_velocity[layer][j], &r->scale[layer][j]);
-  }
-  step_value(dbias, rate, momentum, &r->bias_velocity[layer][j], &r->bias[layer][j]);
-}
-
-static void backward(reference *r, double rate, double momentum) {
-  for (int layer = DEPTH; layer >= 0; --layer) {
-    double below[BATCH][PIXELS] = {{0}};
-    for (int j = 0; j < outputs_of(layer); ++j) {
-      if (layer < DEPTH) backward_unit(r, layer, j, rate, momentum);
-      double sum = 0;
-      for (int i = 0; i < BATCH; ++i) sum += r->gradient[i][j];
-      if (layer == DEPTH)
-        step_value(sum, rate, momentum, &r->bias_velocity[layer][j], &r->bias[layer][j]);
-      for (int k = 0; k < inputs_of(layer); ++k) {
-        const int w = j * inputs_of(layer) + k;
-        double dw = 0;
-        for (int i = 0; i < BATCH; ++i) {
-          dw += r->gradient[i][j] * r->in[layer][i][k];
-          below[i][k] += r->gradient[i][j] * r->weights[layer][w];
-        }
-        step_value(dw, rate, momentum, &r->velocity[layer][w], &r->weights[layer][w]);
-      }
-    }
-    memcpy(r->gradient, below, sizeof below);
-  }
-}
-
-/* ---- The tests ---- */
+enum { STEPS = 12 };
 
 static bool open_device(nn_device *device) {
   const bool is_cpu = strcmp(suite_device(), "cpu") == 0;
@@ -133,8 +26,8 @@ static void make_batch(uint64_t seed, float *images, int32_t *labels) {
   for (int i = 0; i < BATCH; ++i) labels[i] = (int32_t)nn_random_below(&random, CLASSES);
 }
 
-/* The network's own weights; all else begins with known values. */
-static void copy_weights(const nn_network *network, reference *r) {
+/* Copies the weights of the network; everything else begins with known values. */
+static void copy_weights(const nn_network *network, nn_reference *r) {
   int layer = 0;
   for (int i = 0; i < network->layer_count; ++i) {
     float values[WIDTH * PIXELS];
@@ -149,10 +42,10 @@ static void copy_weights(const nn_network *network, reference *r) {
   CU_ASSERT_EQUAL(layer, DEPTH + 1);
 }
 
-/* float is off by about 2^-24 in each operation, which 12 steps at this rate let grow to some 1e-6; a
- * wrong term anywhere changes the losses by 1e-3 and more. */
+/* float is off by about 2^-24 in each operation, which 12 steps at this rate let grow to about
+ * 1e-6; a wrong term anywhere changes the losses by 1e-3 and more. */
 static void test_reference(void) {
-  static reference r;
+  static nn_reference r;
   nn_device device;
   if (!open_device(&device)) return;
   for (uint32_t batch_norm = 0; batch_norm < 2; ++batch_norm) {
@@ -169,15 +62,15 @@ static void test_reference(void) {
     float images[BATCH * PIXELS];
     int32_t labels[BATCH];
     CU_ASSERT_FATAL(nn_model_init(&network, &device, &model, BATCH));
-    r = (reference){.batch_norm = batch_norm == 1};
+    r = (nn_reference){.batch_norm = batch_norm == 1};
     copy_weights(&network, &r);
     for (int step = 0; step < STEPS; ++step) {
       double loss = 0;
       int hits = 0;
       make_batch((uint64_t)step % 3, images, labels);
       for (int i = 0; i < BATCH * PIXELS; ++i) r.in[0][i / PIXELS][i % PIXELS] = (double)images[i];
-      const double wanted = forward(&r, labels);
-      backward(&r, 0.25, 0.5);
+      const double wanted = nn_reference_forward(&r, labels);
+      nn_reference_backward(&r, 0.25, 0.5);
       CU_ASSERT(nn_network_load(&network, BATCH, images, labels) &&
                 nn_network_step(&network, BATCH, 0.25f, 0.5f) &&
                 nn_network_score(&network, BATCH, &loss, &hits));
@@ -190,7 +83,7 @@ static void test_reference(void) {
   nn_device_close(&device);
 }
 
-/* Trains a little, so that the running statistics are not what they began with. */
+/* Trains a little, so that the running statistics differ from their first values. */
 static void train(nn_network *network, int steps) {
   static float images[BATCH * PIXELS];
   int32_t labels[BATCH];
@@ -241,7 +134,7 @@ static void test_folding(void) {
   nn_device_close(&device);
 }
 
-/* The logits after `steps` steps; with or without recording. */
+/* The logits after `steps` steps, with or without recording. */
 static void train_recorded(nn_device *device, bool recorded, float *logits) {
   const nn_model model = {.kind = NN_RESNET,
                           .activation = NN_RELU,

@@ -1,5 +1,4 @@
-/* The example's training loop: that a network learns, that threads change nothing, and that GPU and
- * CPU agree. */
+/* The example's training loop: a network learns, threads change nothing, and GPU and CPU agree. */
 #include <math.h>
 #include <omp.h>
 
@@ -13,7 +12,7 @@ enum { IMAGES = 72, SIDE = 28, IMAGES_TEST = 40 };
 
 static uint8_t pixels[IMAGES * SIDE * SIDE], labels_of_images[IMAGES];
 
-/* Images in which a bright bar shows the class, under some noise. */
+/* Images in which a bright bar, under some noise, shows the class. */
 static nn_images make_images(int count, int side) {
   nn_random random = {5};
   nn_images images = {count, side, side, pixels, labels_of_images};
@@ -27,7 +26,7 @@ static nn_images make_images(int count, int side) {
   return images;
 }
 
-/* How far the last epoch came. */
+/* The results of the last epoch. */
 static int images_seen;
 
 static void see_images(void *context, int epoch, int images, int all_images) {
@@ -71,14 +70,14 @@ static void test_learning(void) {
       .model = LENET(1), .rate = 0.3f, .momentum = 0.5f, .epochs = 30, .batch = 13, .seed = 2};
   nn_epoch results[30];
   if (!train("cpu", IMAGES_TEST, 8, &plan, results)) return;
-  CU_ASSERT_EQUAL(images_seen, 39); /* 3 * 13: a batch of one image is left out */
+  CU_ASSERT_EQUAL(images_seen, 39); /* 3 * 13: a batch of one image is left out. */
   SUITE_CHECK(results[29].loss < 0.5 * results[0].loss && results[29].train_accuracy >= 0.9,
               "loss %.3f to %.3f, accuracy %.2f", results[0].loss, results[29].loss,
               results[29].train_accuracy);
 }
 
-/* Both sum in other orders. A sum of up to 400 terms differs by 400 * 2^-24 = 2.4e-5 at the very
- * most, and six steps let that grow; a wrong kernel changes the losses' first digits. */
+/* Both sum in different orders. A sum of up to 400 terms differs by at most 400 * 2^-24 = 2.4e-5,
+ * which six steps let grow; a wrong kernel changes the first digits of the losses. */
 static void test_devices_agree(void) {
   for (uint32_t batch_norm = 0; batch_norm < 2; ++batch_norm) {
     const nn_plan plan = {

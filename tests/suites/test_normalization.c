@@ -1,5 +1,5 @@
-/* The Normalization functions are the BatchNormalization functions under other names: the same bits,
- * and errors of what only they have. */
+/* The Normalization functions are the BatchNormalization functions under other names: they give the
+ * same bits, and report errors of their additional arguments. */
 #include "suites/support/device_array.h"
 #include "suites/support/expect_error.h"
 
@@ -97,7 +97,7 @@ static cubnStatus_t backward(const fixture *f, device_array *o, cubnNormAlgo_t a
       group_count);
 }
 
-/* All three operations, by the functions of the other name. */
+/* All three operations, through the functions of the other name. */
 static void run_batchnorm(const fixture *f, device_array *o, void *reserve) {
   const cubnBatchNormMode_t mode =
       f->mode == CUBN_NORM_PER_CHANNEL ? CUBN_BATCHNORM_SPATIAL : CUBN_BATCHNORM_PER_ACTIVATION;

@@ -1,5 +1,5 @@
-/* The oracle against hand-computed numbers and identities; against finite differences see
- * test_oracle_differences.c. What judges the library has to be judged first. */
+/* Compares the oracle with hand-computed numbers and identities; test_oracle_differences.c compares
+ * it with finite differences. What judges the library has to be judged first. */
 #include <math.h>
 #include <string.h>
 
@@ -105,7 +105,7 @@ static void test_identities(void) {
   data_destroy(&set);
 }
 
-/* Saved statistics that are not those of x up to a rounding are used as they are. */
+/* Saved statistics that differ from those of x by more than a rounding are used as they are. */
 static void test_foreign_statistics(void) {
   line_problem p;
   data_set set;

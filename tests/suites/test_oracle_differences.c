@@ -1,5 +1,5 @@
-/* The oracle's gradients against finite differences of its forward pass: every activation, with and
- * without addition, statistics of the batch and constant ones. */
+/* Compares the gradients of the oracle with finite differences of its forward pass: every
+ * activation, with and without addition, with statistics of the batch and constant ones. */
 #include <math.h>
 #include <stdio.h>
 
@@ -17,7 +17,7 @@ static void check_near(const char *line, const char *what, long double got, long
   SUITE_CHECK(fabsl(got - want) <= allowed, "%s: %s: %.20Lg, wanted %.20Lg", line, what, got, want);
 }
 
-/* Loss of the finite differences: sum of dy * y. */
+/* The loss of the finite differences: sum of dy * y. */
 static long double loss(const line_problem *forward, const data_set *f, const data_set *b) {
   long double sum = 0;
   for (int64_t c = 0; c < line_channels(forward); ++c) {
@@ -31,10 +31,11 @@ static long double loss(const line_problem *forward, const data_set *f, const da
   return sum;
 }
 
-/* Central differences with step h are wrong by h^2 / 6 times the third derivative. With |x_hat|, the
- * weights, inv_std and the derivatives of activations near 1 that is below h^2 times the sum of some
- * forty terms, 6e-10; the rounding, 2^-64 / h times the loss, does not count. A missing term of the
- * formula changes dx by 1 / m. No pre-activation is so near to a kink that a step crosses it. */
+/* The error of central differences with step h is h^2 / 6 times the third derivative. With |x_hat|,
+ * the weights, inv_std and the derivatives of activations near 1, that is below h^2 times the sum
+ * of some forty terms, 6e-10. The rounding, 2^-64 / h times the loss, is negligible. A missing term
+ * of the formula changes dx by 1 / m. No pre-activation is so near to a kink that a step crosses
+ * it. */
 static const double step = 0x1p-18;
 static const long double allowed = 40 * 0x1p-36L;
 
@@ -112,7 +113,7 @@ static void test_frozen(void) {
   check_differences("backward nc f64 n7c3 eps=0.5 frozen add");
 }
 
-/* With the sums that a call computes, given to another, dx is the same; and count is m. */
+/* Given the sums that another call computed, dx is the same; and the count is m. */
 static void test_given_sums(void) {
   line_problem computes, given;
   data_set c, g;

@@ -5,7 +5,7 @@
 #include "kit/run_line.h"
 #include "suites/support/expect_error.h"
 
-/* Where the parameters of each channel lie: strides for dimensions 1, 2, 3. */
+/* The strides of the parameters, for dimensions 1, 2, 3. */
 typedef struct placement {
   const char *line; /* of rank 4 */
   int64_t strides[CUBN_DIM_MAX];
@@ -45,7 +45,7 @@ static cubnDataType_t param_type(const line_problem *problem) {
   return problem->type == CUBN_DATA_DOUBLE ? CUBN_DATA_DOUBLE : CUBN_DATA_FLOAT;
 }
 
-/* Spreads an array's values to their places, NaN between them. */
+/* Scatters the values of an array to their offsets, with NaN between them. */
 static void scatter(const placement *given, const line_problem *problem, const data_array *from,
                     void *places) {
   memset(places, 0xff, PLACES * sizeof(double));
@@ -53,7 +53,7 @@ static void scatter(const placement *given, const line_problem *problem, const d
     data_store(param_type(problem), places, place_of(given, problem, c), data_get(from, c));
 }
 
-/* The way back. What lies between must still be NaN. */
+/* Gathers the values again. What is between them must still be NaN. */
 static void gather(const placement *given, const line_problem *problem, void *places,
                    data_array *to) {
   const cubnDataType_t type = param_type(problem);
@@ -69,7 +69,7 @@ static void gather(const placement *given, const line_problem *problem, void *pl
       return;
 }
 
-/* The call of the placement, its parameters moved to buffers of their own. */
+/* The call of this placement, with its parameters in buffers of their own. */
 static void run_placed(const placement *given, run_context *run, const data_set *before,
                        data_set *after) {
   const line_problem *problem = &run->problem;

@@ -33,7 +33,7 @@ static void test_strides(void) {
   }
 }
 
-/* Walks over all channels; every element must be visited once, and no two at one place. */
+/* Visits all channels: every element must be visited once, and no two share an offset. */
 static void check_walk(const char *line) {
   line_problem p;
   parse_ok(line, &p);

@@ -1,5 +1,5 @@
-/* Random problems: what no list thought of. The same on every machine; the schedule of the emulator
- * chooses other ones. A problem that fails is named by its line, which goes to a list then. */
+/* Random problems, which no list has. They are the same on every machine; the schedule of the
+ * emulator chooses others. A failing problem is named by its line, which then goes to a list. */
 #include <stdio.h>
 #include <string.h>
 
@@ -29,7 +29,7 @@ static void add(char *line, const char *word) {
   snprintf(line + length, LINE_BYTES - length, "%s%s", length > 0 ? " " : "", word);
 }
 
-/* An order in memory of the letters of a rank: mostly the two that fast algorithms know. */
+/* A memory order of the letters of a rank: mostly the two that the fast algorithms know. */
 static void add_layout(uint64_t *state, const char *letters, char *layout, size_t layout_bytes) {
   const int rank = (int)strlen(letters), kind = below(state, 8);
   char order[8];
@@ -91,7 +91,7 @@ static void try_to_add(char *line, const char *words) {
   if (line_parse(line, &problem)) line[length] = '\0';
 }
 
-/* What is fused, and words of the extended interface. */
+/* Fused operations, and words of the extended interface. */
 static void add_fused(uint64_t *state, char *line) {
   static const char *const activations[] = {
       "relu",         "clipped", "clipped coef=0.5",      "leaky",

@@ -1,5 +1,5 @@
-/* The reserve space: its size, and that what any forward pass left there serves any backward pass,
- * whichever algorithm or device it runs on. */
+/* The reserve space: its size, and that the content that any forward pass leaves serves any
+ * backward pass, whichever algorithm or device runs it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +27,7 @@ static size_t ask_ex(const line_problem *p) {
   return bytes;
 }
 
-/* Both queries say the same, within these limits. */
+/* Both queries give the same size, within these limits. */
 static void check_size(const char *line, size_t least, size_t most) {
   line_problem p;
   const char *const wrong = line_parse(line, &p);
@@ -49,13 +49,13 @@ static void test_sizes(void) {
   check_size("train nhwc f64 n2c3h4w5 elu", 3 * 8, 3 * 8);
   check_size("train nhwc bf16 n2c3h4w5 peract clipped", 60 * 4, 60 * 4);
   check_size("infer nchw f32 n2c3h4w5 relu", 0, 0);
-  /* The input of the activation. */
+  /* The pre-activation. */
   check_size("train nchw f32 n2c3h4w5 add_tanh", 120 * 4, 120 * 4);
   check_size("train nchw+1 f16 n2c3h4w5 add_gelu", 120 * 2, 120 * 2);
   check_size("train nhwc f64 n2c3h4w5 peract add_elu", 120 * 8, 120 * 8);
   check_size("infer nchw bf16 n2c3h4w5 add_swish reserve", 120 * 2, 120 * 2);
-  /* A bit per element, rows in whole bytes; where rows end within a byte they may begin there, too,
-   * and touch a byte more. */
+  /* A bit per element, in rows of whole bytes; where rows end within a byte they may also begin
+   * within one, and touch one more. */
   check_size("train nchw f32 n2c3h4w6 add_relu", 6 * 3, 6 * 3);
   check_size("train nchw f32 n2c3h7w7 add_relu", 6 * 7, 6 * 7);
   check_size("train nchw f32 n2c3h3w5 add_relu", 6 * 2, 6 * 3);
@@ -64,7 +64,7 @@ static void test_sizes(void) {
   check_size("train nc f64 n9c12 add_relu", 9 * 2, 9 * 2);
   check_size("train cnhw f16 n4c3h2w2 add_relu", 6, 6 * 2);
   check_size("infer nhwc f32 n2c16h3w3 add_relu reserve", 18 * 2, 18 * 2);
-  /* Nothing of an empty tensor. */
+  /* An empty tensor needs nothing. */
   check_size("train nchw f32 n0c3h4w5 add_relu", 0, 0);
   check_size("train nchw f32 n2c3h0w5 add_tanh", 0, 0);
 }
@@ -88,7 +88,7 @@ static const char *const lines[] = {
     "backward nhwc f32 n9c3h4w5 peract xparams gelu mean=1e6",
 };
 
-/* Whether the algorithm takes the problem, which it is asked to run. */
+/* Whether the algorithm accepts the problem; asks by running it. */
 static bool accepts(const char *line, const cubn_algo *algo, int pass) {
   line_problem problem;
   char report[1024];
@@ -104,7 +104,7 @@ static bool accepts(const char *line, const cubn_algo *algo, int pass) {
   return handle->last_algo == algo;
 }
 
-/* The tables with one row for forward and one for backward. */
+/* The tables, with one row for forward and one for backward. */
 static void carry_between(const char *line, const cubn_algo *forward, int forward_pass,
                           const cubn_algo *backward) {
   const cubnHandle_t handle = suite_handle();
@@ -134,8 +134,8 @@ static void test_algorithms(void) {
   }
 }
 
-/* A pre-activation that is computed again on another device may lie on the other side of a tie: there
- * what was stored has to decide. */
+/* A pre-activation that another device computes again may be on the other side of a tie: there the
+ * stored decision must count. */
 static void test_devices(void) {
   static const char *const carried[] = {
       "backward nchw f16 n3c12h7w7 add_relu data=ties",

@@ -1,5 +1,6 @@
-/* Results are rounded once, to nearest, ties to even, to the 16-bit types: their limits, too. With
- * mean 0, variance 1, epsilon 0 and bias 0, inference is a product, exact before that rounding. */
+/* Results are rounded once, to nearest, ties to even, to the 16-bit types, also at the limits of
+ * these. With mean 0, variance 1, epsilon 0 and bias 0, inference is a product, exact before that
+ * rounding. */
 #include <math.h>
 
 #include "suites/support/scenario.h"

@@ -1,5 +1,6 @@
-/* The CPU's kernels on runs: several runs at a time, past the caches or not, from any place in a line of
- * memory on, alone or together with sums. Always the same bits as one run after the other. */
+/* The kernels of the CPU on runs: several runs at a time, with and without non-temporal stores,
+ * from any position in a cache line, alone or together with sums. They always give the same bits as
+ * one run after the other. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ typedef struct arrays {
   uint8_t bits[VALUES / 8 + 8], wanted_bits[VALUES / 8 + 8];
 } arrays;
 
-/* One call: what is summed, and what is written. */
+/* One call: the values that are summed, and those that are written. */
 typedef struct call {
   const cubn_kernels *kernels;
   int64_t bytes; /* of an element */
@@ -34,7 +35,7 @@ static unsigned char *aligned(void) {
   return memory;
 }
 
-/* Numbers of both signs between 1 and 2, by their bits. */
+/* Numbers of both signs between 1 and 2, made from their bits. */
 static void fill(cubnDataType_t type, unsigned char *to, unsigned seed) {
   for (int i = 0; i < VALUES; ++i) {
     seed = seed * 1664525u + 1013904223u;
@@ -72,7 +73,7 @@ static cubn_run_input input_of(const call *it, const arrays *all) {
                           .coef = &it->summed};
 }
 
-/* Elements from `lead` on are as wanted, and no others have been written. */
+/* Elements from `lead` on are as wanted, and no others were written. */
 static void check_output(const call *it, const arrays *all) {
   const size_t front = (size_t)(it->lead * it->bytes), size = (size_t)(VALUES * it->bytes) - front;
   CU_ASSERT(memcmp(all->got + front, all->wanted, size) == 0);

@@ -1,5 +1,6 @@
-/* Which algorithm is chosen for matrices (behind fully connected layers), and how much of a device it
- * uses. Needs the emulator: the launches are logged and do not run, on tensors that nobody looks at. */
+/* Which algorithm is chosen for matrices (after fully connected layers), and how much of a device
+ * it uses. Needs the emulator: the launches are logged and do not run, on tensors whose memory
+ * nobody reads. */
 #include "suites/support/suite.h"
 
 void test_selection_suites(void);
@@ -18,8 +19,8 @@ typedef struct choice {
   unsigned blocks; /* at least */
 } choice;
 
-/* A device of the size of an H100: one launch that reads x once, and blocks for the whole device where
- * there are channels enough. Also where channels are no whole vectors. */
+/* A device of the size of an H100: one launch that reads x once, with blocks for the whole device
+ * where there are enough channels. Also where the channels do not fill whole vectors. */
 static const choice with_clusters[] = {
     {"train nc f32 n256c10", "resident", 1},
     {"train nc f32 n256c84", "resident", 6},
@@ -68,7 +69,7 @@ static const choice without_clusters[] = {
     {"train nc f32 n2000000c16", "two_pass", 432},
 };
 
-/* The call of a line, with tensors that are not there. */
+/* Makes the call of a line, with tensors that have no memory. */
 static cubnStatus_t call(cubnHandle_t handle, const line_problem *p) {
   cubnTensorDescriptor_t x = NULL, params = NULL;
   void *const tensor = (void *)(uintptr_t)4096, *const array = (void *)(uintptr_t)8192;
@@ -120,14 +121,13 @@ static int attribute(enum cudaDeviceAttr which) {
   return value;
 }
 
-static void check_choices(const char *device, int multiprocessors, const choice *choices,
-                          size_t count) {
+static void check_choices(const char *device, int sms, const choice *choices, size_t count) {
   char name[16];
   const int before = attribute(cudaDevAttrMultiProcessorCount);
   snprintf(name, sizeof name, "sm%d%d", attribute(cudaDevAttrComputeCapabilityMajor),
            attribute(cudaDevAttrComputeCapabilityMinor));
   cubnHandle_t handle = NULL;
-  emu_set_device(device, multiprocessors);
+  emu_set_device(device, sms);
   emu_set_dry_launches(1);
   if (SUITE_CHECK(cubnCreateOnDevice(&handle, "cuda") == CUBN_STATUS_SUCCESS, "no %s", device)) {
     for (size_t i = 0; i < count; ++i) check_choice(handle, &choices[i]);

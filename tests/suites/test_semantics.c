@@ -1,5 +1,5 @@
-/* What the manual says of single calls: blending, running and saved statistics, aliasing, epsilon.
- * The numbers are worked out by hand. */
+/* What the manual says about single calls: blending, running and saved statistics, aliasing,
+ * epsilon. The numbers were computed by hand. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ static void test_blending_of_parameters(void) {
       }
 }
 
-/* With beta = 0 the prior is not read: NaN there stays without effect. */
+/* With beta = 0 the prior content is not read: NaN there has no effect. */
 static void test_nan_priors(void) {
   scenario s;
   if (scenario_begin(&s, "NaN prior of y", "train nchw f32 n1c1h2w2 eps=0")) {
@@ -127,14 +127,14 @@ static void test_cumulative_average(void) {
               running_var);
 }
 
-/* scale and bias in the same memory as the running statistics, either way round: y uses what was
- * there before the call. (onnxruntime#29878) */
+/* scale and bias are in the memory of the running statistics, either way round: y uses their values
+ * from before the call. (onnxruntime#29878) */
 static void run_aliased(const char *line, bool crossed) {
   line_problem problem;
   data_set before, after;
   CU_ASSERT_PTR_NULL_FATAL(line_parse(line, &problem));
   CU_ASSERT_FATAL(data_create(&problem, &before));
-  /* What the aliased arrays hold is one thing with two names. */
+  /* The aliased arrays are one array with two names. */
   const int64_t channels = line_channels(&problem);
   for (int64_t i = 0; i < channels; ++i) {
     const double a = 1.5 + (double)(i % 7), b = 0.25 + (double)(i % 5);
@@ -174,7 +174,7 @@ static void test_aliased_parameters(void) {
 
 /* ---- Epsilon ---- */
 static void test_epsilon(void) {
-  /* Least and other small values, and the float 1e-5 that is below the double 1e-5. */
+  /* The least and other small values, and the float 1e-5 that is below the double 1e-5. */
   static const double epsilons[] = {0, (double)1e-5f, 1e-6, 1e-12, DBL_MIN, 0.5, 1e6};
   for (size_t i = 0; i < sizeof epsilons / sizeof *epsilons; ++i) {
     scenario s;

@@ -1,5 +1,4 @@
-/* What the manual says of forward and backward together: saved statistics, in place, empty tensors,
- * two devices, NaN. The numbers are worked out by hand. */
+/* What the manual says about forward and backward together. The numbers were computed by hand. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 
 static const double one_to_four[] = {1, 2, 3, 4}; /* mean 2.5, variance 1.25 */
 
-/* ---- Saved statistics ---- */
 static void test_saved(void) {
   scenario s;
   if (scenario_begin(&s, "saved", "train nchw f32 n1c1h2w2 eps=0.3125")) {
@@ -28,8 +26,8 @@ static void test_saved(void) {
   scenario_line("backward without saved", "backward nchw+1 f64 n2c3h4w5 nosaved eps=0.1");
 }
 
-/* Statistics that are not those of x, as of a larger batch that is spread over several devices, are
- * used as they are, and epsilon is not. */
+/* Statistics that are not those of x, such as those of a larger batch that is spread over several
+ * devices, are used as they are, and epsilon is not. */
 static void test_foreign_saved(void) {
   static const char *const lines[] = {"backward nchw f32 n1c1h2w2 eps=100",
                                       "backward nc f64 n4c1 eps=100",
@@ -57,7 +55,7 @@ static void test_foreign_saved(void) {
   }
 }
 
-/* A float cannot hold this mean; the gradients are those of the exact one. */
+/* A float cannot represent this mean; the gradients are those of the exact one. */
 static void test_rounded_saved_mean(void) {
   scenario s;
   if (scenario_begin(&s, "rounded saved mean", "backward nchw f32 n1c1h2w2 eps=0")) {
@@ -78,7 +76,6 @@ static void test_rounded_saved_mean(void) {
   scenario_end(&s);
 }
 
-/* ---- In place ---- */
 static void test_in_place(void) {
   static const char *const lines[] = {"train nchw f32 n3c5h4w5 inplace",
                                       "train nhwc f16 n3c5h4w5 inplace",
@@ -94,7 +91,6 @@ static void test_in_place(void) {
   for (size_t i = 0; i < sizeof lines / sizeof *lines; ++i) scenario_line("in place", lines[i]);
 }
 
-/* ---- Empty tensors ---- */
 static void test_empty_forward(void) {
   static const char *const shapes[] = {
       "nchw f32 n0c3h2w2", "nhwc f16 n2c3h0w2",    "ncw f64 n2c3w0",     "nchw f32 n2c0h3w3",
@@ -167,7 +163,6 @@ static void test_empty_without_memory(void) {
   cubnDestroyTensorDescriptor(params);
 }
 
-/* ---- NaN ---- */
 static void one_bad_value(const char *line, double value, bool is_first) {
   scenario s;
   if (scenario_begin(&s, line, line)) {
@@ -205,9 +200,8 @@ static void test_nan_stays_in_its_channel(void) {
   scenario_line("NaN in dy", "backward nchw f32 n3c7h2w3 data=nandy");
 }
 
-/* ---- Two devices ---- */
 /* Forward on one device, backward on the other with the saved statistics of the first. */
-static void carry_over(cubnHandle_t first, cubnHandle_t second, const char *problem) {
+static void carry_statistics(cubnHandle_t first, cubnHandle_t second, const char *problem) {
   char line[96];
   scenario forward, backward;
   snprintf(line, sizeof line, "train %s", problem);
@@ -234,8 +228,8 @@ static void test_two_devices(void) {
   cubnHandle_t cpu;
   if (!expect_success(cubnCreateOnDevice(&cpu, "cpu"), "cpu")) return;
   for (size_t i = 0; i < sizeof problems / sizeof *problems; ++i) {
-    carry_over(cpu, suite_handle(), problems[i]);
-    carry_over(suite_handle(), cpu, problems[i]);
+    carry_statistics(cpu, suite_handle(), problems[i]);
+    carry_statistics(suite_handle(), cpu, problems[i]);
   }
   expect_success(cubnDestroy(cpu), "destroy");
 }

@@ -1,9 +1,10 @@
-/* The curves of smooth activations in the CPU's fused kernels, and their slopes: against long double
- * over all numbers, and the same bits on all instruction sets.
+/* Smooth activations in the fused kernels of the CPU, and their derivatives: compared with long
+ * double over all numbers, and with the same bits on all instruction sets.
  *
- * The kernels are called as they are by the algorithms, with coefficients that leave p as it is. Errors
- * are counted in units of the last place (2^-23, 2^-52) of the sum of the sizes of a curve's terms:
- * these cancel where a slope crosses 0. What passes the least number on its way may lose STEPS of it. */
+ * The kernels are called as the algorithms call them, with coefficients that leave p as it is.
+ * Errors are counted in units of the last place (2^-23, 2^-52) of the sum of the sizes of the
+ * terms, which cancel where a derivative crosses 0. A term that underflows on the way may lose
+ * STEPS units of the least number. */
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
@@ -12,9 +13,10 @@
 
 #include "core/handle.h"
 #include "cpu/common/device.h"
+#include "suites/support/smooth_exact.h"
 #include "suites/support/suite.h"
 
-/* Roundings of the longest chain, that of GELU: square, exp, ratio, products. */
+/* The roundings of the longest chain, that of GELU: square, exp, ratio, products. */
 #define UNITS 4.0L
 #define STEPS 8.0L
 
@@ -22,56 +24,7 @@ enum { COUNT = 4099, TARGETS = 4 };
 
 static const char *const names[] = {"", "elu", "sigmoid", "tanh", "swish", "gelu"};
 
-typedef struct expected {
-  long double value, size;
-} expected;
-
-static long double times(long double p, long double share) {
-  return share == 0 ? 0 : p * share;
-}
-
-static expected single(long double value) {
-  return (expected){value, fabsl(value)};
-}
-
-static expected sum_of(long double a, long double b) {
-  return (expected){a + b, fabsl(a) + fabsl(b)};
-}
-
-static expected value_at(int smooth, long double p) {
-  switch (smooth) {
-    case CUBN_SMOOTH_ELU:
-      return single(p > 0 ? p : expm1l(p));
-    case CUBN_SMOOTH_SIGMOID:
-      return single(1 / (1 + expl(-p)));
-    case CUBN_SMOOTH_TANH:
-      return single(tanhl(p));
-    case CUBN_SMOOTH_SWISH:
-      return single(times(p, 1 / (1 + expl(-p))));
-    default:
-      return single(times(p, erfcl(-p * sqrtl(0.5L)) / 2));
-  }
-}
-
-static expected slope_at(int smooth, long double p) {
-  const long double here = 1 / (1 + expl(-p)), rest = 1 / (1 + expl(p)),
-                    twice = expl(-2 * fabsl(p));
-  const long double density = 0.39894228040143267793994605993438L * expl(-p * p / 2);
-  switch (smooth) {
-    case CUBN_SMOOTH_ELU:
-      return single(p > 0 ? 1 : expl(p));
-    case CUBN_SMOOTH_SIGMOID:
-      return single(here * rest);
-    case CUBN_SMOOTH_TANH:
-      return single(4 * twice / ((1 + twice) * (1 + twice)));
-    case CUBN_SMOOTH_SWISH:
-      return sum_of(here, times(p, here * rest));
-    default:
-      return sum_of(erfcl(-p * sqrtl(0.5L)) / 2, times(p, density));
-  }
-}
-
-/* to = curve(x), or its slope; `ones` is a dy. */
+/* Computes to = activation(x), or its derivative; `ones` is a dy. */
 static void apply(const cubn_kernels *kernels, int smooth, const void *ones, const void *x,
                   void *to) {
   const cubn_coefficients coef = {.inv_std = 1, .gain = 1, .preact_gain = 1};
@@ -97,7 +50,7 @@ static void apply(const cubn_kernels *kernels, int smooth, const void *ones, con
   kernels->fused->output(&it);
 }
 
-/* Machines of the targets that there are, NULL behind the last. */
+/* Handles on the targets that this machine has; NULL follows the last one. */
 typedef struct machines {
   cubnHandle_t handles[TARGETS + 1];
 } machines;
@@ -127,8 +80,9 @@ static long double element(cubnDataType_t type, const void *array, int i) {
                                  : (long double)((const double *)array)[i];
 }
 
-/* Error in units; infinite where something else was wanted. */
-static long double error_of(cubnDataType_t type, expected wanted, long double p, long double got) {
+/* The error in units; infinite where another kind of value was wanted. */
+static long double error_of(cubnDataType_t type, smooth_exact wanted, long double p,
+                            long double got) {
   const bool is_float = type == CUBN_DATA_FLOAT;
   const long double unit = is_float ? FLT_EPSILON : DBL_EPSILON;
   const long double step = is_float ? FLT_TRUE_MIN : DBL_TRUE_MIN;
@@ -139,7 +93,7 @@ static long double error_of(cubnDataType_t type, expected wanted, long double p,
   return error <= 0 ? 0 : error / (unit * wanted.size);
 }
 
-/* Elements that are not the same bits. Which NaN it is depends on the order of the operands, which
+/* Counts elements whose bits differ. Which NaN it is depends on the order of the operands, which
  * compilers choose. */
 static int differences(cubnDataType_t type, const void *a, const void *b) {
   const size_t bytes = type == CUBN_DATA_FLOAT ? sizeof(float) : sizeof(double);
@@ -152,7 +106,7 @@ static int differences(cubnDataType_t type, const void *a, const void *b) {
   return count;
 }
 
-/* The worst error of the first target; the others must have its bits. */
+/* The worst error of the first target; the others must have the same bits. */
 static long double worst_at(const machines *all, cubnDataType_t type, int smooth, const void *ones,
                             const void *x, const char *what) {
   static double first[COUNT], other[COUNT];
@@ -160,7 +114,7 @@ static long double worst_at(const machines *all, cubnDataType_t type, int smooth
   apply(kernels_of(all, 0, type), smooth, ones, x, first);
   for (int i = 0; i < COUNT; ++i) {
     const long double p = element(type, x, i);
-    const expected wanted = ones ? slope_at(smooth, p) : value_at(smooth, p);
+    const smooth_exact wanted = ones ? smooth_slope(smooth, p) : smooth_value(smooth, p);
     const long double error = error_of(type, wanted, p, element(type, first, i));
     if (error > worst) worst = error, at = p;
   }
@@ -174,7 +128,8 @@ static long double worst_at(const machines *all, cubnDataType_t type, int smooth
   return worst;
 }
 
-/* Batches of numbers: all sizes, by the bits; the ends; and where the curves are curved, evenly. */
+/* Batches of numbers: all magnitudes, by their bits; the ends; and the range where the functions
+ * are curved, evenly. */
 static void fill_floats(int batch, float *x) {
   static const float ends[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, FLT_MAX, -FLT_MAX};
   for (int i = 0; i < COUNT; ++i) {
@@ -239,7 +194,7 @@ static void test_doubles(void) {
   check_type(CUBN_DATA_DOUBLE);
 }
 
-/* Every number of 16 bits: the same bits on all targets. */
+/* Every 16-bit number: the same bits on all targets. */
 static void check_narrow(const machines *all, cubnDataType_t type, uint16_t one) {
   static uint16_t x[COUNT], ones[COUNT], first[COUNT], other[COUNT];
   for (int i = 0; i < COUNT; ++i) ones[i] = one;

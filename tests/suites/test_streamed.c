@@ -1,6 +1,6 @@
-/* The streamed algorithm where the L2 cache has room for a few units of channels only, so that blocks
- * reduce some units while they apply others, and wait for each other. Needs the emulator, whose L2
- * cache is as small as one likes. */
+/* The streamed algorithm where the L2 cache has room for only a few units of channels, so that
+ * blocks reduce some units while they apply others, and wait for each other. Needs the emulator,
+ * whose L2 cache can be arbitrarily small. */
 #include "suites/support/suite.h"
 
 void test_streamed_suites(void);
@@ -15,7 +15,7 @@ void test_streamed_suites(void);
 
 enum { DEFAULT_WINDOW = 4 };
 
-/* Units of 128 KB or so, of which 3 fit into the window; 8 tasks of 32 KB run at a time. */
+/* Units of about 128 KB, of which 3 fit into the window; 8 tasks of 32 KB run at a time. */
 static const struct {
   const char *line;
   unsigned l2_kib;
@@ -31,7 +31,7 @@ static const struct {
     {"backward nhwc f16 n2c333h32w33 inplace_x offset=5", 3200},
 };
 
-/* With several numbers of resident blocks: one alone must get through, too. */
+/* With several numbers of resident blocks: even a single one must finish. */
 static void test_small_caches(void) {
   static const unsigned windows[] = {1, 3, 16};
   setenv("CUBN_ALGO", "streamed", 1);

@@ -1,6 +1,6 @@
-/* Passes in parts: statistics, application, reduction and dx, each by a call of its own, give what one
- * call gives; and so do two halves of a batch whose statistics and sums are added up in between, which
- * is what several devices do. */
+/* Passes in parts: statistics, application, reduction and dx, each by its own call, give what one
+ * call gives. So do two halves of a batch whose statistics and sums are added in between, as
+ * several devices do. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "kit/run_line.h"
 #include "suites/support/expect_error.h"
 
-enum { HALVES = 2 };
+enum { HALVES = 2, IMAGES = 6 };
 
 /* A call with generated data, some of which the test replaces. */
 typedef struct part {
@@ -39,8 +39,7 @@ static void drop(part *p) {
   data_destroy(&p->after);
 }
 
-/* The images of a half, out of the whole batch, which is the slowest dimension; and per-channel
- * arrays as they are. */
+/* Takes the images of one half of the batch, which is the slowest dimension. */
 static void take_images(const part *whole, const data_set *from, int from_array, part *half,
                         int to_array, int which) {
   const data_array *const source = &from->arrays[from_array];
@@ -57,7 +56,7 @@ static void take_channels(const data_set *from, int from_array, part *to, int to
          (size_t)source->extent * data_type_bytes(source->type));
 }
 
-/* The whole batch in one call each. */
+/* Runs the whole batch in one call each. */
 typedef struct whole_batch {
   part forward, backward;
 } whole_batch;
@@ -75,7 +74,6 @@ static bool run_whole(whole_batch *w, const char *layout, const char *words, int
   return good && run_part(&w->backward);
 }
 
-/* ---- One device after the other ---- */
 typedef struct half_batch {
   part statistics, apply, reduce, dx;
 } half_batch;
@@ -125,7 +123,7 @@ static double statistic(const half_batch *h, int array, int64_t channel) {
   return data_get(&h->statistics.after.arrays[array], channel);
 }
 
-/* What an all-reduce makes of means and variances of equal counts. */
+/* An all-reduce of means and variances of equal counts. */
 static void combine_statistics(half_batch halves[], int count, double epsilon) {
   for (int64_t c = 0; c < 5; ++c) {
     double mean = 0, var = 0;
@@ -157,8 +155,8 @@ static void combine_sums(half_batch halves[], int count) {
     }
 }
 
-/* All is f64 and of the size of 1: 1e-12 is thousands of roundings, and a missing term of any formula
- * is a hundredth. */
+/* All values are f64 and about 1: 1e-12 is thousands of roundings, and a missing term of any
+ * formula is a hundredth. */
 static void expect_near(const char *what, const data_array *part_array, const data_array *whole,
                         int64_t first) {
   int64_t wrong = 0;
@@ -182,8 +180,8 @@ static void check_half(const half_batch *h, const whole_batch *w, int which, con
   expect_near(text, &h->dx.after.arrays[DATA_DZ], &w->backward.after.arrays[DATA_DZ], first);
 }
 
-/* Backward has the reserve space of the application. Without addition there is none: given means are
- * not rounded, and the difference that it would hold is 0. */
+/* Backward takes the reserve space of the application. Without addition there is none: given means
+ * are not rounded, so the difference that it would keep is 0. */
 static void take_reserve(half_batch *h) {
   part *const users[] = {&h->reduce, &h->dx};
   for (int u = 0; u < 2; ++u) {
@@ -195,9 +193,8 @@ static void take_reserve(half_batch *h) {
   }
 }
 
-/* `count` parts of the batch; one is the whole in single steps. */
+/* Computes `count` parts of the batch; one part is the whole batch in single steps. */
 static void check_parts(const char *layout, const char *words, int count) {
-  enum { IMAGES = 6 };
   whole_batch whole;
   half_batch halves[HALVES];
   char what[96];

@@ -20,12 +20,12 @@ static const char *const lines[] = {
     "backward nhwc f16 n8c24h7w7", "infer nchw bf16 n4c16h14w14", "train nchw+1 f64 n3c5h6w7",
     "backward nchw f64 n3c5h6w7", "train nc f32 n64c300", "train nchw f32 n16c32h28w28",
     "backward nhwc f32 n16c32h28w28",
-    /* few channels of many values: partial results meet in the handle's workspace */
+    /* Few channels of many values: their partial results are in the workspace of the handle. */
     "train nhwc f16 n8c24h7w7 add_relu", "backward nchw f32 n4c16h14w14 relu",
     "train nchw f32 n8c3h80w80", "backward nhwc f32 n40c3h30w30"};
 enum { LINES = sizeof lines / sizeof lines[0] };
 
-/* CUnit's checks are for one thread: the others leave a sentence. */
+/* The checks of CUnit are for one thread, so the others leave a sentence. */
 typedef struct worker {
   int number;
   char failure[512];

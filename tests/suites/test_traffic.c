@@ -1,5 +1,5 @@
-/* What the CUDA algorithms promise about memory traffic, held to the byte. Needs the emulator's
- * trace build; elsewhere there is nothing to run. */
+/* The memory traffic that the CUDA algorithms promise, exact to the byte. Needs the emulator's
+ * trace build; other builds have nothing to run. */
 #include "suites/support/suite.h"
 
 #ifdef CUBN_TESTS_EMULATED
@@ -32,10 +32,10 @@ static bool measure(const char *algorithm, const char *line, line_problem *probl
 
 enum { CLUSTER_BLOCKS_MAX = 16, CHANNELS_PER_THREAD = 4 };
 
-/* Of held groups nothing is asked for twice, except that every block may ask for the first value of a
- * channel, and in backward every thread for the statistics of its channels, with something fused for
- * scale, and where it computes the activation's input again for bias and the rest of the mean; and for
- * the byte of the mask that an element's bit is in. */
+/* Groups in shared memory are read once, except that every block may read the first value of a
+ * channel; in backward every thread may read the statistics of its channels, with an epilogue also
+ * scale, and where it computes the pre-activation again also bias and mean_low; and the byte of the
+ * mask with the bit of an element. */
 static int64_t asked_again(const line_problem *p, const traffic *t) {
   const int64_t param_bytes = (int64_t)data_type_bytes(line_param_type(p));
   const int64_t pivots = CLUSTER_BLOCKS_MAX * line_channels(p) * (int64_t)data_type_bytes(p->type);
@@ -47,7 +47,7 @@ static int64_t asked_again(const line_problem *p, const traffic *t) {
          (has_mask ? line_elements(p) : 0);
 }
 
-/* One launch, in which every input is read once, byte by byte, also where nothing is aligned. */
+/* One launch, in which every input is read once, byte for byte, also where nothing is aligned. */
 static void expect_held(const char *algorithm, const char *line) {
   line_problem p;
   traffic t;
@@ -117,7 +117,7 @@ static void test_cluster(void) {
   for (size_t i = 0; i < sizeof lines / sizeof lines[0]; ++i) expect_held("cluster", lines[i]);
 }
 
-/* What a pass may leave and read beside the tensors: 64 bytes per channel in every chunk of at
+/* What a pass may write and read besides the tensors: 64 bytes per channel in every chunk of at
  * least 32 KB. */
 static int64_t partial_bytes(const line_problem *p, const traffic *t) {
   return 64 * line_channels(p) * (1 + t->tensor_bytes / (32 << 10));
@@ -139,8 +139,8 @@ static void expect_passes(const char *algorithm, const char *line, int reads, in
               "%s: %s: writes %lld bytes beside %d E", algorithm, line, (long long)written, writes);
 }
 
-/* Streamed: one launch. Where an L2 cache is much smaller than the tensors, memory sees every input
- * once; the multiprocessors ask the cache for it twice. */
+/* Streamed: one launch. Where the L2 cache is much smaller than the tensors, every input is read
+ * from memory once; the SMs read it from the cache twice. */
 static void expect_streamed(const char *line, unsigned long long l2_bytes) {
   line_problem p;
   traffic t;
@@ -151,7 +151,7 @@ static void expect_streamed(const char *line, unsigned long long l2_bytes) {
     const int64_t beside = t.param_read_bytes + 2 * partial_bytes(&p, &t);
     const int64_t missed = t.missed_read - inputs * t.tensor_bytes;
     const int64_t asked = t.requested_read - 2 * inputs * t.tensor_bytes;
-    /* every thread may ask for the saved statistics and the coefficients of its channels */
+    /* Every thread may read the saved statistics and the coefficients of its channels. */
     const int64_t by_threads = 2 * chunks * 256 * 8 * 16;
     SUITE_CHECK(inputs * t.tensor_bytes > 2 * (int64_t)l2_bytes, "%s: too short", line);
     SUITE_CHECK(t.launches == 1, "streamed: %s: %u launches", line, t.launches);
@@ -175,7 +175,8 @@ static void test_streamed(void) {
   expect_streamed("backward nhwc f16 n8c1093h12w12 offset=3", 2400 << 10);
 }
 
-/* The cache forgets: that of two passes, the second reversed, holds what was read last, not all. */
+/* The cache evicts: of two passes, the second in reverse order, it has what was read last, not
+ * everything. */
 static void test_cache(void) {
   line_problem p;
   traffic t;
@@ -202,7 +203,7 @@ static void test_two_pass(void) {
   expect_passes("two_pass", "backward nchw f32 n8c4h56w56 nosaved", 5, 1, 0, 3);
 }
 
-/* z is needed in the second pass only, dz written there; a mask, and stored inputs of the activation,
+/* z is read in the second pass only, and dz is written there; a mask, and stored pre-activations,
  * are read with dy, in both. */
 static void test_two_pass_fused(void) {
   expect_passes("two_pass", "train nchw f32 n8c4h56w56 relu", 2, 1, 0, 2);

@@ -2,16 +2,15 @@
  * tests/tools/checksums.txt), for every algorithm that accepts it, on every instruction set of the
  * CPU; on the emulator, for the CUDA algorithms instead.
  *
- * Two builds whose outputs are the same to the bit print the same text. So a change that is meant to
- * leave the numbers alone is checked by
+ * Two builds whose outputs are the same to the bit print the same text. So a change that is meant
+ * to leave the numbers alone is checked by
  *     build/tests/cubn-checksums > before; ... > after; cmp before after
  * on one machine with one compiler. Each result is compared with the oracle, too. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/handle.h"
-#include "kit/run_line.h"
+#include "kit/run_algo.h"
 #ifdef CUBN_TESTS_EMULATED
 #include "emu/control.h"
 #else
@@ -29,29 +28,22 @@ static uint64_t checksum(const data_set *set) {
   return hash;
 }
 
-/* Runs the line with one algorithm as the whole table, and prints a line unless it is refused. */
-static bool run_algo(cubnHandle_t handle, const char *target, const cubn_algo *algo,
-                     const line_problem *problem, const char *line) {
-  const cubn_backend *const backend = handle->backend;
-  const cubn_algo *const only[] = {algo, NULL};
-  cubn_backend narrowed = *backend;
-  narrowed.algos[problem->pass] = only;
-  handle->backend = &narrowed;
-  handle->last_algo = NULL;
+/* Runs the line with one algorithm, and prints a line unless it is refused. */
+static bool print_checksum(cubnHandle_t handle, const char *target, const cubn_algo *algo,
+                           const line_problem *problem, const char *line) {
   data_set before, after;
   char report[1024];
-  const bool passed = run_line_keep(handle, problem, &before, &after, NULL, report, sizeof report);
-  handle->backend = backend;
-  const bool refused = !passed && !handle->last_algo;
-  if (!refused)
+  const algo_outcome outcome =
+      run_algo(handle, algo, problem, &before, &after, NULL, report, sizeof report);
+  if (outcome != ALGO_REFUSED)
     printf("%s %s: %s: %016llx\n", target, algo->name, line, (unsigned long long)checksum(&after));
-  if (!passed && !refused) printf("WRONG: %s\n", report);
+  if (outcome == ALGO_FAILED) printf("WRONG: %s\n", report);
   data_destroy(&before);
   data_destroy(&after);
-  return passed || refused;
+  return outcome != ALGO_FAILED;
 }
 
-/* All algorithms of the pass. */
+/* Runs all algorithms of the pass. */
 static bool run_line_of_file(cubnHandle_t handle, const char *target, const char *line) {
   line_problem problem;
   const char *const wrong = line_parse(line, &problem);
@@ -61,7 +53,7 @@ static bool run_line_of_file(cubnHandle_t handle, const char *target, const char
   }
   bool good = true;
   for (const cubn_algo *const *algo = handle->backend->algos[problem.pass]; *algo; ++algo)
-    good = run_algo(handle, target, *algo, &problem, line) && good;
+    good = print_checksum(handle, target, *algo, &problem, line) && good;
   return good;
 }
 
@@ -77,13 +69,14 @@ static bool run_file(cubnHandle_t handle, const char *target, FILE *file) {
 }
 
 #ifdef CUBN_TESTS_EMULATED
+enum { FEW_SMS = 20 }; /* Small problems then take the paths of large ones. */
+
 static bool run_targets(FILE *file) {
   static const char *const gpus[] = {"sm80", "sm90"};
   bool good = true;
   for (size_t i = 0; i < sizeof gpus / sizeof *gpus; ++i) {
     cubnHandle_t handle;
-    emu_set_device(gpus[i],
-                   20); /* few multiprocessors: small problems take the paths of large ones */
+    emu_set_device(gpus[i], FEW_SMS);
     if (cubnCreateOnDevice(&handle, "cuda") != CUBN_STATUS_SUCCESS) return false;
     good = run_file(handle, gpus[i], file) && good;
     good = cubnDestroy(handle) == CUBN_STATUS_SUCCESS && good;
@@ -91,7 +84,7 @@ static bool run_targets(FILE *file) {
   return good;
 }
 #else
-/* With the caches that the handle found replaced by fixed sizes: large, and small. */
+/* Replaces the cache sizes that the handle found by fixed ones, large and small. */
 static bool run_targets(FILE *file) {
   static const char *const targets[] = {"generic", "avx2", "avx512", "neon"};
   static const int64_t cache_bytes[][2] = {{1 << 20, 32 << 20}, {4096, 4096}};

@@ -1,5 +1,6 @@
-/* cubn-instructions LINE: calls the problem of a line on the CPU, CALLS times in measured_calls(), in
- * which alone valgrind counts (tests/instructions.sh). Before, once, so that nothing is first. */
+/* cubn-instructions LINE: calls the problem of a line on the CPU, CALLS times in measured_calls(),
+ * the only function in which valgrind counts (instructions.sh). One call before that does
+ * everything that happens only once. */
 #include <stdio.h>
 #include <stdlib.h>
 

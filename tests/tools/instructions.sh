@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# How many instructions small calls take, counted by valgrind: the count does not depend on the
-# machine's mood. Fails if one takes more than tests/tools/instructions.txt allows.
+# Counts the instructions of small calls with valgrind, independently of the load of the machine.
+# Fails if one takes more than tests/tools/instructions.txt allows.
 #   tests/tools/instructions.sh PROGRAM      PROGRAM: build/tests/cubn-instructions
 set -euo pipefail
 program=$1
@@ -8,8 +8,9 @@ export CUBN_CPU_TARGET=avx2 CUBN_THREADS=1
 failed=0
 while read -r limit line; do
   case $limit in '#' | '') continue ;; esac
-  counted=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null --toggle-collect=measured_calls \
-    "$program" "$line" 2>&1 | sed -n 's/^.*Collected : \([0-9]*\).*$/\1/p')
+  counted=$(valgrind --tool=callgrind --callgrind-out-file=/dev/null \
+    --toggle-collect=measured_calls "$program" "$line" 2>&1 |
+    sed -n 's/^.*Collected : \([0-9]*\).*$/\1/p')
   per_call=$((counted / 10))
   verdict=
   if [ "$per_call" -gt "$limit" ] || [ "$per_call" -eq 0 ]; then

@@ -1,5 +1,5 @@
-/* A tool that NVTX finds through NVTX_INJECTION64_PATH: prints the ranges of a program as they begin,
- * indented by how deep they lie in each other. */
+/* A tool that NVTX finds through NVTX_INJECTION64_PATH: it prints the ranges of a program as they
+ * begin, indented by their depth. */
 #include <nvtx3/nvToolsExt.h>
 #include <stdio.h>
 

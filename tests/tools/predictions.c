@@ -1,26 +1,27 @@
-/* make predictions: the chapter "GPU: predictions" of docs/PERFORMANCE.md. For each layer of ResNet-50,
- * which algorithm the library chooses on an H100, as the emulator describes one, and what is expected of
- * it. Nothing is computed and nothing measured: the choice is the library's own, the times are
- * arithmetic on the assumptions below. */
+/* make predictions: the table in bench/results/emulated-sm90/README.md. For each layer of ResNet-50
+ * it states which algorithm the library chooses on an H100, as the emulator models one, and what is
+ * expected of it. Nothing is computed or measured: the choice is that of the library, and the times
+ * are arithmetic on the assumptions below. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../bench/suite_tables.h"
+#include "../bench/rows/suite_tables.h"
 #include "core/handle.h"
-#include "cuda/algos.h"
+#include "cuda/common/algos.h"
 #include "emu/control.h"
 
-enum { ROWS_MAX = 8, MULTIPROCESSORS = 132 };
+enum { ROWS_MAX = 8, H100_SMS = 132 };
 
-/* Assumptions. The copy rate is that measured on H100s by others; the shares are what the design
- * expects of each algorithm on tensors of 50 MB and more; a launch with its first and last block costs
- * so much whatever is moved. What cooperative moves, and how often all its blocks wait for each other
- * and nothing moves, is what it estimates itself when it deals a problem to blocks. */
-static const double copy_bytes_per_us = 3.0e6, launch_us = 3.0, meeting_us = 4.0;
+/* Assumptions. The copy rate is that which others measured on H100s. The shares are what the design
+ * expects of each algorithm on tensors of 50 MB and more. A launch with its first and last block
+ * costs the same whatever it moves. For cooperative, the bytes that it moves, and how often all its
+ * blocks wait for each other while nothing moves, are its own estimates, which it makes when it
+ * partitions a problem over blocks. */
+static const double copy_bytes_per_us = 3.0e6, launch_us = 3.0, all_reduce_us = 4.0;
 static const struct {
   const char *name;
-  double share;                             /* of the copy rate, on the bytes that it moves */
+  double share;                             /* share of the copy rate, on the bytes that it moves */
   double forward_tensors, backward_tensors; /* moved to and from memory */
   int launches;
   const char *limit;
@@ -28,7 +29,7 @@ static const struct {
     {"resident", 0.90, 2, 3, 1, "memory"},
     {"cluster", 0.90, 2, 3, 1, "memory"},
     {"streamed", 0.85, 2, 3, 1, "memory, and waiting for units"},
-    {"cooperative", 0.85, 0, 0, 1, "memory, and meetings of blocks"},
+    {"cooperative", 0.85, 0, 0, 1, "memory, and all-reduces of blocks"},
     {"two_pass", 0.90, 3, 5, 2, "memory, x is read twice"},
 };
 
@@ -42,7 +43,7 @@ static cubnStatus_t note_choice(cubn_device *device, const cubn_problem *problem
   return CUBN_STATUS_SUCCESS;
 }
 
-/* The backend of the handle with rows that do nothing but be chosen. */
+/* The backend of the handle, with rows that do nothing when they run. */
 static cubn_backend backend_without_work(const cubn_backend *backend, cubn_algo (*rows)[ROWS_MAX],
                                          const cubn_algo *(*tables)[ROWS_MAX + 1]) {
   cubn_backend idle = *backend;
@@ -66,7 +67,7 @@ static void require(cubnStatus_t status) {
   exit(EXIT_FAILURE);
 }
 
-/* Calls with tensors that nobody looks at. */
+/* Makes the call with tensors whose memory nobody reads. */
 static void choose(cubnHandle_t handle, cubnTensorFormat_t format, int n, int c, int h, int w,
                    int backward) {
   cubnTensorDescriptor_t x, params;
@@ -100,7 +101,7 @@ static void print_row(const char *layer, int count, const char *layout, int n, d
   const double floor_us = (backward ? 3 : 2) * x_bytes / copy_bytes_per_us;
   const double moved = tensors > 0 ? tensors * x_bytes : (double)plan.moved_bytes;
   const double moving_us = moved / copy_bytes_per_us / expectations[e].share;
-  const double waiting_us = tensors > 0 ? 0 : meeting_us * plan.all_reduces;
+  const double waiting_us = tensors > 0 ? 0 : all_reduce_us * plan.all_reduces;
   const double us = moving_us + waiting_us + launch_us * expectations[e].launches;
   const char *const limit =
       launch_us * expectations[e].launches > moving_us ? "the launch" : expectations[e].limit;
@@ -113,14 +114,14 @@ int main(void) {
   static const cubn_algo *tables[CUBN_PASS_COUNT][ROWS_MAX + 1];
   static const int batches[] = {32, 256};
   cubnHandle_t handle;
-  emu_set_device("sm90", MULTIPROCESSORS);
+  emu_set_device("sm90", H100_SMS);
   require(cubnCreateOnDevice(&handle, "cuda"));
   const cubn_backend *const backend = handle->backend;
   const cubn_backend idle = backend_without_work(backend, rows, tables);
   handle->backend = &idle;
   puts(
-      "| layer, count | batch | layout | pass | floor, us | algorithm | predicted share of the "
-      "floor | "
+      "| layer, count | batch | layout | pass | floor, us | algorithm | predicted % of the "
+      "floor's rate | "
       "limited by |\n| --- | --- | --- | --- | --- | --- | --- | --- |");
   for (const suite_layer *layer = bench_suite_tables[0].layers; layer->sizes; ++layer)
     for (int i = 0; i < 8; ++i) {

@@ -1,6 +1,6 @@
-/* cubn-smoke: the smoke list on a CPU, under every instruction set that the CPU has, with small
- * caches too. For machines and tools under which the whole test program cannot run: other
- * architectures, emulators, race detectors. */
+/* cubn-smoke: the smoke list on a CPU, with every instruction set that the CPU has, also with small
+ * caches. For machines and tools on which the whole test program cannot run: other architectures,
+ * emulators, race detectors. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "kit/cases.h"
 #include "kit/run_line.h"
 
-/* Parallel parts begin above a certain size; these are above it. */
+/* Loops run in parallel above a certain size; these problems are above it. */
 static const char *const large_lines[] = {
     "train nchw f32 n4c3h128w129",    "backward nchw f32 n4c3h128w129",
     "infer nchw f16 n4c3h128w129",    "train nchw f32 n8c64h24w24",
@@ -40,7 +40,7 @@ static void run_all(smoke_run *run) {
     run_one(large_lines[i], run);
 }
 
-/* One target; true if there is nothing to complain about. */
+/* Runs one target; returns true if nothing failed, or if the machine does not have it. */
 static bool run_target(const char *target) {
   smoke_run run = {0};
   setenv("CUBN_CPU_TARGET", target, 1);

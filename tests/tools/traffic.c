@@ -1,6 +1,6 @@
-/* make traffic: bytes that every CUDA algorithm moves, over the floor: x read once and y written
- * once (2 E, with E the bytes of x), in backward x and dy read and dx written (3 E); with addition z
- * and the mask (3 E and 4 E + mask). */
+/* make traffic: the bytes that every CUDA algorithm moves, relative to the floor: x read once and y
+ * written once (2 E, with E the bytes of x), in backward x and dy read and dx written (3 E); with
+ * addition also z and the mask (3 E and 4 E + mask). */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -47,7 +47,7 @@ static void print_head(void) {
   printf(
       "In E, the bytes of x. Distinct bytes count once per launch, requested ones as often as\n"
       "threads ask. params: the call's per-channel arrays; rest: partial results and the like.\n"
-      "over floor: distinct bytes without params, over those that nobody can do without: 2 E\n"
+      "over floor: distinct bytes without params, over the least that any algorithm moves: 2 E\n"
       "(forward), 3 E (backward), with addition 3 E and 4 E and the mask.\n\n"
       "%-10s %-42s %8s | %6s %6s %6s %6s | %6s %7s | %6s\n",
       "algorithm", "problem", "launches", "read", "write", "params", "rest", "asks r", "asks w",
@@ -58,7 +58,7 @@ static void print_row(const cubn_algo *row, const char *line, const line_problem
                       const traffic *t) {
   const int64_t e = t->tensor_bytes, params = t->param_read_bytes + t->param_written_bytes;
   const int64_t all = t->distinct_read + t->distinct_written - params;
-  /* whole passes over tensors are what is left when the fraction of one is taken off */
+  /* The remainder after whole passes over tensors. */
   printf("%-10s %-42s %8u | %6.3f %6.3f %6.3f %6.3f | %6.3f %7.3f | %6.3f\n", row->name, line,
          t->launches, over(t->distinct_read, e), over(t->distinct_written, e), over(params, e),
          over(all % e, e), over(t->requested_read, e), over(t->requested_written, e),

@@ -1,5 +1,5 @@
-/* For a program that finds cuDNN's functions with dlsym from the handle of libcudnn.so.9: the test
- * program's calls become calls of pointers, which dropin_load fills. */
+/* For a program that finds cuDNN's functions with dlsym, in the handle of libcudnn.so.9: the calls
+ * of the test program become calls through pointers, which load.c fills. */
 #ifndef DROPIN_LOADED_CUDNN_H
 #define DROPIN_LOADED_CUDNN_H
 

@@ -10,7 +10,7 @@ dropin_functions dropin_cudnn;
 
 static const struct {
   const char *name;
-  size_t offset; /* of the pointer in dropin_functions */
+  size_t offset; /* offset of the pointer in dropin_functions */
 } symbols[] = {
     {"cudnnBatchNormalizationBackward", offsetof(dropin_functions, BatchNormalizationBackward)},
     {"cudnnBatchNormalizationBackwardEx", offsetof(dropin_functions, BatchNormalizationBackwardEx)},

@@ -1,4 +1,4 @@
-/* The header of the stand-in for cuDNN: what the test program uses of cuDNN's own. */
+/* The header of the stand-in for cuDNN: the declarations of cuDNN that the test program uses. */
 #ifndef DROPIN_STANDIN_CUDNN_H
 #define DROPIN_STANDIN_CUDNN_H
 

@@ -1,6 +1,6 @@
-/* The stand-in's batch-norm functions. They compute nothing: whoever reaches them was not served by
- * the drop-in, and gets CUDNN_STATUS_LICENSE_ERROR, which nothing else here returns; size queries
- * STANDIN_BYTES. */
+/* The batch-norm functions of the stand-in. They compute nothing: a call that reaches them was not
+ * taken over by the drop-in, and gets CUDNN_STATUS_LICENSE_ERROR, which nothing else here returns.
+ * Size queries give STANDIN_BYTES. */
 #include "cudnn.h"
 #include "standin.h"
 

@@ -1,4 +1,4 @@
-/* What tests expect of the stand-in for cuDNN. */
+/* The size that the stand-in for cuDNN reports, for tests that expect it. */
 #ifndef DROPIN_STANDIN_H
 #define DROPIN_STANDIN_H
 

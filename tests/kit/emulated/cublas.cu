@@ -1,7 +1,6 @@
-// The four functions of cuBLAS that examples/nn calls, for programs on the emulated device.
-//
-// The product is a kernel, straight from its definition, so that it can be captured into graphs as
-// that of cuBLAS can.
+// The four functions of cuBLAS that examples/nn calls, for programs on the emulated device. The
+// product is a kernel, directly from its definition, so that graphs can capture it like that of
+// cuBLAS.
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 
@@ -13,7 +12,7 @@ struct cublasContext {
 
 namespace {
 
-// c[m x n] = op(a) * op(b), stored by columns, which lie side by side without gaps.
+// c[m x n] = op(a) * op(b), stored by columns, which are adjacent without gaps.
 __global__ void multiply(bool transpose_a, bool transpose_b, int m, int n, int k, const float *a,
                          const float *b, float *c) {
   const int threads = static_cast<int>(gridDim.x * blockDim.x);

@@ -56,19 +56,13 @@ static void sum_launches(traffic *result) {
   }
 }
 
-/* The row alone as the table; `*refused` if it refuses. */
+/* Makes the call with this row alone as the table; *refused tells whether the row refuses. */
 static cubnStatus_t call_row(run_context *run, const cubn_algo *row, bool *refused) {
-  const cubnHandle_t handle = run->handle;
-  const cubn_backend *const backend = handle->backend;
-  const cubn_algo *const only_row[] = {row, NULL};
-  cubn_backend narrowed = *backend;
-  narrowed.algos[run->problem.pass] = only_row;
-  handle->backend = &narrowed;
-  handle->last_algo = NULL;
-  cubnStatus_t status = run_call(run);
-  handle->backend = backend;
-  *refused = status == CUBN_STATUS_INTERNAL_ERROR && !handle->last_algo;
-  return status == CUBN_STATUS_SUCCESS ? cubnSynchronize(handle) : status;
+  sole_algo sole;
+  sole_algo_begin(&sole, run->handle, run->problem.pass, row);
+  const cubnStatus_t status = run_call(run);
+  *refused = sole_algo_end(&sole).text != NULL;
+  return status == CUBN_STATUS_SUCCESS ? cubnSynchronize(run->handle) : status;
 }
 
 bool traffic_measure(cubnHandle_t handle, const line_problem *problem, const cubn_algo *row,

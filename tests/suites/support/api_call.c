@@ -1,4 +1,3 @@
-/* A valid call of each operation. */
 #include "suites/support/api_call.h"
 
 #include <string.h>

@@ -1,12 +1,12 @@
-/* A valid call of each operation with all its arguments in a struct, so that a test can spoil one.
- */
+/* A valid call of each operation with all its arguments in a struct, so that a test can spoil
+ * one. */
 #ifndef CUBN_TESTS_API_CALL_H
 #define CUBN_TESTS_API_CALL_H
 
 #include "kit/run_line.h"
 #include "suites/support/expect_error.h"
 
-/* All arguments of the operations; each uses its own. */
+/* All arguments of the operations; each operation uses its own. */
 typedef struct api_arguments {
   cubnHandle_t handle;
   cubnBatchNormMode_t mode;
@@ -24,7 +24,7 @@ typedef struct api_arguments {
   size_t workspace_bytes, reserve_bytes;
 } api_arguments;
 
-/* The functions: LINE_TRAIN, LINE_INFER and LINE_BACKWARD, and of those that fuse */
+/* The functions: LINE_TRAIN, LINE_INFER and LINE_BACKWARD, and the fused ones. */
 enum { API_CALL_TRAIN_EX = LINE_BACKWARD + 1, API_CALL_BACKWARD_EX, API_CALLS };
 
 /* Functions as bits. */
@@ -42,8 +42,8 @@ enum {
 const char *api_function(int call);
 cubnStatus_t api_call(int call, const api_arguments *arguments);
 
-/* Memory and arguments of a valid call, of f32 n2c3h4w5, on the suite's handle; those that fuse add z
- * and apply RELU. */
+/* Memory and arguments of a valid call of f32 n2c3h4w5 on the handle of the suite; the fused
+ * functions add z and apply RELU. */
 typedef struct api_fixture {
   int call;
   run_context run;
@@ -53,7 +53,7 @@ typedef struct api_fixture {
 } api_fixture;
 
 bool api_open(api_fixture *fixture, int call);
-/* Checks that everything in memory is as it was, unless a call is said to have succeeded. */
+/* Checks that all memory is unchanged, unless a call was expected to succeed. */
 void api_close(api_fixture *fixture, bool has_run);
 
 /* Makes the call and expects this status and message. */

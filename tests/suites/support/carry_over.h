@@ -1,4 +1,4 @@
-/* Backward on another handle than forward. */
+/* Runs backward on another handle than forward. */
 #ifndef CUBN_TESTS_CARRY_OVER_H
 #define CUBN_TESTS_CARRY_OVER_H
 

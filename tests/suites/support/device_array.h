@@ -10,13 +10,13 @@ typedef struct device_array {
   int64_t count;
 } device_array;
 
-/* With values[i], or NaN everywhere if values is NULL. */
+/* Creates an array of values[i], or of NaN if values is NULL. */
 device_array device_array_create(int64_t count, const float *values);
-/* With values that vary without a pattern, about `mean`, in (mean - spread, mean + spread). */
+/* Creates an array of values that vary without a pattern, in (mean - spread, mean + spread). */
 device_array device_array_random(int64_t count, unsigned seed, float mean, float spread);
 void device_array_destroy(device_array *array);
 
-/* The content; to be freed. */
+/* Returns the content, which the caller frees. */
 float *device_array_read(const device_array *array);
 
 /* Checks that both hold the same bits. */

@@ -1,4 +1,3 @@
-/* Checks of failed calls. */
 #include "suites/support/expect_error.h"
 
 #include <ctype.h>
@@ -35,8 +34,8 @@ bool expect_error(cubnStatus_t got, cubnStatus_t wanted, const char *function, c
                      argument) &&
          good;
   if (!value) return good;
-  return SUITE_CHECK(expect_word(text, value), "message \"%s\" does not hold the value %s", message,
-                     value) &&
+  return SUITE_CHECK(expect_word(text, value), "message \"%s\" does not contain the value %s",
+                     message, value) &&
          good;
 }
 

@@ -1,4 +1,3 @@
-/* Calls with values written down in the test. */
 #include "suites/support/scenario.h"
 
 #include <math.h>
@@ -71,7 +70,7 @@ double scenario_get(const scenario *scene, int array, int64_t offset) {
   return data_get(&scene->after.arrays[place], offset);
 }
 
-/* Equal infinities are equal, NaN is equal to NaN. */
+/* Whether the values agree: equal infinities do, and NaN agrees with NaN. */
 static bool is_near(double got, double wanted, double allowed) {
   if (isnan(wanted)) return isnan(got);
   return got == wanted || fabs(got - wanted) <= allowed;

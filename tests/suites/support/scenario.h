@@ -1,6 +1,6 @@
-/* One call with values written down in the test: a problem line says which call, the test replaces
- * the generated values that matter, runs it, and looks at single results. A failed check names the
- * scenario's title. */
+/* One call with values that the test writes down: a problem line says which call; the test replaces
+ * the generated values that matter, runs the call, and looks at single results. A failed check
+ * names the title of the scenario. */
 #ifndef CUBN_TESTS_SCENARIO_H
 #define CUBN_TESTS_SCENARIO_H
 
@@ -14,21 +14,21 @@ typedef struct scenario {
   bool has_given_saved; /* backward: the test gave saved statistics */
 } scenario;
 
-/* Reads the line and generates its data; false, with a failed check, if that cannot be done.
+/* Reads the line and generates its data. Returns false, with a failed check, if that is impossible.
  * Backward lines get the saved statistics of the x that is there when scenario_run is called,
  * unless scenario_set or scenario_fill gave them. */
 bool scenario_begin(scenario *scene, const char *title, const char *line);
 void scenario_end(scenario *scene);
 
-/* The first `count` elements in memory, and all of them. */
+/* Set the first `count` elements in memory, or all of them. */
 void scenario_set(scenario *scene, int array, int count, const double values[]);
 void scenario_fill(scenario *scene, int array, double value);
 
-/* Runs the call `times` times in a row on the same memory. True if all succeeded and nothing was
- * touched but the outputs; the results are in `after` then. */
+/* Runs the call `times` times in a row on the same memory. Returns whether all calls succeeded and
+ * changed nothing but the outputs; the results are in `after` then. */
 bool scenario_run(scenario *scene, cubnHandle_t handle, int times);
 
-/* Element of a result, by its place in memory. DATA_OUTPUT is y or dx, wherever it is. */
+/* An element of a result, by its offset in memory. DATA_OUTPUT is y or dx, wherever it is. */
 double scenario_get(const scenario *scene, int array, int64_t offset);
 
 /* Checks one element, all elements, or everything against the oracle. */
@@ -36,12 +36,12 @@ bool scenario_near(const scenario *scene, int array, int64_t offset, double want
 bool scenario_all(const scenario *scene, int array, double wanted, double allowed);
 bool scenario_oracle(const scenario *scene);
 
-/* Begins, runs once and checks against the oracle; for cases without values of their own. */
+/* Begins, runs once and compares with the oracle; for cases without values of their own. */
 bool scenario_line(const char *title, const char *line);
 
-/* Error that a result may have which was computed in a handful of operations from numbers of this
- * magnitude: eight roundings of the arithmetic (float at least; statistics, gain, difference,
- * product, sum and the stored parameters are six) and one of the stored type. */
+/* The error that is allowed for a result of a few operations on numbers of this magnitude: eight
+ * roundings of the arithmetic (float at least; statistics, gain, difference, product, sum and the
+ * stored parameters are six) and one of the stored type. */
 double scenario_slack(cubnDataType_t type, double magnitude);
 
 #endif /* CUBN_TESTS_SCENARIO_H */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of the current pass. CUnit's callbacks have no argument to carry it. */
+/* The options of the current pass. The callbacks of CUnit have no argument to carry them. */
 static suite_options current;
 static int added_count; /* suites of all passes */
 static cubnHandle_t handle;

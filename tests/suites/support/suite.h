@@ -1,8 +1,8 @@
 /* What all suites share: registration, the device under test, checks with a message.
  *
  * A file test_topic.c defines void test_topic_suites(void), which calls suite_add for each of its
- * suites and is listed in main.c. main.c calls it once for every pass over the tests: one pass
- * without a device, one per device, and one per further schedule of the emulator. */
+ * suites and is listed in all.c. main.c calls all of them once for every pass over the tests: one
+ * pass without a device, one per device, and one per further schedule of the emulator. */
 #ifndef CUBN_TESTS_SUITE_H
 #define CUBN_TESTS_SUITE_H
 
@@ -25,7 +25,7 @@ enum {
 };
 
 /* Registers a suite; does nothing in a pass that `where` does not name. The last test has a NULL
- * name. Each test of a device pass is given a new handle, which must be left without buffers. */
+ * name. Each test of a device pass gets a new handle, and must leave no buffers on it. */
 void suite_add(const char *name, int where, const suite_test *tests);
 
 /* The device of this pass: "cpu" or "cuda" (a name for cubnCreateOnDevice), NULL without one. */
@@ -52,7 +52,7 @@ typedef struct suite_options {
 
 void suite_begin_pass(const suite_options *options);
 
-/* Suites that were added so far, in all passes. */
+/* The number of suites that were added so far, in all passes. */
 int suite_added_count(void);
 
 #endif /* CUBN_TESTS_SUITE_H */

@@ -1,3 +1,4 @@
+/* Reads problem lines. */
 #include "kit/problem_line.h"
 
 #include <ctype.h>

@@ -1,7 +1,7 @@
-/* A program for cuDNN: what is shared by its files. It is compiled against cuDNN's own header, against
- * cubn_cudnn.h, and against the stand-ins of this folder; C and C++. */
-#ifndef DROPIN_CLIENT_H
-#define DROPIN_CLIENT_H
+/* A program for cuDNN: declarations that its files share. It is compiled as C and as C++, against
+ * cuDNN's own header, against cubn_cudnn.h, and against the stand-ins of this folder. */
+#ifndef DROPIN_H
+#define DROPIN_H
 
 #ifdef DROPIN_USES_CUBN
 #include <cubn_cudnn.h>
@@ -24,31 +24,32 @@ typedef struct problem {
   int strides[RANK_MAX];
 } problem;
 
-/* All arrays hold double; per element in the order of the logical indices, N first. */
+/* All arrays are double, per element in the order of the logical indices, N first. */
 typedef struct arrays {
   int count, channels;
-  int *offset;  /* of an element in memory */
-  int *channel; /* of an element */
+  int *offset;  /* offset of an element in memory */
+  int *channel; /* channel of an element */
   double *x, *z, *dy, *y, *dx, *dz;
   double *scale, *bias, *running_mean, *running_var, *saved_mean, *saved_inv_std, *dscale, *dbias;
 } arrays;
 
 enum { IS_FUSED_RELU = 1, IS_FUSED_ADD = 2 };
 
-/* Elements, channels and inputs of a problem. Fails never: ends the program. */
+/* Makes the elements, channels and inputs of a problem. Ends the program if it cannot. */
 void arrays_create(arrays *a, const problem *p);
 void arrays_destroy(arrays *a);
 
-/* The expected results in long double, rounded to double: y, running and saved statistics, and with
- * them dx, dz, dscale and dbias. `fused` is a sum of the IS_FUSED values. */
+/* Compute the expected results in long double, rounded to double: y, running and saved statistics;
+ * reference_train also dx, dz, dscale and dbias. `fused` is a sum of the IS_FUSED values. */
 void reference_train(arrays *a, double factor, double epsilon, int fused);
 void reference_infer(arrays *a, double epsilon);
 
-/* Device memory that holds an array. Per-channel arrays are packed. NULL: as many elements of NaN. */
+/* Return device memory with the content of an array, packed for per-channel arrays; values == NULL
+ * stands for as many NaN. */
 void *tensor_upload(const problem *p, const arrays *a, const double *values);
 void *param_upload(const problem *p, const arrays *a, const double *values);
 
-/* Compares and reports; failures are counted in dropin_failures. */
+/* Compare and report; dropin_failures counts the failures. */
 void tensor_check(const problem *p, const arrays *a, const char *what, const void *memory,
                   const double *expected);
 void param_check(const problem *p, const arrays *a, const char *what, const void *memory,
@@ -56,7 +57,7 @@ void param_check(const problem *p, const arrays *a, const char *what, const void
 void check(int condition, const char *problem_name, const char *what);
 extern int dropin_failures, dropin_checks;
 
-/* A problem with what cuDNN needs for it. */
+/* A problem with everything that cuDNN needs for it. */
 typedef struct session {
   const problem *p;
   arrays a;
@@ -79,16 +80,16 @@ void run_classic(session *s);
 void run_ex(session *s, cudnnBatchNormOps_t ops);
 void run_normalization(session *s, cudnnNormOps_t ops);
 
-/* Whether a call succeeded; counts. cuDNN itself refuses most fused problems: then the answer is no,
- * and no failure, if the program was told so. */
+/* Returns whether a call succeeded, and counts. cuDNN itself refuses most fused problems: with
+ * dropin_may_refuse, a refusal is counted and is no failure. */
 int succeeded(const session *s, const char *what, cudnnStatus_t status);
 extern int dropin_may_refuse, dropin_refused;
 
-/* Runs everything on a stream of its own; 0 if all was right. */
+/* Runs everything on its own stream; returns 0 if everything was right. */
 int dropin_client(void);
 
 #ifdef __cplusplus
 }
 #endif
 
-#endif /* DROPIN_CLIENT_H */
+#endif /* DROPIN_H */

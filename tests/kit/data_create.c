@@ -1,58 +1,10 @@
-#include "kit/data.h"
-
+/* Allocates the arrays of a problem and fills them. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "kit/data_values.h"
 
-bool data_has(const data_set *set, int array) {
-  return set->arrays[array].block != NULL;
-}
-
-void *data_elements(const data_array *array) {
-  return array->block + array->begin_bytes;
-}
-
-double data_get(const data_array *array, int64_t offset) {
-  return data_load(array->type, data_elements(array), offset);
-}
-
-void data_set_value(data_array *array, int64_t offset, double value) {
-  data_store(array->type, data_elements(array), offset, value);
-}
-
-int data_line_tensor(int array) {
-  static const int tensors[DATA_TENSORS] = {
-      [DATA_X] = LINE_X, [DATA_OUTPUT] = LINE_OUTPUT, [DATA_DY] = LINE_DY,
-      [DATA_Z] = LINE_Z, [DATA_DZ] = LINE_Z,          [DATA_Y] = LINE_OUTPUT};
-  return tensors[array];
-}
-
-const char *data_array_name(const line_problem *problem, int array) {
-  static const char *const names[DATA_ARRAYS] = {[DATA_X] = "x",
-                                                 [DATA_OUTPUT] = "y",
-                                                 [DATA_DY] = "dy",
-                                                 [DATA_Z] = "z",
-                                                 [DATA_DZ] = "dz",
-                                                 [DATA_Y] = "forward's y",
-                                                 [DATA_SCALE] = "scale",
-                                                 [DATA_BIAS] = "bias",
-                                                 [DATA_MEAN] = "mean",
-                                                 [DATA_VAR] = "var",
-                                                 [DATA_RUNNING_MEAN] = "running_mean",
-                                                 [DATA_RUNNING_VAR] = "running_var",
-                                                 [DATA_PREVIOUS_MEAN] = "previous_running_mean",
-                                                 [DATA_PREVIOUS_VAR] = "previous_running_var",
-                                                 [DATA_SAVED_MEAN] = "saved_mean",
-                                                 [DATA_SAVED_INV_STD] = "saved_inv_std",
-                                                 [DATA_DSCALE] = "dscale",
-                                                 [DATA_DBIAS] = "dbias",
-                                                 [DATA_FACTOR] = "factor",
-                                                 [DATA_RESERVE] = "reserve"};
-  return array == DATA_OUTPUT && problem->pass == LINE_BACKWARD ? "dx" : names[array];
-}
-
-/* Whether the call has this tensor, in memory of its own. */
+/* Whether the call has this tensor, in its own memory. */
 static bool is_used_tensor(const line_problem *problem, int array) {
   const bool backward = problem->pass == LINE_BACKWARD;
   switch (array) {
@@ -106,7 +58,7 @@ static bool is_used(const line_problem *problem, int array) {
   }
 }
 
-/* Whether the array's content before the call matters; if not, it stays poisoned. */
+/* Whether the content of the array before the call matters; if not, the array stays poisoned. */
 static bool is_read(const line_problem *problem, int array) {
   const bool averages = problem->factor != 1 || line_elements(problem) == 0;
   switch (array) {
@@ -143,7 +95,7 @@ static bool allocate(const line_problem *problem, int array, data_array *out) {
     if (bytes == SIZE_MAX) return false;
     out->type = CUBN_DATA_INT8;
     out->extent = (int64_t)bytes;
-    offset *= (int64_t)data_type_bytes(line_param_type(problem)); /* fits every kind of it */
+    offset *= (int64_t)data_type_bytes(line_param_type(problem)); /* aligned for every kind of it */
   }
   const size_t element_bytes = data_type_bytes(out->type);
   out->begin_bytes = DATA_GUARD_BYTES + (size_t)offset * element_bytes;
@@ -153,7 +105,7 @@ static bool allocate(const line_problem *problem, int array, data_array *out) {
   return out->block != NULL;
 }
 
-/* The values of one element of all tensors. */
+/* Fills one element of all tensors. */
 static void fill_element(data_set *set, const channel_source *source, const line_walk *walk,
                          const bool fills[]) {
   for (int array = 0; array < DATA_TENSORS; ++array) {
@@ -217,27 +169,4 @@ bool data_create(const line_problem *problem, data_set *set) {
     fill_channel(problem, set, &source);
   }
   return true;
-}
-
-bool data_copy(const data_set *from, data_set *to) {
-  *to = *from;
-  for (int array = 0; array < DATA_ARRAYS; ++array) to->arrays[array].block = NULL;
-  for (int array = 0; array < DATA_ARRAYS; ++array) {
-    const data_array *const source = &from->arrays[array];
-    if (!source->block) continue;
-    to->arrays[array].block = malloc(source->block_bytes + 1);
-    if (!to->arrays[array].block) {
-      data_destroy(to);
-      return false;
-    }
-    memcpy(to->arrays[array].block, source->block, source->block_bytes);
-  }
-  return true;
-}
-
-void data_destroy(data_set *set) {
-  for (int array = 0; array < DATA_ARRAYS; ++array) {
-    free(set->arrays[array].block);
-    set->arrays[array].block = NULL;
-  }
 }

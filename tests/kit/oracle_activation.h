@@ -1,0 +1,11 @@
+/* Activations and their derivatives, from their formulas, in long double. */
+#ifndef CUBN_TESTS_ORACLE_ACTIVATION_H
+#define CUBN_TESTS_ORACLE_ACTIVATION_H
+
+#include "kit/problem_line.h"
+
+long double oracle_activate(const line_problem *problem, long double p);
+/* The derivative; `passes` tells whether p counts as above 0 and below the ceiling. */
+long double oracle_slope(const line_problem *problem, long double p, bool passes);
+
+#endif /* CUBN_TESTS_ORACLE_ACTIVATION_H */

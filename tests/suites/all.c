@@ -1,0 +1,78 @@
+#include "suites/all.h"
+
+#include <stddef.h>
+
+/* One per file test_*.c, in the order in which they run. */
+#define SUITES(X)          \
+  X(problem_layout)        \
+  X(problem_line)          \
+  X(oracle)                \
+  X(oracle_differences)    \
+  X(compare)               \
+  X(data)                  \
+  X(acceptance_numerics)   \
+  X(acceptance_running)    \
+  X(acceptance_shapes)     \
+  X(acceptance)            \
+  X(algorithms)            \
+  X(api_errors_descriptor) \
+  X(api_errors_setup)      \
+  X(api_errors)            \
+  X(api_errors_tensors)    \
+  X(api_errors_activation) \
+  X(api_errors_extended)   \
+  X(api_errors_fused)      \
+  X(api_errors_sizes)      \
+  X(buffer)                \
+  X(cpu_targets)           \
+  X(smooth_activations)    \
+  X(runs)                  \
+  X(cuda_backend)          \
+  X(descriptor)            \
+  X(determinism)           \
+  X(double_channels)       \
+  X(example)               \
+  X(extended)              \
+  X(fused)                 \
+  X(graph)                 \
+  X(streams)               \
+  X(host_path)             \
+  X(handle)                \
+  X(log)                   \
+  X(callback)              \
+  X(normalization)         \
+  X(fold)                  \
+  X(parameters)            \
+  X(random)                \
+  X(reserve)               \
+  X(rounding)              \
+  X(selection)             \
+  X(semantics_passes)      \
+  X(semantics)             \
+  X(streamed)              \
+  X(cooperative)           \
+  X(synchronized)          \
+  X(traffic)               \
+  X(threads)               \
+  X(idx)                   \
+  X(nn)                    \
+  X(nn_checkpoint)         \
+  X(nn_network)            \
+  X(nn_reference)          \
+  X(nn_training)
+
+#define DECLARE(topic) void test_##topic##_suites(void);
+SUITES(DECLARE)
+void test_large_suites(void);
+
+#define NAME(topic) test_##topic##_suites,
+static void (*const register_suites[])(void) = {SUITES(NAME)};
+
+void add_all_suites(void) {
+  for (size_t i = 0; i < sizeof register_suites / sizeof register_suites[0]; ++i)
+    register_suites[i]();
+}
+
+void add_large_suites(void) {
+  test_large_suites();
+}

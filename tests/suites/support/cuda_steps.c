@@ -1,0 +1,115 @@
+#ifdef CUBN_TESTS_EMULATED
+#include "suites/support/cuda_steps.h"
+
+#include <string.h>
+
+#include "core/check.h"
+#include "core/handle.h"
+#include "suites/support/expect_error.h"
+
+static cubnStatus_t open_handle(cuda_fixture *f) {
+  return cubnCreateOnDevice(&f->handle, f->device);
+}
+
+static cubnStatus_t open_buffer(cuda_fixture *f) {
+  CUBN_TRY(open_handle(f));
+  return cubnCreateBuffer(f->handle, sizeof f->bytes, &f->buffer);
+}
+
+static cubnStatus_t open_stream(cuda_fixture *f) {
+  CUBN_TRY(open_handle(f));
+  cudaSetDevice(f->device[5] - '0'); /* "cuda:N" */
+  cudaStreamCreate(&f->stream);
+  cudaSetDevice(0);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t open_run(cuda_fixture *f) {
+  line_problem problem;
+  CUBN_TRY(open_handle(f));
+  CU_ASSERT_PTR_NULL(line_parse(f->line, &problem));
+  CU_ASSERT(data_create(&problem, &f->data));
+  oracle_fill_saved(&problem, &f->data);
+  return run_open(&f->run, f->handle, &problem, &f->data);
+}
+
+void cuda_step_end(cuda_fixture *f) {
+  if (f->run.handle) run_close(&f->run);
+  data_destroy(&f->data);
+  cubnDestroyBuffer(f->buffer);
+  cubnDestroy(f->handle);
+  if (f->stream) cudaStreamDestroy(f->stream);
+}
+
+static cubnStatus_t do_nothing(cuda_fixture *f) {
+  (void)f;
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t do_set_stream(cuda_fixture *f) {
+  const cubnStatus_t status = cubnSetStream(f->handle, f->stream);
+  cubnStream_t current;
+  cubnGetStream(f->handle, &current);
+  CU_ASSERT_EQUAL(current, status == CUBN_STATUS_SUCCESS ? f->stream : NULL);
+  if (status != CUBN_STATUS_SUCCESS) { /* the handle does not use it, so it may go */
+    cudaStreamDestroy(f->stream);
+    f->stream = NULL;
+  }
+  return status;
+}
+
+static cubnStatus_t do_create_buffer(cuda_fixture *f) {
+  return cubnCreateBuffer(f->handle, sizeof f->bytes, &f->buffer);
+}
+
+static cubnStatus_t do_upload(cuda_fixture *f) {
+  return cubnUploadBuffer(f->buffer, 0, f->bytes, sizeof f->bytes);
+}
+
+static cubnStatus_t do_download(cuda_fixture *f) {
+  return cubnDownloadBuffer(f->buffer, 0, f->bytes, sizeof f->bytes);
+}
+
+static cubnStatus_t do_fill(cuda_fixture *f) {
+  return cubnFillBuffer(f->buffer, 1);
+}
+
+static cubnStatus_t do_synchronize(cuda_fixture *f) {
+  return cubnSynchronize(f->handle);
+}
+
+static cubnStatus_t do_run(cuda_fixture *f) {
+  return run_call(&f->run);
+}
+
+const cuda_step cuda_steps[] = {
+    {"cubnCreateOnDevice", do_nothing, open_handle, NULL},
+    {"cubnSetStream", open_stream, do_set_stream, NULL},
+    {"cubnCreateBuffer", open_handle, do_create_buffer, NULL},
+    {"cubnUploadBuffer", open_buffer, do_upload, NULL},
+    {"cubnDownloadBuffer", open_buffer, do_download, NULL},
+    {"cubnFillBuffer", open_buffer, do_fill, NULL},
+    {"cubnSynchronize", open_handle, do_synchronize, NULL},
+    {"resident", open_run, do_run, "train nchw f32 n8c6h8w8"},
+    {"two_pass", open_run, do_run, "train nchw f32 n8c6h8w8"},
+    {"strided", open_run, do_run, "train nchw f32 n8c6h8w8"},
+    {"inference", open_run, do_run, "infer nhwc f16 n2c3h4w5"},
+    {"strided", open_run, do_run, "infer nhwc f16 n2c3h4w5"},
+    {"resident", open_run, do_run, "backward nhwc f32 n2c6h8w8 nosaved"},
+    {"cluster", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
+    {"streamed", open_run, do_run, "backward nhwc f32 n8c6h8w8"},
+    {"cooperative", open_run, do_run, "backward nhwc f32 n8c6h8w8"},
+    {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
+    {"strided", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
+    {"strided", open_run, do_run, "backward nc f32 n0c6"},
+};
+
+const size_t cuda_step_count = sizeof cuda_steps / sizeof *cuda_steps;
+
+bool cuda_step_begin(cuda_fixture *f, const cuda_step *what, const char *device) {
+  *f = (cuda_fixture){.device = device, .line = what->line};
+  if (!expect_success(what->prepare(f), what->name)) return false;
+  if (what->line) strcpy(f->handle->forced_algo, what->name);
+  return true;
+}
+#endif
