@@ -1,137 +1,169 @@
-/* The table of fused kernels of one target and one element type. One loop serves runs, with
- * coefficients in registers, and grids, with those of the cache. What is fused is asked for once per
- * step of four vectors: such branches cost less than the memory they wait for. */
+/* The table of fused kernels of one target and one element type. One loop serves runs, with their
+ * coefficients in registers, and grids, with those of the columns in the cache. Features that are
+ * no constants are tested once per step: the branches cost less than the memory accesses. */
 #include "cpu/kernels/fused_runs.h"
 
-enum { GROUP_ROWS = CUBN_GRID_GROUP_ROWS, STRIPE_COLUMNS = CUBN_GRID_STRIPE };
+/* ---- output */
 
-/* One row after the other: four aside need fewer loads, but memory likes them less. */
-INLINED void output_rows(const cubn_fused *it, task of) {
-  static const cubn_coefficients none;
-  const coefficients of_run = coefficients_of(of.columns ? &none : it->coef);
-  const fusion f = fusion_of(it, of.which);
-  for (int64_t r = 0; r < it->rows; ++r) {
-    const place at = place_of(it, r);
-    int64_t i = 0;
-    for (; i + STEP <= it->width; i += STEP) step(it, &at, r, &of_run, &f, i, 0, of);
-    if (i < it->width) output_tail(it, r, r + 1, i, it->width - i);
+/* Row after row. Interleaved rows need fewer loads of coefficients, but memory is slower then. */
+INLINED void output_rows(const cubn_fused *args, fused_task task) {
+  const coefficients coef = begin_coefficients(args, task);
+  const fusion fusion = begin_fusion(args, task);
+  const fused_row top = begin_row(args, &fusion, &coef, task);
+  for (int64_t r = 0; r < args->rows; ++r) {
+    const fused_row row = row_below(&top, r);
+    int64_t column = 0;
+    for (; column + STEP <= args->width; column += STEP) prefetching_step(&row, column, STEP);
+    if (column < args->width) output_tail(args, r, r + 1, column, args->width - column);
   }
 }
 
-INLINED void output_of_kind(const cubn_fused *it, bool backward, kind which) {
-  if (it->columns && it->nontemporal)
-    output_rows(it, (task){backward, true, true, which});
-  else if (it->columns)
-    output_rows(it, (task){backward, true, false, which});
-  else if (it->nontemporal)
-    output_rows(it, (task){backward, false, true, which});
-  else
-    output_rows(it, (task){backward, false, false, which});
+INLINED void output_with_stores(const cubn_fused *args, fused_task task) {
+  if (args->nontemporal) {
+    task.nontemporal = true;
+    output_rows(args, task);
+  } else {
+    output_rows(args, task);
+  }
 }
 
-INLINED void output_of_pass(const cubn_fused *it, bool backward) {
-  switch (kind_of(it)) {
+INLINED void output_kind(const cubn_fused *args, bool backward, fused_kind kind) {
+  if (args->columns)
+    output_with_stores(args, (fused_task){.backward = backward, .columns = true, .kind = kind});
+  else
+    output_with_stores(args, (fused_task){.backward = backward, .kind = kind});
+}
+
+/* Of calls that are not special, only the most important differences have loops of their own. */
+INLINED void output_general(const cubn_fused *args, fused_task task) {
+  task.nontemporal = args->nontemporal;
+  output_rows(args, task);
+}
+
+INLINED void output_pass(const cubn_fused *args, bool backward) {
+  switch (kind_of(args)) {
     case RELU:
-      output_of_kind(it, backward, RELU);
+      output_kind(args, backward, RELU);
       return;
     case RELU_NAN:
-      output_of_kind(it, backward, RELU_NAN);
+      output_kind(args, backward, RELU_NAN);
       return;
     case ADD_RELU:
-      output_of_kind(it, backward, ADD_RELU);
+      output_kind(args, backward, ADD_RELU);
       return;
-    case ADD_RELU_NAN:
-      if (!backward) output_of_kind(it, false, ADD_RELU_NAN);
-      return;
-    case SMOOTH: /* whose time is not in the stores */
-      output_rows(it, (task){backward, it->columns, it->nontemporal, SMOOTH});
-      return;
-    case ANYTHING:
-      if (it->columns)
-        output_rows(it, (task){backward, true, it->nontemporal, ANYTHING});
-      else
-        output_rows(it, (task){backward, false, it->nontemporal, ANYTHING});
-  }
-}
-
-static void output(const cubn_fused *it) {
-  if (it->dy)
-    output_of_pass(it, true);
-  else
-    output_of_pass(it, false);
-}
-
-typedef struct real_sums {
-  real of[CUBN_RUN_SUMS_MAX][STRIPE_COLUMNS + CUBN_GRID_PADDING];
-} real_sums;
-
-INLINED void add_columns(const cubn_fused *it, const place *at, int rows, const fusion *f,
-                         int64_t first, int64_t i, int64_t left, real_sums *sums) {
-  decisions by[INTERLEAVED_ROWS];
-  for (int r = 0; r < rows; ++r) {
-    place row = *at;
-    if (f->has.bits) row.bits += r * it->bits_stride;
-    get_decisions(it, &row, NULL, f, first + i, left, true, &by[r]);
-  }
-  for (int k = 0; k < STEP_VECTORS && (!left || k * LANES < left); ++k) {
-    const int64_t j = i + k * LANES;
-    const coefficients coef = coefficients_at(it->columns, first + j);
-    vec sum[CUBN_RUN_SUMS_MAX];
-    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) sum[s] = vec_load_reals(&sums->of[s][j]);
-    for (int r = 0; r < rows; ++r)
-      sums_at(at, r * it->stride + first + j, part_of(left, k), &by[r], k, &coef, f, sum);
-    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s) memcpy(&sums->of[s][j], &sum[s], sizeof sum[s]);
-  }
-}
-
-/* Sums of reals go into doubles. */
-INLINED void flush(real_sums *sums, int64_t width, double *to, int64_t sum_stride) {
-  for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
-    for (int64_t j = 0; j < width; ++j) {
-      to[s * sum_stride + j] += (double)sums->of[s][j];
-      sums->of[s][j] = 0;
-    }
-}
-
-INLINED void grid_sums_of_kind(const cubn_fused *it, double *to, int64_t sum_stride, kind which) {
-  const fusion f = fusion_of(it, which);
-  const bool lie_apart = it->stride > it->width || it->width > CUBN_GRID_ORDERED_COLUMNS;
-  const bool interleaved = which != SMOOTH && lie_apart;
-  real_sums sums;
-  for (int64_t first = 0; first < it->width; first += STRIPE_COLUMNS) {
-    const int64_t width = it->width - first < STRIPE_COLUMNS ? it->width - first : STRIPE_COLUMNS;
-    for (int s = 0; s < CUBN_RUN_SUMS_MAX; ++s)
-      memset(sums.of[s], 0, (size_t)(width + LANES) * sizeof(real));
-    for (int64_t r = 0; r < it->rows;) {
-      const int64_t in_group = least(it->rows, r / GROUP_ROWS * GROUP_ROWS + GROUP_ROWS) - r;
-      const int rows = interleaved ? (int)least(in_group, INTERLEAVED_ROWS) : 1;
-      const place at = place_of(it, r);
-      int64_t i = 0;
-      for (; i + STEP <= width; i += STEP) add_columns(it, &at, rows, &f, first, i, 0, &sums);
-      if (i < width) add_columns(it, &at, rows, &f, first, i, width - i, &sums);
-      r += rows;
-      if (r % GROUP_ROWS == 0 || r == it->rows) flush(&sums, width, to + first, sum_stride);
-    }
-  }
-}
-
-static void grid_sums(const cubn_fused *it, double *to, int64_t sum_stride) {
-  switch (kind_of(it)) {
-    case RELU:
-      grid_sums_of_kind(it, to, sum_stride, RELU);
-      return;
-    case RELU_NAN:
-      grid_sums_of_kind(it, to, sum_stride, RELU_NAN);
-      return;
-    case ADD_RELU:
-    case ADD_RELU_NAN: /* no kind of backward */
-      grid_sums_of_kind(it, to, sum_stride, ADD_RELU);
+    case ADD_RELU_NAN: /* not a kind of backward */
+      if (!backward) output_kind(args, false, ADD_RELU_NAN);
       return;
     case SMOOTH:
-      grid_sums_of_kind(it, to, sum_stride, SMOOTH);
+      output_general(args,
+                     (fused_task){.backward = backward, .columns = args->columns, .kind = SMOOTH});
       return;
     case ANYTHING:
-      grid_sums_of_kind(it, to, sum_stride, ANYTHING);
+      if (args->columns)
+        output_general(args, (fused_task){.backward = backward, .columns = true});
+      else
+        output_general(args, (fused_task){.backward = backward});
+  }
+}
+
+static void output(const cubn_fused *args) {
+  if (args->dy)
+    output_pass(args, true);
+  else
+    output_pass(args, false);
+}
+
+/* ---- sums of columns */
+
+enum { SUMS_COLUMNS = STRIPE_COLUMNS + CUBN_GRID_PADDING };
+
+/* The columns first .. end - 1. Sum i of column j is sums[i][j - first], a real. */
+typedef struct stripe {
+  int64_t first, end;
+  real (*sums)[SUMS_COLUMNS];
+} stripe;
+
+/* Adds up to a step of `rows` rows. */
+INLINED void add_columns(const fused_row *top, int rows, int64_t column, int64_t count,
+                         const stripe *stripe) {
+  decisions decisions[INTERLEAVED_ROWS];
+  for (int r = 0; r < rows; ++r) {
+    const fused_row row = row_below(top, r);
+    decide_step(&row, column, count, &decisions[r]);
+  }
+  for (int k = 0; k < vector_count(count); ++k) {
+    const span span = span_of(column, count, k);
+    const coefficients coef = coefficients_at(top, span.offset);
+    const int64_t index = span.offset - stripe->first;
+    vec sums[CUBN_RUN_SUMS_MAX];
+    for (int i = 0; i < CUBN_RUN_SUMS_MAX; ++i) sums[i] = vec_load_reals(&stripe->sums[i][index]);
+    for (int r = 0; r < rows; ++r)
+      add_backward(top, span_below(span, r * top->args->stride), &decisions[r], &coef, sums, 1);
+    for (int i = 0; i < CUBN_RUN_SUMS_MAX; ++i)
+      memcpy(&stripe->sums[i][index], &sums[i], sizeof sums[i]);
+  }
+}
+
+INLINED void add_rows(const fused_row *top, int rows, const stripe *stripe) {
+  int64_t column = stripe->first;
+  for (; column + STEP <= stripe->end; column += STEP) add_columns(top, rows, column, STEP, stripe);
+  if (column < stripe->end) add_columns(top, rows, column, stripe->end - column, stripe);
+}
+
+INLINED void clear_stripe(const stripe *stripe) {
+  for (int i = 0; i < CUBN_RUN_SUMS_MAX; ++i)
+    memset(stripe->sums[i], 0, (size_t)(stripe->end - stripe->first + LANES) * sizeof(real));
+}
+
+/* The sums go into doubles and begin anew. */
+INLINED void flush_stripe(const stripe *stripe, double *totals, int64_t total_stride) {
+  for (int i = 0; i < CUBN_RUN_SUMS_MAX; ++i)
+    for (int64_t j = 0; j < stripe->end - stripe->first; ++j) {
+      totals[i * total_stride + stripe->first + j] += (double)stripe->sums[i][j];
+      stripe->sums[i][j] = 0;
+    }
+}
+
+INLINED void sum_stripes(const cubn_fused *args, double *totals, int64_t total_stride,
+                         fused_kind kind) {
+  const fused_task task = {.backward = true, .columns = true, .kind = kind};
+  const coefficients coef = begin_coefficients(args, task);
+  const fusion fusion = begin_fusion(args, task);
+  const fused_row top = begin_row(args, &fusion, &coef, task);
+  const bool are_apart = args->stride > args->width || args->width > ORDERED_COLUMNS;
+  const bool interleaved = kind != SMOOTH && are_apart;
+  real sums[CUBN_RUN_SUMS_MAX][SUMS_COLUMNS];
+  for (int64_t first = 0; first < args->width; first += STRIPE_COLUMNS) {
+    const stripe stripe = {first, least(args->width, first + STRIPE_COLUMNS), sums};
+    clear_stripe(&stripe);
+    for (int64_t r = 0; r < args->rows;) {
+      const int64_t group_rows = least(args->rows, r / GROUP_ROWS * GROUP_ROWS + GROUP_ROWS) - r;
+      const int rows = interleaved ? (int)least(group_rows, INTERLEAVED_ROWS) : 1;
+      const fused_row row = row_below(&top, r);
+      add_rows(&row, rows, &stripe);
+      r += rows;
+      if (r % GROUP_ROWS == 0 || r == args->rows) flush_stripe(&stripe, totals, total_stride);
+    }
+  }
+}
+
+static void grid_sums(const cubn_fused *args, double *sums, int64_t sum_stride) {
+  switch (kind_of(args)) {
+    case RELU:
+      sum_stripes(args, sums, sum_stride, RELU);
+      return;
+    case RELU_NAN:
+      sum_stripes(args, sums, sum_stride, RELU_NAN);
+      return;
+    case ADD_RELU:
+    case ADD_RELU_NAN: /* not a kind of backward */
+      sum_stripes(args, sums, sum_stride, ADD_RELU);
+      return;
+    case SMOOTH:
+      sum_stripes(args, sums, sum_stride, SMOOTH);
+      return;
+    case ANYTHING:
+      sum_stripes(args, sums, sum_stride, ANYTHING);
   }
 }
 

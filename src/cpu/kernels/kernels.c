@@ -1,17 +1,16 @@
-/* The table of kernels of one target and one element type. The Makefile gives its name, as
- * CUBN_KERNELS, that of the table of fused.c, as CUBN_FUSED_KERNELS, and the target's, as
- * CUBN_TARGET. */
+/* The table of kernels of one target and one element type. The Makefile defines CUBN_KERNELS, the
+ * name of this table, CUBN_FUSED_KERNELS, that of the table in fused.c, and CUBN_TARGET. */
 #include "cpu/kernels/kernels.h"
 
 #include "cpu/kernels/grids.h"
 #include "cpu/kernels/runs.h"
 
 static void spread(const double *values, int64_t channels, int64_t each, int64_t times, void *to) {
-  real *at = to;
+  real *reals = to;
   for (int64_t t = 0; t < times; ++t)
-    for (int64_t c = 0; c < channels; ++c, at += each) {
+    for (int64_t c = 0; c < channels; ++c, reals += each) {
       const real value = (real)values[c];
-      for (int64_t i = 0; i < each; ++i) at[i] = value;
+      for (int64_t i = 0; i < each; ++i) reals[i] = value;
     }
 }
 
@@ -19,7 +18,8 @@ static void fence(void) {
   vec_fence();
 }
 
-_Static_assert(LANES <= CUBN_RUN_LANES_MAX && LANES <= CUBN_GRID_PADDING, "lanes have room");
+_Static_assert(LANES <= CUBN_RUN_LANES_MAX && LANES <= CUBN_GRID_PADDING,
+               "arrays of sums and coefficients have room for all lanes");
 
 extern const cubn_fused_kernels CUBN_FUSED_KERNELS;
 extern const cubn_kernels CUBN_KERNELS;

@@ -1,55 +1,55 @@
 /* The inner loops of the fast algorithms, for one target (instruction set) and one element type.
  *
- * A *run* is neighbouring values of one channel. A *grid* is `rows` rows of `width` values at a
- * distance of `stride`, with statistics and coefficients per column, as reals: double for f64, else
- * float; such arrays are padded to CUBN_GRID_PADDING values.
+ * A *run* is consecutive values of one channel. A *grid* is `rows` rows of `width` values whose
+ * first values are `stride` elements apart; its statistics and coefficients are per column. They
+ * are reals: double for f64, else float. Arrays of them are padded to CUBN_GRID_PADDING values.
  *
  *   sums of forward    x - pivot, (x - pivot)^2
  *   y                  (x - center) * gain + shift
  *   sums of backward   dy, dy * (x - center), x - center
  *   dx                 dy * gain + ((x - center) * slope + shift)
  *
- * Where centers are 0 they cost nothing, and the last sum of backward is left out; not in fused
- * kernels. No more than 32 additions of reals follow one another: then a sum goes into a double. */
+ * Centers of 0 cost nothing, and without centers backward leaves out the last sum; fused kernels
+ * make no such difference. A sum goes into a double after at most 32 additions of reals. */
 #ifndef CUBN_CPU_KERNELS_H
 #define CUBN_CPU_KERNELS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Sums of a run are kept per lane until they are folded. */
+/* The sums of a run are kept per lane until the algorithm folds them. */
 #define CUBN_RUN_LANES_MAX 16
 #define CUBN_RUN_SUMS_MAX 3
-/* Runs that are worked on at the same time, or just one. */
+/* Runs that a kernel works on at the same time. Other calls are on one run. */
 #define CUBN_INTERLEAVE 4
-#define CUBN_LINE_BYTES 64 /* of memory: streamed whole, if possible */
+/* Bytes of a cache line. Non-temporal stores write whole lines where they can. */
+#define CUBN_LINE_BYTES 64
 #define CUBN_GRID_PADDING 16
-/* Rows of a grid that are summed before sums go into doubles. */
+/* Rows of a grid that are summed before the sums go into doubles. */
 #define CUBN_GRID_GROUP_ROWS 32
-/* Rows that are one behind the other in memory, not longer than this, are taken one by one: their sums
- * stay in the first cache, and memory is read fastest in its order. */
-#define CUBN_GRID_ORDERED_COLUMNS 512
-/* Columns of a grid that kernels sum at a time. */
+/* Columns of a grid that a kernel sums before it goes on to the next ones. */
 #define CUBN_GRID_STRIPE 2048
 
-/* inv_std is of no use to kernels: they have it in the slope (fast_center.c). */
+/* The coefficients of a channel. Kernels do not read inv_std: it is a factor of their slope. */
 typedef struct cubn_coefficients {
   double center, inv_std, gain, slope, shift;
-  double preact_gain, preact_shift; /* of the input of an activation, in backward */
+  /* Gain and shift of the pre-activation p, with which backward computes it again. */
+  double preact_gain, preact_shift;
 } cubn_coefficients;
 
-/* What is summed: one run of `count` values, or CUBN_INTERLEAVE of them, `stride` values apart. The
- * sums are those of backward if there is a dy; in forward the pivot is the center. */
+/* What is summed: one run of `count` values, or CUBN_INTERLEAVE runs whose first values are
+ * `stride` elements apart. The sums are those of backward if there is a dy; in forward the pivot is
+ * the center. */
 typedef struct cubn_run_input {
   const void *x, *dy;
   int64_t runs, stride, count;
   const cubn_coefficients *coef;
-  int64_t
-      prefetch_distance; /* elements from here to those that will be summed next, which are fetched; or 0 */
+  /* Elements from a value to the one that is prefetched meanwhile; 0 prefetches nothing. */
+  int64_t prefetch_distance;
 } cubn_run_input;
 
-/* The output of one run or of several, as above: dx if there is a dy, else y. Streamed, lines of
- * memory begin at the same values of all of them. */
+/* The output of one run or of CUBN_INTERLEAVE runs: dx if there is a dy, else y. With non-temporal
+ * stores, cache lines begin at the same values of all runs. */
 typedef struct cubn_run_output {
   const void *x, *dy;
   void *output;
@@ -58,20 +58,21 @@ typedef struct cubn_run_output {
   bool nontemporal;
 } cubn_run_output;
 
-/* The same per column of a grid. */
+/* cubn_coefficients, each as an array of reals per column. */
 typedef struct cubn_grid_coefficients {
-  bool is_centered; /* otherwise all centers are 0, and only fused kernels read them */
+  /* Some center is not 0. Otherwise only fused kernels read the centers. */
+  bool is_centered;
   void *center, *gain, *slope, *shift, *preact_gain, *preact_shift;
 } cubn_grid_coefficients;
 
 typedef struct cubn_grid {
   int64_t rows, width, stride;
-  /* Rows lie one behind the other in memory and not in the caches: narrow ones are taken one by one,
-   * in the order of memory, in which it is read fastest. Sums are the same. */
+  /* Rows are consecutive in memory and not in the caches. Kernels then take short rows one by one,
+   * in memory order, which is fastest. The sums are the same. */
   bool in_order;
 } cubn_grid;
 
-/* What a grid is summed from; sum i of column j is added to sums[i * sum_stride + j]. The sums are
+/* What a grid is summed from: sum i of column j is added to sums[i * sum_stride + j]. The sums are
  * those of backward if there is a dy; in forward the pivots are the centers. */
 typedef struct cubn_grid_input {
   const void *x, *dy;
@@ -80,8 +81,8 @@ typedef struct cubn_grid_input {
   int64_t sum_stride;
 } cubn_grid_input;
 
-/* The output of a grid: dx if there is a dy, else y. Streamed, all rows begin where store_bytes
- * divides the address. */
+/* The output of a grid: dx if there is a dy, else y. With non-temporal stores, the address of each
+ * row is a multiple of store_bytes. */
 typedef struct cubn_grid_output {
   const void *x, *dy;
   void *output;
@@ -89,7 +90,7 @@ typedef struct cubn_grid_output {
   bool nontemporal;
 } cubn_grid_output;
 
-/* Smooth activations, which no decision makes. */
+/* Smooth activations. Their derivative depends on p, not on a decision. */
 typedef enum cubn_smooth {
   CUBN_SMOOTH_NONE,
   CUBN_SMOOTH_ELU,
@@ -101,81 +102,90 @@ typedef enum cubn_smooth {
 
 /* What is fused with the normalization, the same for all values of a call.
  *
- *   p   (x - center) * gain + shift, in backward with the gain and shift of the input; + z
- *   y   alpha * activation(p) + beta * prior, the activation of what is
- *         positive      p, but at most `ceiling`; NaN too, if nan_passes
- *         not positive  coef * p if is_leaky, else 0
- *         or, if there is a curve, its value at p
- *   dp  dy where p passes, else coef * dy if is_leaky, else 0; or dy times the slope of the curve
+ *   p   (x - center) * gain + shift, in backward with preact_gain and preact_shift; plus z
+ *   y   alpha * activation(p) + beta * prior, where the activation is
+ *         p > 0   p, but at most `ceiling`; NaN counts as positive if nan_passes
+ *         else    coef * p if is_leaky, else 0
+ *         or the smooth activation
+ *   dp  dy where p passes, else coef * dy if is_leaky, else 0; or dy * smooth activation'(p)
  *   dx  dp * gain + ((x - center) * slope + shift) + beta * prior
  *
- * Every product and every sum on the way to p is rounded for itself: it has the same bits for all
- * targets. */
+ * Every product and every sum on the way to p is rounded for itself, so that all targets compute
+ * the same bits of p. */
 typedef struct cubn_fusion {
-  bool decides; /* there is an activation */
+  bool decides; /* There is an activation. */
   bool is_leaky, nan_passes;
-  bool blends;
-  double least, most; /* p passes from the one to the other */
+  bool blends;        /* The output gets beta times its prior values. */
+  double least, most; /* p passes if least <= p <= most. */
   double ceiling, coef, alpha, beta;
   cubn_smooth smooth;
   double swish_beta;
 } cubn_fusion;
 
-/* Rows of values. Those of a row belong to one channel, or each to a channel of its own. */
+/* What a fused kernel works on: rows of values. A row belongs to one channel, or each of its
+ * columns to a channel of its own. Arrays that are NULL are neither read nor written. */
 typedef struct cubn_fused {
   int64_t rows, width, stride;
-  const cubn_coefficients *coef; /* of the channel; NULL: ... */
-  const cubn_grid_coefficients *columns;
+  const cubn_coefficients *coef;         /* The channel's, or NULL if `columns` is given. */
+  const cubn_grid_coefficients *columns; /* The columns', or NULL if `coef` is given. */
   const cubn_fusion *fusion;
-  const void *x;   /* backward: NULL if nothing needs it, ... */
-  bool dx_needs_x; /* ... dx included */
-  const void *dy;  /* NULL: forward */
+  const void *x;   /* In backward NULL if neither p, dx nor a sum needs it. */
+  bool dx_needs_x; /* Backward: dx depends on x. With frozen statistics it does not. */
+  const void *dy;  /* NULL in forward. */
   const void *z;
-  void *output, *dz; /* those that are wanted */
-  uint8_t *bits;     /* whether p passes: forward writes it, backward reads it; NULL: nobody, ... */
-  bool recomputes;   /* ... or backward computes p again */
-  int64_t bits_stride; /* bytes from row to row */
-  void *input;         /* p, rounded to an element: forward writes it, backward reads it; or NULL */
-  bool nontemporal, nontemporal_dz, nontemporal_preact;
-  const void *prefetch_x, *prefetch_dy; /* as much of them will be read next */
-  const void *prefetch_z;
+  void *output; /* y, or dx. */
+  void *dz;
+  /* One bit per value, set where p passes: forward writes them, backward reads them. */
+  uint8_t *bits;
+  bool recomputes;     /* Backward computes p again, instead of reading bits or `input`. */
+  int64_t bits_stride; /* Bytes from the bits of a row to those of the next. */
+  void *input;         /* p, rounded to an element: forward writes it, backward reads it. */
+  bool nontemporal;    /* Stores to `output` are non-temporal. */
+  bool nontemporal_dz, nontemporal_preact; /* So are those to `dz` and `input`. */
+  /* Values that will be read next. Kernels prefetch as many of them as they work on. */
+  const void *prefetch_x, *prefetch_dy, *prefetch_z;
 } cubn_fused;
 
 /* Bytes of bits that are written or read for so many values. */
 #define CUBN_BITS_BYTES(values) (((values) + 7) / 8)
 
 typedef struct cubn_fused_kernels {
+  /* Computes the output of all rows. */
   void (*output)(const cubn_fused *fused);
-  /* Sums of backward, with dp for dy: of one row or of CUBN_INTERLEAVE, as the other run_sums, ... */
+  /* Adds the sums of backward, with dp in place of dy, of one row or of CUBN_INTERLEAVE rows. The
+   * layout is that of run_sums in cubn_kernels. */
   void (*run_sums)(const cubn_fused *fused, double *sums);
-  /* ... or those of forward too, while the output of other rows is computed, of the same shape, if
-   * `joins` finds it frequent enough to have a loop for it. Its bits begin at the first bit of a byte
-   * also after the values that lie before a line of memory. */
+  /* Whether run_both has a loop for this output. The frequent combinations have one. */
   bool (*joins)(const cubn_fused *out);
+  /* Adds sums of CUBN_INTERLEAVE rows, of forward too, while it computes the output of as many
+   * other rows of the same shape. The bits of `out` begin at the first bit of a byte, also those of
+   * the first value in a cache line. */
   void (*run_both)(const cubn_fused *in, double *sums, const cubn_fused *out);
-  /* Sums of columns, as the other grid_sums. */
+  /* Adds the sums of backward of columns. The layout is that of cubn_grid_input. */
   void (*grid_sums)(const cubn_fused *fused, double *sums, int64_t sum_stride);
 } cubn_fused_kernels;
 
 typedef struct cubn_kernels {
   const char *target;
-  int64_t store_bytes; /* outputs may be streamed if this divides their addresses */
+  int64_t store_bytes; /* Non-temporal stores need addresses that are multiples of this. */
   int64_t real_bytes;
-  int lanes; /* of a run's sums: sum i of lane l is sums[i * lanes + l] */
+  int lanes; /* Of the sums of a run: sum i of lane l is sums[i * lanes + l]. */
 
-  /* `out`, if not NULL, is an output of the same shape that is computed at the same time. */
+  /* Adds the sums of a run. `out`, if not NULL, is an output of the same shape, which is computed
+   * at the same time. */
   void (*run_sums)(const cubn_run_input *in, double *sums, const cubn_run_output *out);
   void (*run_output)(const cubn_run_output *out);
 
-  /* `out`, if not NULL, is an output of the same shape that is computed at the same time. */
+  /* Adds the sums of a grid. `out`, if not NULL, is an output of the same shape, which is computed
+   * at the same time. */
   void (*grid_sums)(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out);
   void (*grid_output)(cubn_grid grid, const cubn_grid_output *out);
 
   const cubn_fused_kernels *fused;
 
-  /* to[t][c][i] = values[c], i < each, t < times */
+  /* to[t][c][i] = values[c], where i < each and t < times. */
   void (*spread)(const double *values, int64_t channels, int64_t each, int64_t times, void *to);
-  /* Makes streamed stores visible to other threads. */
+  /* After this, other threads see the non-temporal stores. */
   void (*fence)(void);
 } cubn_kernels;
 

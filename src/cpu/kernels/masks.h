@@ -1,5 +1,6 @@
-/* What lanes decide, and what is chosen by it: `flags` are the target's own form of it, a register of
- * masks where there is one, else all bits of a lane or none. As bits, lane l is bit l. */
+/* Comparisons of vectors, and what is chosen by them. `flags` are the target's own form of one
+ * decision per lane: a mask register where there is one, otherwise a vector whose lanes have all
+ * bits set or none. As bits, lane l is bit l. */
 #ifndef CUBN_CPU_KERNELS_MASKS_H
 #define CUBN_CPU_KERNELS_MASKS_H
 
@@ -10,9 +11,10 @@
 typedef __mmask16 flags;
 
 #if defined(CUBN_ELEMENT_F64)
-#define CUBN_COMPARE(a, b, how) ((flags)_mm512_cmp_pd_mask((__m512d)(a), (__m512d)(b), how))
+#define CUBN_COMPARE(a, b, predicate) \
+  ((flags)_mm512_cmp_pd_mask((__m512d)(a), (__m512d)(b), predicate))
 #else
-#define CUBN_COMPARE(a, b, how) _mm512_cmp_ps_mask((__m512)(a), (__m512)(b), how)
+#define CUBN_COMPARE(a, b, predicate) _mm512_cmp_ps_mask((__m512)(a), (__m512)(b), predicate)
 #endif
 
 INLINED flags is_above(vec a, vec b) {
@@ -39,7 +41,7 @@ INLINED flags flags_of_bits(uint64_t bits) {
   return (flags)bits;
 }
 
-/* yes where f holds, else no. */
+/* `yes` in the lanes where f holds, else `no`. */
 INLINED vec vec_choose(flags f, vec yes, vec no) {
 #if defined(CUBN_ELEMENT_F64)
   return (vec)_mm512_mask_blend_pd((__mmask8)f, (__m512d)no, (__m512d)yes);
@@ -88,7 +90,7 @@ INLINED flags flags_of_bits(uint64_t bits) {
   return (flags)((((flags){0} + (real_bits)bits) & weights) != 0);
 }
 
-/* yes where f holds, else no. */
+/* `yes` in the lanes where f holds, else `no`. */
 INLINED vec vec_choose(flags f, vec yes, vec no) {
   return (vec)(((mask)yes & f) | ((mask)no & ~f));
 }
@@ -99,7 +101,7 @@ INLINED flags is_within(vec v, vec least, vec most) {
   return is_at_least(v, least) & is_at_most(v, most);
 }
 
-/* Bytes in the order of the lanes. */
+/* The bits of `count` lanes, in bytes: lane l is bit l % 8 of byte l / 8. */
 INLINED void store_bits(uint8_t *to, uint64_t bits, int64_t count) {
   for (int64_t b = 0; 8 * b < count; ++b) to[b] = (uint8_t)(bits >> 8 * b);
 }
@@ -110,7 +112,7 @@ INLINED uint64_t load_bits(const uint8_t *from, int64_t count) {
   return bits;
 }
 
-/* As it would be stored. */
+/* v, rounded to elements. */
 INLINED vec vec_rounded(vec v) {
 #if defined(CUBN_ELEMENT_F16) || defined(CUBN_ELEMENT_BF16)
   element packed[LANES];

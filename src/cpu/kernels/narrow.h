@@ -1,6 +1,6 @@
-/* Loads and stores of the 16-bit element types; see simd.h, which includes this. The integer
- * forms round to nearest even, keep subnormals and infinity, and make every NaN a quiet one; the
- * instructions for f16, where a target has them, do the same. */
+/* Loads and stores of the 16-bit element types. simd.h includes this. The versions in integer
+ * arithmetic round to nearest even, keep subnormals and infinity, and make every NaN quiet. So do
+ * the instructions for f16, where a target has them. */
 #ifndef CUBN_CPU_KERNELS_NARROW_H
 #define CUBN_CPU_KERNELS_NARROW_H
 
@@ -10,7 +10,7 @@ typedef uint16_t bits16 __attribute__((vector_size(8)));
 #endif
 
 #if defined(__AVX512F__)
-/* Loads and stores of their own, below. */
+/* The loads and stores of AVX-512 are below. */
 #elif defined(__AVX2__)
 INLINED bits32 widen(const element *from) {
   return (bits32)_mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)from));
@@ -35,7 +35,7 @@ INLINED void store_low_halves(element *to, bits32 bits) {
 }
 #endif
 
-/* yes where the condition holds (all bits set), else no. */
+/* `yes` in the lanes where the condition holds (all bits are set), else `no`. */
 INLINED bits32 choose(mask condition, bits32 yes, bits32 no) {
   return ((bits32)condition & yes) | (~(bits32)condition & no);
 }
@@ -48,8 +48,8 @@ INLINED bits32 rounded_to_upper_half(bits32 bits) {
 
 #if defined(__AVX512F__)
 
-/* One permutation of halves puts element l into the upper half of lane l, above zeros; one puts the
- * upper halves together. */
+/* One permutation of 16-bit halves moves element l to the upper half of lane l, above zeros. The
+ * one in `narrowed` collects the upper halves. */
 INLINED vec widened(__m256i packed) {
   const __m512i places =
       _mm512_set_epi32(15 << 16, 14 << 16, 13 << 16, 12 << 16, 11 << 16, 10 << 16, 9 << 16, 8 << 16,
@@ -57,7 +57,7 @@ INLINED vec widened(__m256i packed) {
   return (vec)_mm512_maskz_permutexvar_epi16(0xaaaaaaaa, places, _mm512_castsi256_si512(packed));
 }
 
-/* The upper halves are rounded. Bit 16, where it is set, carries a tie up to the even one. */
+/* Rounds the upper halves. Where bit 16 is set, a tie is carried up to the even number. */
 INLINED __m512i rounded(vec v) {
   const __m512i bits = (__m512i)v, quiet = _mm512_set1_epi32(0x400000);
   const __mmask16 is_odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
@@ -135,7 +135,7 @@ INLINED void vec_store(element *to, vec v) {
 INLINED vec vec_load(const element *from) {
   const bits32 half = widen(from);
   const bits32 magnitude = half & 0x7fffu;
-  /* As the bits of a float these are too small by 2^(127 - 15), subnormals too. */
+  /* Read as the bits of a float, all numbers, subnormals too, are too small by 2^(127 - 15). */
   const bits32 finite = (bits32)((vec)(magnitude << 13) * 0x1p112f);
   const bits32 special = (bits32)(magnitude >= 0x7c00u) & 0x7f800000u;
   return (vec)(finite | special | (half & 0x8000u) << 16);
@@ -145,7 +145,7 @@ INLINED void vec_store(element *to, vec v) {
   const bits32 bits = (bits32)v;
   const bits32 magnitude = bits & 0x7fffffffu;
   const bits32 normal = (magnitude + ((magnitude >> 13 & 1u) + 0xfffu) - (112u << 23)) >> 13;
-  /* Adding a half leaves multiples of 2^-24, the least unit of f16, in the fraction. */
+  /* The sum with 0.5 has multiples of 2^-24, the smallest f16, in its fraction. */
   const bits32 subnormal = (bits32)((vec)magnitude + 0.5f) - 0x3f000000u;
   const bits32 finite = choose((mask)(magnitude < 0x38800000u), subnormal, normal);
   const bits32 special =

@@ -1,4 +1,4 @@
-/* Fewer elements than a vector has lanes; see simd.h, which includes this. */
+/* Vectors of fewer elements than LANES. simd.h includes this. */
 #ifndef CUBN_CPU_KERNELS_PARTS_H
 #define CUBN_CPU_KERNELS_PARTS_H
 
@@ -8,7 +8,7 @@ INLINED __mmask16 lanes_below(int64_t count) {
   return (__mmask16)((1u << count) - 1);
 }
 
-/* The other lanes are 0. */
+/* Lanes from `count` on are 0. */
 INLINED vec vec_load_part(const element *from, int64_t count) {
 #if defined(CUBN_ELEMENT_F64)
   return (vec)_mm512_maskz_loadu_pd((__mmask8)lanes_below(count), from);
@@ -29,7 +29,7 @@ INLINED void vec_store_part(element *to, vec v, int64_t count) {
 #endif
 }
 
-/* v in the first lanes, 0 in the others. */
+/* v in the first `count` lanes, 0 in the others. */
 INLINED vec vec_first(vec v, int64_t count) {
 #if defined(CUBN_ELEMENT_F64)
   return (vec)_mm512_maskz_mov_pd((__mmask8)lanes_below(count), (__m512d)v);
@@ -46,7 +46,7 @@ INLINED mask lanes_below(int64_t count) {
   return lanes < (real_bits)count - (mask){0};
 }
 
-/* The other lanes are 0. */
+/* Lanes from `count` on are 0. */
 INLINED vec vec_load_part(const element *from, int64_t count) {
 #if defined(__AVX2__) && defined(CUBN_ELEMENT_F64)
   return (vec)_mm256_maskload_pd(from, (__m256i)lanes_below(count));
@@ -71,7 +71,7 @@ INLINED void vec_store_part(element *to, vec v, int64_t count) {
 #endif
 }
 
-/* v in the first lanes, 0 in the others. */
+/* v in the first `count` lanes, 0 in the others. */
 INLINED vec vec_first(vec v, int64_t count) {
   return (vec)((mask)v & lanes_below(count));
 }

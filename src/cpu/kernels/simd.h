@@ -1,10 +1,9 @@
-/* Vectors of one target and one element type, for the kernels. The files of this folder are
- * compiled once for each pair of them: the Makefile defines CUBN_ELEMENT_F32, _F64, _F16 or _BF16
- * and gives the compiler the target's instruction set.
+/* Vectors of one target and one element type. The files of this folder are compiled once for each
+ * target and type: the Makefile defines CUBN_ELEMENT_F32, _F64, _F16 or _BF16 and gives the
+ * compiler the target's instruction set.
  *
- * element  what lies in memory
- * real     what is computed in: double for f64, else float
- * vec      LANES reals, the width of the target's registers; the operators work lane by lane */
+ * element  the type of a value in memory real     the type of the arithmetic: double for f64, else
+ * float vec      LANES reals, one register of the target; its operators work lane by lane */
 #ifndef CUBN_CPU_KERNELS_SIMD_H
 #define CUBN_CPU_KERNELS_SIMD_H
 
@@ -18,8 +17,11 @@
 #include <arm_neon.h>
 #endif
 
-/* The compiler's own measure of what is worth inlining does not see that constants follow. */
+/* Kernels are built of small functions whose arguments become constants when they are inlined. The
+ * compiler's own estimate does not foresee that. */
 #define INLINED static inline __attribute__((always_inline))
+/* One copy of the code serves all loops of a file. */
+#define OUTLINED static __attribute__((noinline))
 
 #if defined(__AVX512F__)
 #define VECTOR_BYTES 64
@@ -108,8 +110,8 @@ INLINED void vec_add_to(double *sums, vec v) {
   for (int l = 0; l < LANES; ++l) sums[l] += (double)lanes[l];
 }
 
-/* Stores past the caches; `to` is aligned to STORE_BYTES. Elsewhere than on x86 an ordinary store:
- * these processors see by themselves that whole lines are written. */
+/* A non-temporal store. `to` is aligned to STORE_BYTES. Other processors than x86 get an ordinary
+ * store: they detect by themselves that whole cache lines are written. */
 INLINED void vec_store_nontemporal(element *to, vec v) {
 #if defined(__SSE2__)
   element packed[LANES] __attribute__((aligned(STORE_BYTES)));
@@ -138,14 +140,14 @@ INLINED void vec_store_nontemporal(element *to, vec v) {
 #endif
 }
 
-INLINED void put(element *to, vec v, bool nontemporal) {
+INLINED void store(element *to, vec v, bool nontemporal) {
   if (nontemporal)
     vec_store_nontemporal(to, v);
   else
     vec_store(to, v);
 }
 
-/* Two vectors one behind the other: a whole line of memory, if the type and the place allow it. */
+/* Stores two consecutive vectors, with one instruction where they are one cache line. */
 INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
 #if defined(__AVX512F__) && (defined(CUBN_ELEMENT_F16) || defined(CUBN_ELEMENT_BF16))
   const __m512i packed = packed_pair(a, b);
@@ -158,33 +160,45 @@ INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
     _mm256_stream_si256((__m256i *)(void *)(to + LANES), _mm512_extracti64x4_epi64(packed, 1));
   }
 #else
-  put(to, a, nontemporal);
-  put(to + LANES, b, nontemporal);
+  store(to, a, nontemporal);
+  store(to + LANES, b, nontemporal);
 #endif
 }
 
-/* `part` is 0, or the number of lanes that are used. */
-INLINED vec load_lanes(const element *from, int64_t part) {
-  return part ? vec_load_part(from, part) : vec_load(from);
+/* The next three take LANES or fewer lanes. In loops over whole vectors `lanes` is the constant
+ * LANES, so that no test remains. The lanes that are not loaded are 0. */
+INLINED vec load_lanes(const element *from, int64_t lanes) {
+  return lanes < LANES ? vec_load_part(from, lanes) : vec_load(from);
 }
 
-INLINED void store_lanes(element *to, vec v, int64_t part, bool nontemporal) {
-  if (part)
-    vec_store_part(to, v, part);
+INLINED void store_lanes(element *to, vec v, int64_t lanes, bool nontemporal) {
+  if (lanes < LANES)
+    vec_store_part(to, v, lanes);
   else
-    put(to, v, nontemporal);
+    store(to, v, nontemporal);
 }
 
-/* Streamed stores are visible to other threads after this. */
+/* Sets the other lanes to 0. */
+INLINED vec keep_lanes(vec v, int64_t lanes) {
+  return lanes < LANES ? vec_first(v, lanes) : v;
+}
+
+/* The lanes of a tail, of which the compiler then knows that they are fewer than LANES. */
+INLINED int64_t tail_lanes(int64_t lanes) {
+  if (lanes >= LANES) __builtin_unreachable();
+  return lanes;
+}
+
+/* After this, other threads see the non-temporal stores. */
 INLINED void vec_fence(void) {
 #if defined(__SSE2__)
   _mm_sfence();
 #endif
 }
 
-/* Asks for the lines of so many bytes from here on. Addresses past the end do no harm. */
-INLINED void prefetch(const void *at, int64_t bytes) {
-  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)at + b, 0, 2);
+/* Prefetches the cache lines of so many bytes into L2. Addresses beyond an array do no harm. */
+INLINED void prefetch(const void *from, int64_t bytes) {
+  for (int64_t b = 0; b < bytes; b += 64) __builtin_prefetch((const char *)from + b, 0, 2);
 }
 
 #endif /* CUBN_CPU_KERNELS_SIMD_H */

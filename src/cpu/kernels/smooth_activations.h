@@ -1,12 +1,12 @@
-/* Curves of smooth activations and their slopes, in vectors. All targets compute the same bits: these
- * are sums, products, quotients and operations on integers, each rounded for itself.
+/* Smooth activations and their slopes, on vectors. All targets compute the same bits: only sums,
+ * products, quotients and integer operations are used, and each is rounded for itself.
  *
- * The coefficients of polynomials are those of least relative error (Remez's exchange in numbers of 50
- * digits), rounded:
+ * The coefficients of the polynomials minimize the relative error (Remez's exchange in numbers of
+ * 50 digits) and are then rounded:
  *   EXP_TAIL     q in exp(r) = 1 + r + r^2 q(r), |r| <= ln(2) / 2
- *   NORMAL_TAIL  n in Q(a) exp(a^2 / 2) = n(t) / (a + 4), t = (a - 4) / (a + 4), 0 <= a <= TAIL_MAX, where
- *                Q(a) is the share of the normal distribution that lies above a
- * Their own errors are below half a unit in the last place. */
+ *   NORMAL_TAIL  n in Q(a) exp(a^2 / 2) = n(t) / (a + 4), t = (a - 4) / (a + 4),
+ *                0 <= a <= TAIL_MAX. Q(a) is the probability above a in the normal distribution.
+ * The polynomials' own errors are below half a unit in the last place. */
 #ifndef CUBN_CPU_KERNELS_SMOOTH_ACTIVATIONS_H
 #define CUBN_CPU_KERNELS_SMOOTH_ACTIVATIONS_H
 
@@ -17,7 +17,7 @@
 #if defined(CUBN_ELEMENT_F64)
 typedef uint64_t word;
 enum { FRACTION_BITS = 52, BIAS = 1023, LOW_BITS = 27 };
-/* exp is 0 below EXP_MIN, and so is Q beyond TAIL_MAX. */
+/* exp is 0 below EXP_MIN, and Q is 0 above TAIL_MAX. */
 static const real ROUNDER = 0x1.8p52, EXP_MIN = -746, TAIL_MAX = 39;
 static const real LOG2_E = 0x1.71547652b82fep+0, LN_2_HIGH = 0x1.62e42fefa2p-1,
                   LN_2_LOW = 0x1.9ef35793c7673p-41;
@@ -58,7 +58,7 @@ typedef word words __attribute__((vector_size(VECTOR_BYTES)));
 
 #define SIGN_BIT ((word)1 << (8 * sizeof(word) - 1))
 
-/* Of a table of constants. */
+/* The polynomial in x whose coefficients are the array c. */
 #define POLYNOMIAL(x, c) polynomial(x, c, (int)(sizeof(c) / sizeof *(c)))
 INLINED vec polynomial(vec x, const real *coefficients, int count) {
   vec sum = vec_all(coefficients[count - 1]);
@@ -70,7 +70,7 @@ INLINED vec magnitude(vec v) {
   return (vec)((words)v & (SIGN_BIT - 1));
 }
 
-/* v, but at least and at most this; NaN stays. */
+/* v, but at least or at most `limit`. NaN stays NaN. */
 INLINED vec at_least(vec v, real limit) {
   return vec_choose(is_above(vec_all(limit), v), vec_all(limit), v);
 }
@@ -79,56 +79,57 @@ INLINED vec at_most(vec v, real limit) {
   return vec_choose(is_above(v, vec_all(limit)), vec_all(limit), v);
 }
 
-/* x + more = n ln 2 + rest; `more` is small, and as if it belonged to x. n is whole, two's complement. */
+/* x + low = exponent * ln 2 + remainder. `low` is small, the low part of x. The exponent is an
+ * integer in two's complement. */
 typedef struct reduced {
-  vec rest;
-  words n;
+  vec remainder;
+  words exponent;
 } reduced;
 
-INLINED reduced reduce(vec x, vec more) {
-  const vec shifted = (x + more) * LOG2_E + ROUNDER, n = shifted - ROUNDER;
-  return (reduced){((x - n * LN_2_HIGH) - n * LN_2_LOW) + more,
+INLINED reduced reduce(vec x, vec low) {
+  const vec shifted = (x + low) * LOG2_E + ROUNDER, n = shifted - ROUNDER;
+  return (reduced){((x - n * LN_2_HIGH) - n * LN_2_LOW) + low,
                    (words)shifted - (words)vec_all(ROUNDER)};
 }
 
-/* exp(x + more) for what is not positive. The power of two is multiplied in halves, so that results
+/* exp(x + low) where x is not positive. The power of two is applied as two factors, so that results
  * below the normal numbers are rounded once. */
-INLINED vec exp_of_sum(vec x, vec more) {
-  const reduced it = reduce(at_least(x, EXP_MIN), more);
-  const vec r = it.rest, significand = 1 + (r + r * r * POLYNOMIAL(r, EXP_TAIL));
-  const words sum = it.n + 2 * (word)BIAS, half = sum >> 1;
-  return significand * (vec)(half << FRACTION_BITS) * (vec)((sum - half) << FRACTION_BITS);
+INLINED vec exp_of_sum(vec x, vec low) {
+  const reduced sum = reduce(at_least(x, EXP_MIN), low);
+  const vec r = sum.remainder, significand = 1 + (r + r * r * POLYNOMIAL(r, EXP_TAIL));
+  const words biased = sum.exponent + 2 * (word)BIAS, half = biased >> 1;
+  return significand * (vec)(half << FRACTION_BITS) * (vec)((biased - half) << FRACTION_BITS);
 }
 
 INLINED vec exp_of(vec x) {
   return exp_of_sum(x, (vec){0});
 }
 
-/* exp(x) - 1 for what is not positive: 2^n (exp(rest) - 1) + (2^n - 1). */
+/* exp(x) - 1 where x is not positive: 2^exponent * (exp(remainder) - 1) + (2^exponent - 1). */
 INLINED vec expm1_of(vec x) {
-  const reduced it = reduce(at_least(x, -40), (vec){0});
-  const vec r = it.rest, power = (vec)((it.n + (word)BIAS) << FRACTION_BITS);
+  const reduced sum = reduce(at_least(x, -40), (vec){0});
+  const vec r = sum.remainder, power = (vec)((sum.exponent + (word)BIAS) << FRACTION_BITS);
   return power * (r + r * r * POLYNOMIAL(r, EXP_TAIL)) + (power - 1);
 }
 
-/* sigmoid(t) and 1 - sigmoid(t): exp(-|t|) does not overflow, and nothing cancels. */
-typedef struct shares {
-  vec here, rest;
-} shares;
+/* sigmoid(t) and its complement 1 - sigmoid(t). exp(-|t|) does not overflow. Nothing cancels. */
+typedef struct logistic {
+  vec sigmoid, complement;
+} logistic;
 
-INLINED shares shares_of(vec t) {
+INLINED logistic logistic_of(vec t) {
   const vec e = exp_of(-magnitude(t)), large = 1 / (1 + e), small = e * large;
-  const flags below = is_above((vec){0}, t);
-  return (shares){vec_choose(below, small, large), vec_choose(below, large, small)};
+  const flags negative = is_above((vec){0}, t);
+  return (logistic){vec_choose(negative, small, large), vec_choose(negative, large, small)};
 }
 
 INLINED vec sigmoid_of(vec p) {
-  return shares_of(p).here;
+  return logistic_of(p).sigmoid;
 }
 
 INLINED vec sigmoid_slope(vec p) {
-  const shares it = shares_of(p);
-  return it.here * it.rest;
+  const logistic s = logistic_of(p);
+  return s.sigmoid * s.complement;
 }
 
 /* tanh(|p|) = -m / (2 + m), m = exp(-2 |p|) - 1 */
@@ -141,52 +142,52 @@ INLINED vec tanh_slope(vec p) {
   return 4 * sigmoid_slope(2 * p);
 }
 
-/* An infinite p whose share is 0 gives 0. */
+/* p * sigmoid(beta * p), which is 0 where the sigmoid is 0, even if p is infinite. */
 INLINED vec swish_of(vec p, vec beta) {
-  const vec share = sigmoid_of(beta * p);
-  return vec_choose(is_within(share, (vec){0}, (vec){0}), (vec){0}, p * share);
+  const vec sigmoid = sigmoid_of(beta * p);
+  return vec_choose(is_within(sigmoid, (vec){0}, (vec){0}), (vec){0}, p * sigmoid);
 }
 
 INLINED vec swish_slope(vec p, vec beta) {
   const vec t = at_most(at_least(beta * p, EXP_MIN), -EXP_MIN);
-  const shares it = shares_of(t);
-  return it.here + t * (it.here * it.rest);
+  const logistic s = logistic_of(t);
+  return s.sigmoid + t * (s.sigmoid * s.complement);
 }
 
 INLINED vec elu_of(vec p, vec coef) {
   return vec_choose(is_above(p, (vec){0}), p, coef * expm1_of(p));
 }
 
-/* `least` is the least p that is stored as a positive number. */
+/* `least` is the smallest p that an element stores as a positive number. */
 INLINED vec elu_slope(vec p, vec coef, vec least) {
   const flags passes = is_within(p, least, vec_all((real)INFINITY));
   return vec_choose(passes, vec_all(1), coef * exp_of(p));
 }
 
-/* Q(a) = ratio * density, density = exp(-a^2 / 2), where a = |p|, or TAIL_MAX. */
+/* Q(a) = ratio * density, where density = exp(-a^2 / 2) and a = |p|, but at most TAIL_MAX. */
 typedef struct normal_tail {
   vec a, ratio, density;
 } normal_tail;
 
-/* The square of the high half of a is exact. */
+/* a^2 as the square of the high half of a, which is exact, plus a low part. */
 INLINED normal_tail normal_tail_of(vec p) {
   const vec a = at_most(magnitude(p), TAIL_MAX), inverse = 1 / (a + 4);
   const vec high = (vec)((words)a & ~(((word)1 << LOW_BITS) - 1));
-  const vec rest = (a - high) * (a + high), half = vec_all(-(real)1 / 2);
+  const vec low = (a - high) * (a + high), factor = vec_all(-(real)1 / 2);
   const vec ratio = POLYNOMIAL((a - 4) * inverse, NORMAL_TAIL) * inverse;
-  return (normal_tail){a, ratio, exp_of_sum(high * high * half, rest * half)};
+  return (normal_tail){a, ratio, exp_of_sum(high * high * factor, low * factor)};
 }
 
-/* p (1 - Q(p)) where p is positive, else p Q(-p) */
+/* p * (1 - Q(p)) where p is positive, else p * Q(-p) */
 INLINED vec gelu_of(vec p) {
-  const normal_tail it = normal_tail_of(p);
-  return vec_choose(is_above(p, (vec){0}), p, (vec){0}) - it.a * it.ratio * it.density;
+  const normal_tail tail = normal_tail_of(p);
+  return vec_choose(is_above(p, (vec){0}), p, (vec){0}) - tail.a * tail.ratio * tail.density;
 }
 
 INLINED vec gelu_slope(vec p) {
-  const normal_tail it = normal_tail_of(p);
-  const vec below = (it.ratio - it.a * INV_SQRT_2_PI) * it.density;
-  return vec_choose(is_above((vec){0}, p), below, 1 - below);
+  const normal_tail tail = normal_tail_of(p);
+  const vec negative_slope = (tail.ratio - tail.a * INV_SQRT_2_PI) * tail.density;
+  return vec_choose(is_above((vec){0}, p), negative_slope, 1 - negative_slope);
 }
 
 #endif /* CUBN_CPU_KERNELS_SMOOTH_ACTIVATIONS_H */

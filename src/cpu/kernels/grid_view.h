@@ -1,0 +1,93 @@
+/* What a kernel without an epilogue sees of a grid, and what it does with one vector there. */
+#ifndef CUBN_CPU_KERNELS_GRID_VIEW_H
+#define CUBN_CPU_KERNELS_GRID_VIEW_H
+
+#include "cpu/kernels/affine.h"
+
+/* A grid from some row and column on. */
+typedef struct grid_view {
+  affine_task task;
+  const element *summed_x, *summed_dy; /* inputs of the sums */
+  const element *x, *dy;               /* inputs of the output */
+  element *output;
+  int64_t stride;
+  int64_t prefetch_distance; /* elements from here to the rows that will be read next */
+  const cubn_grid_coefficients *summed_coef, *coef; /* of the sums, and of the output */
+  real *sums;                                       /* of reals, in L1 or L2: see sum_of */
+  double *totals;
+  int64_t total_stride;
+  bool in_order;
+} grid_view;
+
+/* The same columns, so many elements further on. */
+INLINED grid_view move_elements(const grid_view *view, int64_t elements) {
+  const affine_task task = view->task;
+  grid_view moved = *view;
+  if (task.sums) moved.summed_x += elements;
+  if (task.sums && task.backward) moved.summed_dy += elements;
+  if (task.output) moved.x += elements;
+  if (task.output && task.backward) moved.dy += elements;
+  if (task.output) moved.output += elements;
+  return moved;
+}
+
+INLINED grid_view move_rows(const grid_view *view, int64_t rows) {
+  return move_elements(view, rows * view->stride);
+}
+
+INLINED coefficients columns_at(const grid_view *view, int64_t column) {
+  const cubn_grid_coefficients *const reals = view->coef;
+  coefficients coef = {.gain = reals_at(reals->gain, column),
+                       .shift = reals_at(reals->shift, column)};
+  if (view->task.centered) coef.center = reals_at(reals->center, column);
+  if (view->task.backward) coef.slope = reals_at(reals->slope, column);
+  return coef;
+}
+
+/* The centers of the sums. */
+INLINED vec centers_at(const grid_view *view, int64_t column) {
+  return view->task.centered ? reals_at(view->summed_coef->center, column) : (vec){0};
+}
+
+/* Adds up to one vector to the sums of its columns. */
+INLINED void add_grid_lanes(const grid_view *view, int64_t offset, int64_t lanes, vec center,
+                            vec sums[CUBN_RUN_SUMS_MAX]) {
+  const vec x = load_lanes(view->summed_x + offset, lanes);
+  const vec dy = view->task.backward ? load_lanes(view->summed_dy + offset, lanes) : (vec){0};
+  add_values(x, dy, lanes, center, view->task, sums, 1);
+}
+
+INLINED vec output_of_grid(const grid_view *view, int64_t offset, int64_t lanes,
+                           const coefficients *coef) {
+  const vec x = load_lanes(view->x + offset, lanes);
+  const vec dy = view->task.backward ? load_lanes(view->dy + offset, lanes) : (vec){0};
+  return output_value(x, dy, coef, view->task);
+}
+
+INLINED void store_output(const grid_view *view, int64_t offset, int64_t lanes,
+                          const coefficients *coef) {
+  store_lanes(view->output + offset, output_of_grid(view, offset, lanes, coef), lanes,
+              view->task.nontemporal);
+}
+
+/* Two consecutive vectors. */
+INLINED void store_output_pair(const grid_view *view, int64_t offset, const coefficients coef[2]) {
+  const vec a = output_of_grid(view, offset, LANES, &coef[0]);
+  const vec b = output_of_grid(view, offset + LANES, LANES, &coef[1]);
+  store_pair(view->output + offset, a, b, view->task.nontemporal);
+}
+
+/* Prefetches from rows that are far apart: the hardware prefetchers do not find the next ones. The
+ * values go to L2, because L1 is full of this step's. */
+INLINED void prefetch_rows(const grid_view *view, int rows, int64_t column) {
+  const affine_task task = view->task;
+  const element *const x = task.sums ? view->summed_x : view->x;
+  const element *const dy = task.sums ? view->summed_dy : view->dy;
+  for (int r = 0; r < rows; ++r) {
+    const int64_t offset = view->prefetch_distance + r * view->stride + column;
+    __builtin_prefetch(x + offset, 0, 2);
+    if (task.backward) __builtin_prefetch(dy + offset, 0, 2);
+  }
+}
+
+#endif /* CUBN_CPU_KERNELS_GRID_VIEW_H */
