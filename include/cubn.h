@@ -28,7 +28,7 @@
  *
  * Blending. Every output is  alpha * result + beta * prior.  alpha and beta are host pointers to a
  * float, or to a double for double tensors. With beta = 0 the prior content is not read: it may be
- * uninitialised or NaN.
+ * uninitialized or NaN.
  *
  * Memory. On a GPU handle all tensor and parameter pointers are device pointers, on a CPU handle
  * host pointers. They need only the alignment of their element type. cubnBuffer_t gives memory of
@@ -271,7 +271,7 @@ CUBN_API cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derive
  *   scale, bias     inputs. They may share memory with the running statistics: these are written
  *                   after the last use of scale and bias.
  *   factor          in [0, 1]: weight of this batch in the running statistics. With 1 the old
- *                   values are not read (first call on uninitialised memory); 1 / (1 + k) at call
+ *                   values are not read (first call on uninitialized memory); 1 / (1 + k) at call
  *                   k = 0, 1, ... gives the average over all batches.
  *   running_mean, running_var
  *                   updated; both may be NULL. The variance is the unbiased one; with one value per

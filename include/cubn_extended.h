@@ -18,8 +18,8 @@
  * computes its statistics (factor 1 and the biased variance leave them in the running buffers),
  * all-reduces them, applies them; in backward each reduces, all-reduces dscale and dbias, and
  * computes dx with the sums of all and CUBN_BATCHNORM_COUNT, the values per channel of all. For
- * BN_ACTIVATION, applying with given statistics leaves no reserve space; one that is filled with
- * zeros goes with statistics that were not rounded, as these. */
+ * BN_ACTIVATION, applying with given statistics leaves no reserve space. Backward then takes one
+ * that is filled with zeros, because these statistics were not rounded. */
 #include "cubn.h" /* before the guard: that header includes this one */
 #include "cubn_fused.h"
 

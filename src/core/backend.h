@@ -79,7 +79,8 @@ typedef enum {
 
 /* The layout of mask bits. A mask row is a run of s elements of x = [n][c][s], or a row of c
  * elements of x = [n][c]; otherwise all elements of x are one row. Each row begins at a byte of its
- * own, so that blocks and threads never share a byte. If is_phased, the bits of a row are shifted
+ * own, so that work that is divided by rows shares no byte. Work that is divided within a row ends
+ * at multiples of 8 elements, or sets bits atomically. If is_phased, the bits of a row are shifted
  * so that element `place` has bit place % 8: eight elements that form an aligned vector are then
  * one byte. cubn_mask_bit states it in code. */
 typedef struct cubn_mask {

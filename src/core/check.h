@@ -1,4 +1,4 @@
-/* Errors: every failure sets a message, and is handed up by CUBN_TRY. */
+/* Errors: every failure sets a message, and is returned by CUBN_TRY. */
 #ifndef CUBN_CORE_CHECK_H
 #define CUBN_CORE_CHECK_H
 

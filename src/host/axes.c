@@ -1,6 +1,6 @@
-/* Collapses the dimensions of a call: drops those of size 1, orders the rest as they lie in memory,
- * merges neighbours, and recognizes the packed shapes that fast kernels know. Layout, rank and mode
- * of the caller are gone behind this point. */
+/* Collapses the dimensions of a call: drops those of size 1, orders the rest as they are in memory,
+ * merges neighbors, and recognizes the packed shapes that fast kernels know. After this, layout,
+ * rank and mode of the caller are gone. */
 #include "host/axes.h"
 
 #include "host/descriptor.h"
@@ -9,8 +9,8 @@ static bool is_channel_dimension(const cubn_problem *problem, int dimension) {
   return dimension == 1 || (dimension > 1 && problem->mode == CUBN_BATCHNORM_PER_ACTIVATION);
 }
 
-/* Elements of x in memory behind which dimension `dimension` advances: of the dimensions with
- * smaller strides, or equal ones and further back. */
+/* The number of elements of x in memory after which dimension `dimension` advances: that of the
+ * dimensions with smaller strides, or equal ones and further back. */
 static int64_t place_stride(const struct cubnTensorStruct *x, int dimension) {
   const int64_t own = x->strides[dimension];
   int64_t stride = 1;
@@ -104,7 +104,7 @@ static void recognize(cubn_problem *problem) {
   problem->n = m / s;
 }
 
-/* Whether x has no gaps, and its dimensions lie in the order: samples, channels, samples, each of
+/* Whether x has no gaps, and its dimensions are in the order: samples, channels, samples, each of
  * which may be absent. `inner` becomes the number of elements of the last part. */
 static bool x_is_rows(const cubn_problem *problem, int64_t *inner) {
   const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];

@@ -1,10 +1,10 @@
-/* Collapses the dimensions of a call to the axes and the walk of a problem. */
+/* Collapses the dimensions of a call to the axes and the layout of a problem. */
 #ifndef CUBN_HOST_AXES_H
 #define CUBN_HOST_AXES_H
 
 #include "core/backend.h"
 
-/* Fills walk, n, c, s, channels and samples of a problem whose pass, mode and descriptors are set
+/* Fills layout, n, c, s, channels and samples of a problem whose pass, mode and descriptors are set
  * and checked. */
 void cubn_collapse(cubn_problem *problem);
 

@@ -77,7 +77,7 @@ cubnStatus_t cubnBatchNormForward(cubnHandle_t handle, const cubnBatchNormDescri
     args.previous_running_var =
         tensors->previous_running_var ? tensors->previous_running_var : tensors->running_var;
   }
-  if (!problem.has_output) { /* statistics do not depend on what comes behind them */
+  if (!problem.has_output) { /* statistics do not depend on what follows them */
     problem.adds = problem.blends = false;
     problem.activation = cubn_identity;
   }

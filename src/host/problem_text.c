@@ -7,7 +7,7 @@
 
 #include "host/descriptor.h"
 
-/* A text under construction; what does not fit is cut. */
+/* A text under construction; what does not fit is truncated. */
 typedef struct line {
   char *text;
   size_t capacity, length;

@@ -1,4 +1,5 @@
-/* Walks the backend's table: the first algorithm that does not refuse computes the problem. */
+/* Goes through the backend's table: the first algorithm that does not refuse computes the
+ * problem. */
 #include "host/select.h"
 
 #include <stdio.h>

@@ -86,7 +86,8 @@ static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t 
   return true;
 }
 
-/* Without a center the sum of x - center is not formed: a saved mean near 0 is good enough. */
+/* Without a center the sum of x - center is not formed: near 0, the rounding of the saved mean is
+ * negligible. */
 void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64_t i) {
   if (sum_exactly(call, channels, i)) return;
   const double distance = channels->center[i] - channels->pivot[i];

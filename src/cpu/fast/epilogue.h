@@ -11,7 +11,7 @@
 /* Sets the epilogue of a call that has one. */
 void cubn_epilogue_begin(cubn_call *call);
 
-/* Values until the output is at the begin of a cache line; 0 without non-temporal stores. */
+/* Values until the output is at the beginning of a cache line; 0 without non-temporal stores. */
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset);
 
 /* The functions below process the values from `offset` on that a `shape` describes: its rows,

@@ -134,6 +134,7 @@ INLINED void sum_stripes(const cubn_fused *args, double *totals, int64_t total_s
   const bool interleaved = kind != SMOOTH && are_apart;
   real sums[CUBN_RUN_SUMS_MAX][SUMS_COLUMNS];
   for (int64_t first = 0; first < args->width; first += STRIPE_COLUMNS) {
+    /* cppcheck-suppress legacyUninitvar ; clear_stripe is the first to use them */
     const stripe stripe = {first, least(args->width, first + STRIPE_COLUMNS), sums};
     clear_stripe(&stripe);
     for (int64_t r = 0; r < args->rows;) {

@@ -111,20 +111,23 @@ INLINED fused_kind general_kind(const cubn_fused *args) {
 
 INLINED fusion begin_fusion(const cubn_fused *args, fused_task task) {
   const cubn_fusion *const reals = args->fusion;
-  return (fusion){
-      .has = is_special(task.kind) ? kind_features(task.kind, args->dy) : call_features(args),
-      .least = vec_all((real)reals->least),
-      .most = vec_all((real)reals->most),
-      .ceiling = vec_all((real)reals->ceiling),
-      .coef = vec_all((real)reals->coef),
-      .swish_beta = vec_all((real)reals->swish_beta),
-      .alpha = vec_all((real)reals->alpha),
-      .beta = vec_all((real)reals->beta)};
+  features has = call_features(args);
+  if (is_special(task.kind)) has = kind_features(task.kind, args->dy);
+  return (fusion){.has = has,
+                  .least = vec_all((real)reals->least),
+                  .most = vec_all((real)reals->most),
+                  .ceiling = vec_all((real)reals->ceiling),
+                  .coef = vec_all((real)reals->coef),
+                  .swish_beta = vec_all((real)reals->swish_beta),
+                  .alpha = vec_all((real)reals->alpha),
+                  .beta = vec_all((real)reals->beta)};
 }
 
 /* The coefficients of a run. Columns have none in common: see coefficients_at. */
 INLINED coefficients begin_coefficients(const cubn_fused *args, fused_task task) {
-  return task.columns ? (coefficients){.center = {0}} : run_coefficients(args->coef);
+  const coefficients none = {.center = {0}};
+  if (task.columns) return none;
+  return run_coefficients(args->coef);
 }
 
 /* Row 0. */

@@ -24,8 +24,7 @@ INLINED void sum_values(const cubn_run_input *args, const cubn_run_output *outpu
                               args->prefetch_distance,
                               vec_all((real)args->coef->center),
                               task};
-  const written_runs written =
-      task.output ? begin_output(output_args, task) : (written_runs){.task = task};
+  const written_runs written = begin_output(output_args, task);
   const int depth = step_depth(task), step = depth * LANES;
   int64_t o = task.output ? store_until_line(&written) : 0;
   for (int64_t i = 0; i < summed.count;) {

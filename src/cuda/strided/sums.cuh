@@ -175,7 +175,8 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
   if (params.tiling.samples > 0) {
     const Statistics statistics = backward_statistics<P>(params, channel, offset);
     const double residue = residual / static_cast<double>(params.tiling.samples);
-    // A saved mean so close to the mean of x is that mean, rounded, so x_hat is smaller by `error`.
+    // If the saved mean differs from the mean of x by no more than a rounding, it is that mean,
+    // rounded, and x_hat is smaller by `error`.
     // A saved mean that is further away is the caller's own choice.
     const double roundoff = params.has_saved && sizeof(P) == sizeof(float) ? 0x1p-23 : 0x1p-52;
     const bool is_rounding = !params.is_frozen && fabs(residue) <= roundoff * fabs(statistics.mean);
