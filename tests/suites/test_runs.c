@@ -119,7 +119,6 @@ static cubn_fused fused_of(const call *it, const arrays *all, const cubn_fusion 
                       .output = to + at,
                       .dz = it->adds && it->backward ? dz + at : NULL,
                       .bits = it->adds ? bits + run * STRIDE / 8 : NULL,
-                      .recomputes = it->backward && !it->adds,
                       .bits_stride = STRIDE / 8};
 }
 
@@ -147,14 +146,14 @@ static void check_fused(const call *it, arrays *all, bool nan_passes) {
       fused_of(it, all, &fusion, all->got + it->lead * it->bytes, all->got_dz, all->bits, 0);
   out.rows = RUNS;
   out.nontemporal = it->nontemporal;
-  CU_ASSERT(fused->joins(&out) == (it->bytes == 2 || !out.dz));
-  if (!fused->joins(&out)) return;
+  CU_ASSERT(fused->can_join(&out) == (it->bytes == 2 || !out.dz));
+  if (!fused->can_join(&out)) return;
   cubn_fused in = out;
   in.coef = &it->summed;
   in.x = all->x;
   if (it->backward) in.dy = all->dy;
   if (!it->backward) in.z = NULL, in.bits = NULL;
-  fused->run_both(&in, sums, &out);
+  fused->run_joined(&in, sums, &out);
   check_output(it, all);
   CU_ASSERT(memcmp(all->bits, all->wanted_bits, sizeof all->bits) == 0);
   CU_ASSERT(memcmp(all->got_dz, all->wanted_dz, BYTES) == 0);

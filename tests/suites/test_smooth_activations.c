@@ -45,8 +45,7 @@ static void apply(const cubn_kernels *kernels, int smooth, const void *ones, con
                          .fusion = &of_type,
                          .x = x,
                          .dy = ones,
-                         .output = to,
-                         .recomputes = ones != NULL};
+                         .output = to};
   kernels->fused->output(&it);
 }
 

@@ -23,9 +23,8 @@ static void set_arrays(const cubn_call *call, int64_t offset, bool for_sums, cub
   const cubn_problem *problem = call->problem;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   fused->fusion = &call->fusion;
-  fused->recomputes = cubn_recomputes_preactivation(problem);
   fused->dx_needs_x = problem->has_output && !problem->is_frozen;
-  if (!backward || for_sums || fused->recomputes || fused->dx_needs_x)
+  if (!backward || for_sums || cubn_recomputes_preactivation(problem) || fused->dx_needs_x)
     fused->x = cubn_element_at(call, args->x, offset);
   fused->dy = backward ? cubn_element_at(call, args->dy, offset) : NULL;
   fused->z = !backward && problem->adds ? cubn_element_at(call, args->z, offset) : NULL;
@@ -33,7 +32,7 @@ static void set_arrays(const cubn_call *call, int64_t offset, bool for_sums, cub
   fused->dz = problem->has_dz ? (void *)(uintptr_t)cubn_element_at(call, args->dz, offset) : NULL;
   fused->nontemporal_dz = fused->nontemporal && fused->dz && is_aligned(call, args->dz, offset);
   if (problem->reserve != CUBN_RESERVE_INPUT) return;
-  fused->input = (void *)(uintptr_t)cubn_element_at(call, args->reserve, offset);
+  fused->preact = (void *)(uintptr_t)cubn_element_at(call, args->reserve, offset);
   fused->nontemporal_preact = fused->nontemporal && is_aligned(call, args->reserve, offset);
 }
 
@@ -141,7 +140,7 @@ static bool prepare_joined_output(const cubn_call *call, int64_t offset, cubn_fu
   if (has_bits && out->nontemporal && cubn_values_before_alignment(call, offset) % 8 != 0)
     return false;
   if (has_bits) use_mask(call, out, offset);
-  return call->kernels->fused->joins(out);
+  return call->kernels->fused->can_join(out);
 }
 
 bool cubn_epilogue_sum_and_output(const cubn_call *call, const cubn_fused *summed,
@@ -154,6 +153,6 @@ bool cubn_epilogue_sum_and_output(const cubn_call *call, const cubn_fused *summe
   set_arrays(call, sum_offset, true, &in);
   if (has_bits && !can_use_mask(call, &in, sum_offset)) return false;
   if (has_bits) use_mask(call, &in, sum_offset);
-  call->kernels->fused->run_both(&in, sums, &out);
+  call->kernels->fused->run_joined(&in, sums, &out);
   return true;
 }

@@ -169,4 +169,4 @@ static void grid_sums(const cubn_fused *args, double *sums, int64_t sum_stride) 
 }
 
 extern const cubn_fused_kernels CUBN_FUSED_KERNELS;
-const cubn_fused_kernels CUBN_FUSED_KERNELS = {output, run_sums, joins, run_both, grid_sums};
+const cubn_fused_kernels CUBN_FUSED_KERNELS = {output, run_sums, can_join, run_joined, grid_sums};

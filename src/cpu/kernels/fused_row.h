@@ -65,7 +65,7 @@ INLINED features call_features(const cubn_fused *args) {
                     .x = args->x,
                     .z = args->z,
                     .bits = args->bits,
-                    .preact = args->input,
+                    .preact = args->preact,
                     .dz = args->dz,
                     .output = args->output,
                     .dx_needs_x = args->dx_needs_x,
@@ -142,7 +142,7 @@ INLINED fused_row begin_row(const cubn_fused *args, const fusion *fusion, const 
                      .z = args->z,
                      .output = args->output,
                      .dz = args->dz,
-                     .preact = args->input,
+                     .preact = args->preact,
                      .bits = args->bits};
 }
 

@@ -162,7 +162,7 @@ INLINED void join_rows(const cubn_fused *summed, double *totals, const cubn_fuse
 /* ---- the kernels */
 
 /* Two outputs of four rows are too many streams of stores, where memory takes the time. */
-static bool joins(const cubn_fused *written) {
+static bool can_join(const cubn_fused *written) {
   const bool is_narrow = sizeof(element) == 2;
   return written->rows == STEP_VECTORS && is_special(kind_of(written)) &&
          (is_narrow || !(written->dy && written->dz));
@@ -177,7 +177,7 @@ INLINED void join_rows_of_kind(const cubn_fused *summed, double *sums, const cub
     join_rows(summed, sums, written, (fused_task){.interleaved = true, .kind = kind});
 }
 
-static void run_both(const cubn_fused *summed, double *sums, const cubn_fused *written) {
+static void run_joined(const cubn_fused *summed, double *sums, const cubn_fused *written) {
   switch (kind_of(written)) {
     case RELU:
       join_rows_of_kind(summed, sums, written, RELU);
@@ -193,7 +193,7 @@ static void run_both(const cubn_fused *summed, double *sums, const cubn_fused *w
         join_rows(summed, sums, written, (fused_task){.interleaved = true, .kind = ADD_RELU_NAN});
       return;
     case SMOOTH:
-    case ANYTHING: /* `joins` excludes them. */
+    case ANYTHING: /* `can_join` excludes them. */
       return;
   }
 }

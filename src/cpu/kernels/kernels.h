@@ -135,13 +135,13 @@ typedef struct cubn_fused {
   const void *z;
   void *output; /* y, or dx. */
   void *dz;
-  /* One bit per value, set where p passes: forward writes them, backward reads them. */
+  /* One bit per value, set where p passes: forward writes them, backward reads them. Without bits
+   * and `preact`, backward computes p again. */
   uint8_t *bits;
-  bool recomputes;     /* Backward computes p again, instead of reading bits or `input`. */
   int64_t bits_stride; /* Bytes from the bits of a row to those of the next. */
-  void *input;         /* p, rounded to an element: forward writes it, backward reads it. */
+  void *preact;        /* p, rounded to an element: forward writes it, backward reads it. */
   bool nontemporal;    /* Stores to `output` are non-temporal. */
-  bool nontemporal_dz, nontemporal_preact; /* So are those to `dz` and `input`. */
+  bool nontemporal_dz, nontemporal_preact; /* So are those to `dz` and `preact`. */
   /* Values that will be read next. Kernels prefetch as many of them as they work on. */
   const void *prefetch_x, *prefetch_dy, *prefetch_z;
 } cubn_fused;
@@ -155,12 +155,12 @@ typedef struct cubn_fused_kernels {
   /* Adds the sums of backward, with dp in place of dy, of one row or of CUBN_INTERLEAVE rows. The
    * layout is that of run_sums in cubn_kernels. */
   void (*run_sums)(const cubn_fused *fused, double *sums);
-  /* Whether run_both has a loop for this output. The frequent combinations have one. */
-  bool (*joins)(const cubn_fused *out);
+  /* Whether run_joined has a loop for this output. The frequent combinations have one. */
+  bool (*can_join)(const cubn_fused *written);
   /* Adds sums of CUBN_INTERLEAVE rows, of forward too, while it computes the output of as many
-   * other rows of the same shape. The bits of `out` begin at the first bit of a byte, also those of
-   * the first value in a cache line. */
-  void (*run_both)(const cubn_fused *in, double *sums, const cubn_fused *out);
+   * other rows of the same shape. The bits of `written` begin at the first bit of a byte, also
+   * those of the first value in a cache line. */
+  void (*run_joined)(const cubn_fused *summed, double *sums, const cubn_fused *written);
   /* Adds the sums of backward of columns. The layout is that of cubn_grid_input. */
   void (*grid_sums)(const cubn_fused *fused, double *sums, int64_t sum_stride);
 } cubn_fused_kernels;
