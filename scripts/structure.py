@@ -181,6 +181,12 @@ def check_includes(edges):
                 yield f"{path} includes {target}; {rule} may include {allowed}"
 
 
+def check_rules(sources):
+    for folder in sorted({os.path.dirname(path) for path in sources if path.startswith("src/")}):
+        if folder not in MAY_INCLUDE:
+            yield f"{folder} has no rule in MAY_INCLUDE of scripts/structure.py"
+
+
 def check_length(path, text):
     lines = text.split("\n")
     suffix = pathlib.Path(path).suffix
@@ -239,6 +245,7 @@ def main():
         print_levels(between)
         return 0
     broken = ["folders in a circle: " + ", ".join(c) for c in circles(between)]
+    broken += check_rules(sources)
     broken += check_includes(edges)
     add_calls(sources, edges)
     broken += ["files in a circle: " + ", ".join(c) for c in circles(edges)]

@@ -3,7 +3,7 @@
 #   test-cpu-asan      with AddressSanitizer and UBSan, every instruction set
 #   test-cpu-races     with ThreadSanitizer and an OpenMP runtime that it understands
 #   test-cpu-valgrind  under valgrind
-#   test-instructions  how many instructions three small calls take
+#   test-instructions  how many instructions small calls take
 # Each is left out, with a line that says so, where its tools are missing.
 
 # The programs of tests/tools that need the kit alone, and no CUnit.

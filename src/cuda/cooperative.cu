@@ -9,8 +9,7 @@
 // each, and one block group's copies overlap the other's stores and all-reduces.
 //
 // Synchronization. Counters in the workspace, on which the blocks of a block group wait twice in
-// each all-reduce. The second block group begins when a block of the first
-// has copied its tiles.
+// each all-reduce. The second block group begins when a block of the first has copied its tiles.
 //
 // No deadlock. The launch is cooperative, so all blocks are co-resident and can wait for each
 // other.

@@ -1,6 +1,6 @@
 // strided: every valid problem, whatever its strides.
 //
-// Idea. One launch sums each channel, a second one applies the result.
+// Idea. One launch sums each channel, a second one applies the result. Inference is one launch.
 //
 // Kernels. A block covers some channels and the samples of each, in the direction in which
 // neighboring threads access neighboring memory. If there are few channels, each is split among
@@ -15,8 +15,8 @@
 // Reproducibility. The results do not depend on the order in which blocks run: the tiling and the
 // order of all additions follow from the problem and the device.
 //
-// Bytes. x (and dy) is read twice, x in backward without saved statistics three times; each output
-// is written once.
+// Bytes. x (and dy) is read twice, once in inference, x in backward without saved statistics three
+// times; each output is written once.
 #include <cuda_runtime.h>
 
 #include <algorithm>

@@ -21,7 +21,7 @@
 #include "cpu/common/needs.h"
 #include "cpu/plain/tile.h"
 
-/* Channels of a group whose channels are not neighbors in memory. */
+/* Channels of a group of the strided algorithm. At most CUBN_WIDTH_MAX, as every width. */
 #define CUBN_GROUP_WIDTH 64
 /* Below so many samples, such a group is faster than one channel at a time (n * s of
  * [n][64][s]). */

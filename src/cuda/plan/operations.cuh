@@ -114,6 +114,7 @@ FusedBackward<T> make_fused_backward(const cubn_problem &problem, const cubn_arg
   if (problem.is_frozen) {
     op.saved_mean = static_cast<const Real *>(args.mean);
     op.saved_inv_std = static_cast<const Real *>(args.var);
+    // If it is a variance, the operation reads it as such and computes inv_std from it.
     if (!problem.var_is_inv_std) op.var = op.saved_inv_std;
   }
   op.bias = static_cast<const Real *>(args.bias);
