@@ -32,10 +32,13 @@ ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefine
   -fno-sanitize=null,object-size,pointer-overflow
 # The bounds of loops are the same for all instruction sets, and an object takes a minute: by
 # default the one that every x86-64 of today has. ASAN_TARGETS='generic avx2 avx512' takes all.
+# Likewise two types, one of 32 and one of 16 bits; the others take the plain algorithms.
 ASAN_TARGETS ?= $(if $(filter x86_64,$(CPU_ARCH)),avx2,$(CPU_TARGETS))
+ASAN_TYPES ?= f32 bf16
 .PHONY: test-cpu-asan
 test-cpu-asan:
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CUDA=0 CPU_TARGETS='$(ASAN_TARGETS)' \
+	  CPU_TYPES='$(ASAN_TYPES)' \
 	  CFLAGS='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cubn-smoke
 	CUBN_THREADS=3 $(BUILD)/asan/tests/cubn-smoke
 
