@@ -2,6 +2,8 @@
 #ifndef CUBN_CORE_REFUSAL_H
 #define CUBN_CORE_REFUSAL_H
 
+#include <stdio.h>
+
 #include "core/backend.h"
 
 static inline cubn_refusal cubn_accept(void) {
@@ -18,6 +20,11 @@ static inline cubn_refusal cubn_refuse(const char *text) {
 static inline cubn_refusal cubn_refuse_number(const char *text, int64_t number, int64_t limit) {
   const cubn_refusal refusal = {text, {number, limit}};
   return refusal;
+}
+
+/* The text with its numbers. */
+static inline void cubn_refusal_text(cubn_refusal refusal, char *text, size_t text_bytes) {
+  snprintf(text, text_bytes, refusal.text, refusal.numbers[0], refusal.numbers[1]);
 }
 
 static inline cubn_refusal cubn_refuse_empty(void) {

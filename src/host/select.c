@@ -2,10 +2,10 @@
  * problem. */
 #include "host/select.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core/log.h"
+#include "core/refusal.h"
 #include "host/problem_text.h"
 
 enum { REASON_MAX = 192 };
@@ -31,16 +31,16 @@ void cubn_log_device(cubnHandle_t handle) {
            handle->backend->ordinal(handle->device));
 }
 
-static void log_refusal(cubnHandle_t handle, const cubn_algo *algo, const cubn_refusal *refusal) {
+static void log_refusal(cubnHandle_t handle, const cubn_algo *algo, cubn_refusal refusal) {
   char reason[REASON_MAX];
-  snprintf(reason, sizeof reason, refusal->text, refusal->numbers[0], refusal->numbers[1]);
+  cubn_refusal_text(refusal, reason, sizeof reason);
   cubn_log(handle, CUBN_SEV_INFO, CUBN_STATUS_SUCCESS, "  %s/%s refused: %s", handle->backend->name,
            algo->name, reason);
 }
 
 static bool accepts(cubnHandle_t handle, const cubn_algo *algo, const cubn_problem *problem) {
   const cubn_refusal refusal = algo->reject(handle->device, problem);
-  if (refusal.text && cubn_log_wants(CUBN_SEV_INFO)) log_refusal(handle, algo, &refusal);
+  if (refusal.text && cubn_log_wants(CUBN_SEV_INFO)) log_refusal(handle, algo, refusal);
   return refusal.text == NULL;
 }
 

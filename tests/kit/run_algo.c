@@ -1,6 +1,6 @@
 #include "kit/run_algo.h"
 
-#include <stdio.h>
+#include "core/refusal.h"
 
 _Static_assert((int)LINE_TRAIN == (int)CUBN_PASS_TRAIN && (int)LINE_INFER == (int)CUBN_PASS_INFER &&
                    (int)LINE_BACKWARD == (int)CUBN_PASS_BACKWARD,
@@ -17,7 +17,7 @@ static cubn_refusal observe(const cubn_device *device, const cubn_problem *probl
 void sole_algo_begin(sole_algo *sole, cubnHandle_t handle, int pass, const cubn_algo *algo) {
   *sole = (sole_algo){.handle = handle, .whole = handle->backend, .wanted = algo};
   wanted_reject = algo->reject;
-  last_refusal = (cubn_refusal){NULL, {0, 0}};
+  last_refusal = cubn_accept();
   sole->observed = *algo;
   sole->observed.reject = observe;
   sole->table[0] = &sole->observed;
@@ -43,6 +43,6 @@ algo_outcome run_algo(cubnHandle_t handle, const cubn_algo *algo, const line_pro
   const cubn_refusal refusal = sole_algo_end(&sole);
   if (passed) return ALGO_PASSED;
   if (handle->last_algo || !refusal.text) return ALGO_FAILED;
-  snprintf(report, report_bytes, refusal.text, refusal.numbers[0], refusal.numbers[1]);
+  cubn_refusal_text(refusal, report, report_bytes);
   return ALGO_REFUSED;
 }
