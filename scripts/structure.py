@@ -61,7 +61,8 @@ CHAPTERS = {"include/cubn_extended.h", "include/cubn_fused.h", "include/cubn_log
 FAILING_MACROS = {"CUBN_REQUIRE", "CUBN_REQUIRE_HANDLE"}
 
 # Longer than the limit, and why.
-LONG_FILES = {"include/cubn.h": "the manual, read from top to bottom"}
+LONG_FILES = {file: "the manual: every argument is documented" for file in
+              CHAPTERS | {"include/cubn.h"}}
 
 
 def all_files():
