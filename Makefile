@@ -134,6 +134,7 @@ include examples/examples.mk
 include tests/tests.mk
 include tests/cpu.mk
 include bench/bench.mk
+include docs/docs.mk
 include scripts/check.mk
 
 # ---- the rest
@@ -169,6 +170,7 @@ help:
 	@echo 'make CPU_TARGETS=avx2 CPU_TYPES=f32   a fast build, of these CPU kernels only'
 	@echo 'make compile_commands.json            for clangd'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'
+	@echo 'make docs         the manual as man pages and HTML, in $(BUILD)/docs; make install-docs'
 	@echo 'make install      PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
 

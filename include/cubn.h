@@ -439,7 +439,7 @@ CUBN_API cubnStatus_t cubnDestroyTensorDescriptor(cubnTensorDescriptor_t descrip
  * @param[in] c       channels
  * @param[in] h       height
  * @param[in] w       width
- * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see above
+ * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
  */
 CUBN_API cubnStatus_t cubnSetTensor4dDescriptor(cubnTensorDescriptor_t descriptor,
                                                 cubnTensorFormat_t format, cubnDataType_t type,
@@ -458,7 +458,7 @@ CUBN_API cubnStatus_t cubnSetTensor4dDescriptor(cubnTensorDescriptor_t descripto
  * @param[in] c_stride  elements from one channel to the next
  * @param[in] h_stride  elements from one row to the next
  * @param[in] w_stride  elements from one column to the next
- * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see above
+ * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
  */
 CUBN_API cubnStatus_t cubnSetTensor4dDescriptorEx(cubnTensorDescriptor_t descriptor,
                                                   cubnDataType_t type, int n, int c, int h, int w,
@@ -473,7 +473,7 @@ CUBN_API cubnStatus_t cubnSetTensor4dDescriptorEx(cubnTensorDescriptor_t descrip
  * @param[in] rank     2 .. CUBN_DIM_MAX
  * @param[in] dims     rank dimensions
  * @param[in] strides  rank strides, in elements
- * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see above
+ * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
  */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descriptor,
                                                 cubnDataType_t type, int rank, const int dims[],
@@ -487,7 +487,7 @@ CUBN_API cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descripto
  * @param[in] type    type of the elements
  * @param[in] rank    2 .. CUBN_DIM_MAX
  * @param[in] dims    rank dimensions: N, C, spatial ones
- * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see above
+ * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
  */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descriptor,
                                                   cubnTensorFormat_t format, cubnDataType_t type,
@@ -501,7 +501,7 @@ CUBN_API cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descrip
  * @param[in] rank     2 .. CUBN_DIM_MAX
  * @param[in] dims     rank dimensions
  * @param[in] strides  rank strides, in elements. NULL: packed, in NCHW order.
- * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see above
+ * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
  */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descriptor,
                                                   cubnDataType_t type, int rank,
@@ -592,7 +592,7 @@ typedef enum {
   CUBN_BATCHNORM_SPATIAL_PERSISTENT = 2
 } cubnBatchNormMode_t;
 
-#define CUBN_BN_MIN_EPSILON 0.0 /**< The least epsilon. (In cuDNN 7.5 and later too.) */
+#define CUBN_BN_MIN_EPSILON 0.0 /**< The least epsilon, as in cuDNN 7.5 and later. */
 
 /**
  * Describes the per-channel arrays for tensors like x.
@@ -624,7 +624,7 @@ CUBN_API cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derive
  *
  * @param[in] handle  a handle
  * @param[in] mode    what a channel is
- * @param[in] alpha   host pointer, see "Blending" at the top
+ * @param[in] alpha   host pointer, see "Blending" in cubn.h
  * @param[in] beta    host pointer
  * @param[in] x_desc  of x
  * @param[in] x       input
@@ -670,7 +670,7 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardTraining(
  *
  * @param[in] handle  a handle
  * @param[in] mode    what a channel is
- * @param[in] alpha   host pointer, see "Blending" at the top
+ * @param[in] alpha   host pointer, see "Blending" in cubn.h
  * @param[in] beta    host pointer
  * @param[in] x_desc  of x
  * @param[in] x       input
@@ -705,7 +705,7 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardInference(
  *
  * @param[in] handle       a handle
  * @param[in] mode         what a channel is
- * @param[in] alpha_data   host pointer; blends dx, see "Blending" at the top
+ * @param[in] alpha_data   host pointer; blends dx, see "Blending" in cubn.h
  * @param[in] beta_data    host pointer
  * @param[in] alpha_param  host pointer; blends dscale and dbias
  * @param[in] beta_param   host pointer

@@ -210,7 +210,9 @@ CUBN_API cubnStatus_t cubnGetBatchNormalizationBackwardExWorkspaceSize(
     const cubnActivationDescriptor_t activation_desc, size_t *size);
 
 /**
- * Bytes of reserve space that backward needs from forward; see the top of this chapter.
+ * Bytes of reserve space that backward needs from forward.
+ *
+ * cubn_fused says what they hold.
  *
  * @param[in] handle           a handle
  * @param[in] mode             what a channel is
@@ -257,7 +259,7 @@ CUBN_API cubnStatus_t cubnGetBatchNormalizationTrainingExReserveSpaceSize(
  * @param[in] activation_desc  ignored for BN, else required
  * @param[in] workspace        ignored; may be NULL
  * @param[in] workspace_bytes  ignored
- * @param[out] reserve_space   written, see above; NULL is allowed where its size is 0
+ * @param[out] reserve_space   written, see cubn_fused; NULL is allowed where its size is 0
  * @param[in] reserve_space_bytes  at least what
  *                             cubnGetBatchNormalizationTrainingExReserveSpaceSize says
  * @return  as for cubnBatchNormalizationForwardTraining; CUBN_STATUS_BAD_PARAM also for unknown

@@ -21,8 +21,8 @@ case $purpose in
     packages+=(g++ git libcunit1-dev python3 python3-pip)
     ;;
   check)
-    commands+=(clang clang-format cppcheck git python3 valgrind)
-    packages+=(clang libomp-dev clang-format cppcheck git python3 valgrind)
+    commands+=(clang clang-format cppcheck doxygen git python3 valgrind)
+    packages+=(clang libomp-dev clang-format cppcheck doxygen git python3 valgrind)
     # NEON kernels, cross-compiled and emulated.
     if [ "$(uname -m)" = x86_64 ]; then
       commands+=(aarch64-linux-gnu-gcc qemu-aarch64)
