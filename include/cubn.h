@@ -53,10 +53,13 @@
  *     CUBN_DEVICE=cpu|cuda|cuda:N   the device that cubnCreate takes
  *     CUBN_LOG=1                    log calls to stderr: problem, algorithm, why others refused
  *     CUBN_ALGO=name                force an algorithm wherever it accepts the problem
- *     CUBN_THREADS=n                threads of a CPU handle (default: what OpenMP chooses)
+ *     CUBN_THREADS=n                threads of a CPU handle, 1 .. 1024 (default: what OpenMP
+ *                                   chooses)
  *     CUBN_CPU_TARGET=name          its instruction set: generic, avx2, avx512 or neon (default:
  *                                   the best that the CPU has); one that it does not have is an
  *                                   error
+ *
+ * cubn_log.h says where else the log can go. A variable that is empty counts as not set.
  *
  * A layer in training. All arrays are memory of the handle's device: x, y, dy and dx hold
  * n * c * h * w floats, the others c floats. Start with scale and running_var 1, bias and
@@ -180,7 +183,7 @@ CUBN_API const char *cubnGetErrorString(cubnStatus_t status);
  * The message names the function, the argument and the value. It is empty if no call failed yet.
  * Successful calls leave it alone.
  *
- * @param[out] message  receives the message and a terminating zero
+ * @param[out] message  receives the message and a terminating zero; NULL is allowed
  * @param[in] max_size  bytes that fit into message; a longer text is cut
  */
 CUBN_API void cubnGetLastErrorString(char *message, size_t max_size);
@@ -212,9 +215,10 @@ typedef enum {
  * The environment's CUBN_DEVICE (cpu, cuda or cuda:N) overrides that choice.
  *
  * @param[out] handle  receives the handle
- * @retval CUBN_STATUS_BAD_PARAM  handle is NULL, or CUBN_DEVICE or CUBN_ALGO names nothing known
+ * @retval CUBN_STATUS_BAD_PARAM  handle is NULL, or a variable of the environment has a value that
+ *         it cannot have; the message names it
  * @retval CUBN_STATUS_NOT_SUPPORTED  CUBN_DEVICE asks for a GPU, but there is none, or the library
- *         has no CUDA
+ *         has no CUDA; CUBN_CPU_TARGET asks for instructions that there are not
  * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
  * @retval CUBN_STATUS_DEVICE_ALLOCATION_FAILED  no memory on the device
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error
@@ -262,7 +266,9 @@ CUBN_API cubnStatus_t cubnGetDevice(cubnHandle_t handle, cubnDeviceType_t *type,
  *                    NULL is the default stream, where a new handle starts.
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a stream other than NULL on a CPU handle
+ * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory for a new stream
  * @retval CUBN_STATUS_DEVICE_ALLOCATION_FAILED  no memory for the temporary storage of a new stream
+ * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error
  */
 CUBN_API cubnStatus_t cubnSetStream(cubnHandle_t handle, cubnStream_t stream);
 
@@ -308,6 +314,7 @@ typedef struct cubnBufferStruct *cubnBuffer_t;
  * @retval CUBN_STATUS_BAD_PARAM  buffer is NULL
  * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
  * @retval CUBN_STATUS_DEVICE_ALLOCATION_FAILED  no memory on the device
+ * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error
  */
 CUBN_API cubnStatus_t cubnCreateBuffer(cubnHandle_t handle, size_t bytes, cubnBuffer_t *buffer);
 
@@ -382,7 +389,7 @@ CUBN_API cubnStatus_t cubnFillBuffer(cubnBuffer_t buffer, int value);
  * A descriptor says type, dimensions and strides (in elements) of a tensor of rank 2 to 8:
  * dimension 0 is N, dimension 1 is C, the others are spatial. Dimensions may be 0 (an empty
  * tensor). Strides may be anything that is not negative; an output must not have stride 0 in a
- * dimension above 1.
+ * dimension of more than 1.
  *
  * All setters answer CUBN_STATUS_BAD_PARAM, and leave the descriptor as it was, if the descriptor
  * or an array is NULL, a dimension or stride is negative, the rank is outside 2 .. 8, the type or
@@ -598,7 +605,8 @@ typedef enum {
  * Describes the per-channel arrays for tensors like x.
  *
  * They are 1 x C x 1 x 1 (spatial) or 1 x C x H x W (per activation) of x's rank, packed; float,
- * for double tensors double.
+ * for double tensors double. Descriptors made otherwise may lack trailing dimensions of 1, and have
+ * strides, but not 0 in a dimension of more than 1.
  *
  * @param[in,out] derived  is set; may be x itself
  * @param[in] x            describes the tensor that is normalized

@@ -291,8 +291,9 @@ CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
  *                          folded into it is lost otherwise.
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a required pointer is NULL or not aligned; weights_desc was never
- *         set; epsilon is negative or not finite
+ *         set or has stride 0; epsilon is negative or not finite
  * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8
+ * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
  */
 CUBN_API cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle,
                                         const cubnTensorDescriptor_t weights_desc,
