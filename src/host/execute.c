@@ -33,7 +33,8 @@ static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
 cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
                           cubn_reserve_space reserve, const char *function) {
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
-  if (backward || reserve.memory || problem->is_classic)
+  /* Inference leaves something to backward only where a reserve space is given. */
+  if (backward || reserve.memory || (problem->is_classic && problem->pass == CUBN_PASS_TRAIN))
     problem->reserve = cubn_reserve_kind(problem);
   args->reserve = problem->reserve == CUBN_RESERVE_NONE ? NULL : reserve.memory;
   CUBN_TRY(cubn_problem_init(problem, args, function));

@@ -78,11 +78,12 @@ static cubnStatus_t train(const fixture *f, device_array *o, cubnNormAlgo_t algo
       f->x_desc, o[Y].pointer, NULL, 0, reserve, f->reserve_bytes, group_count);
 }
 
-static cubnStatus_t infer(const fixture *f, device_array *o, cubnNormAlgo_t algo, int group_count) {
+static cubnStatus_t infer(const fixture *f, device_array *o, cubnNormOps_t ops, cubnNormAlgo_t algo,
+                          int group_count) {
   return cubnNormalizationForwardInference(
-      suite_handle(), f->mode, CUBN_NORM_OPS_NORM, algo, &one, &zero, f->x_desc,
-      f->inputs[X].pointer, f->param_desc, f->inputs[SCALE].pointer, f->inputs[BIAS].pointer,
-      f->mean_var_desc, o[RUNNING_MEAN].pointer, o[RUNNING_VAR].pointer, NULL, NULL, NULL,
+      suite_handle(), f->mode, ops, algo, &one, &zero, f->x_desc, f->inputs[X].pointer,
+      f->param_desc, f->inputs[SCALE].pointer, f->inputs[BIAS].pointer, f->mean_var_desc,
+      o[RUNNING_MEAN].pointer, o[RUNNING_VAR].pointer, f->x_desc, f->inputs[Z].pointer, f->relu,
       f->x_desc, o[INFERRED].pointer, 1e-5, group_count);
 }
 
@@ -138,7 +139,7 @@ static void compare_mode(cubnNormMode_t mode, cubnNormAlgo_t algo) {
   run_batchnorm(&f, a, reserve.pointer);
   expect_success(train(&f, b, algo, reserve.pointer, 1), "train");
   expect_success(backward(&f, b, algo, reserve.pointer, 1), "backward");
-  expect_success(infer(&f, b, algo, 1), "infer");
+  expect_success(infer(&f, b, CUBN_NORM_OPS_NORM, algo, 1), "infer");
   for (int i = 0; i < OUTPUTS; ++i) {
     device_array_same(names[i], &a[i], &b[i]);
     device_array_destroy(&a[i]);
@@ -154,6 +155,46 @@ static void test_same_bits(void) {
   compare_mode(CUBN_NORM_PER_ACTIVATION, CUBN_NORM_ALGO_STANDARD);
 }
 
+/* Inference in the extended interface, into Y. */
+static void infer_extended(const fixture *f, device_array *o, cubnBatchNormOps_t ops) {
+  const cubnBatchNormTensors_t tensors = {.x_desc = f->x_desc,
+                                          .y_desc = f->x_desc,
+                                          .z_desc = f->x_desc,
+                                          .param_desc = f->param_desc,
+                                          .x = f->inputs[X].pointer,
+                                          .scale = f->inputs[SCALE].pointer,
+                                          .bias = f->inputs[BIAS].pointer,
+                                          .z = f->inputs[Z].pointer,
+                                          .y = o[Y].pointer,
+                                          .mean = o[RUNNING_MEAN].pointer,
+                                          .var = o[RUNNING_VAR].pointer};
+  cubnBatchNormDescriptor_t descriptor;
+  CU_ASSERT(cubnCreateBatchNormDescriptor(&descriptor) == CUBN_STATUS_SUCCESS);
+  CU_ASSERT(cubnSetBatchNormAttribute(descriptor, CUBN_BATCHNORM_STATISTICS,
+                                      CUBN_STATISTICS_GIVEN) == CUBN_STATUS_SUCCESS);
+  CU_ASSERT(cubnSetBatchNormActivation(descriptor, ops, f->relu) == CUBN_STATUS_SUCCESS);
+  expect_success(cubnBatchNormForward(suite_handle(), descriptor, &tensors), "extended");
+  cubnDestroyBatchNormDescriptor(descriptor);
+}
+
+/* Inference has no reserve space, whatever is fused. */
+static void test_fused_inference(void) {
+  fixture f;
+  device_array o[OUTPUTS];
+  open_fixture(&f, CUBN_NORM_PER_CHANNEL);
+  create_outputs(o);
+  device_array reserve = device_array_create((int64_t)(f.reserve_bytes / 4 + 1), NULL);
+  run_batchnorm(&f, o, reserve.pointer);
+  for (int ops = CUBN_NORM_OPS_NORM; ops <= CUBN_NORM_OPS_NORM_ADD_ACTIVATION; ++ops) {
+    expect_success(infer(&f, o, (cubnNormOps_t)ops, CUBN_NORM_ALGO_STANDARD, 1), "infer");
+    infer_extended(&f, o, (cubnBatchNormOps_t)ops);
+    device_array_same("y of inference", &o[INFERRED], &o[Y]);
+  }
+  for (int i = 0; i < OUTPUTS; ++i) device_array_destroy(&o[i]);
+  device_array_destroy(&reserve);
+  close_fixture(&f);
+}
+
 /* Every function with a group count, algorithm, mode or descriptor that it cannot have. */
 static void refuse_all(const fixture *f, device_array *o, cubnNormAlgo_t algo, int group_count,
                        cubnStatus_t status, const char *argument, const char *value) {
@@ -162,8 +203,8 @@ static void refuse_all(const fixture *f, device_array *o, cubnNormAlgo_t algo, i
                "cubnNormalizationForwardTraining", argument, value);
   expect_error(backward(f, o, algo, o[DX].pointer, group_count), status,
                "cubnNormalizationBackward", argument, value);
-  expect_error(infer(f, o, algo, group_count), status, "cubnNormalizationForwardInference",
-               argument, value);
+  expect_error(infer(f, o, CUBN_NORM_OPS_NORM, algo, group_count), status,
+               "cubnNormalizationForwardInference", argument, value);
   expect_error(cubnGetNormalizationForwardTrainingWorkspaceSize(
                    suite_handle(), f->mode, CUBN_NORM_OPS_NORM, algo, f->x_desc, NULL, f->x_desc,
                    f->param_desc, NULL, f->mean_var_desc, &size, group_count),
@@ -201,7 +242,9 @@ static void test_refusals(void) {
 }
 
 void test_normalization_suites(void) {
-  static const suite_test tests[] = {
-      {"same bits", test_same_bits}, {"refusals", test_refusals}, {NULL, NULL}};
+  static const suite_test tests[] = {{"same bits", test_same_bits},
+                                     {"fused inference", test_fused_inference},
+                                     {"refusals", test_refusals},
+                                     {NULL, NULL}};
   suite_add("normalization", SUITE_DEVICES, tests);
 }
