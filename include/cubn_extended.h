@@ -184,20 +184,20 @@ typedef struct cubnBatchNormTensors {
   void *dx;       /**< Backward; may be dy or x. NULL: not wanted. */
   void *dz;       /**< Backward; may be dy or x, not dx. NULL: not wanted. */
   void *dscale;   /**< Backward; output, or NULL: not wanted. Input with CUBN_SUMS_GIVEN. */
-  void *dbias;    /**< The same. */
+  void *dbias;    /**< Backward; output, or NULL: not wanted. Input with CUBN_SUMS_GIVEN. */
 
   void *saved_mean;    /**< STATISTICS_BATCH: forward writes, backward reads; or NULL. */
-  void *saved_inv_std; /**< The same; NULL if and only if saved_mean is. */
+  void *saved_inv_std; /**< As saved_mean; NULL if and only if that is. */
 
   const void *mean;    /**< STATISTICS_GIVEN and STATISTICS_GIVEN_INV_STD. */
   const void *var;     /**< STATISTICS_GIVEN. */
   const void *inv_std; /**< STATISTICS_GIVEN_INV_STD, instead of var. */
 
   void *running_mean; /**< STATISTICS_BATCH, forward: written; or NULL. */
-  void *running_var;  /**< The same; NULL if and only if running_mean is. */
+  void *running_var;  /**< As running_mean; NULL if and only if that is. */
   /** What the running statistics are computed from; NULL: those very buffers. */
   const void *previous_running_mean;
-  const void *previous_running_var; /**< The same. */
+  const void *previous_running_var; /**< As previous_running_mean. */
   /** One parameter value in device memory, instead of the attribute: a captured CUDA graph may
    * change it from replay to replay. NULL: the attribute. */
   const void *factor;
@@ -231,7 +231,7 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  *
  * @param[in] handle      a handle
  * @param[in] descriptor  what is computed
- * @param[in] tensors     of what
+ * @param[in] tensors     its tensors
  * @return  as for cubnBatchNormalizationForwardTrainingEx; CUBN_STATUS_BAD_PARAM also if descriptor
  *          or tensors is NULL, or if there is nothing to compute: neither y nor running nor saved
  *          statistics
@@ -255,7 +255,7 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  *
  * @param[in] handle      a handle
  * @param[in] descriptor  what is computed
- * @param[in] tensors     of what
+ * @param[in] tensors     its tensors
  * @return  as for cubnBatchNormalizationBackwardEx; CUBN_STATUS_BAD_PARAM also if descriptor or
  *          tensors is NULL, or if there is nothing to compute: dx, dz, dscale and dbias are all
  *          NULL, or only given
@@ -282,9 +282,9 @@ CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
  * @param[in] weights       the layer's weights
  * @param[in] layer_bias    one value of the weights' type per output channel; NULL: 0
  * @param[in] scale         one parameter value per output channel, as in inference; NULL: 1
- * @param[in] bias          the same; NULL: 0
- * @param[in] mean          the same
- * @param[in] var           the same
+ * @param[in] bias          one parameter value per output channel; NULL: 0
+ * @param[in] mean          one parameter value per output channel
+ * @param[in] var           one parameter value per output channel
  * @param[in] epsilon       at least CUBN_BN_MIN_EPSILON, finite
  * @param[out] folded_weights  of the weights' type; may be weights
  * @param[out] folded_bias  of the weights' type; may be layer_bias. It is required, since what is

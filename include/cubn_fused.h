@@ -312,7 +312,7 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardTrainingEx(
  * @param[in] epsilon          as in forward
  * @param[in] saved_mean       as in cubnBatchNormalizationBackward. For BN_ACTIVATION both must be
  *                             those of forward, or both NULL.
- * @param[in] saved_inv_std    the same
+ * @param[in] saved_inv_std    as saved_mean
  * @param[in] activation_desc  as in forward
  * @param[in] workspace        ignored; may be NULL
  * @param[in] workspace_bytes  ignored

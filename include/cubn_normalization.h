@@ -50,7 +50,7 @@ typedef enum {
  * Describes the per-channel arrays for tensors like x; both descriptors become the same.
  *
  * @param[in,out] derived_scale_bias  as by cubnDeriveBNTensorDescriptor; NULL: not wanted
- * @param[in,out] derived_mean_var  the same; either may be NULL, not both
+ * @param[in,out] derived_mean_var  as derived_scale_bias; either may be NULL, not both
  * @param[in] x                     describes the tensor that is normalized
  * @param[in] mode                  what a channel is
  * @param[in] group_count           must be 1
@@ -244,7 +244,7 @@ CUBN_API cubnStatus_t cubnNormalizationForwardTraining(
  * @param[in] epsilon              as in forward
  * @param[in] mean_var_desc        of the saved statistics; the same order in memory
  * @param[in] saved_mean           as written by forward; NULL if saved_inv_std is
- * @param[in] saved_inv_std        the same
+ * @param[in] saved_inv_std        as written by forward; NULL if saved_mean is
  * @param[in] activation_desc      as in forward
  * @param[in] workspace            ignored; may be NULL
  * @param[in] workspace_bytes      ignored

@@ -61,7 +61,7 @@ def member_pages(title, body, chapter, version):
 def chapter_pages(chapter, text, version):
     text = re.sub(r'\n\.SH "?Author.*', "\n", text, flags=re.S)
     text = re.sub(r"^\.TH.*", f'.TH "{chapter}" 3 "" "cubn {version}" "cubn"', text)
-    text = re.sub(r"(\.SH NAME\n.*\n)\.PP\n \\- .*\n", r"\1", text)
+    text = re.sub(r"(\.SH NAME\n.*?)(?:\\&\.)? *\n(?:\.PP\n \\- .*\n)?", r"\1\n", text, count=1)
     text = text.replace('.SH "Detailed Description"', ".SH DESCRIPTION")
     text = re.sub(r"^\.fi\n\.PP\n +", ".fi\n.PP\n", text, flags=re.M)
     if not re.fullmatch(r"cubn_[a-z]+", chapter):  # a header, or a struct
