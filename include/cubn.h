@@ -30,9 +30,9 @@
  * Arithmetic is at least float, sums are combined in double, and double tensors compute in double
  * throughout.
  *
- * **Blending.** Every output is `alpha * result + beta * prior`. alpha and beta are host pointers
- * to a float, or to a double for double tensors. With beta = 0 the prior content is not read: it
- * may be uninitialized or NaN.
+ * **Blending.** y, dx, dscale and dbias become `alpha * result + beta * prior`. alpha and beta are
+ * host pointers to a float, or to a double for double tensors. With beta = 0 the prior content is
+ * not read: it may be uninitialized or NaN.
  *
  * **Memory.** On a GPU handle all tensor and parameter pointers are device pointers, on a CPU
  * handle host pointers. They need only the alignment of their element type. cubnBuffer_t gives
