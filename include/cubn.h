@@ -46,15 +46,20 @@
  * there and however many CPU threads there are.
  *
  * **Threads.** Different threads may use different handles at the same time; a handle, its
- * descriptors and its buffers must not be used by two threads at the same time.
+ * descriptors and its buffers must not be used by two threads at the same time. A CPU handle has
+ * threads of its own, which start with the first large call, sleep between calls, end with
+ * cubnDestroy, and compute in the caller's floating-point mode. They take no signals. After fork
+ * the child may go on with handles that were idle. Where all processors are busy with calls on
+ * other handles, or the system refuses a thread, a call makes do with fewer, with the same bits.
  *
  * **Environment**, read when a handle is created:
  *
  *     CUBN_DEVICE=cpu|cuda|cuda:N   the device that cubnCreate takes
  *     CUBN_LOG=1                    log calls to stderr: problem, algorithm, why others refused
  *     CUBN_ALGO=name                force an algorithm wherever it accepts the problem
- *     CUBN_THREADS=n                threads of a CPU handle, 1 .. 1024 (default: what OpenMP
- *                                   chooses)
+ *     CUBN_THREADS=n                threads of a CPU handle, 1 .. 1024; 1: none but the caller's
+ *                                   (default: OMP_NUM_THREADS, else one for each processor that
+ *                                   the process may use)
  *     CUBN_CPU_TARGET=name          its instruction set: generic, avx2, avx512 or neon (default:
  *                                   the best that the CPU has); one that it does not have is an
  *                                   error

@@ -8,7 +8,7 @@ TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFL
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
 comma := ,
 TEST_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free getenv fopen \
-  _Znwm)
+  pthread_create _Znwm)
 
 # ---- on this machine
 TEST_OBJECTS := $(TEST_C:%.c=$(BUILD)/obj/%.o)

@@ -54,7 +54,9 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   cubn_device *opened = malloc(sizeof *opened);
   void *workspace = aligned_alloc(ALIGNMENT, CUBN_CPU_WORKSPACE_BYTES);
   char *worker_scratch = aligned_alloc(ALIGNMENT, scratch_bytes);
-  if (opened == NULL || workspace == NULL || worker_scratch == NULL) {
+  cubn_pool *pool = cubn_pool_create(machine.threads, threads > 0);
+  if (opened == NULL || workspace == NULL || worker_scratch == NULL || pool == NULL) {
+    cubn_pool_destroy(pool);
     free(opened);
     free(workspace);
     free(worker_scratch);
@@ -62,12 +64,13 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
                      "no memory for the CPU device (%zu bytes)",
                      sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes);
   }
-  *opened = (cubn_device){threads, workspace, machine, worker_scratch};
+  *opened = (cubn_device){pool, workspace, machine, worker_scratch};
   *device = opened;
   return CUBN_STATUS_SUCCESS;
 }
 
 static void cpu_close(cubn_device *device) {
+  cubn_pool_destroy(device->pool);
   free(device->workspace);
   free(device->worker_scratch);
   free(device);

@@ -43,6 +43,7 @@
   X(normalization)         \
   X(fold)                  \
   X(parameters)            \
+  X(pool)                  \
   X(random)                \
   X(reserve)               \
   X(rounding)              \

@@ -50,8 +50,8 @@ static const char *const large_lines[] = {
 
 /* With more workers than whole bytes of a mask row: two of them must not write one byte. */
 static const char *const wide_lines[] = {
-    "backward nc f32 n100c600 add_relu data=spread",
-    "backward nhwc bf16 n2c520h7w7 add_relu data=spread",
+    "backward nc f32 n240c600 add_relu data=spread",
+    "backward nhwc bf16 n6c520h7w7 add_relu data=spread",
 };
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))

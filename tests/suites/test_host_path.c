@@ -2,7 +2,7 @@
  * GPU it makes only the runtime calls that a launch needs.
  *
  * The linker sends the calls of the library, the tests and the emulator through the __wrap_
- * functions here (tests.mk); those inside the C library and OpenMP are not counted. The emulator
+ * functions here (tests.mk); those inside the C library are not counted. The emulator
  * allocates in a launch, so it does nothing while calls are counted. */
 #include <stdatomic.h>
 #include <stdio.h>

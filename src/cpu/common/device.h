@@ -5,13 +5,14 @@
 #include "core/backend.h"
 #include "core/check.h"
 #include "cpu/common/machine.h"
+#include "cpu/pool/pool.h"
 
 /* Enough for every algorithm, which static asserts check. Pages that nobody touches take no
  * memory. */
 #define CUBN_CPU_WORKSPACE_BYTES ((size_t)5 << 20)
 
 struct cubn_device {
-  int threads;          /* CUBN_THREADS; or 0: as many as OpenMP chooses */
+  cubn_pool *pool;      /* of machine.threads threads */
   void *workspace;      /* CUBN_CPU_WORKSPACE_BYTES */
   cubn_machine machine; /* caches, threads and kernels */
   char *worker_scratch; /* CUBN_WORKER_BYTES for each of machine.threads workers, see grid/grid.h */
@@ -29,13 +30,12 @@ static inline cubnStatus_t cubn_check_workspace(const cubn_args *args, size_t ne
 int cubn_threads_for(const cubn_device *device, int64_t values);
 
 /* Calls work(context, index) once for each index 0 .. count - 1, on up to `threads` threads. */
-void cubn_for_each(int threads, int64_t count, void (*work)(void *context, int64_t index),
-                   void *context);
+void cubn_for_each(const cubn_device *device, int threads, int64_t count,
+                   void (*work)(void *context, int64_t index), void *context);
 
-/* Divides 0 .. count - 1 into ranges, one for each of at most `workers` workers, which run on as
- * many threads: calls work(context, worker, first, end) once for each range first .. end - 1. */
-void cubn_for_ranges(int64_t workers, int64_t count,
-                     void (*work)(void *context, int64_t worker, int64_t first, int64_t end),
-                     void *context);
+/* Calls work(context, worker, items) on up to `threads` threads, which claim items 0 .. count - 1,
+ * `grain` at a time, until none are left. */
+void cubn_share(const cubn_device *device, int64_t threads, int64_t count, int64_t grain,
+                cubn_pool_work *work, void *context);
 
 #endif /* CUBN_CPU_COMMON_DEVICE_H */

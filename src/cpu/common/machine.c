@@ -7,10 +7,8 @@
 #include <unistd.h>
 
 #include "core/check.h"
+#include "cpu/pool/pool.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 #ifdef __x86_64__
 #include <cpuid.h>
 #endif
@@ -123,12 +121,7 @@ static int64_t cache_bytes(int level, int64_t guess) {
 
 static int threads_of_machine(int threads) {
   if (threads > 0) return threads;
-#ifdef _OPENMP
-  const int wanted = omp_get_max_threads(), processors = omp_get_num_procs();
-  threads = wanted > processors ? wanted : processors;
-#else
-  threads = 1;
-#endif
+  threads = cubn_pool_default_threads();
   return threads < THREADS_MAX ? threads : THREADS_MAX;
 }
 

@@ -1,47 +1,39 @@
-/* Threads, by OpenMP. Without it everything runs on the calling thread, with the same results. */
+/* Shares work among the threads of a handle. */
 #include "cpu/common/arith.h"
 #include "cpu/common/device.h"
 
-#ifdef _OPENMP
-#include <omp.h>
-#endif
-
-/* Below this, waking other threads and waiting for them takes longer than the values. */
-enum { VALUES_FOR_THREADS = 32768 };
+/* Below this, waking other threads takes longer than the values. */
+enum { VALUES_FOR_THREADS = 1 << 17 };
+/* Claims of each thread, of many small items: enough for all to end at the same time. */
+enum { CLAIMS_PER_THREAD = 16 };
 
 int cubn_threads_for(const cubn_device *device, int64_t values) {
-  if (values < VALUES_FOR_THREADS) return 1;
-  if (device->threads > 0) return device->threads;
-#ifdef _OPENMP
-  return omp_get_max_threads();
-#else
-  return 1;
-#endif
+  return values < VALUES_FOR_THREADS ? 1 : device->machine.threads;
 }
 
-void cubn_for_each(int threads, int64_t count, void (*work)(void *context, int64_t index),
-                   void *context) {
-  const int used = (int)cubn_min(count, threads);
-  if (used <= 1) {
-    for (int64_t i = 0; i < count; ++i) work(context, i);
-    return;
-  }
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(used) schedule(static)
-#endif
-  for (int64_t i = 0; i < count; ++i) work(context, i);
+void cubn_share(const cubn_device *device, int64_t threads, int64_t count, int64_t grain,
+                cubn_pool_work *work, void *context) {
+  const int useful = (int)cubn_min(cubn_divide_up(count, grain), threads);
+  cubn_items items = {.count = count, .grain = grain};
+  if (count > 0) cubn_pool_run(device->pool, useful, &items, work, context);
 }
 
-void cubn_for_ranges(int64_t workers, int64_t count,
-                     void (*work)(void *context, int64_t worker, int64_t first, int64_t end),
-                     void *context) {
-  const int used = (int)cubn_min(count, workers);
-  if (used <= 1) {
-    if (count > 0) work(context, 0, 0, count);
-    return;
-  }
-#ifdef _OPENMP
-#pragma omp parallel for num_threads(used) schedule(static)
-#endif
-  for (int w = 0; w < used; ++w) work(context, w, count * w / used, count * (w + 1) / used);
+/* Work on single items. */
+typedef struct each {
+  void (*work)(void *context, int64_t index);
+  void *context;
+} each;
+
+static void each_task(void *context, int64_t worker, cubn_items *items) {
+  const each *each = context;
+  (void)worker;
+  for (int64_t index, end; cubn_claim(items, &index, &end);)
+    for (; index < end; ++index) each->work(each->context, index);
+}
+
+void cubn_for_each(const cubn_device *device, int threads, int64_t count,
+                   void (*work)(void *context, int64_t index), void *context) {
+  each each = {work, context};
+  const int64_t grain = cubn_at_least_1(count / ((int64_t)threads * CLAIMS_PER_THREAD));
+  cubn_share(device, threads, count, grain, each_task, &each);
 }

@@ -9,7 +9,7 @@
 /* Bytes of a block's rows; longer ones are read faster. */
 enum { BLOCK_BYTES = 3200 };
 /* Blocks per thread, so that work is divided evenly. */
-enum { BLOCKS_PER_THREAD = 2 };
+enum { BLOCKS_PER_THREAD = 8 };
 
 typedef struct block {
   cubn_channels channels;
@@ -135,14 +135,15 @@ static double *place_blocks(const cubn_call *call, int64_t worker, block blocks[
   return memory;
 }
 
-static void blocks_task(void *context, int64_t worker, int64_t first, int64_t end) {
+static void blocks_task(void *context, int64_t worker, cubn_items *items) {
   const blocks_work *work = context;
   const cubn_call *call = work->call;
-  block blocks[2];
+  block blocks[2], *next = NULL;
   double *const sums = place_blocks(call, worker, blocks);
-  for (int64_t index = first; index <= end; ++index) {
-    block *const next = index < end ? &blocks[index % 2] : NULL;
-    const block *current = index > first ? &blocks[(index + 1) % 2] : NULL;
+  do {
+    const block *current = next;
+    int64_t index, end;
+    next = !cubn_claim(items, &index, &end) ? NULL : next == blocks ? blocks + 1 : blocks;
     if (next) begin_block(work, index, next);
     if (next && cubn_begins_with_moments(call)) find_moments(call, next, sums);
     if (!call->writes) current = NULL;
@@ -153,12 +154,12 @@ static void blocks_task(void *context, int64_t worker, int64_t first, int64_t en
     if (next && call->sums) clear_sums(call, next, sums);
     step(call, current, call->sums ? next : NULL, sums);
     if (next && call->sums) finish_block(call, sums, next);
-  }
+  } while (next);
   if (call->nontemporal) call->kernels->fence();
 }
 
 void cubn_grid_run_blocks(const cubn_call *call) {
   blocks_work work = {call, choose_block(call)};
   const int64_t blocks = cubn_divide_up(call->problem->c, work.block_channels);
-  cubn_for_ranges(call->threads, blocks, blocks_task, &work);
+  cubn_share(call->device, call->threads, blocks, 1, blocks_task, &work);
 }

@@ -16,6 +16,8 @@ enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 64 };
 enum { CHUNKS_BYTES = 4 << 20, CHUNKS_ARRAYS = 14 };
 /* Folded rows have at least so many columns; wider grids are not folded. */
 enum { FOLDED_COLUMNS = 64, FOLD_COLUMNS_BELOW = 512 };
+/* Columns whose sums a worker adds at a time. */
+enum { ADDED_COLUMNS = 512 };
 /* Bytes of rows that are processed in order while the rows as a whole go in reverse. */
 enum { REVERSE_BYTES = 1 << 18 };
 
@@ -115,26 +117,25 @@ static void write_rows(const shared_work *work, int64_t row, cubn_grid grid, boo
     cubn_grid_write(work->call, grid, written, nontemporal);
 }
 
-static void sums_task(void *context, int64_t worker, int64_t first, int64_t end) {
-  const shared_work *work = context;
+static void sum_chunk(const shared_work *work, int64_t chunk) {
   const shape *shape = &work->shape;
+  double *const sums = work->partials + chunk * work->call->sums * shape->padded;
+  const int64_t row = chunk * shape->chunk_rows;
+  const cubn_grid grid = make_rows(work, cubn_min(shape->chunk_rows, shape->rows - row));
+  memset(sums, 0, (size_t)(work->call->sums * shape->padded) * sizeof *sums);
+  sum_rows(work, row, grid, sums);
+  if (shape->tail && chunk + 1 == shape->chunks) sum_rows(work, shape->rows, make_tail(work), sums);
+}
+
+static void sums_task(void *context, int64_t worker, cubn_items *chunks) {
   (void)worker;
-  for (int64_t chunk = first; chunk < end; ++chunk) {
-    double *const sums = work->partials + chunk * work->call->sums * shape->padded;
-    const int64_t row = chunk * shape->chunk_rows;
-    const cubn_grid grid = make_rows(work, cubn_min(shape->chunk_rows, shape->rows - row));
-    memset(sums, 0, (size_t)(work->call->sums * shape->padded) * sizeof *sums);
-    sum_rows(work, row, grid, sums);
-    if (shape->tail && chunk + 1 == shape->chunks)
-      sum_rows(work, shape->rows, make_tail(work), sums);
-  }
+  for (int64_t chunk, end; cubn_claim(chunks, &chunk, &end);)
+    for (; chunk < end; ++chunk) sum_chunk(context, chunk);
 }
 
 /* Adds the chunks' sums for columns first .. end - 1 into those of the first chunk. */
-static void add_chunks_task(void *context, int64_t worker, int64_t first, int64_t end) {
-  const shared_work *work = context;
+static void add_columns(const shared_work *work, int64_t first, int64_t end) {
   const int64_t padded = work->shape.padded, chunk_sums = work->call->sums * padded;
-  (void)worker;
   for (int64_t chunk = 1; chunk < work->shape.chunks; ++chunk)
     for (int k = 0; k < work->call->sums; ++k) {
       double *const to = work->partials + k * padded;
@@ -143,33 +144,47 @@ static void add_chunks_task(void *context, int64_t worker, int64_t first, int64_
     }
 }
 
+static void add_chunks_task(void *context, int64_t worker, cubn_items *columns) {
+  (void)worker;
+  for (int64_t first, end; cubn_claim(columns, &first, &end);) add_columns(context, first, end);
+}
+
 /* Forms the sums of the slice's channels. */
 static void form_sums(shared_work *work) {
   const cubn_call *call = work->call;
   cubn_grid_set_sum_coef(call, &work->channels, work->shape.pattern, &work->coef);
-  cubn_for_ranges(call->threads, work->shape.chunks, sums_task, work);
+  cubn_share(call->device, call->threads, work->shape.chunks, 1, sums_task, work);
   const int64_t columns = make_rows(work, 1).width;
   const int64_t additions = columns * work->shape.chunks * call->sums;
-  cubn_for_ranges(additions < 2 * CHUNK_VALUES ? 1 : call->threads, columns, add_chunks_task, work);
+  const int64_t adders = additions < 2 * CHUNK_VALUES ? 1 : call->threads;
+  cubn_share(call->device, adders, columns, adders == 1 ? columns : ADDED_COLUMNS, add_chunks_task,
+             work);
   for (int k = 0; k < call->sums; ++k)
     cubn_grid_fold(work->partials + k * work->shape.padded, work->channels.count,
                    work->shape.pattern, work->channels.sums[k]);
 }
 
-/* Writes the rows of chunks first .. end - 1: batches of rows, from the last one to the first. */
-static void output_task(void *context, int64_t worker, int64_t first, int64_t end) {
-  const shared_work *work = context;
+/* Writes the rows of a chunk: batches of rows, from the last one to the first. */
+static void write_chunk(const shared_work *work, int64_t chunk) {
   const shape *shape = &work->shape;
   const cubn_grid row = make_rows(work, 1);
   const int64_t batch = cubn_at_least_1(REVERSE_BYTES / (row.width * work->call->element_bytes));
-  (void)worker;
-  if (shape->tail && end == shape->chunks) write_rows(work, shape->rows, make_tail(work), false);
-  const int64_t begin = first * shape->chunk_rows;
-  for (int64_t until = cubn_min(end * shape->chunk_rows, shape->rows); until > begin;) {
+  if (shape->tail && chunk + 1 == shape->chunks)
+    write_rows(work, shape->rows, make_tail(work), false);
+  const int64_t begin = chunk * shape->chunk_rows;
+  for (int64_t until = cubn_min(begin + shape->chunk_rows, shape->rows); until > begin;) {
     const int64_t rows = cubn_min(batch, until - begin);
     until -= rows;
     write_rows(work, until, make_rows(work, rows), work->nontemporal);
   }
+}
+
+/* Chunks go in reverse, too. */
+static void output_task(void *context, int64_t worker, cubn_items *chunks) {
+  const shared_work *work = context;
+  (void)worker;
+  for (int64_t index, end; cubn_claim(chunks, &index, &end);)
+    for (; index < end; ++index) write_chunk(work, chunks->count - 1 - index);
   if (work->nontemporal) work->call->kernels->fence();
 }
 
@@ -196,7 +211,7 @@ static void run_slice(shared_work *work, int64_t first) {
   cubn_grid_set_output_coef(call, &work->channels, work->shape.pattern, &work->coef);
   work->nontemporal =
       cubn_grid_can_store_nontemporal(call, get_offset(work, 0), make_rows(work, 1).stride);
-  cubn_for_ranges(call->threads, chunks, output_task, work);
+  cubn_share(call->device, call->threads, chunks, 1, output_task, work);
 }
 
 cubnStatus_t cubn_grid_run_shared(const cubn_call *call) {

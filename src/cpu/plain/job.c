@@ -181,7 +181,7 @@ static void clear_mask_task(void *context, int64_t index) {
 /* Runs a task for each index; together they process `values`. */
 static void run_tasks(cubn_job *job, int64_t count, int64_t values,
                       void (*task)(void *context, int64_t index)) {
-  cubn_for_each(cubn_threads_for(job->device, values), count, task, job);
+  cubn_for_each(job->device, cubn_threads_for(job->device, values), count, task, job);
 }
 
 /* Runs one pass over a slice after the other; each waits for the one before. */

@@ -11,6 +11,9 @@
 /* Values of a run that one worker processes at a time, and of an epilogue in one kernel call. */
 enum { SEGMENT_VALUES = 1 << 16, EPILOGUE_VALUES = CUBN_EPILOGUE_WIDTH_MAX };
 
+/* Values that a worker claims at a time. */
+enum { CLAIM_VALUES = 1 << 15 };
+
 typedef struct inference {
   cubn_call call;
   cubn_channels channels; /* the channels of the slice, in the workspace */
@@ -69,12 +72,10 @@ static void write_segment(const cubn_call *call, const cubn_channels *channels, 
 }
 
 /* Processes segments of the slice's runs, each in CUBN_INTERLEAVE images, or in the last few. */
-static void segments_task(void *context, int64_t worker, int64_t first, int64_t end) {
-  const inference *work = context;
+static void write_segments(const inference *work, int64_t first, int64_t end) {
   const cubn_call *call = &work->call;
   const cubn_problem *problem = call->problem;
   const int64_t s = problem->s, channels = work->channels.count;
-  (void)worker;
   for (int64_t index = first; index < end; ++index) {
     const int64_t run = index / work->segments, begin = index % work->segments * SEGMENT_VALUES;
     const int64_t image = run / channels * CUBN_INTERLEAVE, channel = run % channels;
@@ -86,19 +87,27 @@ static void segments_task(void *context, int64_t worker, int64_t first, int64_t 
                                 .stride = 1};
     write_segment(call, &work->channels, channel, segment, begin);
   }
-  if (call->nontemporal) call->kernels->fence();
+}
+
+static void segments_task(void *context, int64_t worker, cubn_items *segments) {
+  const inference *work = context;
+  (void)worker;
+  for (int64_t first, end; cubn_claim(segments, &first, &end);) write_segments(work, first, end);
+  if (work->call.nontemporal) work->call.kernels->fence();
 }
 
 static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   inference work = {.call = cubn_call_begin(device, problem, args),
                     .segments = cubn_divide_up(problem->s, SEGMENT_VALUES)};
   const int64_t slice = slice_channels(problem);
+  const int64_t claimed = cubn_divide_up(CLAIM_VALUES, CUBN_INTERLEAVE * problem->s);
   cubn_channels_place(&work.channels, args->workspace, slice);
   for (int64_t first = 0; first < problem->c; first += slice) {
     const int64_t count = cubn_min(slice, problem->c - first);
     cubn_fast_begin(&work.call, first, count, &work.channels);
     const int64_t groups = cubn_divide_up(problem->n, CUBN_INTERLEAVE);
-    cubn_for_ranges(work.call.threads, groups * count * work.segments, segments_task, &work);
+    cubn_share(device, work.call.threads, groups * count * work.segments, claimed, segments_task,
+               &work);
   }
   return CUBN_STATUS_SUCCESS;
 }

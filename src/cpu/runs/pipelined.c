@@ -14,7 +14,7 @@
 /* Consecutive bytes of a block in one image; more are read faster. */
 enum { BLOCK_BYTES = 12000 };
 /* Blocks per thread, so that work is divided evenly. */
-enum { BLOCKS_PER_THREAD = 2 };
+enum { BLOCKS_PER_THREAD = 8 };
 /* Values of a channel for each thread that are worth the wait for the others. */
 enum { SHARED_VALUES = 1 << 17 };
 
@@ -89,15 +89,15 @@ static void own_moments(const pipeline *work, cubn_block *block) {
   cubn_fast_finish_moments(&work->call, &block->channels);
 }
 
-/* Processes the blocks first .. end - 1, on one thread. */
-static void own_blocks_task(void *context, int64_t worker, int64_t first, int64_t end) {
+/* Processes blocks: while the output of one is written, the next one claimed is summed. */
+static void own_blocks_task(void *context, int64_t worker, cubn_items *items) {
   const pipeline *work = context;
-  cubn_block blocks[2];
+  cubn_block blocks[2], *next = NULL;
   (void)worker;
-  for (int64_t index = first; index <= end; ++index) {
-    cubn_block *const next = index < end ? &blocks[index % 2] : NULL;
-    const cubn_block *const written = index > first ? &blocks[(index + 1) % 2] : NULL;
-    const cubn_block *const current = work->call.writes ? written : NULL;
+  do {
+    const cubn_block *const current = work->call.writes ? next : NULL;
+    int64_t index, end;
+    next = !cubn_claim(items, &index, &end) ? NULL : next == blocks ? blocks + 1 : blocks;
     if (next) {
       begin_block(work, index, next);
       if (cubn_begins_with_moments(&work->call)) own_moments(work, next);
@@ -110,14 +110,14 @@ static void own_blocks_task(void *context, int64_t worker, int64_t first, int64_
       if (summed) add_sums(&work->call, &sums, summed);
     }
     if (next) cubn_fast_finish(&work->call, &next->channels);
-  }
+  } while (next);
   if (work->call.nontemporal) work->call.kernels->fence();
 }
 
-static void shared_chunks_task(void *context, int64_t worker, int64_t first, int64_t end) {
+static void shared_chunks_task(void *context, int64_t worker, cubn_items *chunks) {
   const pipeline *work = context;
   (void)worker;
-  for (int64_t chunk = first; chunk < end; ++chunk)
+  for (int64_t chunk, end; cubn_claim(chunks, &chunk, &end);)
     cubn_chunk_step(&work->call, &work->partition, chunk, work->current, work->next,
                     &work->sums[chunk]);
   if (work->call.nontemporal) work->call.kernels->fence();
@@ -126,7 +126,8 @@ static void shared_chunks_task(void *context, int64_t worker, int64_t first, int
 /* Writes the output of the current block and forms the sums of the next, on all threads. */
 static void share_chunks(pipeline *work) {
   if (!work->current && !work->next) return;
-  cubn_for_ranges(work->call.threads, work->partition.chunks, shared_chunks_task, work);
+  cubn_share(work->call.device, work->call.threads, work->partition.chunks, 1, shared_chunks_task,
+             work);
   if (!work->next) return;
   clear_sums(work->next);
   for (int64_t chunk = 0; chunk < work->partition.chunks; ++chunk)
@@ -171,7 +172,7 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const 
   work.block_channels = has_own ? choose_block(&work.call) : 1;
   work.blocks = cubn_divide_up(problem->c, work.block_channels);
   if (has_own)
-    cubn_for_ranges(work.call.threads, work.blocks, own_blocks_task, &work);
+    cubn_share(device, work.call.threads, work.blocks, 1, own_blocks_task, &work);
   else
     run_shared(&work);
   return CUBN_STATUS_SUCCESS;
