@@ -8,7 +8,7 @@
 
 /* Bytes of a block's rows; longer ones are read faster. */
 enum { BLOCK_BYTES = 3200 };
-/* Blocks per thread, so that work is divided evenly. */
+/* Blocks per thread, so that all end at about the same time. */
 enum { BLOCKS_PER_THREAD = 8 };
 
 typedef struct block {

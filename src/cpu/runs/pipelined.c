@@ -13,8 +13,9 @@
 
 /* Consecutive bytes of a block in one image; more are read faster. */
 enum { BLOCK_BYTES = 12000 };
-/* Blocks per thread, so that work is divided evenly. */
-enum { BLOCKS_PER_THREAD = 8 };
+/* Blocks per thread, so that all end at about the same time; two for one thread, so that the output
+ * of one is written while the next is summed. */
+enum { BLOCKS_PER_THREAD = 8, BLOCKS_ALONE = 2 };
 /* Values of a channel for each thread that are worth the wait for the others. */
 enum { SHARED_VALUES = 1 << 17 };
 
@@ -53,9 +54,10 @@ static int64_t choose_block(const cubn_call *call) {
   /* Two blocks in flight per thread, of x or of x and dy, in half of the LLC. */
   const int64_t room = call->device->machine.llc_bytes / 2 / call->threads / (backward ? 4 : 2) /
                        (run_bytes * problem->n);
+  const int64_t blocks = call->threads == 1 ? BLOCKS_ALONE : call->threads * BLOCKS_PER_THREAD;
   int64_t channels = 1;
   while (channels < CUBN_BLOCK_CHANNELS_MAX && channels * run_bytes < BLOCK_BYTES &&
-         2 * channels <= room && 2 * channels * call->threads * BLOCKS_PER_THREAD <= problem->c)
+         2 * channels <= room && 2 * channels * blocks <= problem->c)
     channels *= 2;
   return channels;
 }
