@@ -2,25 +2,34 @@
  * that uses of cuDNN only handles, streams, tensor and activation descriptors, batch normalization
  * and normalization, messages and errors. It then runs on cubn, on GPUs and CPUs, unchanged.
  *
- *     cc -include cubn_cudnn.h ... program.c -lcubn      with the line for cudnn.h removed, or
- *     #include <cubn_cudnn.h>                            in its place
+ *     #include <cubn_cudnn.h>                            in the place of cudnn.h, or
+ *     cc -I PREFIX/include/cubn-cudnn program.c -lcubn   where headers with cuDNN's names include
+ *                                                        this one
  *
  * Memory remains the program's business: device memory (cudaMalloc) where its handles are on a GPU,
  * host memory where they are on a CPU. Like cudnn.h, this header includes the CUDA runtime's header
  * where the compiler finds one, unless CUBN_CUDNN_WITHOUT_CUDA is defined; it does not need it.
- * What differs from cuDNN: docs/COMPATIBILITY.md.
+ * What differs from cuDNN, and what programs do that use more of it: docs/COMPATIBILITY.md.
  *
- * Functions are macros for cubn's, so that they can be called and their addresses taken; their
- * names cannot be declared again. Must not be included in one file with cudnn.h. */
+ * All files of a program that share handles or descriptors take the same header, this one or
+ * cuDNN's. A cudnnHandle_t is a cubnHandle_t, and descriptors likewise: cast them for functions
+ * that cuDNN does not have. */
 #ifndef CUBN_CUDNN_H
 #define CUBN_CUDNN_H
 
-#if defined(CUDNN_H_) || defined(CUDNN_GRAPH_H_) || defined(CUDNN_OPS_H_)
-#error "cubn_cudnn.h takes the place of cudnn.h, which was included before"
-#endif
+#if defined(CUDNN_H_) || defined(CUDNN_GRAPH_H_) || defined(CUDNN_OPS_H_) || \
+    defined(CUDNN_OPS_INFER_H_)
+#error "cubn_cudnn.h takes the place of cudnn.h, which was included before: remove one of them"
+#else
 
-#include "cubn.h"
-#include "cubn_cudnn_names.h"
+/* cuDNN's own headers, included later, shall be without effect. */
+#define CUDNN_H_
+#define CUDNN_VERSION_H_
+#define CUDNN_GRAPH_H_
+#define CUDNN_BACKEND_H_
+#define CUDNN_OPS_H_
+#define CUDNN_CNN_H_
+#define CUDNN_ADV_H_
 
 #if defined(__has_include) && !defined(CUBN_CUDNN_WITHOUT_CUDA)
 #if __has_include(<cuda_runtime_api.h>)
@@ -28,7 +37,7 @@
 #endif
 #endif
 #ifndef __DRIVER_TYPES_H__ /* of the CUDA toolkit, which declares the same */
-typedef cubnStream_t cudaStream_t;
+typedef struct CUstream_st *cudaStream_t;
 #endif
 #if defined(__has_include) && !defined(CUBN_CUDNN_WITHOUT_CUDA)
 #if __has_include(<library_types.h>)
@@ -47,98 +56,71 @@ typedef enum libraryPropertyType_t {
 #define CUDNNWINAPI
 #endif
 
-/* ---- Handles and descriptors; the tags for programs that declare the types themselves */
-#define cudnnContext cubnContext
-#define cudnnTensorStruct cubnTensorStruct
-#define cudnnActivationStruct cubnActivationStruct
-typedef cubnHandle_t cudnnHandle_t;
-typedef cubnTensorDescriptor_t cudnnTensorDescriptor_t;
-typedef cubnActivationDescriptor_t cudnnActivationDescriptor_t;
-
-#define cudnnCreate cubnCreate
-#define cudnnDestroy cubnDestroy
-#define cudnnSetStream cubnSetStream
-#define cudnnGetStream cubnGetStream
-
-#define cudnnCreateTensorDescriptor cubnCreateTensorDescriptor
-#define cudnnDestroyTensorDescriptor cubnDestroyTensorDescriptor
-#define cudnnSetTensor4dDescriptor cubnSetTensor4dDescriptor
-#define cudnnSetTensor4dDescriptorEx cubnSetTensor4dDescriptorEx
-#define cudnnSetTensorNdDescriptor cubnSetTensorNdDescriptor
-#define cudnnSetTensorNdDescriptorEx cubnSetTensorNdDescriptorEx
-#define cudnnGetTensor4dDescriptor cubnGetTensor4dDescriptor
-#define cudnnGetTensorNdDescriptor cubnGetTensorNdDescriptor
-#define cudnnGetTensorSizeInBytes cubnGetTensorSizeInBytes
-
-#define cudnnCreateActivationDescriptor cubnCreateActivationDescriptor
-#define cudnnDestroyActivationDescriptor cubnDestroyActivationDescriptor
-#define cudnnSetActivationDescriptor cubnSetActivationDescriptor
-#define cudnnGetActivationDescriptor cubnGetActivationDescriptor
-#define cudnnSetActivationDescriptorSwishBeta cubnSetActivationDescriptorSwishBeta
-#define cudnnGetActivationDescriptorSwishBeta cubnGetActivationDescriptorSwishBeta
-
-/* ---- Batch normalization */
-#define cudnnDeriveBNTensorDescriptor cubnDeriveBNTensorDescriptor
-#define cudnnBatchNormalizationForwardTraining cubnBatchNormalizationForwardTraining
-#define cudnnBatchNormalizationForwardTrainingEx cubnBatchNormalizationForwardTrainingEx
-#define cudnnBatchNormalizationForwardInference cubnBatchNormalizationForwardInference
-#define cudnnBatchNormalizationBackward cubnBatchNormalizationBackward
-#define cudnnBatchNormalizationBackwardEx cubnBatchNormalizationBackwardEx
-#define cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize \
-  cubnGetBatchNormalizationForwardTrainingExWorkspaceSize
-#define cudnnGetBatchNormalizationBackwardExWorkspaceSize \
-  cubnGetBatchNormalizationBackwardExWorkspaceSize
-#define cudnnGetBatchNormalizationTrainingExReserveSpaceSize \
-  cubnGetBatchNormalizationTrainingExReserveSpaceSize
-
-/* ---- Normalization */
-#define cudnnDeriveNormTensorDescriptor cubnDeriveNormTensorDescriptor
-#define cudnnNormalizationForwardTraining cubnNormalizationForwardTraining
-#define cudnnNormalizationForwardInference cubnNormalizationForwardInference
-#define cudnnNormalizationBackward cubnNormalizationBackward
-#define cudnnGetNormalizationForwardTrainingWorkspaceSize \
-  cubnGetNormalizationForwardTrainingWorkspaceSize
-#define cudnnGetNormalizationBackwardWorkspaceSize cubnGetNormalizationBackwardWorkspaceSize
-#define cudnnGetNormalizationTrainingReserveSpaceSize cubnGetNormalizationTrainingReserveSpaceSize
-
-/* ---- Messages, errors */
-#define cudnnDebugStruct cubnDebugStruct
-#define cudnn_version cubn_version /* two members of it */
-#define cudnnStatus cubnStatus
-typedef cubnDebug_t cudnnDebug_t;
-typedef cubnCallback_t cudnnCallback_t;
-typedef cubnRuntimeTag_t cudnnRuntimeTag_t;
-#define cudnnSetCallback cubnSetCallback
-#define cudnnGetCallback cubnGetCallback
-#define cudnnQueryRuntimeError cubnQueryRuntimeError
-#define cudnnGetLastErrorString cubnGetLastErrorString
+/* The name under which the linker looks for a function. */
+#define CUBN_CUDNN_IS(name) __asm__(#name)
+#include "cubn.h"
+#include "cubn_cudnn_names.h"
+/* in this order */
+#include "cubn_cudnn_absent.h"
+#include "cubn_cudnn_functions.h"
 
 /* The names as cuDNN spells them, which programs print and compare. */
 static inline const char *cudnnGetErrorString(cudnnStatus_t status) {
+#define CUBN_CUDNN_NAME(name) \
+  case name:                  \
+    return #name;
   switch (status) {
-    case CUBN_STATUS_SUCCESS:
-      return "CUDNN_STATUS_SUCCESS";
-    case CUBN_STATUS_NOT_INITIALIZED:
-      return "CUDNN_STATUS_NOT_INITIALIZED";
-    case CUBN_STATUS_SUBLIBRARY_VERSION_MISMATCH:
-      return "CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH";
-    case CUBN_STATUS_RUNTIME_IN_PROGRESS:
-      return "CUDNN_STATUS_RUNTIME_IN_PROGRESS";
-    case CUBN_STATUS_RUNTIME_FP_OVERFLOW:
-      return "CUDNN_STATUS_RUNTIME_FP_OVERFLOW";
-    case CUBN_STATUS_BAD_PARAM:
-      return "CUDNN_STATUS_BAD_PARAM";
-    case CUBN_STATUS_NOT_SUPPORTED:
-      return "CUDNN_STATUS_NOT_SUPPORTED";
-    case CUBN_STATUS_INTERNAL_ERROR:
-      return "CUDNN_STATUS_INTERNAL_ERROR";
-    case CUBN_STATUS_HOST_ALLOCATION_FAILED:
-      return "CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED";
-    case CUBN_STATUS_DEVICE_ALLOCATION_FAILED:
-      return "CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED";
-    case CUBN_STATUS_EXECUTION_FAILED:
-      return "CUDNN_STATUS_EXECUTION_FAILED";
+    CUBN_CUDNN_NAME(CUDNN_STATUS_SUCCESS)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_INITIALIZED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_SUBLIBRARY_VERSION_MISMATCH)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_SERIALIZATION_VERSION_MISMATCH)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_DEPRECATED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_LICENSE_ERROR)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_RUNTIME_IN_PROGRESS)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_RUNTIME_FP_OVERFLOW)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_SUBLIBRARY_LOADING_FAILED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_NULL_POINTER)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_MISALIGNED_POINTER)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_OUT_OF_BOUND)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_SIZE_INSUFFICIENT)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_SHAPE_MISMATCH)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_DUPLICATED_ENTRIES)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_ATTRIBUTE_TYPE)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_CUDA_GRAPH_MISMATCH)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_BAD_PARAM_DESCRIPTOR_TYPE)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_GRAPH_PATTERN)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_SHAPE)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_DATA_TYPE)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_LAYOUT)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_INCOMPATIBLE_CUDA_DRIVER)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_INCOMPATIBLE_CUDART)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_ARCH_MISMATCH)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_RUNTIME_PREREQUISITE_MISSING)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_SUBLIBRARY_UNAVAILABLE)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_SHARED_MEMORY_INSUFFICIENT)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_PADDING)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_BAD_LAUNCH_PARAM)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_CUDA_GRAPH_NATIVE_API)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_NOT_SUPPORTED_INVALID_DYNAMIC_SHAPE)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INTERNAL_ERROR)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INTERNAL_ERROR_COMPILATION_FAILED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INTERNAL_ERROR_UNEXPECTED_VALUE)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INTERNAL_ERROR_HOST_ALLOCATION_FAILED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INTERNAL_ERROR_BAD_LAUNCH_PARAM)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INTERNAL_ERROR_TEXTURE_CREATION_FAILED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_EXECUTION_FAILED)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_EXECUTION_FAILED_CUDA_DRIVER)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_EXECUTION_FAILED_CUBLAS)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_EXECUTION_FAILED_CUDART)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_EXECUTION_FAILED_CURAND)
+    CUBN_CUDNN_NAME(CUDNN_STATUS_INVALID_VALUE)
   }
+#undef CUBN_CUDNN_NAME
   return "CUDNN_UNKNOWN_STATUS";
 }
 
@@ -164,8 +146,14 @@ static inline cudnnStatus_t cudnnGetProperty(libraryPropertyType type, int *valu
   return CUDNN_STATUS_SUCCESS;
 }
 
+/* Of cuDNN 8 and 9. */
 static inline cudnnStatus_t cudnnOpsVersionCheck(void) {
   return CUDNN_STATUS_SUCCESS;
 }
+#define cudnnGraphVersionCheck cudnnOpsVersionCheck
+#define cudnnOpsInferVersionCheck cudnnOpsVersionCheck
+#define cudnnOpsTrainVersionCheck cudnnOpsVersionCheck
+
+#endif /* not after cudnn.h */
 
 #endif /* CUBN_CUDNN_H */

@@ -1,4 +1,4 @@
-/* The header of the stand-in for cuDNN: the declarations of cuDNN that the test program uses. */
+/* The header of the stand-in for cuDNN: the declarations of cuDNN that the test programs use. */
 #ifndef DROPIN_STANDIN_CUDNN_H
 #define DROPIN_STANDIN_CUDNN_H
 
@@ -6,45 +6,40 @@
 #include <library_types.h>
 
 #include "cubn_cudnn_names.h"
-#include "cudnn/cudnn_api.h"
+/* in this order */
+#include "cubn_cudnn_functions.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-typedef struct cudnnDebugStruct {
-  unsigned cudnn_version;
-  cudnnStatus_t cudnnStatus;
-} cudnnDebug_t;
-typedef void (*cudnnCallback_t)(cudnnSeverity_t severity, void *user_data,
-                                const cudnnDebug_t *debug, const char *message);
-
 size_t cudnnGetVersion(void);
 cudnnStatus_t cudnnGetProperty(libraryPropertyType type, int *value);
 const char *cudnnGetErrorString(cudnnStatus_t status);
-cudnnStatus_t cudnnSetCallback(unsigned mask, void *user_data, cudnnCallback_t callback);
-cudnnStatus_t cudnnGetCallback(unsigned *mask, void **user_data, cudnnCallback_t *callback);
 
-cudnnStatus_t cudnnCreate(cudnnHandle_t *handle);
-cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream);
+/* ---- Convolution */
+typedef struct cudnnFilterStruct *cudnnFilterDescriptor_t;
+typedef struct cudnnConvolutionStruct *cudnnConvolutionDescriptor_t;
+typedef enum { CUDNN_CONVOLUTION = 0, CUDNN_CROSS_CORRELATION = 1 } cudnnConvolutionMode_t;
+typedef enum { CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM = 0 } cudnnConvolutionFwdAlgo_t;
 
-cudnnStatus_t cudnnCreateTensorDescriptor(cudnnTensorDescriptor_t *descriptor);
-cudnnStatus_t cudnnDestroyTensorDescriptor(cudnnTensorDescriptor_t descriptor);
-cudnnStatus_t cudnnSetTensorNdDescriptor(cudnnTensorDescriptor_t descriptor, cudnnDataType_t type,
-                                         int rank, const int dims[], const int strides[]);
-cudnnStatus_t cudnnGetTensor4dDescriptor(const cudnnTensorDescriptor_t descriptor,
-                                         cudnnDataType_t *type, int *n, int *c, int *h, int *w,
-                                         int *n_stride, int *c_stride, int *h_stride,
-                                         int *w_stride);
-cudnnStatus_t cudnnDeriveBNTensorDescriptor(cudnnTensorDescriptor_t derived,
-                                            const cudnnTensorDescriptor_t x,
-                                            cudnnBatchNormMode_t mode);
-
-cudnnStatus_t cudnnCreateActivationDescriptor(cudnnActivationDescriptor_t *descriptor);
-cudnnStatus_t cudnnDestroyActivationDescriptor(cudnnActivationDescriptor_t descriptor);
-cudnnStatus_t cudnnSetActivationDescriptor(cudnnActivationDescriptor_t descriptor,
-                                           cudnnActivationMode_t mode,
-                                           cudnnNanPropagation_t relu_nan, double coef);
+cudnnStatus_t cudnnCreateFilterDescriptor(cudnnFilterDescriptor_t *descriptor);
+cudnnStatus_t cudnnDestroyFilterDescriptor(cudnnFilterDescriptor_t descriptor);
+cudnnStatus_t cudnnSetFilter4dDescriptor(cudnnFilterDescriptor_t descriptor, cudnnDataType_t type,
+                                         cudnnTensorFormat_t format, int k, int c, int h, int w);
+cudnnStatus_t cudnnCreateConvolutionDescriptor(cudnnConvolutionDescriptor_t *descriptor);
+cudnnStatus_t cudnnDestroyConvolutionDescriptor(cudnnConvolutionDescriptor_t descriptor);
+cudnnStatus_t cudnnSetConvolution2dDescriptor(cudnnConvolutionDescriptor_t descriptor, int pad_h,
+                                              int pad_w, int stride_h, int stride_w, int dilation_h,
+                                              int dilation_w, cudnnConvolutionMode_t mode,
+                                              cudnnDataType_t type);
+cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void *alpha,
+                                      const cudnnTensorDescriptor_t x_desc, const void *x,
+                                      const cudnnFilterDescriptor_t filter_desc, const void *filter,
+                                      const cudnnConvolutionDescriptor_t convolution_desc,
+                                      cudnnConvolutionFwdAlgo_t algorithm, void *workspace,
+                                      size_t workspace_bytes, const void *beta,
+                                      const cudnnTensorDescriptor_t y_desc, void *y);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,7 @@
 #include "standin.h"
 
 cudnnStatus_t cudnnBatchNormalizationForwardTraining(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, const void *alpha, const void *beta,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, const void *alpha, const void *beta,
     const cudnnTensorDescriptor_t x_desc, const void *x, const cudnnTensorDescriptor_t y_desc,
     void *y, const cudnnTensorDescriptor_t param_desc, const void *scale, const void *bias,
     double factor, void *running_mean, void *running_var, double epsilon, void *saved_mean,
@@ -14,7 +14,7 @@ cudnnStatus_t cudnnBatchNormalizationForwardTraining(
 }
 
 cudnnStatus_t cudnnBatchNormalizationForwardTrainingEx(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops, const void *alpha,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, cudnnBatchNormOps_t ops, const void *alpha,
     const void *beta, const cudnnTensorDescriptor_t x_desc, const void *x,
     const cudnnTensorDescriptor_t z_desc, const void *z, const cudnnTensorDescriptor_t y_desc,
     void *y, const cudnnTensorDescriptor_t param_desc, const void *scale, const void *bias,
@@ -25,7 +25,7 @@ cudnnStatus_t cudnnBatchNormalizationForwardTrainingEx(
 }
 
 cudnnStatus_t cudnnBatchNormalizationForwardInference(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, const void *alpha, const void *beta,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, const void *alpha, const void *beta,
     const cudnnTensorDescriptor_t x_desc, const void *x, const cudnnTensorDescriptor_t y_desc,
     void *y, const cudnnTensorDescriptor_t param_desc, const void *scale, const void *bias,
     const void *mean, const void *var, double epsilon) {
@@ -34,7 +34,7 @@ cudnnStatus_t cudnnBatchNormalizationForwardInference(
 }
 
 cudnnStatus_t cudnnBatchNormalizationBackward(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, const void *alpha_data, const void *beta_data,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, const void *alpha_data, const void *beta_data,
     const void *alpha_param, const void *beta_param, const cudnnTensorDescriptor_t x_desc,
     const void *x, const cudnnTensorDescriptor_t dy_desc, const void *dy,
     const cudnnTensorDescriptor_t dx_desc, void *dx, const cudnnTensorDescriptor_t param_desc,
@@ -44,8 +44,8 @@ cudnnStatus_t cudnnBatchNormalizationBackward(
 }
 
 cudnnStatus_t cudnnBatchNormalizationBackwardEx(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops, const void *alpha_data,
-    const void *beta_data, const void *alpha_param, const void *beta_param,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, cudnnBatchNormOps_t ops,
+    const void *alpha_data, const void *beta_data, const void *alpha_param, const void *beta_param,
     const cudnnTensorDescriptor_t x_desc, const void *x, const cudnnTensorDescriptor_t y_desc,
     const void *y, const cudnnTensorDescriptor_t dy_desc, const void *dy,
     const cudnnTensorDescriptor_t dz_desc, void *dz, const cudnnTensorDescriptor_t dx_desc,
@@ -57,7 +57,7 @@ cudnnStatus_t cudnnBatchNormalizationBackwardEx(
 }
 
 cudnnStatus_t cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, cudnnBatchNormOps_t ops,
     const cudnnTensorDescriptor_t x_desc, const cudnnTensorDescriptor_t z_desc,
     const cudnnTensorDescriptor_t y_desc, const cudnnTensorDescriptor_t param_desc,
     const cudnnActivationDescriptor_t activation_desc, size_t *size) {
@@ -66,7 +66,7 @@ cudnnStatus_t cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize(
 }
 
 cudnnStatus_t cudnnGetBatchNormalizationBackwardExWorkspaceSize(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, cudnnBatchNormOps_t ops,
     const cudnnTensorDescriptor_t x_desc, const cudnnTensorDescriptor_t y_desc,
     const cudnnTensorDescriptor_t dy_desc, const cudnnTensorDescriptor_t dz_desc,
     const cudnnTensorDescriptor_t dx_desc, const cudnnTensorDescriptor_t param_desc,
@@ -76,7 +76,7 @@ cudnnStatus_t cudnnGetBatchNormalizationBackwardExWorkspaceSize(
 }
 
 cudnnStatus_t cudnnGetBatchNormalizationTrainingExReserveSpaceSize(
-    cudnnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops,
+    cudnnHandle_t handle, cudnnBatchNormMode_t mode, cudnnBatchNormOps_t ops,
     const cudnnActivationDescriptor_t activation_desc, const cudnnTensorDescriptor_t x_desc,
     size_t *size) {
   *size = STANDIN_BYTES;
@@ -84,7 +84,7 @@ cudnnStatus_t cudnnGetBatchNormalizationTrainingExReserveSpaceSize(
 }
 
 cudnnStatus_t cudnnNormalizationForwardTraining(
-    cudnnHandle_t handle, cubnNormMode_t mode, cubnNormOps_t ops, cubnNormAlgo_t algo,
+    cudnnHandle_t handle, cudnnNormMode_t mode, cudnnNormOps_t ops, cudnnNormAlgo_t algo,
     const void *alpha, const void *beta, const cudnnTensorDescriptor_t x_desc, const void *x,
     const cudnnTensorDescriptor_t scale_bias_desc, const void *scale, const void *bias,
     double factor, const cudnnTensorDescriptor_t mean_var_desc, void *running_mean,
@@ -96,7 +96,7 @@ cudnnStatus_t cudnnNormalizationForwardTraining(
 }
 
 cudnnStatus_t cudnnNormalizationForwardInference(
-    cudnnHandle_t handle, cubnNormMode_t mode, cubnNormOps_t ops, cubnNormAlgo_t algo,
+    cudnnHandle_t handle, cudnnNormMode_t mode, cudnnNormOps_t ops, cudnnNormAlgo_t algo,
     const void *alpha, const void *beta, const cudnnTensorDescriptor_t x_desc, const void *x,
     const cudnnTensorDescriptor_t scale_bias_desc, const void *scale, const void *bias,
     const cudnnTensorDescriptor_t mean_var_desc, const void *mean, const void *var,
@@ -107,7 +107,7 @@ cudnnStatus_t cudnnNormalizationForwardInference(
 }
 
 cudnnStatus_t cudnnNormalizationBackward(
-    cudnnHandle_t handle, cubnNormMode_t mode, cubnNormOps_t ops, cubnNormAlgo_t algo,
+    cudnnHandle_t handle, cudnnNormMode_t mode, cudnnNormOps_t ops, cudnnNormAlgo_t algo,
     const void *alpha_data, const void *beta_data, const void *alpha_param, const void *beta_param,
     const cudnnTensorDescriptor_t x_desc, const void *x, const cudnnTensorDescriptor_t y_desc,
     const void *y, const cudnnTensorDescriptor_t dy_desc, const void *dy,
@@ -121,7 +121,7 @@ cudnnStatus_t cudnnNormalizationBackward(
 }
 
 cudnnStatus_t cudnnGetNormalizationForwardTrainingWorkspaceSize(
-    cudnnHandle_t handle, cubnNormMode_t mode, cubnNormOps_t ops, cubnNormAlgo_t algo,
+    cudnnHandle_t handle, cudnnNormMode_t mode, cudnnNormOps_t ops, cudnnNormAlgo_t algo,
     const cudnnTensorDescriptor_t x_desc, const cudnnTensorDescriptor_t z_desc,
     const cudnnTensorDescriptor_t y_desc, const cudnnTensorDescriptor_t scale_bias_desc,
     const cudnnActivationDescriptor_t activation_desc, const cudnnTensorDescriptor_t mean_var_desc,
@@ -131,7 +131,7 @@ cudnnStatus_t cudnnGetNormalizationForwardTrainingWorkspaceSize(
 }
 
 cudnnStatus_t cudnnGetNormalizationBackwardWorkspaceSize(
-    cudnnHandle_t handle, cubnNormMode_t mode, cubnNormOps_t ops, cubnNormAlgo_t algo,
+    cudnnHandle_t handle, cudnnNormMode_t mode, cudnnNormOps_t ops, cudnnNormAlgo_t algo,
     const cudnnTensorDescriptor_t x_desc, const cudnnTensorDescriptor_t y_desc,
     const cudnnTensorDescriptor_t dy_desc, const cudnnTensorDescriptor_t dz_desc,
     const cudnnTensorDescriptor_t dx_desc, const cudnnTensorDescriptor_t scale_bias_desc,
@@ -142,7 +142,7 @@ cudnnStatus_t cudnnGetNormalizationBackwardWorkspaceSize(
 }
 
 cudnnStatus_t cudnnGetNormalizationTrainingReserveSpaceSize(
-    cudnnHandle_t handle, cubnNormMode_t mode, cubnNormOps_t ops, cubnNormAlgo_t algo,
+    cudnnHandle_t handle, cudnnNormMode_t mode, cudnnNormOps_t ops, cudnnNormAlgo_t algo,
     const cudnnActivationDescriptor_t activation_desc, const cudnnTensorDescriptor_t x_desc,
     size_t *size, int group_count) {
   *size = STANDIN_BYTES;

@@ -1,0 +1,186 @@
+/* Functions and types of cuDNN that cubn does not have; part of cubn_cudnn.h. Their use is an error
+ * of the compiler's that says what to do, and no undeclared name. */
+#ifndef CUBN_CUDNN_ABSENT_H
+#define CUBN_CUDNN_ABSENT_H
+
+#define CUBN_CUDNN_MESSAGE \
+  "cubn has batch normalization only: let this program keep cudnn.h, and see docs/COMPATIBILITY.md"
+#if defined(__has_attribute)
+#if __has_attribute(unavailable)
+#define CUBN_CUDNN_UNAVAILABLE __attribute__((unavailable(CUBN_CUDNN_MESSAGE)))
+#elif __has_attribute(error)
+#define CUBN_CUDNN_UNAVAILABLE __attribute__((error(CUBN_CUDNN_MESSAGE)))
+#endif
+#endif
+
+#ifdef CUBN_CUDNN_UNAVAILABLE
+#ifdef __cplusplus
+#define CUBN_CUDNN_LACKS(name) extern "C" cudnnStatus_t name(...) CUBN_CUDNN_UNAVAILABLE;
+#else
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wstrict-prototypes"
+#define CUBN_CUDNN_LACKS(name) cudnnStatus_t name() CUBN_CUDNN_UNAVAILABLE;
+#endif
+#define CUBN_CUDNN_LACKS_TYPE(name) \
+  typedef struct cudnn##name##Struct *cudnn##name##Descriptor_t CUBN_CUDNN_UNAVAILABLE;
+
+/* clang-format off */
+CUBN_CUDNN_LACKS_TYPE(Filter)
+CUBN_CUDNN_LACKS_TYPE(Convolution)
+CUBN_CUDNN_LACKS_TYPE(Pooling)
+CUBN_CUDNN_LACKS_TYPE(Dropout)
+CUBN_CUDNN_LACKS_TYPE(LRN)
+CUBN_CUDNN_LACKS_TYPE(OpTensor)
+CUBN_CUDNN_LACKS_TYPE(ReduceTensor)
+CUBN_CUDNN_LACKS_TYPE(TensorTransform)
+CUBN_CUDNN_LACKS_TYPE(SpatialTransformer)
+CUBN_CUDNN_LACKS_TYPE(CTCLoss)
+CUBN_CUDNN_LACKS_TYPE(RNN)
+CUBN_CUDNN_LACKS_TYPE(RNNData)
+CUBN_CUDNN_LACKS_TYPE(SeqData)
+CUBN_CUDNN_LACKS_TYPE(Attn)
+
+/* The graph API */
+CUBN_CUDNN_LACKS(cudnnGetMaxDeviceVersion)
+CUBN_CUDNN_LACKS(cudnnBackendCreateDescriptor)
+CUBN_CUDNN_LACKS(cudnnBackendDestroyDescriptor)
+CUBN_CUDNN_LACKS(cudnnBackendInitialize)
+CUBN_CUDNN_LACKS(cudnnBackendFinalize)
+CUBN_CUDNN_LACKS(cudnnBackendSetAttribute)
+CUBN_CUDNN_LACKS(cudnnBackendGetAttribute)
+CUBN_CUDNN_LACKS(cudnnBackendExecute)
+CUBN_CUDNN_LACKS(cudnnBackendPopulateCudaGraph)
+CUBN_CUDNN_LACKS(cudnnBackendUpdateCudaGraph)
+
+/* Tensors, activations, pooling, softmax, dropout */
+CUBN_CUDNN_LACKS(cudnnInitTransformDest)
+CUBN_CUDNN_LACKS(cudnnCreateTensorTransformDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetTensorTransformDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetTensorTransformDescriptor)
+CUBN_CUDNN_LACKS(cudnnDestroyTensorTransformDescriptor)
+CUBN_CUDNN_LACKS(cudnnTransformTensor)
+CUBN_CUDNN_LACKS(cudnnTransformTensorEx)
+CUBN_CUDNN_LACKS(cudnnAddTensor)
+CUBN_CUDNN_LACKS(cudnnCreateOpTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetOpTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetOpTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnDestroyOpTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnOpTensor)
+CUBN_CUDNN_LACKS(cudnnCreateReduceTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetReduceTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetReduceTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnDestroyReduceTensorDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetReductionIndicesSize)
+CUBN_CUDNN_LACKS(cudnnGetReductionWorkspaceSize)
+CUBN_CUDNN_LACKS(cudnnReduceTensor)
+CUBN_CUDNN_LACKS(cudnnSetTensor)
+CUBN_CUDNN_LACKS(cudnnScaleTensor)
+CUBN_CUDNN_LACKS(cudnnCreateFilterDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetFilter4dDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetFilter4dDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetFilterNdDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetFilterNdDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetFilterSizeInBytes)
+CUBN_CUDNN_LACKS(cudnnTransformFilter)
+CUBN_CUDNN_LACKS(cudnnDestroyFilterDescriptor)
+CUBN_CUDNN_LACKS(cudnnSoftmaxForward)
+CUBN_CUDNN_LACKS(cudnnCreatePoolingDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetPooling2dDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetPooling2dDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetPoolingNdDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetPoolingNdDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetPoolingNdForwardOutputDim)
+CUBN_CUDNN_LACKS(cudnnGetPooling2dForwardOutputDim)
+CUBN_CUDNN_LACKS(cudnnDestroyPoolingDescriptor)
+CUBN_CUDNN_LACKS(cudnnPoolingForward)
+CUBN_CUDNN_LACKS(cudnnActivationForward)
+CUBN_CUDNN_LACKS(cudnnCreateLRNDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetLRNDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetLRNDescriptor)
+CUBN_CUDNN_LACKS(cudnnDestroyLRNDescriptor)
+CUBN_CUDNN_LACKS(cudnnLRNCrossChannelForward)
+CUBN_CUDNN_LACKS(cudnnDivisiveNormalizationForward)
+CUBN_CUDNN_LACKS(cudnnCreateSpatialTransformerDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetSpatialTransformerNdDescriptor)
+CUBN_CUDNN_LACKS(cudnnDestroySpatialTransformerDescriptor)
+CUBN_CUDNN_LACKS(cudnnSpatialTfGridGeneratorForward)
+CUBN_CUDNN_LACKS(cudnnSpatialTfSamplerForward)
+CUBN_CUDNN_LACKS(cudnnCreateDropoutDescriptor)
+CUBN_CUDNN_LACKS(cudnnDestroyDropoutDescriptor)
+CUBN_CUDNN_LACKS(cudnnDropoutGetStatesSize)
+CUBN_CUDNN_LACKS(cudnnDropoutGetReserveSpaceSize)
+CUBN_CUDNN_LACKS(cudnnSetDropoutDescriptor)
+CUBN_CUDNN_LACKS(cudnnRestoreDropoutDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetDropoutDescriptor)
+CUBN_CUDNN_LACKS(cudnnDropoutForward)
+CUBN_CUDNN_LACKS(cudnnSoftmaxBackward)
+CUBN_CUDNN_LACKS(cudnnPoolingBackward)
+CUBN_CUDNN_LACKS(cudnnActivationBackward)
+CUBN_CUDNN_LACKS(cudnnLRNCrossChannelBackward)
+CUBN_CUDNN_LACKS(cudnnDivisiveNormalizationBackward)
+CUBN_CUDNN_LACKS(cudnnSpatialTfGridGeneratorBackward)
+CUBN_CUDNN_LACKS(cudnnSpatialTfSamplerBackward)
+CUBN_CUDNN_LACKS(cudnnDropoutBackward)
+
+/* Convolution */
+CUBN_CUDNN_LACKS(cudnnCreateConvolutionDescriptor)
+CUBN_CUDNN_LACKS(cudnnDestroyConvolutionDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetConvolutionMathType)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionMathType)
+CUBN_CUDNN_LACKS(cudnnSetConvolutionGroupCount)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionGroupCount)
+CUBN_CUDNN_LACKS(cudnnSetConvolutionReorderType)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionReorderType)
+CUBN_CUDNN_LACKS(cudnnSetConvolution2dDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetConvolution2dDescriptor)
+CUBN_CUDNN_LACKS(cudnnSetConvolutionNdDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionNdDescriptor)
+CUBN_CUDNN_LACKS(cudnnGetConvolution2dForwardOutputDim)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionNdForwardOutputDim)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionForwardAlgorithmMaxCount)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionForwardAlgorithm_v7)
+CUBN_CUDNN_LACKS(cudnnFindConvolutionForwardAlgorithm)
+CUBN_CUDNN_LACKS(cudnnFindConvolutionForwardAlgorithmEx)
+CUBN_CUDNN_LACKS(cudnnIm2Col)
+CUBN_CUDNN_LACKS(cudnnReorderFilterAndBias)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionForwardWorkspaceSize)
+CUBN_CUDNN_LACKS(cudnnConvolutionForward)
+CUBN_CUDNN_LACKS(cudnnConvolutionBiasActivationForward)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardDataAlgorithmMaxCount)
+CUBN_CUDNN_LACKS(cudnnFindConvolutionBackwardDataAlgorithm)
+CUBN_CUDNN_LACKS(cudnnFindConvolutionBackwardDataAlgorithmEx)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardDataAlgorithm_v7)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardDataWorkspaceSize)
+CUBN_CUDNN_LACKS(cudnnConvolutionBackwardData)
+CUBN_CUDNN_LACKS(cudnnGetFoldedConvBackwardDataDescriptors)
+CUBN_CUDNN_LACKS(cudnnCnnVersionCheck)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardFilterAlgorithmMaxCount)
+CUBN_CUDNN_LACKS(cudnnFindConvolutionBackwardFilterAlgorithm)
+CUBN_CUDNN_LACKS(cudnnFindConvolutionBackwardFilterAlgorithmEx)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardFilterAlgorithm_v7)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardFilterWorkspaceSize)
+CUBN_CUDNN_LACKS(cudnnConvolutionBackwardFilter)
+CUBN_CUDNN_LACKS(cudnnConvolutionBackwardBias)
+CUBN_CUDNN_LACKS(cudnnCreateFusedOpsConstParamPack)
+CUBN_CUDNN_LACKS(cudnnDestroyFusedOpsConstParamPack)
+CUBN_CUDNN_LACKS(cudnnSetFusedOpsConstParamPackAttribute)
+CUBN_CUDNN_LACKS(cudnnGetFusedOpsConstParamPackAttribute)
+CUBN_CUDNN_LACKS(cudnnCreateFusedOpsVariantParamPack)
+CUBN_CUDNN_LACKS(cudnnDestroyFusedOpsVariantParamPack)
+CUBN_CUDNN_LACKS(cudnnSetFusedOpsVariantParamPackAttribute)
+CUBN_CUDNN_LACKS(cudnnGetFusedOpsVariantParamPackAttribute)
+CUBN_CUDNN_LACKS(cudnnCreateFusedOpsPlan)
+CUBN_CUDNN_LACKS(cudnnDestroyFusedOpsPlan)
+CUBN_CUDNN_LACKS(cudnnMakeFusedOpsPlan)
+CUBN_CUDNN_LACKS(cudnnFusedOpsExecute)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionForwardAlgorithm)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardDataAlgorithm)
+CUBN_CUDNN_LACKS(cudnnGetConvolutionBackwardFilterAlgorithm)
+/* clang-format on */
+
+#ifndef __cplusplus
+#pragma GCC diagnostic pop
+#endif
+#endif
+
+#endif /* CUBN_CUDNN_ABSENT_H */
