@@ -27,6 +27,7 @@ static bool extent_bytes(const struct cubnTensorStruct *tensor, int64_t *bytes) 
     if (tensor->dims[i] == 0) return true;
     int64_t reach;
     if (__builtin_mul_overflow(tensor->dims[i] - 1, tensor->strides[i], &reach)) return false;
+    if (reach < 0 && __builtin_sub_overflow((int64_t)0, reach, &reach)) return false;
     if (__builtin_add_overflow(last, reach, &last)) return false;
   }
   return !__builtin_add_overflow(last, (int64_t)1, &last) &&
@@ -58,8 +59,6 @@ static cubnStatus_t set(const char *function, const argument_names *names,
   for (int i = 0; i < rank; ++i) {
     CUBN_REQUIRE(dims[i] >= 0, function, "%s is %lld, must not be negative", names->dims[i],
                  (long long)dims[i]);
-    CUBN_REQUIRE(strides[i] >= 0, function, "%s is %lld, must not be negative", names->strides[i],
-                 (long long)strides[i]);
     tensor.dims[i] = dims[i];
     tensor.strides[i] = strides[i];
     fits = fits && !__builtin_mul_overflow(elements, dims[i], &elements);
@@ -71,9 +70,9 @@ static cubnStatus_t set(const char *function, const argument_names *names,
 }
 
 static cubnStatus_t check_rank(const char *function, int rank) {
-  CUBN_REQUIRE(rank >= 2 && rank <= CUBN_DIM_MAX, function, "rank is %d, must be 2 to %d", rank,
-               CUBN_DIM_MAX);
-  return CUBN_STATUS_SUCCESS;
+  if (rank >= 2 && rank <= CUBN_DIM_MAX) return CUBN_STATUS_SUCCESS;
+  return cubn_fail(rank < 2 ? CUBN_STATUS_BAD_PARAM : CUBN_STATUS_NOT_SUPPORTED, function,
+                   "rank is %d, must be 2 to %d", rank, CUBN_DIM_MAX);
 }
 
 /* Sets a packed descriptor. */
@@ -172,7 +171,7 @@ cubnStatus_t cubn_check_set(const char *function, const char *argument,
 static cubnStatus_t narrow(const char *function, const char *const names[], int count,
                            const int64_t values[], int *const outputs[]) {
   for (int i = 0; i < count; ++i)
-    if (outputs[i] && values[i] > INT_MAX)
+    if (outputs[i] && (values[i] > INT_MAX || values[i] < INT_MIN))
       return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
                        "%s is %lld, which does not fit into an int", names[i],
                        (long long)values[i]);
@@ -188,7 +187,7 @@ cubnStatus_t cubnGetTensor4dDescriptor(const cubnTensorDescriptor_t descriptor,
                                        cubnDataType_t *type, int *n, int *c, int *h, int *w,
                                        int *n_stride, int *c_stride, int *h_stride, int *w_stride) {
   CUBN_TRY(cubn_check_set(__func__, "descriptor", descriptor));
-  CUBN_REQUIRE(descriptor->rank == 4, __func__, "descriptor has rank %d, must be 4",
+  CUBN_REQUIRE(descriptor->rank >= 4, __func__, "descriptor has rank %d, must be at least 4",
                descriptor->rank);
   int *const dims[] = {n, c, h, w}, *const strides[] = {n_stride, c_stride, h_stride, w_stride};
   CUBN_TRY(narrow(__func__, names_4d.dims, 4, descriptor->dims, dims));
@@ -234,10 +233,10 @@ cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t descriptor
 }
 
 cubnStatus_t cubnGetTensorSizeInBytes(const cubnTensorDescriptor_t descriptor, size_t *bytes) {
-  CUBN_TRY(cubn_check_set(__func__, "descriptor", descriptor));
+  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
   CUBN_REQUIRE(bytes, __func__, "bytes is NULL");
-  int64_t extent = 0;
-  extent_bytes(descriptor, &extent); /* cannot overflow: checked when the descriptor was set */
+  int64_t extent = 0; /* cannot overflow: checked when the descriptor was set */
+  if (descriptor->is_set) extent_bytes(descriptor, &extent);
   *bytes = (size_t)extent;
   return CUBN_STATUS_SUCCESS;
 }

@@ -8,6 +8,7 @@
 #include "host/activation.h"
 #include "host/descriptor.h"
 #include "host/execute.h"
+#include "host/problem.h"
 
 /* The weights as a tensor whose dimension 1 is the one of the output channels. */
 static struct cubnTensorStruct with_channels_second(const struct cubnTensorStruct *weights) {
@@ -86,6 +87,7 @@ cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle, const cubnTensorDescriptor_t
   CUBN_REQUIRE(weights_desc->is_set, __func__, "weights_desc was never set");
   if (weights_desc->type == CUBN_DATA_INT8)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, __func__, "weights_desc has type CUBN_DATA_INT8");
+  CUBN_TRY(cubn_check_strides(__func__, "weights", weights_desc));
   CUBN_REQUIRE(epsilon >= CUBN_BN_MIN_EPSILON && isfinite(epsilon), __func__,
                "epsilon is %g, must be finite and at least %g", epsilon, CUBN_BN_MIN_EPSILON);
   const cubnDataType_t type = weights_desc->type;

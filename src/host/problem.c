@@ -23,6 +23,17 @@ static bool is_needed(const cubn_problem *problem, int array) {
   }
 }
 
+cubnStatus_t cubn_check_strides(const char *function, const char *name,
+                                const struct cubnTensorStruct *tensor) {
+  for (int i = 0; i < tensor->rank; ++i)
+    if (tensor->dims[i] > 1 && tensor->strides[i] < 0)
+      return cubn_fail(
+          CUBN_STATUS_NOT_SUPPORTED, function,
+          "%s_desc has stride %lld in dimension %d; no operation takes negative strides", name,
+          (long long)tensor->strides[i], i);
+  return CUBN_STATUS_SUCCESS;
+}
+
 /* Two elements of an output must not be the same. */
 static cubnStatus_t check_output_strides(const cubn_problem *problem, int array,
                                          const char *function) {
@@ -42,6 +53,7 @@ static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *f
     const char *name = cubn_array_name(problem, a);
     CUBN_REQUIRE(tensor, function, "%s_desc is NULL", name);
     CUBN_REQUIRE(tensor->is_set, function, "%s_desc was never set", name);
+    CUBN_TRY(cubn_check_strides(function, name, tensor));
     if (a == CUBN_ARRAY_X || a == CUBN_ARRAY_PARAM) continue;
     CUBN_REQUIRE(tensor->type == x->type, function, "%s_desc has type %s, must be that of x, %s",
                  name, cubn_type_name(tensor->type), cubn_type_name(x->type));

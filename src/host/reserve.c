@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "host/axes.h"
 #include "host/descriptor.h"
+#include "host/problem.h"
 
 cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {
   const bool has_given_statistics = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
@@ -48,6 +49,7 @@ cubnStatus_t cubn_reserve_query(cubn_problem *problem, const cubnTensorDescripto
   CUBN_REQUIRE(x_desc->is_set, function, "x_desc was never set");
   if (x_desc->type == CUBN_DATA_INT8)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function, "x_desc has type CUBN_DATA_INT8");
+  CUBN_TRY(cubn_check_strides(function, "x", x_desc));
   problem->type = x_desc->type;
   problem->descriptors[CUBN_ARRAY_X] = x_desc;
   cubn_collapse(problem);

@@ -55,9 +55,8 @@ static void test_set_4d_ex(void) {
                "descriptor", "NULL");
   expect_error(cubnSetTensor4dDescriptorEx(tensor, (cubnDataType_t)8, 1, 2, 3, 4, 24, 12, 4, 1),
                BAD, function, "type", "8");
-  static const char *const names[] = {"n",        "c",        "h",        "w",
-                                      "n_stride", "c_stride", "h_stride", "w_stride"};
-  for (int i = 0; i < 8; ++i) {
+  static const char *const names[] = {"n", "c", "h", "w"};
+  for (int i = 0; i < 4; ++i) {
     int v[] = {1, 2, 3, 4, 24, 12, 4, 1};
     v[i] = -7;
     expect_error(
@@ -74,15 +73,15 @@ static void test_set_nd(void) {
   if (!create()) return;
   static const char function[] = "cubnSetTensorNdDescriptor";
   const int dims[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1}, strides[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
-  const int bad_dims[3] = {1, 2, -3}, bad_strides[3] = {6, -2, 1};
+  const int bad_dims[3] = {1, 2, -3};
   expect_error(cubnSetTensorNdDescriptor(NULL, FLOAT, 4, dims, strides), BAD, function,
                "descriptor", "NULL");
   expect_error(cubnSetTensorNdDescriptor(tensor, (cubnDataType_t)-1, 4, dims, strides), BAD,
                function, "type", "-1");
   expect_error(cubnSetTensorNdDescriptor(tensor, FLOAT, 1, dims, strides), BAD, function, "rank",
                "1");
-  expect_error(cubnSetTensorNdDescriptor(tensor, FLOAT, 9, dims, strides), BAD, function, "rank",
-               "9");
+  expect_error(cubnSetTensorNdDescriptor(tensor, FLOAT, 9, dims, strides),
+               CUBN_STATUS_NOT_SUPPORTED, function, "rank", "9");
   expect_error(cubnSetTensorNdDescriptor(tensor, FLOAT, INT_MIN, dims, strides), BAD, function,
                "rank", "-2147483648");
   expect_error(cubnSetTensorNdDescriptor(tensor, FLOAT, 4, NULL, strides), BAD, function, "dims",
@@ -91,8 +90,6 @@ static void test_set_nd(void) {
                "NULL");
   expect_error(cubnSetTensorNdDescriptor(tensor, FLOAT, 3, bad_dims, strides), BAD, function,
                "dims", "-3");
-  expect_error(cubnSetTensorNdDescriptor(tensor, FLOAT, 3, dims, bad_strides), BAD, function,
-               "strides", "-2");
   destroy();
 }
 
@@ -108,8 +105,8 @@ static void test_set_nd_ex(void) {
                function, "type", "10");
   expect_error(cubnSetTensorNdDescriptorEx(tensor, NCHW, FLOAT, 0, dims), BAD, function, "rank",
                "0");
-  expect_error(cubnSetTensorNdDescriptorEx(tensor, NCHW, FLOAT, 9, dims), BAD, function, "rank",
-               "9");
+  expect_error(cubnSetTensorNdDescriptorEx(tensor, NCHW, FLOAT, 9, dims), CUBN_STATUS_NOT_SUPPORTED,
+               function, "rank", "9");
   expect_error(cubnSetTensorNdDescriptorEx(tensor, NCHW, FLOAT, 4, NULL), BAD, function, "dims",
                "NULL");
   expect_error(cubnSetTensorNdDescriptorEx(tensor, NCHW, FLOAT, 3, bad_dims), BAD, function, "dims",
@@ -124,21 +121,21 @@ static void test_set_nd_64(void) {
   const int64_t large[2] = {INT64_C(1) << 31, INT64_C(1) << 32}; /* times 4 bytes: 2^65 */
   const int64_t bytes[2] = {INT64_C(1) << 30, INT64_C(1) << 31}; /* times 4 bytes: 2^63 */
   const int64_t many[2] = {INT64_C(1) << 32, INT64_C(1) << 32}, none[2] = {0, 0};
-  const int64_t far[2] = {INT64_C(1) << 62, 1}, two[2] = {2, 3};
+  const int64_t far[2] = {INT64_C(1) << 62, 1}, two[2] = {2, 3}, bad_strides[2] = {INT64_MIN, 1};
   expect_error(cubnSetTensorNdDescriptor64(NULL, FLOAT, 4, dims, NULL), BAD, function, "descriptor",
                "NULL");
   expect_error(cubnSetTensorNdDescriptor64(tensor, (cubnDataType_t)5, 4, dims, NULL), BAD, function,
                "type", "5");
-  expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 9, dims, dims), BAD, function, "rank",
-               "9");
+  expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 9, dims, dims), CUBN_STATUS_NOT_SUPPORTED,
+               function, "rank", "9");
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 1, dims, dims), BAD, function, "rank",
                "1");
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 4, NULL, dims), BAD, function, "dims",
                "NULL");
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 3, bad, NULL), BAD, function, "dims",
                "-9223372036854775808");
-  expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 3, dims, bad), BAD, function, "strides",
-               "-9223372036854775808");
+  expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, two, bad_strides), BAD, function,
+               "2^63", NULL);
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, large, NULL), BAD, function, "2^63",
                NULL);
   expect_error(cubnSetTensorNdDescriptor64(tensor, FLOAT, 2, bytes, NULL), BAD, function, "2^63",
@@ -170,8 +167,6 @@ static void test_get(void) {
                  "cubnGetTensorNdDescriptor", "descriptor", bad[k].value);
     expect_error(cubnGetTensorNdDescriptor64(bad[k].tensor, 8, NULL, &i, dims64, NULL), BAD,
                  "cubnGetTensorNdDescriptor64", "descriptor", bad[k].value);
-    expect_error(cubnGetTensorSizeInBytes(bad[k].tensor, &bytes), BAD, "cubnGetTensorSizeInBytes",
-                 "descriptor", bad[k].value);
     expect_error(cubnDeriveBNTensorDescriptor(tensor, bad[k].tensor, CUBN_BATCHNORM_SPATIAL), BAD,
                  "cubnDeriveBNTensorDescriptor", "x", bad[k].value);
   }
@@ -179,6 +174,8 @@ static void test_get(void) {
                "cubnGetTensorNdDescriptor", "requested_rank", "-1");
   expect_error(cubnGetTensorNdDescriptor64(tensor, -2, NULL, &i, dims64, NULL), BAD,
                "cubnGetTensorNdDescriptor64", "requested_rank", "-2");
+  expect_error(cubnGetTensorSizeInBytes(NULL, &bytes), BAD, "cubnGetTensorSizeInBytes",
+               "descriptor", "NULL");
   expect_error(cubnGetTensorSizeInBytes(tensor, NULL), BAD, "cubnGetTensorSizeInBytes", "bytes",
                "NULL");
   CU_ASSERT(i == 77 && dims[0] == 77 && dims64[0] == 77 && bytes == 77);

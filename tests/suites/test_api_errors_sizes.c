@@ -103,6 +103,9 @@ static void test_numbers(void) {
     a = valid;
     a.x = a.y = a.z = a.dy = a.dz = a.dx = d.bytes;
     refuse(query, &a, CUBN_STATUS_NOT_SUPPORTED, "x_desc", "CUBN_DATA_INT8");
+    CU_ASSERT(!cubnSetTensor4dDescriptorEx(d.other, CUBN_DATA_HALF, 2, 3, 4, 5, -60, 20, 5, 1));
+    a.x = d.other;
+    refuse(query, &a, CUBN_STATUS_NOT_SUPPORTED, "x_desc", "stride -60 in dimension 0");
     CU_ASSERT_EQUAL(size, 77);
   }
   close_queries();

@@ -119,7 +119,9 @@ static void test_params(void) {
   refuse_all(CUBN_BATCHNORM_PER_ACTIVATION, per_activation_params);
 }
 
-static void test_never_set(void) {
+/* Each descriptor of each call replaced by this one, which none takes. */
+static void refuse_everywhere(cubnTensorDescriptor_t tensor, cubnStatus_t status,
+                              const char *value) {
   static const struct {
     int passes;
     size_t member;
@@ -131,20 +133,33 @@ static void test_never_set(void) {
               {API_TRAIN_EX, Z, "z_desc"},
               {API_BACKWARD_EX, Z, "dz_desc"},
               {API_ALL, PARAM, "param_desc"}};
-  cubnTensorDescriptor_t unset;
-  if (!expect_success(cubnCreateTensorDescriptor(&unset), "create")) return;
   for (int call = 0; call < API_CALLS; ++call) {
     api_fixture f;
     if (!api_open(&f, call)) break;
     for (size_t i = 0; i < sizeof list / sizeof *list; ++i) {
       if (!(list[i].passes & 1 << call)) continue;
       api_arguments a = f.valid;
-      memcpy((char *)&a + list[i].member, &unset, sizeof unset);
-      api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, list[i].name, "never set");
+      memcpy((char *)&a + list[i].member, &tensor, sizeof tensor);
+      api_refuse(&f, &a, status, list[i].name, value);
     }
     api_close(&f, false);
   }
-  cubnDestroyTensorDescriptor(unset);
+  cubnDestroyTensorDescriptor(tensor);
+}
+
+static void test_never_set(void) {
+  cubnTensorDescriptor_t unset;
+  if (!expect_success(cubnCreateTensorDescriptor(&unset), "create")) return;
+  refuse_everywhere(unset, CUBN_STATUS_BAD_PARAM, "never set");
+}
+
+/* A descriptor takes them, as cuDNN's does. */
+static void test_negative_strides(void) {
+  cubnTensorDescriptor_t mirrored;
+  if (!expect_success(cubnCreateTensorDescriptor(&mirrored), "create")) return;
+  expect_success(cubnSetTensor4dDescriptorEx(mirrored, FLOAT, 2, 3, 4, 5, 60, 20, 5, -1),
+                 "describe");
+  refuse_everywhere(mirrored, CUBN_STATUS_NOT_SUPPORTED, "stride -1 in dimension 3");
 }
 
 static void test_int8(void) {
@@ -207,8 +222,12 @@ static void test_in_place(void) {
 }
 
 void test_api_errors_tensors_suites(void) {
-  static const suite_test tests[] = {{"tensors", test_tensors},     {"parameters", test_params},
-                                     {"never set", test_never_set}, {"int8", test_int8},
-                                     {"in place", test_in_place},   {NULL, NULL}};
+  static const suite_test tests[] = {{"tensors", test_tensors},
+                                     {"parameters", test_params},
+                                     {"never set", test_never_set},
+                                     {"negative strides", test_negative_strides},
+                                     {"int8", test_int8},
+                                     {"in place", test_in_place},
+                                     {NULL, NULL}};
   suite_add("api errors of tensors", SUITE_DEVICES, tests);
 }

@@ -65,6 +65,28 @@ static void test_4d(void) {
   expect_success(cubnDestroyTensorDescriptor(tensor), "destroy");
 }
 
+/* As in cuDNN: 0 bytes before it is set; negative strides are kept, and count as far as positive
+ * ones; the 4d getter reads the first four dimensions of more. */
+static void test_as_cudnn(void) {
+  cubnTensorDescriptor_t tensor = create();
+  has_bytes(tensor, 0);
+  const int64_t dims[4] = {2, 3, 4, 5}, strides[4] = {-60, 20, 5, -1};
+  expect_success(cubnSetTensor4dDescriptorEx(tensor, FLOAT, 2, 3, 4, 5, -60, 20, 5, -1), "set");
+  expect_tensor(tensor, FLOAT, 4, dims, strides);
+  has_bytes(tensor, 480);
+  expect_success(cubnSetTensorNdDescriptor64(tensor, FLOAT, 4, dims, strides), "set");
+  expect_tensor(tensor, FLOAT, 4, dims, strides);
+  const int dims5[5] = {2, 3, 4, 5, 6}, strides5[5] = {-360, 120, 30, 6, 1};
+  expect_success(cubnSetTensorNdDescriptor(tensor, FLOAT, 5, dims5, strides5), "set");
+  int d[8];
+  expect_success(
+      cubnGetTensor4dDescriptor(tensor, NULL, d, d + 1, d + 2, d + 3, d + 4, d + 5, d + 6, d + 7),
+      "get");
+  const int wanted[8] = {2, 3, 4, 5, -360, 120, 30, 6};
+  for (int i = 0; i < 8; ++i) CU_ASSERT_EQUAL(d[i], wanted[i]);
+  expect_success(cubnDestroyTensorDescriptor(tensor), "destroy");
+}
+
 static void test_all_ranks(void) {
   cubnTensorDescriptor_t tensor = create();
   for (int rank = 2; rank <= CUBN_DIM_MAX; ++rank) {
@@ -206,6 +228,7 @@ static void test_destroy_nothing(void) {
 
 void test_descriptor_suites(void) {
   static const suite_test tests[] = {{"4d", test_4d},
+                                     {"as cuDNN", test_as_cudnn},
                                      {"all ranks", test_all_ranks},
                                      {"requested rank", test_requested_rank},
                                      {"sizes", test_sizes},

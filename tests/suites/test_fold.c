@@ -96,6 +96,10 @@ static void test_refusals(void) {
   expect_error(cubnFoldBatchNorm(NULL, f.weights_desc, w, NULL, NULL, NULL, m, f.var.pointer,
                                  epsilon, to.pointer, to_bias.pointer),
                CUBN_STATUS_NOT_INITIALIZED, "cubnFoldBatchNorm", "handle", "NULL");
+  CU_ASSERT(!cubnSetTensor4dDescriptorEx(f.weights_desc, CUBN_DATA_FLOAT, 2, 2, 2, 2, 8, 4, -2, 1));
+  expect_error(cubnFoldBatchNorm(suite_handle(), f.weights_desc, w, NULL, NULL, NULL, m,
+                                 f.var.pointer, epsilon, to.pointer, to_bias.pointer),
+               CUBN_STATUS_NOT_SUPPORTED, "cubnFoldBatchNorm", "weights_desc", "stride -2");
   float *untouched = device_array_read(&to);
   for (int i = 0; i < WEIGHTS; ++i) CU_ASSERT(isnan(untouched[i]));
   free(untouched);
