@@ -1,6 +1,6 @@
-/* The functions of cuDNN that cubn has, as cuDNN declares them; part of cubn_cudnn.h, which has them
- * call cubn's. Who includes this file declares the types first (cubn_cudnn_names.h), and may define
- * CUBN_CUDNN_IS(name): what follows a declaration whose function in cubn is `name`. */
+/* The functions of cuDNN that cubn has, as cuDNN declares them; part of cubn_cudnn.h, which has
+ * them call cubn's. Who includes this file declares the types first (cubn_cudnn_names.h), and may
+ * define CUBN_CUDNN_IS(name): what follows a declaration whose function in cubn is `name`. */
 #ifndef CUBN_CUDNN_FUNCTIONS_H
 #define CUBN_CUDNN_FUNCTIONS_H
 

@@ -25,16 +25,16 @@ done
 mkdir -p "$2"
 parts=$(mktemp -d)
 trap 'rm -rf "$parts"' EXIT
-cc=${CC:-gcc}
+read -ra cc <<<"${CC:-gcc}"
 
 # A library is needed by the name that it calls itself, and the real one calls itself libcudnn.so.9,
 # like the facade. Placeholders that call themselves by path are linked in its stead.
 echo 'extern int cubn_cudnn_facade;' >"$parts/empty.c"
-"$cc" -shared -x c "$parts/empty.c" -Wl,-soname,"$dropin" -o "$parts/libdropin.so"
-"$cc" -shared -x c "$parts/empty.c" -Wl,-soname,"$real" -o "$parts/libreal.so"
+"${cc[@]}" -shared -x c "$parts/empty.c" -Wl,-soname,"$dropin" -o "$parts/libdropin.so"
+"${cc[@]}" -shared -x c "$parts/empty.c" -Wl,-soname,"$real" -o "$parts/libreal.so"
 # The version of the symbols, which programs that are linked to cuDNN ask for.
 echo 'libcudnn.so.9 { };' >"$parts/facade.map"
-"$cc" -shared -x c "$parts/empty.c" -x none -Wl,-soname,libcudnn.so.9 \
+"${cc[@]}" -shared -x c "$parts/empty.c" -x none -Wl,-soname,libcudnn.so.9 \
   -Wl,--version-script="$parts/facade.map" -Wl,--no-as-needed \
   "$parts/libdropin.so" "$parts/libreal.so" \
   -o "$2/libcudnn.so.9"

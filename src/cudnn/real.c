@@ -59,9 +59,7 @@ static void list_libraries(library_list *list) {
   dl_iterate_phdr(add_library, list);
 }
 
-/* Whether this library itself defines the symbol, as it does where it stands in for libcudnn.so.9
- * (scripts/cudnn_facade.sh). */
-static bool is_own(void *symbol) {
+bool cudnn_is_own(void *symbol) {
   Dl_info own, other;
   return dladdr(names, &own) && dladdr(symbol, &other) && own.dli_fbase == other.dli_fbase;
 }
@@ -73,7 +71,8 @@ static void *find(const char *name) {
     void *library = dlopen(list.paths[i], RTLD_LAZY | RTLD_NOLOAD);
     if (!library) continue;
     void *symbol = dlsym(library, name);
-    if (symbol && !is_own(symbol)) return symbol; /* the library is not closed: it stays loaded */
+    if (symbol && !cudnn_is_own(symbol))
+      return symbol; /* the library is not closed: it stays loaded */
     dlclose(library);
   }
   return NULL;

@@ -38,6 +38,10 @@ const char *cudnn_function_name(cudnn_function function);
  * stays loaded. */
 void *cudnn_real(cudnn_function function);
 
+/* Whether this library itself defines the symbol, as it does where it stands in for libcudnn.so.9
+ * (scripts/cudnn_facade.sh). */
+bool cudnn_is_own(void *symbol);
+
 /* Whether a library of cuDNN is loaded. */
 bool cudnn_is_loaded(void);
 

@@ -8,7 +8,7 @@
 #include "host/activation.h"
 #include "host/descriptor.h"
 #include "host/execute.h"
-#include "host/problem.h"
+#include "host/strides.h"
 
 /* The weights as a tensor whose dimension 1 is the one of the output channels. */
 static struct cubnTensorStruct with_channels_second(const struct cubnTensorStruct *weights) {
@@ -104,10 +104,7 @@ cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle, const cubnTensorDescriptor_t
   CUBN_TRY(check_pointer(__func__, "var", var, has_channels, parameter));
   CUBN_TRY(check_pointer(__func__, "folded_weights", folded_weights, has_weights, element));
   CUBN_TRY(check_pointer(__func__, "folded_bias", folded_bias, has_channels, element));
-  for (int i = 0; i < weights_desc->rank; ++i)
-    CUBN_REQUIRE(weights_desc->dims[i] <= 1 || weights_desc->strides[i] > 0, __func__,
-                 "weights_desc has stride 0 in dimension %d of %lld", i,
-                 (long long)weights_desc->dims[i]);
+  CUBN_TRY(cubn_check_distinct(__func__, "weights", weights_desc));
 
   fold_call call = {
       .function = __func__,

@@ -8,6 +8,7 @@
 #include "host/names.h"
 #include "host/pointers.h"
 #include "host/problem_text.h"
+#include "host/strides.h"
 
 /* Whether the call has this array, and so must describe it. */
 static bool is_needed(const cubn_problem *problem, int array) {
@@ -23,26 +24,10 @@ static bool is_needed(const cubn_problem *problem, int array) {
   }
 }
 
-cubnStatus_t cubn_check_strides(const char *function, const char *name,
-                                const struct cubnTensorStruct *tensor) {
-  for (int i = 0; i < tensor->rank; ++i)
-    if (tensor->dims[i] > 1 && tensor->strides[i] < 0)
-      return cubn_fail(
-          CUBN_STATUS_NOT_SUPPORTED, function,
-          "%s_desc has stride %lld in dimension %d; no operation takes negative strides", name,
-          (long long)tensor->strides[i], i);
-  return CUBN_STATUS_SUCCESS;
-}
-
-/* Two elements of an output must not be the same. */
 static cubnStatus_t check_output_strides(const cubn_problem *problem, int array,
                                          const char *function) {
-  const struct cubnTensorStruct *output = problem->descriptors[array];
-  for (int i = 0; i < output->rank; ++i)
-    CUBN_REQUIRE(output->dims[i] <= 1 || output->strides[i] > 0, function,
-                 "%s_desc has stride 0 in dimension %d of %lld", cubn_array_name(problem, array), i,
-                 (long long)output->dims[i]);
-  return CUBN_STATUS_SUCCESS;
+  return cubn_check_distinct(function, cubn_array_name(problem, array),
+                             problem->descriptors[array]);
 }
 
 static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *function) {
@@ -88,10 +73,8 @@ static cubnStatus_t check_parameters(const cubn_problem *problem, const char *fu
     CUBN_REQUIRE(found == wanted, function,
                  "param_desc has dimension %d of %lld, must be %lld for this x and mode", i,
                  (long long)found, (long long)wanted);
-    CUBN_REQUIRE(found <= 1 || param->strides[i] > 0, function,
-                 "param_desc has stride 0 in dimension %d of %lld", i, (long long)found);
   }
-  return CUBN_STATUS_SUCCESS;
+  return cubn_check_distinct(function, "param", param);
 }
 
 static cubnStatus_t check_numbers(const cubn_problem *problem, const cubn_args *args,

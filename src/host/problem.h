@@ -12,10 +12,6 @@ cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function);
 /* The same, and checks the arguments. A count of 0 becomes that of x. */
 cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const char *function);
 
-/* NOT_SUPPORTED for a stride below 0 in the descriptor of tensor `name`, where it matters. */
-cubnStatus_t cubn_check_strides(const char *function, const char *name,
-                                const struct cubnTensorStruct *tensor);
-
 /* Reads a blending factor, a double for double tensors and else a float. */
 cubnStatus_t cubn_read_factor(const char *function, const char *argument, const void *pointer,
                               cubnTensorDescriptor_t tensor, double *value);

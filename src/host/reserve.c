@@ -5,7 +5,7 @@
 #include "core/check.h"
 #include "host/axes.h"
 #include "host/descriptor.h"
-#include "host/problem.h"
+#include "host/strides.h"
 
 cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {
   const bool has_given_statistics = problem->pass == CUBN_PASS_INFER || problem->is_frozen;

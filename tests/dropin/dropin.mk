@@ -16,9 +16,12 @@ $(DROPIN)/cpu/%.o: tests/dropin/%.c
 $(DROPIN)/client-cpu: $(DROPIN_CPU) $(STATIC)
 	$(CC) -fopenmp $^ $(LIB_LIBS) -o $@
 
-DROPIN_PROGRAMS := $(DROPIN)/client-cpu
+$(DROPIN)/descriptors-cpu: $(DROPIN)/cpu/descriptors.o $(STATIC)
+	$(CC) -fopenmp $^ $(LIB_LIBS) -o $@
 
-# ---- cuDNN's own header and library: compiles and links, runs where there is a GPU
+DROPIN_PROGRAMS := $(DROPIN)/client-cpu $(DROPIN)/descriptors-cpu
+
+# ---- cuDNN's own header and library: compiles and links; the client runs where there is a GPU
 CUDNN_INCLUDE ?= $(patsubst %/cudnn.h,%,$(firstword $(wildcard $(NVCC_HOME)/include/cudnn.h \
   $(CUDA_HOME)/include/cudnn.h .deps/cudnn/include/cudnn.h /usr/include/cudnn.h \
   /usr/include/*/cudnn.h)))
@@ -36,7 +39,10 @@ $(DROPIN)/client-cudnn: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/cudnn/%)
 	  -lpthread \
 	  -o $@
 
-DROPIN_PROGRAMS += $(DROPIN)/client-cudnn
+$(DROPIN)/descriptors-cudnn: $(DROPIN)/cudnn/descriptors.o
+	$(CC) $^ $(CUDNN_LIBRARY) -Wl,-rpath,$(dir $(CUDNN_LIBRARY)) -o $@
+
+DROPIN_PROGRAMS += $(DROPIN)/client-cudnn $(DROPIN)/descriptors-cudnn
 endif
 
 # ---- the rest on the emulator, as a shared library, since several libraries of a process use it
@@ -66,6 +72,10 @@ $(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) \
 	  $(DROPIN_LIB) $(DROPIN_PRELOAD) -L$(@D) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN' -lm \
 	  -ldl -lpthread -o $@
 
+$(EMU_SHARED)/libcubn.so: $(DROPIN_LIB) $(EMU_SHARED)/libcudart_emulated.so scripts/cubn.map
+	$(CXX) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=scripts/cubn.map -Wl,-z,defs \
+	  $(DROPIN_LIB) -L$(@D) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN' -lm -ldl -lpthread -o $@
+
 # cubn_cudnn.h on emulated CUDA
 $(DROPIN)/emu/%.o: tests/dropin/%.c
 	@mkdir -p $(@D)
@@ -92,8 +102,8 @@ $(DROPIN)/loaded/%.o: tests/dropin/%.c
 	$(CC) $(filter-out -Itests/dropin/standin,$(DROPIN_STANDIN_FLAGS)) -Itests/dropin/loaded -c $< \
 	  -o $@
 
-$(DROPIN)/real/libcudnn.so.9: $(DROPIN)/standin/standin/objects.o \
-  $(DROPIN)/standin/standin/operations.o
+$(DROPIN)/real/libcudnn.so.9: $(patsubst %,$(DROPIN)/standin/standin/%.o,convolution objects \
+  operations)
 	@mkdir -p $(@D)
 	echo 'libcudnn.so.9 { global: cudnn*; local: *; };' > $(@D)/standin.map
 	$(CC) -shared $^ -Wl,-soname,$(@F) -Wl,--version-script=$(@D)/standin.map -o $@
@@ -125,18 +135,22 @@ $(DROPIN)/facade/libcudnn.so.9: $(DROPIN)/real/libcudnn.so.9 $(EMU_SHARED)/libcu
 
 DROPIN_PROGRAMS += $(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so host \
   client-loaded \
-  facade/libcudnn.so.9) $(EMU_SHARED)/libcubn_cudnn.so
+  facade/libcudnn.so.9) $(EMU_SHARED)/libcubn_cudnn.so $(EMU_SHARED)/libcubn.so
 endif
 
 TEST_PROGRAMS += $(DROPIN_PROGRAMS)
 
-# The header is C++ too.
+# The header is C++ too. It is compared with the headers of cuDNN that are here, and with those that
+# scripts/cudnn_headers.sh has fetched.
 .PHONY: test-dropin
-test-dropin: $(DROPIN_PROGRAMS)
+test-dropin: $(DROPIN_PROGRAMS) $(SO)
 	$(CXX) -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ -DDROPIN_USES_CUBN -DDROPIN_ON_CPU \
 	  -Iinclude \
 	  tests/dropin/client.c
+	CC='$(CC)' CXX='$(CXX)' tests/dropin/headers.sh $(BUILD) '$(CUDA_INCLUDE)' $(CUDNN_INCLUDE) \
+	  $(patsubst %/cudnn.h,%,$(wildcard .deps/cudnn-*/cudnn.h))
 	$(DROPIN_SCRIPT) $(BUILD)
+	tests/dropin/recipes.sh $(BUILD) '$(CUDA_INCLUDE)'
 
 -include $(wildcard $(DROPIN)/*/*.d $(DROPIN)/*/*/*.d)
 ifneq ($(CUDA_INCLUDE),)

@@ -39,7 +39,10 @@ took_over() {
 
 passes "cubn_cudnn.h on the CPU" "$dropin/client-cpu"
 
+passes "descriptors of cubn_cudnn.h" "$dropin/descriptors-cpu"
+
 if [ -x "$dropin/client-cudnn" ]; then
+  passes "descriptors of cuDNN itself" "$dropin/descriptors-cudnn"
   if nvidia-smi -L 2>/dev/null | grep -q GPU; then
     passes "cuDNN itself" "$dropin/client-cudnn" may-refuse
   else

@@ -1,15 +1,15 @@
 /* What programs for cuDNN do with its headers: types declared beforehand, one header included under
- * several names, versions compared, every type of data in a switch, functions declared again. It is
+ * several names, versions compared, types of data in a switch, functions declared again. It is
  * compiled only. */
 typedef struct cudnnContext *cudnnHandle_t;
 typedef struct cudnnTensorStruct *cudnnTensorDescriptor_t;
 typedef struct cudnnActivationStruct *cudnnActivationDescriptor_t;
 
-#include "cudnn.h"
-#include "cudnn_ops.h"
 #include <cudnn_ops_infer.h>
 #include <cudnn_v8.h>
 #include <cudnn_version.h>
+#include "cudnn.h"
+#include "cudnn_ops.h"
 
 #if !defined(CUDNN_MAJOR) || CUDNN_MAJOR < 7 || CUDNN_VERSION < 8000
 #error "version 8 or later is needed"

@@ -92,6 +92,15 @@ cudnnStatus_t cudnnSetTensorNdDescriptor(cudnnTensorDescriptor_t descriptor, cud
   return CUDNN_STATUS_SUCCESS;
 }
 
+/* Of NCHW tensors only. */
+cudnnStatus_t cudnnSetTensor4dDescriptor(cudnnTensorDescriptor_t descriptor,
+                                         cudnnTensorFormat_t format, cudnnDataType_t type, int n,
+                                         int c, int h, int w) {
+  const int dims[] = {n, c, h, w}, strides[] = {c * h * w, h * w, w, 1};
+  if (format != CUDNN_TENSOR_NCHW) return CUDNN_STATUS_NOT_SUPPORTED;
+  return cudnnSetTensorNdDescriptor(descriptor, type, 4, dims, strides);
+}
+
 cudnnStatus_t cudnnGetTensorNdDescriptor(const cudnnTensorDescriptor_t descriptor,
                                          int requested_rank, cudnnDataType_t *type, int *rank,
                                          int dims[], int strides[]) {

@@ -1,0 +1,15 @@
+/* Which strides the operations take, of those that a descriptor keeps. */
+#ifndef CUBN_HOST_STRIDES_H
+#define CUBN_HOST_STRIDES_H
+
+#include "cubn.h"
+
+/* NOT_SUPPORTED for a negative stride. `name` is that of the tensor, without _desc. */
+cubnStatus_t cubn_check_strides(const char *function, const char *name,
+                                const struct cubnTensorStruct *tensor);
+
+/* BAD_PARAM for a stride of 0, with which elements would be the same: for outputs. */
+cubnStatus_t cubn_check_distinct(const char *function, const char *name,
+                                 const struct cubnTensorStruct *tensor);
+
+#endif /* CUBN_HOST_STRIDES_H */
