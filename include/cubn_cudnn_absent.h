@@ -3,8 +3,9 @@
 #ifndef CUBN_CUDNN_ABSENT_H
 #define CUBN_CUDNN_ABSENT_H
 
-#define CUBN_CUDNN_MESSAGE \
-  "cubn has batch normalization only: let this program keep cudnn.h, and see docs/COMPATIBILITY.md"
+#define CUBN_CUDNN_MESSAGE                                                     \
+  "cubn has batch normalization only: let this program keep cudnn.h, and see " \
+  "docs/COMPATIBILITY.md"
 #if defined(__has_attribute)
 #if __has_attribute(unavailable)
 #define CUBN_CUDNN_UNAVAILABLE __attribute__((unavailable(CUBN_CUDNN_MESSAGE)))

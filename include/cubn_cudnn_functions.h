@@ -196,6 +196,8 @@ cudnnStatus_t cudnnGetCallback(unsigned *mask, void **user_data, cudnnCallback_t
 cudnnStatus_t cudnnQueryRuntimeError(cudnnHandle_t handle, cudnnStatus_t *status,
                                      cudnnErrQueryMode_t mode, cudnnRuntimeTag_t *tag)
     CUBN_CUDNN_IS(cubnQueryRuntimeError);
+/* The name as cuDNN spells it. */
+const char *cudnnGetErrorString(cudnnStatus_t status) CUBN_CUDNN_IS(cubnCudnnGetErrorString);
 void cudnnGetLastErrorString(char *message, size_t max_size) CUBN_CUDNN_IS(cubnGetLastErrorString);
 
 #ifdef __cplusplus

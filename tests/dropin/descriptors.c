@@ -1,5 +1,5 @@
-/* What setters and getters answer, by cuDNN itself (it needs no GPU for that) and by cubn: the same,
- * but for the lines with two values. docs/COMPATIBILITY.md says the same in words. */
+/* What setters and getters answer, by cuDNN itself (it needs no GPU for that) and by cubn: the
+ * same, but for the lines with two values. docs/COMPATIBILITY.md says the same in words. */
 #include <stdio.h>
 #include <string.h>
 

@@ -19,6 +19,7 @@ typedef struct cudnnActivationStruct *cudnnActivationDescriptor_t;
 extern "C" {
 #endif
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle);
+const char *cudnnGetErrorString(cudnnStatus_t status);
 int bytes_of(cudnnDataType_t type);
 cudnnStatus_t check_versions(void);
 #ifdef __cplusplus

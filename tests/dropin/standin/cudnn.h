@@ -15,7 +15,6 @@ extern "C" {
 
 size_t cudnnGetVersion(void);
 cudnnStatus_t cudnnGetProperty(libraryPropertyType type, int *value);
-const char *cudnnGetErrorString(cudnnStatus_t status);
 
 /* ---- Convolution */
 typedef struct cudnnFilterStruct *cudnnFilterDescriptor_t;
