@@ -118,8 +118,9 @@ $(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings $(BUILD)/prefix
 
 .PHONY: install
 install: lib
-	install -d $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/lib/pkgconfig
+	install -d $(DESTDIR)$(PREFIX)/include/cubn-cudnn $(DESTDIR)$(PREFIX)/lib/pkgconfig
 	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
+	install -m 644 include/cubn-cudnn/*.h $(DESTDIR)$(PREFIX)/include/cubn-cudnn
 	install -m 755 $(SO) $(DESTDIR)$(PREFIX)/lib
 	ln -sf $(notdir $(SO)) $(DESTDIR)$(PREFIX)/lib/libcubn.so.$(MAJOR)
 	ln -sf libcubn.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libcubn.so

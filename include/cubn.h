@@ -393,12 +393,13 @@ CUBN_API cubnStatus_t cubnFillBuffer(cubnBuffer_t buffer, int value);
  *
  * A descriptor says type, dimensions and strides (in elements) of a tensor of rank 2 to 8:
  * dimension 0 is N, dimension 1 is C, the others are spatial. Dimensions may be 0 (an empty
- * tensor). Strides may be anything that is not negative; an output must not have stride 0 in a
- * dimension of more than 1.
+ * tensor). Strides may be anything; operations answer CUBN_STATUS_NOT_SUPPORTED if one is negative
+ * in a dimension of more than 1, where an output must not have stride 0 either.
  *
  * All setters answer CUBN_STATUS_BAD_PARAM, and leave the descriptor as it was, if the descriptor
- * or an array is NULL, a dimension or stride is negative, the rank is outside 2 .. 8, the type or
- * format is unknown, or the size in bytes does not fit into 63 bits.
+ * or an array is NULL, a dimension is negative, the rank is below 2, the type or format is unknown,
+ * or the size in bytes does not fit into 63 bits; and CUBN_STATUS_NOT_SUPPORTED, likewise, if the
+ * rank is above 8.
  *
  * The getters answer CUBN_STATUS_BAD_PARAM if the descriptor is NULL or was never set.
  * @{
@@ -486,6 +487,7 @@ CUBN_API cubnStatus_t cubnSetTensor4dDescriptorEx(cubnTensorDescriptor_t descrip
  * @param[in] dims     rank dimensions
  * @param[in] strides  rank strides, in elements
  * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
+ * @retval CUBN_STATUS_NOT_SUPPORTED  rank is above CUBN_DIM_MAX
  */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descriptor,
                                                 cubnDataType_t type, int rank, const int dims[],
@@ -500,6 +502,7 @@ CUBN_API cubnStatus_t cubnSetTensorNdDescriptor(cubnTensorDescriptor_t descripto
  * @param[in] rank    2 .. CUBN_DIM_MAX
  * @param[in] dims    rank dimensions: N, C, spatial ones
  * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
+ * @retval CUBN_STATUS_NOT_SUPPORTED  rank is above CUBN_DIM_MAX
  */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descriptor,
                                                   cubnTensorFormat_t format, cubnDataType_t type,
@@ -514,13 +517,14 @@ CUBN_API cubnStatus_t cubnSetTensorNdDescriptorEx(cubnTensorDescriptor_t descrip
  * @param[in] dims     rank dimensions
  * @param[in] strides  rank strides, in elements. NULL: packed, in NCHW order.
  * @retval CUBN_STATUS_BAD_PARAM  as for all setters, see cubn_descriptors
+ * @retval CUBN_STATUS_NOT_SUPPORTED  rank is above CUBN_DIM_MAX
  */
 CUBN_API cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descriptor,
                                                   cubnDataType_t type, int rank,
                                                   const int64_t dims[], const int64_t strides[]);
 
 /**
- * Reads a descriptor of rank 4. Every output may be NULL.
+ * Reads the first four dimensions of a descriptor. Every output may be NULL.
  *
  * @param[in] descriptor  a descriptor
  * @param[out] type       type of the elements
@@ -532,7 +536,7 @@ CUBN_API cubnStatus_t cubnSetTensorNdDescriptor64(cubnTensorDescriptor_t descrip
  * @param[out] c_stride   elements from one channel to the next
  * @param[out] h_stride   elements from one row to the next
  * @param[out] w_stride   elements from one column to the next
- * @retval CUBN_STATUS_BAD_PARAM  descriptor is NULL, was never set or has another rank
+ * @retval CUBN_STATUS_BAD_PARAM  descriptor is NULL, was never set or has a rank below 4
  * @retval CUBN_STATUS_NOT_SUPPORTED  a value does not fit into an int: use the 64-bit getter
  */
 CUBN_API cubnStatus_t cubnGetTensor4dDescriptor(const cubnTensorDescriptor_t descriptor,
@@ -575,8 +579,8 @@ CUBN_API cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t d
  * Bytes from the first to the last element, gaps between them included.
  *
  * @param[in] descriptor  a descriptor
- * @param[out] bytes      receives the size; 0 for an empty tensor
- * @retval CUBN_STATUS_BAD_PARAM  an argument is NULL, or descriptor was never set
+ * @param[out] bytes      receives the size; 0 for an empty tensor, and if descriptor was never set
+ * @retval CUBN_STATUS_BAD_PARAM  an argument is NULL
  */
 CUBN_API cubnStatus_t cubnGetTensorSizeInBytes(const cubnTensorDescriptor_t descriptor,
                                                size_t *bytes);
@@ -663,7 +667,7 @@ CUBN_API cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derive
  *         param_desc does not fit x and mode; epsilon is negative or NaN; factor is outside [0, 1]
  *         or NaN; y is x with other strides; y has stride 0; a pointer is not aligned to its
  *         element type
- * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8
+ * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
  */
 CUBN_API cubnStatus_t cubnBatchNormalizationForwardTraining(

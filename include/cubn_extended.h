@@ -79,7 +79,7 @@ typedef enum {
 /** What the running variance receives. */
 typedef enum {
   CUBN_RUNNING_VAR_UNBIASED = 0, /**< sum((x - mean)^2) / (m - 1) */
-  CUBN_RUNNING_VAR_BIASED = 1    /**< sum((x - mean)^2) / m, as in ONNX, TensorFlow 2 and Flax */
+  CUBN_RUNNING_VAR_BIASED = 1    /**< sum((x - mean)^2) / m, as in ONNX, Keras 3 and Flax */
 } cubnBatchNormRunningVar_t;
 
 /** What backward does with dscale and dbias. */
@@ -218,7 +218,7 @@ typedef struct cubnBatchNormTensors {
  * @param[in] x_desc      of x
  * @param[out] bytes      receives the size
  * @retval CUBN_STATUS_BAD_PARAM  an argument is NULL; x_desc was never set
- * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8
+ * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  */
 CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_t descriptor,
                                                   const cubnTensorDescriptor_t x_desc,
@@ -292,7 +292,7 @@ CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a required pointer is NULL or not aligned; weights_desc was never
  *         set or has stride 0; epsilon is negative or not finite
- * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8
+ * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
  */
 CUBN_API cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle,

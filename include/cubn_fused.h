@@ -178,7 +178,7 @@ typedef enum {
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  size is NULL; unknown mode or ops; a descriptor that the ops need
  *         is NULL or was never set, or does not fit x; no activation descriptor where ops has one
- * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8
+ * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  */
 CUBN_API cubnStatus_t cubnGetBatchNormalizationForwardTrainingExWorkspaceSize(
     cubnHandle_t handle, cubnBatchNormMode_t mode, cubnBatchNormOps_t ops,

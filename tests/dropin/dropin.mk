@@ -62,8 +62,9 @@ DROPIN_PRELOAD := $(CUDNN_C:%.c=$(EMU_SHARED)/%.o)
 
 $(EMU_SHARED)/src/%.o: src/%.c $(EMU_SHARED)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) -DCUBN_WITH_CUDA=1 \
-	  $(call CPU_TARGET_DEFINES,generic) -c $< -o $@
+	$(CC) $(CPPFLAGS) $(DROPIN_DEFINES) $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) \
+	  -DCUBN_WITH_CUDA=1 $(call CPU_TARGET_DEFINES,generic) -c $< -o $@
+$(EMU_SHARED)/src/cudnn/%.o: DROPIN_DEFINES = -D_GNU_SOURCE
 
 $(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) \
   $(EMU_SHARED)/libcudart_emulated.so $(CUDNN_MAP)
