@@ -70,6 +70,8 @@ begin beside tests/dropin/recipes/layer.c
 recipe beside 'layer: right'
 begin linked tests/dropin/recipes/layer.c
 recipe linked 'layer: right' "$taken"
+begin build-system tests/dropin/recipes/layer.c
+recipe build-system "$taken"
 begin preloaded tests/dropin/recipes/layer.c
 cd "$work/preloaded"
 # shellcheck disable=SC2086

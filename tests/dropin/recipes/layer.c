@@ -66,44 +66,52 @@ typedef struct batch_norm {
 } batch_norm;
 
 #ifdef WITH_CUBN
-static void normalize(cudaStream_t stream, batch_norm *b, const float *x, float *y, const float *dy,
-                      float *dx) {
-  cubnHandle_t cubn; /* a program makes it once */
-  cubnTensorDescriptor_t x_desc, param_desc;
-  CHECK(cubnCreate(&cubn));
-  CHECK(cubnSetStream(cubn, stream));
-  CHECK(cubnCreateTensorDescriptor(&x_desc));
-  CHECK(cubnCreateTensorDescriptor(&param_desc));
-  CHECK(cubnSetTensor4dDescriptor(x_desc, CUBN_TENSOR_NCHW, CUBN_DATA_FLOAT, N, K, H, W));
-  CHECK(cubnDeriveBNTensorDescriptor(param_desc, x_desc, CUBN_BATCHNORM_SPATIAL));
-  CHECK(cubnBatchNormalizationForwardTraining(
-      cubn, CUBN_BATCHNORM_SPATIAL, &one, &zero, x_desc, x, x_desc, y, param_desc, b->scale,
-      b->bias, 0.1, b->running_mean, b->running_var, epsilon, b->saved_mean, b->saved_inv_std));
-  CHECK(cubnBatchNormalizationBackward(
-      cubn, CUBN_BATCHNORM_SPATIAL, &one, &zero, &one, &zero, x_desc, x, x_desc, dy, x_desc, dx,
-      param_desc, b->scale, b->dscale, b->dbias, epsilon, b->saved_mean, b->saved_inv_std));
-  CHECK(cubnDestroyTensorDescriptor(x_desc));
-  CHECK(cubnDestroyTensorDescriptor(param_desc));
-  CHECK(cubnDestroy(cubn));
+/* The tensor of a descriptor of cuDNN's, for cubn. */
+static cubnTensorDescriptor_t same_tensor(cudnnTensorDescriptor_t cudnn_desc) {
+  cubnTensorDescriptor_t cubn_desc;
+  cudnnDataType_t type;
+  int rank, dims[CUDNN_DIM_MAX], strides[CUDNN_DIM_MAX];
+  CHECK(cubnCreateTensorDescriptor(&cubn_desc));
+  CHECK(cudnnGetTensorNdDescriptor(cudnn_desc, CUDNN_DIM_MAX, &type, &rank, dims, strides));
+  CHECK(cubnSetTensorNdDescriptor(cubn_desc, (cubnDataType_t)type, rank, dims, strides));
+  return cubn_desc;
 }
-#else
-static void normalize(cudnnHandle_t cudnn, batch_norm *b, const float *x, float *y, const float *dy,
-                      float *dx) {
+#endif
+
+static void normalize(cudnnHandle_t cudnn, cudaStream_t stream, const batch_norm *b, const float *x,
+                      float *y, const float *dy, float *dx) {
   cudnnTensorDescriptor_t x_desc, param_desc;
   CHECK(cudnnCreateTensorDescriptor(&x_desc));
   CHECK(cudnnCreateTensorDescriptor(&param_desc));
   CHECK(cudnnSetTensor4dDescriptor(x_desc, CUDNN_TENSOR_NCHW, CUDNN_DATA_FLOAT, N, K, H, W));
   CHECK(cudnnDeriveBNTensorDescriptor(param_desc, x_desc, CUDNN_BATCHNORM_SPATIAL));
+#ifdef WITH_CUBN
+  cubnTensorDescriptor_t x_cubn = same_tensor(x_desc), param_cubn = same_tensor(param_desc);
+  cubnHandle_t cubn; /* a program makes it once, and its descriptors, too */
+  CHECK(cubnCreate(&cubn));
+  CHECK(cubnSetStream(cubn, stream));
+  CHECK(cubnBatchNormalizationForwardTraining(
+      cubn, CUBN_BATCHNORM_SPATIAL, &one, &zero, x_cubn, x, x_cubn, y, param_cubn, b->scale,
+      b->bias, 0.1, b->running_mean, b->running_var, epsilon, b->saved_mean, b->saved_inv_std));
+  CHECK(cubnBatchNormalizationBackward(
+      cubn, CUBN_BATCHNORM_SPATIAL, &one, &zero, &one, &zero, x_cubn, x, x_cubn, dy, x_cubn, dx,
+      param_cubn, b->scale, b->dscale, b->dbias, epsilon, b->saved_mean, b->saved_inv_std));
+  CHECK(cubnDestroyTensorDescriptor(x_cubn));
+  CHECK(cubnDestroyTensorDescriptor(param_cubn));
+  CHECK(cubnDestroy(cubn));
+  (void)cudnn;
+#else
   CHECK(cudnnBatchNormalizationForwardTraining(
       cudnn, CUDNN_BATCHNORM_SPATIAL, &one, &zero, x_desc, x, x_desc, y, param_desc, b->scale,
       b->bias, 0.1, b->running_mean, b->running_var, epsilon, b->saved_mean, b->saved_inv_std));
   CHECK(cudnnBatchNormalizationBackward(
       cudnn, CUDNN_BATCHNORM_SPATIAL, &one, &zero, &one, &zero, x_desc, x, x_desc, dy, x_desc, dx,
       param_desc, b->scale, b->dscale, b->dbias, epsilon, b->saved_mean, b->saved_inv_std));
+  (void)stream;
+#endif
   CHECK(cudnnDestroyTensorDescriptor(x_desc));
   CHECK(cudnnDestroyTensorDescriptor(param_desc));
 }
-#endif
 
 /* In each channel y has the mean bias and the deviation scale, and the sum of dx is 0. */
 static int is_right(const float *y, const float *dx, const float *scale, const float *bias) {
@@ -141,11 +149,7 @@ int main(void) {
   CHECK(cudnnSetStream(cudnn, stream));
 
   convolve(cudnn, x, between);
-#ifdef WITH_CUBN
-  normalize(stream, &b, between, y, dy, dx);
-#else
-  normalize(cudnn, &b, between, y, dy, dx);
-#endif
+  normalize(cudnn, stream, &b, between, y, dy, dx);
 
   CHECK(cudaStreamSynchronize(stream));
   CHECK(cudaMemcpy(y_values, y, sizeof y_values, cudaMemcpyDeviceToHost));
