@@ -148,8 +148,8 @@ test-dropin: $(DROPIN_PROGRAMS) $(SO)
 	$(CXX) -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ -DDROPIN_USES_CUBN -DDROPIN_ON_CPU \
 	  -Iinclude \
 	  tests/dropin/client.c
-	CC='$(CC)' CXX='$(CXX)' tests/dropin/headers.sh $(BUILD) '$(CUDA_INCLUDE)' $(CUDNN_INCLUDE) \
-	  $(patsubst %/cudnn.h,%,$(wildcard .deps/cudnn-*/cudnn.h))
+	CC='$(CC)' CXX='$(CXX)' tests/dropin/headers.sh $(BUILD) '$(CUDA_INCLUDE)' \
+	  $(if $(CUDA_INCLUDE),$(CUDNN_INCLUDE) $(patsubst %/,%,$(dir $(wildcard .deps/cudnn-*/cudnn.h))))
 	$(DROPIN_SCRIPT) $(BUILD)
 	tests/dropin/recipes.sh $(BUILD) '$(CUDA_INCLUDE)'
 

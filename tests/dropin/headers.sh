@@ -2,9 +2,9 @@
 # The headers for programs of cuDNN's, beside cuDNN's own and beside cubn.h:
 #   tests/dropin/headers.sh BUILD CUDA_INCLUDE [CUDNN_INCLUDE...]
 # For each folder of cuDNN's headers: all functions are declared again after cuDNN's (a compiler
-# refuses other types), and all constants have the same values. Likewise for cubn.h, whose names are
-# the same but for the prefix. Then what programs do: declare the types themselves, include headers
-# by other names, both headers, use what cubn has not.
+# refuses other types), all constants have the same values, and the example of both libraries
+# compiles. Likewise for cubn.h, whose names are the same but for the prefix. Then what programs do:
+# declare the types themselves, include headers by other names, both headers, use what cubn has not.
 set -euo pipefail
 
 out=$1/dropin/headers
@@ -55,6 +55,12 @@ for include in "$@"; do
   $cc "${strict[@]}" -isystem "$include" -isystem "$cuda" -Iinclude -fsyntax-only "$out/again.c"
   values cudnn.h "${constants[@]}" -- -isystem "$include" -isystem "$cuda" >"$out/theirs"
   diff "$out/ours" "$out/theirs" || fail "other values than in $include"
+  for flag in -DWITHOUT_CUBN -DWITH_CUBN; do
+    for compiler in "$cc -std=c11" "$cxx -std=c++11 -x c++"; do
+      $compiler -Wall -Wextra -Werror $flag -isystem "$include" -isystem "$cuda" -Iinclude \
+        -fsyntax-only tests/dropin/recipes/layer.c
+    done
+  done
   printf '#include <cudnn.h>\n#include <cubn_cudnn.h>\ncudnnHandle_t handle;\n' >"$out/before.c"
   if $cc -Iinclude -isystem "$include" -isystem "$cuda" -fsyntax-only "$out/before.c" \
     2>"$out/log"; then fail "accepted after cudnn.h"; fi
