@@ -17,12 +17,32 @@
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
  *
- * The last two lines are what synchronized batch normalization over several devices needs: each
- * computes its statistics (factor 1 and the biased variance leave them in the running buffers),
- * all-reduces them, applies them; in backward each reduces, all-reduces dscale and dbias, and
- * computes dx with the sums of all and CUBN_BATCHNORM_COUNT, the values per channel of all. For
- * BN_ACTIVATION, applying with given statistics leaves no reserve space. Backward then takes one
- * that is filled with zeros, because these statistics were not rounded.
+ * The last two lines are what synchronized batch normalization over several devices needs. Ranks
+ * may have shares of different sizes, also none. With M[r] values per channel on rank r:
+ *
+ *     statistics  each rank: y NULL, factor 1, CUBN_RUNNING_VAR_BIASED. saved_mean and
+ *                 saved_mean_low are the mean of its share, running_var is its variance.
+ *     merge       for each channel in double, over the ranks in order, but for those without
+ *                 values, whose arrays are not written. At first m, mean, var are 0, and pivot is
+ *                 the saved_mean of the first of them:
+ *                     m    += M[r]
+ *                     w     = M[r] / m
+ *                     delta = (saved_mean[r] - pivot) + saved_mean_low[r] - mean
+ *                     mean += w * delta
+ *                     var  += w * ((running_var[r] - var) + (1 - w) * delta * delta)
+ *                 Then high = pivot + mean rounded to the parameters' type, low = (pivot - high) +
+ *                 mean, inv_std = 1 / sqrt(var + epsilon), and the running variance takes var *
+ *                 m / (m - 1).
+ *     apply       each rank: CUBN_STATISTICS_GIVEN_INV_STD; high, low and inv_std are mean,
+ *                 mean_low and inv_std
+ *     reduce      each rank: dx NULL; high, low and inv_std are saved_mean, saved_mean_low and
+ *                 saved_inv_std. Then dscale and dbias are added up over the ranks.
+ *     dx          each rank: the same, CUBN_SUMS_GIVEN, and CUBN_BATCHNORM_COUNT = m
+ *
+ * The results are within the error bounds of one call with all values. The variances pass through
+ * the parameters' type; for floats that moves inv_std by 2^-24 of it, so that on one rank, too, the
+ * last bits may differ from those of one call. Without the low parts a mean of 1e4 would be wrong
+ * by 5e-4. With them backward needs no reserve space for BN_ACTIVATION, and decides as apply did.
  *
  * Fine-tuning with frozen statistics, y = relu(batchnorm(x)):
  *
@@ -188,10 +208,15 @@ typedef struct cubnBatchNormTensors {
 
   void *saved_mean;    /**< STATISTICS_BATCH: forward writes, backward reads; or NULL. */
   void *saved_inv_std; /**< As saved_mean; NULL if and only if that is. */
+  /** What rounding took from saved_mean: saved_mean + saved_mean_low is the mean to about twice the
+   * parameters' precision. As saved_mean, which it needs; or NULL. Backward then takes the sum as
+   * the mean, also if x has another one, and instead of the reserve space of BN_ACTIVATION. */
+  void *saved_mean_low;
 
-  const void *mean;    /**< STATISTICS_GIVEN and STATISTICS_GIVEN_INV_STD. */
-  const void *var;     /**< STATISTICS_GIVEN. */
-  const void *inv_std; /**< STATISTICS_GIVEN_INV_STD, instead of var. */
+  const void *mean;     /**< STATISTICS_GIVEN and STATISTICS_GIVEN_INV_STD. */
+  const void *mean_low; /**< The same: the mean is mean + mean_low. NULL: 0. */
+  const void *var;      /**< STATISTICS_GIVEN. */
+  const void *inv_std;  /**< STATISTICS_GIVEN_INV_STD, instead of var. */
 
   void *running_mean; /**< STATISTICS_BATCH, forward: written; or NULL. */
   void *running_var;  /**< As running_mean; NULL if and only if that is. */
@@ -211,8 +236,8 @@ typedef struct cubnBatchNormTensors {
 /**
  * Bytes of reserve space that backward needs from forward.
  *
- * As for cubnGetBatchNormalizationTrainingExReserveSpaceSize; with given statistics BN_ACTIVATION
- * needs none.
+ * As for cubnGetBatchNormalizationTrainingExReserveSpaceSize; with given statistics, or with
+ * saved_mean_low, BN_ACTIVATION needs none.
  *
  * @param[in] descriptor  what is computed
  * @param[in] x_desc      of x
@@ -276,9 +301,12 @@ CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
  * so that the layer with the folded values computes what both did.
  *
  * @param[in] handle        a handle
- * @param[in] weights_desc  of weights and folded_weights; dimension 0 is that of the output
- *                          channels k: K x C x R x S of a convolution, outputs x inputs of a linear
- *                          layer
+ * A value beyond the range of its type becomes infinite, as in any rounding, without a message:
+ * with a small variance, weights of a half type times 1 / sqrt(epsilon) are. Fold them into float,
+ * which has room for them.
+ *
+ * @param[in] weights_desc  of weights; dimension 0 is that of the output channels k: K x C x R x S
+ *                          of a convolution, outputs x inputs of a linear layer
  * @param[in] weights       the layer's weights
  * @param[in] layer_bias    one value of the weights' type per output channel; NULL: 0
  * @param[in] scale         one parameter value per output channel, as in inference; NULL: 1
@@ -286,12 +314,16 @@ CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
  * @param[in] mean          one parameter value per output channel
  * @param[in] var           one parameter value per output channel
  * @param[in] epsilon       at least CUBN_BN_MIN_EPSILON, finite
- * @param[out] folded_weights  of the weights' type; may be weights
- * @param[out] folded_bias  of the weights' type; may be layer_bias. It is required, since what is
- *                          folded into it is lost otherwise.
+ * @param[in] folded_desc   of folded_weights: the dimensions of weights_desc, its type or, for half
+ *                          and bfloat16 weights, float; strides may differ. NULL: weights_desc
+ * @param[out] folded_weights  may be weights, if type and strides are the same
+ * @param[out] folded_bias  one value of folded_desc's type per output channel; may be layer_bias,
+ *                          if the type is the same. It is required, since what is folded into it
+ *                          is lost otherwise.
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
- * @retval CUBN_STATUS_BAD_PARAM  a required pointer is NULL or not aligned; weights_desc was never
- *         set or has stride 0; epsilon is negative or not finite
+ * @retval CUBN_STATUS_BAD_PARAM  a required pointer is NULL or not aligned; a descriptor was never
+ *         set; folded_desc has stride 0, or another type or dimensions than it may have; folded in
+ *         place where that is not possible; epsilon is negative or not finite
  * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
  */
@@ -299,8 +331,9 @@ CUBN_API cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle,
                                         const cubnTensorDescriptor_t weights_desc,
                                         const void *weights, const void *layer_bias,
                                         const void *scale, const void *bias, const void *mean,
-                                        const void *var, double epsilon, void *folded_weights,
-                                        void *folded_bias);
+                                        const void *var, double epsilon,
+                                        const cubnTensorDescriptor_t folded_desc,
+                                        void *folded_weights, void *folded_bias);
 
 /** @} */
 

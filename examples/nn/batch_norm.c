@@ -217,8 +217,8 @@ bool nn_fold_batch_norm(nn_layer *product, nn_layer *layer) {
       nn_check(cubnSetTensorNdDescriptorEx(weights, CUBN_TENSOR_NCHW, CUBN_DATA_FLOAT, 2, dims)) &&
       nn_check(cubnFoldBatchNorm(layer->device->handle, weights, w, b,
                                  layer->parameters[0].value.data, layer->parameters[1].value.data,
-                                 layer->statistics[0].data, layer->statistics[1].data, EPSILON, w,
-                                 b));
+                                 layer->statistics[0].data, layer->statistics[1].data, EPSILON,
+                                 NULL, w, b));
   cubnDestroyTensorDescriptor(weights);
   return self->skipped;
 }

@@ -68,6 +68,7 @@ typedef struct cubn_activation {
  *          the parameters' type, in the order of cubn_problem.channels. Backward computes the
  *          pre-activation again, from
  *            x, scale, bias, saved_mean, saved_inv_std and this, by the very operations of forward.
+ *          NONE instead if backward has it in cubn_args.mean_low.
  *   MASK   a bit per element: whether the activation let it pass (see cubn_mask)
  *   INPUT  the pre-activation itself, rounded to the type of x, packed by CUBN_ARRAY_PLACE */
 typedef enum {
@@ -179,10 +180,12 @@ typedef struct cubn_args {
   const void *scale;                /* all passes; NULL: 1 */
   const void *bias;                 /* forward, and backward that recomputes p; NULL: 0 */
   const void *mean, *var;           /* inference, frozen: the statistics to normalize with */
+  const void *mean_low;             /* what given, or in backward saved, means lack; may be NULL */
   void *running_mean, *running_var; /* training, if has_running: written */
   /* The statistics that the running ones are computed from; may equal them. */
   const void *previous_running_mean, *previous_running_var;
   void *saved_mean, *saved_inv_std; /* if has_saved: training writes, backward only reads them */
+  void *saved_mean_low;             /* training writes what saved_mean lacks; may be NULL */
   void *dscale, *dbias;             /* backward: written if not NULL, or read if sums_are_given */
   void *reserve;                    /* see cubn_reserve */
   void *workspace; /* at least workspace_bytes() of the algorithm, aligned to 256 */
@@ -230,8 +233,10 @@ typedef struct cubn_backend {
   cubnStatus_t (*download)(cubn_device *device, void *to, const void *from, size_t bytes);
   cubnStatus_t (*fill)(cubn_device *device, void *pointer, int value, size_t bytes);
 
-  /* In the order in which they are tried, NULL last. The last algorithm of each pass accepts every
-   * valid problem. */
+  /* Converts x, half or bfloat16, to floats that lie at `to` as the output does. */
+  cubnStatus_t (*widen)(cubn_device *device, const cubn_problem *problem, const void *x, void *to);
+
+  /* In the order of trial, NULL last; the last one of each pass accepts every valid problem. */
   const cubn_algo *const *algos[CUBN_PASS_COUNT];
 } cubn_backend;
 

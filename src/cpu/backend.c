@@ -8,6 +8,7 @@
 #include "cpu/common/algos.h"
 #include "cpu/common/device.h"
 #include "cpu/grid/grid.h"
+#include "cpu/widen.h"
 
 enum { ALIGNMENT = 256, THREADS_MAX = 1024 };
 
@@ -137,5 +138,6 @@ const cubn_backend cubn_cpu_backend = {
     .upload = cpu_copy,
     .download = cpu_copy,
     .fill = cpu_fill,
+    .widen = cubn_cpu_widen,
     .algos = {algos, infer_algos, algos},
 };

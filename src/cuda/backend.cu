@@ -65,5 +65,6 @@ const cubn_backend cubn_cuda_backend = {
     cubn_cuda_upload,
     cubn_cuda_download,
     cubn_cuda_fill,
+    cubn_cuda_widen,
     {train_algos, infer_algos, backward_algos},
 };

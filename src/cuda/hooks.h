@@ -37,6 +37,11 @@ cubnStatus_t cubn_cuda_upload(cubn_device *device, void *to, const void *from, s
 cubnStatus_t cubn_cuda_download(cubn_device *device, void *to, const void *from, size_t bytes);
 cubnStatus_t cubn_cuda_fill(cubn_device *device, void *pointer, int value, size_t bytes);
 
+/* ---- widen.cu ---- */
+
+cubnStatus_t cubn_cuda_widen(cubn_device *device, const cubn_problem *problem, const void *x,
+                             void *to);
+
 /* ---- workspace.cu ---- */
 
 cubnStatus_t cubn_cuda_set_stream(cubn_device *device, cubnStream_t stream);

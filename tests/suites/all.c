@@ -42,6 +42,7 @@
   X(callback)              \
   X(normalization)         \
   X(fold)                  \
+  X(fold_types)            \
   X(parameters)            \
   X(pool)                  \
   X(random)                \

@@ -47,7 +47,7 @@ static void check_formula(bool has_scale, bool has_bias, bool has_layer_bias, bo
                                    has_layer_bias ? f.layer_bias.pointer : NULL,
                                    has_scale ? f.scale.pointer : NULL,
                                    has_bias ? f.bias.pointer : NULL, f.mean.pointer, f.var.pointer,
-                                   epsilon, folded.pointer, folded_bias.pointer),
+                                   epsilon, NULL, folded.pointer, folded_bias.pointer),
                  "fold");
   float *got = device_array_read(&folded), *got_bias = device_array_read(&folded_bias);
   for (int k = 0; k < K; ++k) {
@@ -77,7 +77,7 @@ static void test_formula(void) {
 static void refuse(const fixture *f, const void *weights, const void *mean, double with_epsilon,
                    void *folded, void *folded_bias, const char *argument, const char *value) {
   expect_error(cubnFoldBatchNorm(suite_handle(), f->weights_desc, weights, NULL, NULL, NULL, mean,
-                                 f->var.pointer, with_epsilon, folded, folded_bias),
+                                 f->var.pointer, with_epsilon, NULL, folded, folded_bias),
                CUBN_STATUS_BAD_PARAM, "cubnFoldBatchNorm", argument, value);
 }
 
@@ -94,11 +94,11 @@ static void test_refusals(void) {
   refuse(&f, w, m, NAN, to.pointer, to_bias.pointer, "epsilon", NULL);
   refuse(&f, (char *)w + 1, m, epsilon, to.pointer, to_bias.pointer, "weights", NULL);
   expect_error(cubnFoldBatchNorm(NULL, f.weights_desc, w, NULL, NULL, NULL, m, f.var.pointer,
-                                 epsilon, to.pointer, to_bias.pointer),
+                                 epsilon, NULL, to.pointer, to_bias.pointer),
                CUBN_STATUS_NOT_INITIALIZED, "cubnFoldBatchNorm", "handle", "NULL");
   CU_ASSERT(!cubnSetTensor4dDescriptorEx(f.weights_desc, CUBN_DATA_FLOAT, 2, 2, 2, 2, 8, 4, -2, 1));
   expect_error(cubnFoldBatchNorm(suite_handle(), f.weights_desc, w, NULL, NULL, NULL, m,
-                                 f.var.pointer, epsilon, to.pointer, to_bias.pointer),
+                                 f.var.pointer, epsilon, NULL, to.pointer, to_bias.pointer),
                CUBN_STATUS_NOT_SUPPORTED, "cubnFoldBatchNorm", "weights_desc", "stride -2");
   float *untouched = device_array_read(&to);
   for (int i = 0; i < WEIGHTS; ++i) CU_ASSERT(isnan(untouched[i]));
@@ -144,7 +144,7 @@ static void test_same_predictions(void) {
   expect_success(
       cubnFoldBatchNorm(suite_handle(), f.weights_desc, f.weights.pointer, f.layer_bias.pointer,
                         f.scale.pointer, f.bias.pointer, f.mean.pointer, f.var.pointer, epsilon,
-                        f.weights.pointer, f.layer_bias.pointer),
+                        NULL, f.weights.pointer, f.layer_bias.pointer),
       "fold");
   float *folded = device_array_read(&f.weights), *folded_bias = device_array_read(&f.layer_bias);
   float *wanted = device_array_read(&normalized);

@@ -4,22 +4,13 @@
 #include "core/refusal.h"
 #include "cpu/common/algos.h"
 #include "cpu/common/arith.h"
+#include "cpu/common/axes.h"
 #include "cpu/plain/job.h"
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
   (void)problem;
   return cubn_accept();
-}
-
-/* The offset of linear element `index` of the first `rank` axes. */
-static int64_t get_offset(const cubn_axes *axes, int rank, cubn_array array, int64_t index) {
-  int64_t offset = 0;
-  for (int axis = rank - 1; axis >= 0; --axis) {
-    offset += index % axes->size[axis] * axes->stride[array][axis];
-    index /= axes->size[axis];
-  }
-  return offset;
 }
 
 /* The size of the fastest axis. */
@@ -48,7 +39,7 @@ static void get_group(const cubn_problem *problem, const cubn_plan *plan, int64_
     group->stride[array] = last_stride(channels, (cubn_array)array);
     group->offset[array] =
         first * group->stride[array] +
-        get_offset(channels, channels->rank - 1, (cubn_array)array, index / groups);
+        cubn_axes_offset(channels, channels->rank - 1, (cubn_array)array, index / groups);
   }
 }
 
@@ -56,7 +47,7 @@ static void get_group(const cubn_problem *problem, const cubn_plan *plan, int64_
 static cubn_patch get_patch(const cubn_problem *problem, const cubn_group *group, cubn_array array,
                             int64_t sample, int64_t samples) {
   const cubn_axes *axes = &problem->samples;
-  const int64_t offset = group->offset[array] + get_offset(axes, axes->rank, array, sample);
+  const int64_t offset = group->offset[array] + cubn_axes_offset(axes, axes->rank, array, sample);
   const int64_t count = cubn_min(last_size(axes) - sample % last_size(axes), samples);
   if (group->width == 1) return (cubn_patch){offset, 1, 0, count, last_stride(axes, array)};
   return (cubn_patch){offset, count, last_stride(axes, array), group->width, group->stride[array]};
