@@ -43,7 +43,11 @@
  * have finished when they return.
  *
  * **Reproducibility.** The same call on the same device gives the same bits, whatever else runs
- * there and however many CPU threads there are.
+ * there and however many CPU threads there are. The same call: the same descriptors, arguments and
+ * values; and a handle that was created with the same environment and version of the library. On a
+ * CPU it does not matter where arrays are in memory. On a GPU each pointer must have the same
+ * address modulo 16 bytes, because that decides how a tensor is read, and so in which order its
+ * values are added; memory from the CUDA runtime or a cubnBuffer_t begins at a multiple of 16.
  *
  * **Threads.** Different threads may use different handles at the same time; a handle, its
  * descriptors and its buffers must not be used by two threads at the same time. A CPU handle has

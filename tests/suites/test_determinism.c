@@ -1,5 +1,5 @@
-/* The same call gives the same bits: repeated, in place, under every schedule of the emulator, and
- * with every number of CPU threads. */
+/* The same call gives the same bits: repeated, in place, at other addresses, under every schedule
+ * of the emulator, and with every number of CPU threads. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,6 +136,40 @@ static void test_in_place(void) {
   for_each_row(vary_place);
 }
 
+/* Moves the arrays by different multiples of `step_bytes`. */
+static void expect_same_at(int64_t step_bytes, const line_problem *problem, const cubn_algo *row,
+                           const data_set *first) {
+  static const int64_t steps[LINE_TENSORS] = {1, 2, 3, 5};
+  line_problem other = *problem;
+  char line[256];
+  const int64_t step = step_bytes / (int64_t)data_type_bytes(problem->type);
+  for (int tensor = 0; tensor < LINE_TENSORS; ++tensor)
+    other.offset[tensor] += steps[tensor] * step;
+  other.param_offset += step_bytes / (int64_t)data_type_bytes(line_param_type(problem));
+  line_format(&other, line, sizeof line);
+  expect_same(suite_handle(), &other, row, problem, first, line);
+}
+
+/* On a GPU what lies between two multiples of 16 bytes decides how tensors are read. */
+static void vary_address(const line_problem *problem, const cubn_algo *row, const data_set *first) {
+  expect_same_at(16, problem, row, first);
+  expect_same_at(48, problem, row, first);
+}
+
+/* A CPU adds alike wherever the arrays are. */
+static void vary_element(const line_problem *problem, const cubn_algo *row, const data_set *first) {
+  expect_same_at((int64_t)data_type_bytes(problem->type), problem, row, first);
+}
+
+static void test_addresses(void) {
+  for_each_row(vary_address);
+}
+
+static void test_alignments(void) {
+  for_each_row(vary_element);
+  for_each_row_of(large_lines, COUNT_OF(large_lines), vary_element);
+}
+
 /* CUBN_THREADS is read when a handle is created. */
 static void expect_same_with(const char *threads, const line_problem *problem, const cubn_algo *row,
                              const data_set *first) {
@@ -191,8 +225,10 @@ static void test_schedules(void) {
 #endif
 
 void test_determinism_suites(void) {
-  static const suite_test any[] = {{"again", test_repeated}, {"in place", test_in_place}, {0}};
-  static const suite_test cpu[] = {{"numbers of threads", test_threads}, {0}};
+  static const suite_test any[] = {
+      {"again", test_repeated}, {"in place", test_in_place}, {"addresses", test_addresses}, {0}};
+  static const suite_test cpu[] = {
+      {"numbers of threads", test_threads}, {"alignments", test_alignments}, {0}};
   suite_add("determinism", SUITE_DEVICES, any);
   suite_add("determinism on CPUs", SUITE_CPU, cpu);
 #ifdef CUBN_TESTS_EMULATED
