@@ -40,12 +40,12 @@ namespace {
 template <class Op>
 struct Inference : Op {
   using Real = typename Op::Real;
-  const Real *mean, *var;
+  const Real *mean, *mean_low, *var;
   bool var_is_inv_std;
 
   __device__ typename Op::Coefficients coefficients(int64_t channel) const {
     const double value = static_cast<double>(var[channel]);
-    return this->coefficients_of(channel, static_cast<double>(mean[channel]),
+    return this->coefficients_of(channel, mean[channel], parameter(mean_low, channel, 0.0),
                                  var_is_inv_std ? value : inverse_std(value, this->epsilon));
   }
 };
@@ -55,6 +55,7 @@ Inference<Op> make_inference(const cubn_problem &problem, const cubn_args &args,
   Inference<Op> inference = {};
   static_cast<Op &>(inference) = op;
   inference.mean = static_cast<const typename Op::Real *>(args.mean);
+  inference.mean_low = static_cast<const typename Op::Real *>(args.mean_low);
   inference.var = static_cast<const typename Op::Real *>(args.var);
   inference.var_is_inv_std = problem.var_is_inv_std;
   return inference;

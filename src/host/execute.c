@@ -21,6 +21,17 @@ static cubnStatus_t check_reserve(cubn_problem *problem, cubn_reserve_space rese
   return CUBN_STATUS_SUCCESS;
 }
 
+/* What the call leaves in the reserve space, or finds there. Inference leaves something to backward
+ * only where a reserve space is given. */
+static cubn_reserve reserve_of_call(const cubn_problem *problem, const cubn_args *args,
+                                    cubn_reserve_space reserve) {
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const cubn_reserve kind = cubn_reserve_kind(problem);
+  const bool requires = backward || (problem->is_classic && problem->pass == CUBN_PASS_TRAIN);
+  if (!requires && !reserve.memory) return CUBN_RESERVE_NONE;
+  return kind == CUBN_RESERVE_MEANS && args->mean_low ? CUBN_RESERVE_NONE : kind;
+}
+
 /* Whether there is nothing to compute. A backward pass over no values still has gradients of
  * parameters: zero. */
 static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
@@ -32,10 +43,7 @@ static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
 
 cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
                           cubn_reserve_space reserve, const char *function) {
-  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
-  /* Inference leaves something to backward only where a reserve space is given. */
-  if (backward || reserve.memory || (problem->is_classic && problem->pass == CUBN_PASS_TRAIN))
-    problem->reserve = cubn_reserve_kind(problem);
+  problem->reserve = reserve_of_call(problem, args, reserve);
   args->reserve = problem->reserve == CUBN_RESERVE_NONE ? NULL : reserve.memory;
   CUBN_TRY(cubn_problem_init(problem, args, function));
   CUBN_TRY(check_reserve(problem, reserve, function));

@@ -39,10 +39,15 @@ static cubn_args args_of(const cubnBatchNormDescriptor_t descriptor,
                     .bias = tensors->bias};
   if (problem->pass == CUBN_PASS_INFER || problem->is_frozen) {
     args.mean = tensors->mean;
+    args.mean_low = tensors->mean_low;
     args.var = problem->var_is_inv_std ? tensors->inv_std : tensors->var;
   } else {
     args.saved_mean = tensors->saved_mean;
     args.saved_inv_std = tensors->saved_inv_std;
+    if (problem->pass == CUBN_PASS_BACKWARD)
+      args.mean_low = tensors->saved_mean_low;
+    else
+      args.saved_mean_low = tensors->saved_mean_low;
   }
   return args;
 }
@@ -52,6 +57,9 @@ static cubnStatus_t check(cubnHandle_t handle, const cubnBatchNormDescriptor_t d
   CUBN_REQUIRE_HANDLE(handle, function);
   CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
   CUBN_REQUIRE(tensors, function, "tensors is NULL");
+  if ((int)descriptor->values[CUBN_BATCHNORM_STATISTICS] == CUBN_STATISTICS_BATCH)
+    CUBN_REQUIRE(tensors->saved_mean || !tensors->saved_mean_low, function,
+                 "saved_mean is NULL but saved_mean_low, which is what saved_mean lacks, is not");
   return CUBN_STATUS_SUCCESS;
 }
 

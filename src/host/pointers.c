@@ -66,6 +66,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
       {"scale", args->scale, has_params && classic, parameter},
       {"bias", args->bias, has_params && classic && needs_bias, parameter},
       {"mean", args->mean, has_params && given, parameter},
+      {given ? "mean_low" : "saved_mean_low", args->mean_low, false, parameter},
       {var, args->var, has_params && given, parameter},
       {"dscale", args->dscale, has_params && needs_gradients, parameter},
       {"dbias", args->dbias, has_params && needs_gradients, parameter},
@@ -78,6 +79,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
       {"previous_running_var", args->previous_running_var, false, parameter},
       {"saved_mean", args->saved_mean, false, parameter},
       {"saved_inv_std", args->saved_inv_std, false, parameter},
+      {"saved_mean_low", args->saved_mean_low, false, parameter},
   };
   CUBN_TRY(check_pointer_list(list, (int)(sizeof list / sizeof *list), function));
   if (training) {

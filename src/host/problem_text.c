@@ -152,6 +152,7 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
       {problem->is_frozen, "frozen"},
       {problem->var_is_inv_std, "invstd"},
       {problem->sums_are_given, "sums"},
+      {args->mean_low || args->saved_mean_low, "low"},
       {problem->has_running && problem->running_is_biased, "biased"},
       {separate, "separate"},
       {args->factor_pointer, "devfactor"},

@@ -80,13 +80,18 @@ static int prior_array(const line_problem *problem, int array) {
 static void judge_param(const line_problem *problem, const data_set *before, const data_set *after,
                         int64_t number, const oracle_channel *channel, const tolerance *t,
                         int array, compare_result *result) {
-  const long double exact[DATA_ARRAYS] = {[DATA_RUNNING_MEAN] = channel->running_mean,
-                                          [DATA_RUNNING_VAR] = channel->running_var,
-                                          [DATA_SAVED_MEAN] = channel->saved_mean,
-                                          [DATA_SAVED_INV_STD] = channel->saved_inv_std,
-                                          [DATA_DSCALE] = channel->dscale,
-                                          [DATA_DBIAS] = channel->dbias};
   const int64_t place = line_param_index(problem, number);
+  /* What the saved mean lacks depends on how that was rounded. */
+  const double saved_mean =
+      array == DATA_SAVED_MEAN_LOW ? data_get(&after->arrays[DATA_SAVED_MEAN], place) : 0;
+  const long double exact[DATA_ARRAYS] = {
+      [DATA_RUNNING_MEAN] = channel->running_mean,
+      [DATA_RUNNING_VAR] = channel->running_var,
+      [DATA_SAVED_MEAN] = channel->saved_mean,
+      [DATA_SAVED_MEAN_LOW] = channel->mean - (long double)saved_mean,
+      [DATA_SAVED_INV_STD] = channel->saved_inv_std,
+      [DATA_DSCALE] = channel->dscale,
+      [DATA_DBIAS] = channel->dbias};
   const double got = data_get(&after->arrays[array], place);
   const double prior = data_get(&before->arrays[prior_array(problem, array)], place);
   const compare_result where = {
@@ -114,6 +119,7 @@ bool compare_writes(const line_problem *problem, const data_set *set, int array)
     case DATA_DBIAS:
       return !problem->given_sums;
     case DATA_SAVED_MEAN:
+    case DATA_SAVED_MEAN_LOW:
     case DATA_SAVED_INV_STD:
     case DATA_RESERVE:
       return !backward;

@@ -42,6 +42,8 @@ static bool is_used(const line_problem *problem, int array) {
     case DATA_MEAN:
     case DATA_VAR:
       return given;
+    case DATA_MEAN_LOW:
+      return given && problem->mean_low;
     case DATA_RUNNING_MEAN:
     case DATA_RUNNING_VAR:
       return trains_running;
@@ -51,6 +53,8 @@ static bool is_used(const line_problem *problem, int array) {
     case DATA_SAVED_MEAN:
     case DATA_SAVED_INV_STD:
       return !given && !problem->no_saved;
+    case DATA_SAVED_MEAN_LOW:
+      return !given && problem->mean_low;
     case DATA_FACTOR:
       return problem->device_factor;
     default:
@@ -74,6 +78,7 @@ static bool is_read(const line_problem *problem, int array) {
     case DATA_PREVIOUS_VAR:
       return averages;
     case DATA_SAVED_MEAN:
+    case DATA_SAVED_MEAN_LOW:
     case DATA_SAVED_INV_STD:
     case DATA_DZ:
     case DATA_Y:

@@ -30,6 +30,8 @@ void data_set_tie(const line_problem *problem, data_set *set, const channel_sour
   if (isnan(view.tie)) return;
   if (line_has_given_statistics(problem)) {
     view.mean = (long double)data_get(&set->arrays[DATA_MEAN], place);
+    if (data_has(set, DATA_MEAN_LOW))
+      view.mean += (long double)data_get(&set->arrays[DATA_MEAN_LOW], place);
     view.var = (long double)data_get(&set->arrays[DATA_VAR], place);
   }
   long double inv_std = view.var;

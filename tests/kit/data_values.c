@@ -173,6 +173,8 @@ double data_param_value(const channel_source *source, int array) {
       return (0.5 + u) * (data_uniform(STREAM_SIGN, at) < 0.25 ? -1.0 : 1.0);
     case DATA_MEAN:
       return source->center + source->width * (u - 0.5);
+    case DATA_MEAN_LOW: /* more than a rounding: it shows the loss of this part */
+      return 0.01 * source->width * (2 * u - 1);
     case DATA_VAR:
       var = fmin(source->width * source->width * (0.5 + u), 1e37); /* fits into a float */
       return source->has_inv_std ? 1 / sqrt(var + source->epsilon) : var;

@@ -69,6 +69,7 @@ static void take_given(const line_problem *problem, const data_set *before, orac
                        int64_t number) {
   const long double var = get_param(problem, before, DATA_VAR, number);
   channel->mean = get_param(problem, before, DATA_MEAN, number);
+  if (problem->mean_low) channel->mean += get_param(problem, before, DATA_MEAN_LOW, number);
   channel->var = var;
   channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(var, problem->epsilon);
 }
@@ -105,7 +106,10 @@ static void take_saved(const line_problem *problem, const data_set *before, orac
   channel->preact_inv_std = channel->inv_std;
   if (problem->no_saved) return;
   const long double saved = get_param(problem, before, DATA_SAVED_MEAN, number);
-  channel->mean = problem->given_sums ? saved : backward_mean(problem, saved, channel->mean);
+  if (problem->mean_low)
+    channel->mean = saved + get_param(problem, before, DATA_SAVED_MEAN_LOW, number);
+  else
+    channel->mean = problem->given_sums ? saved : backward_mean(problem, saved, channel->mean);
   channel->inv_std = get_param(problem, before, DATA_SAVED_INV_STD, number);
 }
 

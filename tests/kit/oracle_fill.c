@@ -18,6 +18,9 @@ void oracle_fill_saved(const line_problem *problem, data_set *set) {
     }
     data_set_value(&set->arrays[DATA_SAVED_MEAN], place, (double)mean);
     data_set_value(&set->arrays[DATA_SAVED_INV_STD], place, (double)inv_std);
+    if (!problem->mean_low) continue;
+    const long double saved = (long double)data_get(&set->arrays[DATA_SAVED_MEAN], place);
+    data_set_value(&set->arrays[DATA_SAVED_MEAN_LOW], place, (double)(mean - saved));
   }
 }
 

@@ -55,6 +55,8 @@ static const char *check_activation(const line_problem *p) {
 }
 
 static const char *check_saved(const line_problem *p) {
+  if (p->mean_low && p->no_saved && !line_has_given_statistics(p))
+    return "low is for given or saved statistics";
   if (!p->foreign_saved) return NULL;
   if (p->pass != LINE_BACKWARD || p->no_saved || p->frozen)
     return "foreign is for saved statistics";

@@ -11,7 +11,7 @@ bool line_is_extended(const line_problem *p) {
   return p->no_scale || p->no_bias || p->no_dx || p->no_dz || p->no_dscale || p->no_dbias ||
          p->only_statistics || p->running_is_biased || p->separate_running || p->device_factor ||
          p->no_reserve || p->with_reserve || p->frozen || p->given_inv_std || p->given_sums ||
-         (p->pass == LINE_INFER && line_is_fused(p));
+         p->mean_low || (p->pass == LINE_INFER && line_is_fused(p));
 }
 
 bool line_has_output(const line_problem *p) {
@@ -40,7 +40,9 @@ bool line_decides(const line_problem *p) {
 
 static line_reserve reserve_of_activation(const line_problem *p) {
   if (p->activation == CUBN_ACTIVATION_IDENTITY) return LINE_RESERVE_NONE;
-  if (!p->adds) return line_has_given_statistics(p) ? LINE_RESERVE_NONE : LINE_RESERVE_MEANS;
+  const bool knows_means =
+      line_has_given_statistics(p) || (p->pass == LINE_BACKWARD && p->mean_low);
+  if (!p->adds) return knows_means ? LINE_RESERVE_NONE : LINE_RESERVE_MEANS;
   return line_decides(p) && p->activation != CUBN_ACTIVATION_ELU ? LINE_RESERVE_MASK
                                                                  : LINE_RESERVE_INPUT;
 }
@@ -72,6 +74,7 @@ line_problem line_forward_of(const line_problem *problem) {
   line_problem p = *problem;
   p.pass = problem->frozen ? LINE_INFER : LINE_TRAIN;
   p.with_reserve = problem->frozen && reserve_of_activation(problem) != LINE_RESERVE_NONE;
+  p.no_reserve = problem->mean_low && p.pass == LINE_TRAIN && !problem->adds;
   p.alpha = p.param_alpha = 1;
   p.beta = p.param_beta = p.count = 0;
   p.no_running = p.pass == LINE_TRAIN;

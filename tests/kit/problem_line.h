@@ -50,6 +50,8 @@
  *     invstd                infer, frozen: inv_std is given instead of var
  *     sums                  backward: dscale and dbias are given
  *     count=K               sums: those of K values per channel
+ *     low                   means have low parts: given ones, or saved ones, which forward writes
+ *                           and backward reads
  */
 #ifndef CUBN_TESTS_PROBLEM_LINE_H
 #define CUBN_TESTS_PROBLEM_LINE_H
@@ -82,7 +84,7 @@ typedef struct line_problem {
   /* The extended interface. */
   bool no_scale, no_bias, no_dx, no_dz, no_dscale, no_dbias;
   bool only_statistics, running_is_biased, separate_running, device_factor;
-  bool no_reserve, with_reserve, frozen, given_inv_std, given_sums;
+  bool no_reserve, with_reserve, frozen, given_inv_std, given_sums, mean_low;
   double count; /* 0: that of x */
 } line_problem;
 

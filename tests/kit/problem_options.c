@@ -27,6 +27,7 @@ const line_flag line_flags[] = {
     {"frozen", offsetof(line_problem, frozen)},
     {"invstd", offsetof(line_problem, given_inv_std)},
     {"sums", offsetof(line_problem, given_sums)},
+    {"low", offsetof(line_problem, mean_low)},
     {NULL, 0},
 };
 

@@ -140,7 +140,8 @@ static void copy_array(const data_set *from, int from_array, data_set *to, int t
 /* Makes the forward call of a backward line with the values of `set`, and takes its results. */
 static bool fill_by_forward(cubnHandle_t handle, const line_problem *problem, int64_t channel_step,
                             data_set *set, char *report, size_t report_bytes) {
-  static const int inputs[] = {DATA_X, DATA_Z, DATA_SCALE, DATA_BIAS, DATA_MEAN, DATA_VAR};
+  static const int inputs[] = {DATA_X,    DATA_Z,        DATA_SCALE, DATA_BIAS,
+                               DATA_MEAN, DATA_MEAN_LOW, DATA_VAR};
   const line_problem forward = line_forward_of(problem);
   data_set before, after = {0};
   compare_result result;
@@ -155,6 +156,7 @@ static bool fill_by_forward(cubnHandle_t handle, const line_problem *problem, in
     copy_array(&after, DATA_OUTPUT, set, DATA_Y);
     copy_array(&after, DATA_RESERVE, set, DATA_RESERVE);
     copy_array(&after, DATA_SAVED_MEAN, set, DATA_SAVED_MEAN);
+    copy_array(&after, DATA_SAVED_MEAN_LOW, set, DATA_SAVED_MEAN_LOW);
     copy_array(&after, DATA_SAVED_INV_STD, set, DATA_SAVED_INV_STD);
   }
   data_destroy(&before);

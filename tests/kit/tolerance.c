@@ -29,9 +29,12 @@
  *   it is one of the values between the rounded ends of [dp - e, dp + e], which mostly equal that
  *   of the oracle. Where the derivative is 0 or 1, e is 0. The possible error is summed over the
  *   channel for dbias, and times |x_hat| for dscale.
- * Given. Constant statistics and given sums have no error. */
+ * Given. Constant statistics and given sums have no error. A low part of a given mean is part of
+ *   the shift of y, 2u of it, and in backward of what is taken from dscale, where the error of
+ *   dbias comes with it: (B + 3) u of it in all. */
 #include "kit/tolerance.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "kit/tolerance_activation.h"
@@ -58,12 +61,21 @@ static void compute_statistics_errors(const line_problem *problem, const oracle_
   if (has_statistics) {
     t->mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->mean, 2);
     t->inv_std_relative += inv_std_relative;
-  } else if (!problem->given_sums) { /* The saved mean is corrected. */
+  } else if (!problem->given_sums && !problem->mean_low) { /* The saved mean is corrected. */
     t->mean_error = statistics_mean_error(channel, u, d, channel->mean, 2);
   }
   if (!is_fused) return;
   t->preact_mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->preact_mean, 3);
   t->preact_inv_std_relative = 4 * double_roundoff + inv_std_relative + u;
+}
+
+/* The error that the low part of a given mean brings, and the oracle's when it adds that. */
+static long double low_error(const line_problem *problem, const data_set *before,
+                             const oracle_channel *channel, int64_t number, long double u) {
+  const int array = line_has_given_statistics(problem) ? DATA_MEAN_LOW : DATA_SAVED_MEAN_LOW;
+  if (!problem->mean_low || problem->pass == LINE_TRAIN) return 0;
+  const double low = data_get(&before->arrays[array], line_param_index(problem, number));
+  return (sum_length + 3) * u * fabsl((long double)low) + LDBL_EPSILON * fabsl(channel->mean);
 }
 
 static void compute_sums_errors(const line_problem *problem, const data_set *before,
@@ -89,6 +101,7 @@ tolerance tolerance_compute(const line_problem *problem, const data_set *before,
   const bool is_given = line_has_given_statistics(problem);
   const bool is_fused = problem->activation != CUBN_ACTIVATION_IDENTITY;
   tolerance t = {.roundoff = u, .inv_std_relative = 4 * double_roundoff};
+  t.mean_error = t.preact_mean_error = low_error(problem, before, channel, number, u);
   if (is_given && (is_fused || problem->frozen)) t.inv_std_relative += u;
   t.preact_inv_std_relative = t.inv_std_relative;
   if (!is_given) compute_statistics_errors(problem, channel, &t);
@@ -208,6 +221,7 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
       return allowed + (t->var_relative + 4 * double_roundoff) *
                            fabsl(exact - (factor == 1 ? 0 : (1 - factor) * prior));
     case DATA_SAVED_MEAN:
+    case DATA_SAVED_MEAN_LOW:
       return allowed + t->mean_error;
     case DATA_SAVED_INV_STD:
       return allowed + t->inv_std_relative * fabsl(exact);

@@ -69,6 +69,8 @@ static const member_case aligned[] = {
     {1 << GIVEN_INV_STD | 1 << FROZEN, MEMBER(inv_std), "inv_std"},
     {SAVED_CALLS, MEMBER(saved_mean), "saved_mean"},
     {SAVED_CALLS, MEMBER(saved_inv_std), "saved_inv_std"},
+    {1 << GIVEN_INV_STD | 1 << FROZEN, MEMBER(mean_low), "mean_low"},
+    {1 << STATISTICS | 1 << SUMS, MEMBER(saved_mean_low), "saved_mean_low"},
     {1 << TRAIN | 1 << STATISTICS, MEMBER(running_mean), "running_mean"},
     {1 << TRAIN | 1 << STATISTICS, MEMBER(running_var), "running_var"},
     {1 << TRAIN, MEMBER(previous_running_mean), "previous_running_mean"},
@@ -132,7 +134,7 @@ static void test_nothing_to_compute(void) {
     t.y_desc = t.dx_desc = t.dz_desc = NULL;
     t.y = t.dx = t.dz = NULL;
     if (which == TRAIN || which == STATISTICS) {
-      t.running_mean = t.running_var = t.saved_mean = t.saved_inv_std = NULL;
+      t.running_mean = t.running_var = t.saved_mean = t.saved_mean_low = t.saved_inv_std = NULL;
     } else if (which != SUMS) {
       t.dscale = t.dbias = NULL;
     }

@@ -92,14 +92,15 @@ static void test_problem_lines(void) {
       "train nchw f32 n2c3h4w5 persistent",
       "train nhwc f16 n2c3h4w5 add_relu",
       "train nchw f64 n2c3h4w5 add_gelu inplace_z",
-      "train nchw f32 n2c3h4w5 statistics biased separate devfactor",
+      "train nchw f32 n2c3h4w5 statistics low biased separate devfactor",
       "infer nchw f32 n2c3h4w5 leaky coef=0.25",
-      "infer nhwc f32 n2c3h4w5 noscale nobias invstd",
+      "infer nhwc f32 n2c3h4w5 noscale nobias invstd low",
       "backward nchw f32 n2c3h4w5 peract clipped coef=0.5 dropnan",
       "backward nchw f32 n2c3h4w5 add_swish swish_beta=2 inplace_z",
       "backward nchw f32 n2c3h4w5 add nodx nodz nodbias",
       "backward nhwc bf16 n2c3h4w5 elu frozen",
-      "backward nchw f32 n2c3h4w5 tanh nosaved sums count=1000"};
+      "backward nchw f32 n2c3h4w5 tanh nosaved sums count=1000",
+      "backward nchw f32 n2c3h4w5 relu sums low count=1000"};
   for (size_t i = 0; i < sizeof problems / sizeof *problems; ++i) {
     char text[4096], wanted[256];
     log_of("1", NULL, problems[i], text, sizeof text);

@@ -30,7 +30,7 @@ static void test_lines_come_back(void) {
       "train nchw f32 n2c3h4w5 relu",
       "train nchw f32 n2c3h4w5 peract add_clipped coef=0.5 dropnan",
       "infer nchw f32 n2c3h4w5 add",
-      "infer nchw f32 n2c3h4w5 leaky coef=0.25 invstd",
+      "infer nchw f32 n2c3h4w5 leaky coef=0.25 invstd low",
       "infer nchw f32 n2c3h4w5 add_elu reserve",
       "train nhwc f16 n2c3h4w5 add_swish inplace_z noscale nobias swish_beta=-2",
       "train nhwc f16 n2c3h4w5 tanh noreserve",
@@ -95,6 +95,8 @@ static void test_forward_lines(void) {
        LINE_RESERVE_MASK},
       {"backward nc f32 n2c3 sums count=7 gelu eps=1 mean=3",
        "train nc f32 n2c3 gelu norunning eps=1 mean=3", LINE_RESERVE_MEANS},
+      {"backward nc f32 n2c3 relu low", "train nc f32 n2c3 relu norunning noreserve low",
+       LINE_RESERVE_NONE},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; ++i) {
     line_problem p;
@@ -206,6 +208,7 @@ static const struct {
     {"train nc f32 n1c1 frozen", "backward"},
     {"backward nc f32 n1c1 nodz", "add"},
     {"train nc f32 n1c1 invstd", "invstd"},
+    {"train nc f32 n1c1 low nosaved", "low"},
     {"backward nc f32 n1c1 sums nodbias", "sums"},
     {"backward nc f32 n1c1 sums pbeta=1", "sums"},
     {"backward nc f32 n1c1 nodx beta=1", "blending"},

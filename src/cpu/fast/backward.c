@@ -8,10 +8,10 @@
 static void set_preact(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const bool is_single = cubn_is_single(call->param_type);
-  const bool has_mean_low = call->problem->reserve == CUBN_RESERVE_MEANS;
   cubn_fast_load(call, channels, args->scale, 1, channels->scale);
   cubn_fast_load(call, channels, args->bias, 0, channels->bias);
-  cubn_fast_load(call, channels, has_mean_low ? args->reserve : NULL, 0, channels->mean_low);
+  if (call->problem->reserve == CUBN_RESERVE_MEANS)
+    cubn_fast_load(call, channels, args->reserve, 0, channels->mean_low);
   for (int64_t i = 0; i < channels->count; ++i) {
     const double inv_std = cubn_to_real(call, channels->inv_std[i]);
     const double gain = cubn_preact_gain(channels->scale[i], inv_std);
@@ -19,6 +19,12 @@ static void set_preact(const cubn_call *call, cubn_channels *channels) {
     channels->preact_shift[i] = cubn_preact_shift(channels->bias[i], channels->mean_low[i], gain);
     if (cubn_needs_double(is_single, gain)) cubn_fast_mark_double(channels, i);
   }
+}
+
+/* What the center lacks of the mean if that is given; else `otherwise`. */
+static double mean_error(const cubn_call *call, const cubn_channels *channels, int64_t i,
+                         double otherwise) {
+  return call->args->mean_low ? channels->mean_low[i] : otherwise;
 }
 
 /* Sets the coefficients of dx of channel i. `error` is what the center lacks of the mean. */
@@ -44,7 +50,8 @@ static void set_known_gradient(const cubn_call *call, cubn_channels *channels) {
   cubn_fast_load(call, channels, args->scale, 1, channels->scale);
   cubn_fast_load(call, channels, is_frozen ? NULL : args->dbias, 0, channels->sums[0]);
   cubn_fast_load(call, channels, is_frozen ? NULL : args->dscale, 0, channels->sums[1]);
-  for (int64_t i = 0; i < channels->count; ++i) set_gradient(call, channels, i, 0);
+  for (int64_t i = 0; i < channels->count; ++i)
+    set_gradient(call, channels, i, mean_error(call, channels, i, 0));
 }
 
 /* Sets what follows from the statistics. */
@@ -65,6 +72,7 @@ void cubn_fast_begin_backward(const cubn_call *call, cubn_channels *channels) {
     for (int64_t i = 0; i < channels->count; ++i)
       channels->inv_std[i] = cubn_given_inv_std(call->problem, args, channels->var[i]);
   }
+  cubn_fast_load(call, channels, args->mean_low, 0, channels->mean_low);
   use_statistics(call, channels);
 }
 
@@ -83,7 +91,9 @@ void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
   for (int64_t i = 0; i < channels->count; ++i) {
     cubn_fast_unfold_sums(call, channels, i);
     const double difference = call->problem->is_frozen ? 0 : channels->sums[2][i] / m;
-    const double error = cubn_saved_mean_error(call->param_type, channels->center[i], difference);
+    const double error =
+        mean_error(call, channels, i,
+                   cubn_saved_mean_error(call->param_type, channels->center[i], difference));
     dscale[i] -= dbias[i] * (error * channels->inv_std[i]);
     if (call->needs.dx_waits) set_gradient(call, channels, i, error);
   }

@@ -35,19 +35,22 @@ cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel) {
 /* Sets mean and variance of channel i from its sums, or from x if these do not suffice. */
 static void set_moments(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const double m = (double)cubn_count(call->problem);
-  const double distance = channels->sums[0][i] / m, square = channels->sums[1][i] / m;
+  const double square = channels->sums[1][i] / m;
   const double square_min = cubn_is_single(call->param_type) ? SQUARE_MIN : SQUARE_MIN * SQUARE_MIN;
-  double *const mean = &channels->mean[i], *const var = &channels->var[i];
-  *mean = channels->pivot[i] + distance;
-  *var = square - distance * distance;
-  if (square == 0 && distance == 0 && call->args->epsilon >= square_min * 0x1p24) return;
-  if (isfinite(square) && square >= square_min &&
-      distance * distance <= PIVOT_DEVIATIONS * PIVOT_DEVIATIONS * *var)
-    return;
-  double squares;
-  cubn_exact_moments(call, cubn_fast_values(call->problem, channels->first + i), mean, &squares);
-  *var = squares / m;
-  if (isnan(*var)) *mean = *var; /* infinity is among the values */
+  double pivot = channels->pivot[i], distance = channels->sums[0][i] / m;
+  double var = square - distance * distance;
+  const bool is_constant =
+      square == 0 && distance == 0 && call->args->epsilon >= square_min * 0x1p24;
+  const bool suffices = isfinite(square) && square >= square_min &&
+                        distance * distance <= PIVOT_DEVIATIONS * PIVOT_DEVIATIONS * var;
+  if (!is_constant && !suffices) {
+    const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
+    cubn_exact_moments(call, values, &pivot, &distance, &var);
+    if (isnan(var)) distance = var; /* infinity is among the values */
+  }
+  channels->var[i] = var;
+  channels->mean[i] = pivot + distance;
+  channels->mean_low[i] = (pivot - cubn_to_real(call, channels->mean[i])) + distance;
 }
 
 void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {

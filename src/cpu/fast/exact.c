@@ -7,32 +7,36 @@
 enum { TILE = CUBN_EXACT_TILE };
 
 /* Tiles are summed by themselves, here and below, so that no sum has many terms. */
-static double get_mean(const cubn_call *call, cubn_patch values) {
+static double get_distance(const cubn_call *call, cubn_patch values, double first) {
   cubn_exact_tiles tiles = {values, 0, 0};
   cubn_patch tile;
-  double x[TILE], first = 0, sum = 0;
-  call->type->load(call->args->x, (cubn_patch){values.offset, 1, 0, 1, 1}, &first);
+  double x[TILE], sum = 0;
   while (cubn_next_exact_tile(&tiles, &tile)) {
     double tile_sum = 0;
     call->type->load(call->args->x, tile, x);
     for (int64_t i = 0; i < tile.count; ++i) tile_sum += x[i] - first;
     sum += tile_sum;
   }
-  return first + sum / ((double)values.rows * (double)values.count);
+  return sum / ((double)values.rows * (double)values.count);
 }
 
-void cubn_exact_moments(const cubn_call *call, cubn_patch values, double *mean, double *squares) {
+void cubn_exact_moments(const cubn_call *call, cubn_patch values, double *first, double *distance,
+                        double *var) {
   cubn_exact_tiles tiles = {values, 0, 0};
   cubn_patch tile;
-  double x[TILE];
-  *mean = get_mean(call, values);
-  *squares = 0;
+  double x[TILE], squares = 0;
+  call->type->load(call->args->x, (cubn_patch){values.offset, 1, 0, 1, 1}, first);
+  *distance = get_distance(call, values, *first);
   while (cubn_next_exact_tile(&tiles, &tile)) {
     double tile_sum = 0;
     call->type->load(call->args->x, tile, x);
-    for (int64_t i = 0; i < tile.count; ++i) tile_sum += (x[i] - *mean) * (x[i] - *mean);
-    *squares += tile_sum;
+    for (int64_t i = 0; i < tile.count; ++i) {
+      const double difference = (x[i] - *first) - *distance;
+      tile_sum += difference * difference;
+    }
+    squares += tile_sum;
   }
+  *var = squares / ((double)values.rows * (double)values.count);
 }
 
 static void gradient_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef,

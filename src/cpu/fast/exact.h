@@ -6,8 +6,10 @@
 
 #include "cpu/fast/call.h"
 
-/* The mean of the patch of x, and the sum of squared differences from it. */
-void cubn_exact_moments(const cubn_call *call, cubn_patch values, double *mean, double *squares);
+/* The moments of the patch of x: its first value, the distance of the mean from that, and the
+ * biased variance. */
+void cubn_exact_moments(const cubn_call *call, cubn_patch values, double *first, double *distance,
+                        double *var);
 
 /* Sums of dy (after the derivative of the activation), dy * x_hat and x - center. */
 void cubn_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef,

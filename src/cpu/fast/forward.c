@@ -11,7 +11,7 @@ static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t 
   const double mean = channels->mean[i];
   const bool is_single = cubn_is_single(call->param_type);
   const double alpha = call->has_epilogue ? 1 : call->args->alpha;
-  double inv_std = channels->inv_std[i], mean_low = mean - cubn_to_real(call, mean);
+  double inv_std = channels->inv_std[i], mean_low = channels->mean_low[i];
   if (call->fusion.decides) {
     inv_std = cubn_to_real(call, inv_std);
     mean_low = cubn_to_real(call, mean_low);
@@ -32,6 +32,7 @@ static void load_scale_and_bias(const cubn_call *call, cubn_channels *channels) 
 void cubn_fast_begin_inference(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   cubn_fast_load(call, channels, args->mean, 0, channels->mean);
+  cubn_fast_load(call, channels, args->mean_low, 0, channels->mean_low);
   cubn_fast_load(call, channels, args->var, 0, channels->var);
   load_scale_and_bias(call, channels);
   for (int64_t i = 0; i < channels->count; ++i) {
@@ -54,13 +55,6 @@ static void update_running(const cubn_call *call, cubn_channels *channels) {
                   args->running_var);
 }
 
-/* Writes what the center lacks of the mean: backward computes the pre-activation from it. */
-static void store_mean_low(const cubn_call *call, const cubn_channels *channels) {
-  for (int64_t i = 0; i < channels->count; ++i)
-    channels->mean_low[i] = channels->mean[i] - cubn_to_real(call, channels->mean[i]);
-  cubn_fast_store(call, channels, channels->mean_low, call->args->reserve);
-}
-
 void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   cubn_fast_set_statistics(call, channels);
@@ -68,10 +62,14 @@ void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
     load_scale_and_bias(call, channels);
     for (int64_t i = 0; i < channels->count; ++i) set_forward(call, channels, i);
   }
-  if (call->problem->reserve == CUBN_RESERVE_MEANS) store_mean_low(call, channels);
+  /* Backward computes the pre-activation from it. */
+  if (call->problem->reserve == CUBN_RESERVE_MEANS)
+    cubn_fast_store(call, channels, channels->mean_low, args->reserve);
   if (call->problem->has_saved) {
     cubn_fast_store(call, channels, channels->mean, args->saved_mean);
     cubn_fast_store(call, channels, channels->inv_std, args->saved_inv_std);
+    if (args->saved_mean_low)
+      cubn_fast_store(call, channels, channels->mean_low, args->saved_mean_low);
   }
   if (call->problem->has_running) update_running(call, channels);
 }

@@ -62,15 +62,14 @@ static void set_forward(const cubn_job *job, const cubn_group *group, cubn_lanes
   }
 }
 
-/* Sets the coefficients of the pre-activation. Forward knows mean_low, what the center lacks of the
- * mean; backward takes it from the reserve space. */
+/* Sets the coefficients of the pre-activation. Backward takes what the center lacks of the mean
+ * from the reserve space, unless it is given. */
 static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const bool is_single = cubn_is_single(job->param_type);
   double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX], mean_low[CUBN_WIDTH_MAX];
   cubn_load_param(job, group, job->args->scale, 1, scale);
   cubn_load_param(job, group, job->args->bias, 0, bias);
-  for (int64_t j = 0; j < group->width; ++j)
-    mean_low[j] = job->problem->pass == CUBN_PASS_BACKWARD ? 0 : lanes->mean_low[j];
+  memcpy(mean_low, lanes->mean_low, (size_t)group->width * sizeof *mean_low);
   if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_MEANS)
     cubn_load_reserved_means(job, group, mean_low);
   lanes->preact_is_single = is_single;
@@ -131,7 +130,10 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
     cubn_load_param(job, group, args->saved_mean, 0, lanes->mean_high);
     cubn_load_param(job, group, args->saved_inv_std, 0, lanes->inv_std);
   }
-  if (!job->needs.moments) use_statistics(job, group, lanes);
+  if (!job->needs.moments) {
+    cubn_load_param(job, group, args->mean_low, 0, lanes->mean_low);
+    use_statistics(job, group, lanes);
+  }
   spread(job, group, lanes);
 }
 
@@ -151,25 +153,32 @@ static void update_running(const cubn_job *job, const cubn_group *group,
                    args->running_var);
 }
 
-/* mean_high becomes the mean as it is saved, and mean_low what that rounding took from it, also
- * rounded. `mean` is the sum of both, rounded to a double. */
-static void center_on_saved_mean(const cubn_job *job, const cubn_group *group, const double *mean,
-                                 cubn_lanes *lanes) {
+/* Splits the mean, mean_high + mean_low, into the mean as it is saved and what that rounding took
+ * from it, also rounded. `mean` is the sum of both, rounded to a double. */
+static void split_mean(const cubn_job *job, const cubn_group *group, const double *mean,
+                       const cubn_lanes *lanes, double *saved, double *saved_low) {
   for (int64_t j = 0; j < group->width; ++j) {
     const double high = lanes->mean_high[j], low = lanes->mean_low[j];
-    const double saved = cubn_round_param(job, mean[j]);
     /* The roundoff of the sum, exactly (Knuth). */
     const double low_part = mean[j] - high;
     const double roundoff = (high - (mean[j] - low_part)) + (low - low_part);
-    lanes->mean_high[j] = saved;
-    lanes->mean_low[j] = cubn_round_param(job, (mean[j] - saved) + roundoff);
+    saved[j] = cubn_round_param(job, mean[j]);
+    saved_low[j] = cubn_round_param(job, (mean[j] - saved[j]) + roundoff);
   }
+}
+
+/* Writes the saved statistics. */
+static void store_saved(const cubn_job *job, const cubn_group *group, const double *mean,
+                        const double *mean_low, const double *inv_std) {
+  cubn_store_param(job, group, mean, job->args->saved_mean);
+  cubn_store_param(job, group, inv_std, job->args->saved_inv_std);
+  if (job->args->saved_mean_low) cubn_store_param(job, group, mean_low, job->args->saved_mean_low);
 }
 
 void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
                                   const cubn_moments *moments, cubn_lanes *lanes) {
   const cubn_problem *problem = job->problem;
-  double mean[CUBN_WIDTH_MAX];
+  double mean[CUBN_WIDTH_MAX], saved[CUBN_WIDTH_MAX], saved_low[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) {
     const double var = moments->squares[j] / (double)moments->count;
     /* Infinity among the values makes the squares NaN, but not always the mean. */
@@ -177,16 +186,18 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
     lanes->inv_std[j] = cubn_inverse_deviation(var, job->args->epsilon);
     mean[j] = lanes->mean_high[j] + lanes->mean_low[j];
   }
-  if (has_activation(job) && !(problem->pass == CUBN_PASS_BACKWARD && problem->adds))
-    center_on_saved_mean(job, group, mean, lanes);
+  const bool centers =
+      has_activation(job) && !(problem->pass == CUBN_PASS_BACKWARD && problem->adds);
+  if (centers || job->args->saved_mean_low) split_mean(job, group, mean, lanes, saved, saved_low);
+  if (centers) { /* on the mean as it is saved */
+    memcpy(lanes->mean_high, saved, (size_t)group->width * sizeof *saved);
+    memcpy(lanes->mean_low, saved_low, (size_t)group->width * sizeof *saved_low);
+  }
   use_statistics(job, group, lanes);
   if (problem->pass == CUBN_PASS_TRAIN) {
     if (problem->reserve == CUBN_RESERVE_MEANS)
       cubn_store_reserved_means(job, group, lanes->mean_low);
-    if (problem->has_saved) {
-      cubn_store_param(job, group, mean, job->args->saved_mean);
-      cubn_store_param(job, group, lanes->inv_std, job->args->saved_inv_std);
-    }
+    if (problem->has_saved) store_saved(job, group, mean, saved_low, lanes->inv_std);
     if (problem->has_running) update_running(job, group, moments, mean);
   }
   spread(job, group, lanes);
@@ -210,7 +221,7 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
   double dscale[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) {
     dscale[j] = sums->dy_x_hat[j];
-    if (!job->problem->has_saved) continue;
+    if (!job->problem->has_saved || job->args->mean_low) continue;
     const double error =
         cubn_saved_mean_error(job->param_type, lanes->mean_high[j], sums->x[j] / m);
     lanes->mean_low[j] = error;

@@ -25,6 +25,7 @@ Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
   if (has_saved) {
     op.saved_mean = static_cast<Real *>(args.saved_mean);
     op.saved_inv_std = static_cast<Real *>(args.saved_inv_std);
+    op.saved_mean_low = static_cast<Real *>(args.saved_mean_low);
   }
   if (has_running) {
     op.running_mean = static_cast<Real *>(args.running_mean);
@@ -51,6 +52,7 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
   op.scale = static_cast<const Real *>(args.scale);
   op.saved_mean = static_cast<const Real *>(args.saved_mean);
   op.saved_inv_std = static_cast<const Real *>(args.saved_inv_std);
+  op.mean_low = static_cast<const Real *>(args.mean_low);
   op.dscale = static_cast<Real *>(args.dscale);
   op.dbias = static_cast<Real *>(args.dbias);
   op.count = static_cast<double>(count);
@@ -85,7 +87,7 @@ int common_phase(const Op &op) {
   return differs ? -1 : result;
 }
 
-// For training and inference; inference does not use saved_mean_low.
+// For training and inference.
 template <class T>
 FusedForward<T> make_fused_forward(const cubn_problem &problem, const cubn_args &args) {
   using Real = Compute<T>;
@@ -95,7 +97,8 @@ FusedForward<T> make_fused_forward(const cubn_problem &problem, const cubn_args 
   op.needs_epilogue = true;
   op.activation = make_activation<Real>(problem.activation);
   op.z = static_cast<const T *>(args.z);
-  if (problem.reserve == CUBN_RESERVE_MEANS) op.saved_mean_low = static_cast<Real *>(args.reserve);
+  if (problem.reserve == CUBN_RESERVE_MEANS)
+    op.reserved_mean_low = static_cast<Real *>(args.reserve);
   if (problem.reserve == CUBN_RESERVE_INPUT) op.preact = static_cast<T *>(args.reserve);
   op.mask = make_mask_rows(problem, args.reserve);
   op.output_alpha = static_cast<Real>(args.alpha);
@@ -118,8 +121,8 @@ FusedBackward<T> make_fused_backward(const cubn_problem &problem, const cubn_arg
     if (!problem.var_is_inv_std) op.var = op.saved_inv_std;
   }
   op.bias = static_cast<const Real *>(args.bias);
-  if (problem.reserve == CUBN_RESERVE_MEANS)
-    op.saved_mean_low = static_cast<const Real *>(args.reserve);
+  const bool is_reserved = problem.reserve == CUBN_RESERVE_MEANS;
+  op.preact_mean_low = is_reserved ? static_cast<const Real *>(args.reserve) : op.mean_low;
   if (problem.reserve == CUBN_RESERVE_INPUT) op.preact = static_cast<const T *>(args.reserve);
   op.mask = make_mask_rows(problem, args.reserve);
   op.dz = static_cast<T *>(args.dz);

@@ -30,7 +30,8 @@ class ForwardElement {
       return {*factor(params, 0, index), *factor(params, 1, index), *factor(params, 2, index)};
     const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
     return forward_factors<Compute<T>>(params, offset, load<Compute<T>>(params.args.mean, offset),
-                                       0.0, given_inv_std<Compute<T>>(params, offset));
+                                       load_or<Compute<T>>(params.args.mean_low, offset, 0.0),
+                                       given_inv_std<Compute<T>>(params, offset));
   }
 
   const StridedParams &params_;

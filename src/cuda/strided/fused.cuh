@@ -74,7 +74,8 @@ class FusedForwardElement {
       return {static_cast<P>(*factor(params, 0, index)), static_cast<P>(*factor(params, 1, index)),
               static_cast<P>(*factor(params, 2, index))};
     const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
-    return preact_affine<P>(params, offset, static_cast<const P *>(params.args.mean)[offset], P(0),
+    return preact_affine<P>(params, offset, static_cast<const P *>(params.args.mean)[offset],
+                            static_cast<P>(load_or<P>(params.args.mean_low, offset, 0.0)),
                             static_cast<P>(given_inv_std<P>(params, offset)));
   }
 
@@ -120,7 +121,7 @@ class PreactGradient {
     const Statistics statistics = backward_statistics<P>(params, index, offset);
     const P mean_low = params.reserve == CUBN_RESERVE_MEANS
                            ? static_cast<const P *>(params.args.reserve)[index]
-                           : P(0);
+                           : static_cast<P>(load_or<P>(params.args.mean_low, offset, 0.0));
     return preact_affine<P>(params, offset, static_cast<P>(statistics.mean), mean_low,
                             static_cast<P>(statistics.inv_std));
   }
@@ -198,8 +199,10 @@ class FusedBackwardElement {
     BackwardFactors factors = {given.mean, given.inv_std, gain_of<P>(params, offset, given.inv_std),
                                0.0, 0.0};
     if (params.sums_are_given && !params.is_frozen) {
-      factors.shift = load<P>(params.args.dbias, offset) / params.args.count;
+      const double error = error_of<P>(params, offset, given.inv_std);
       factors.slope = load<P>(params.args.dscale, offset) / params.args.count;
+      factors.shift =
+          load<P>(params.args.dbias, offset) / params.args.count - error * factors.slope;
     }
     return factors;
   }

@@ -128,6 +128,12 @@ __device__ inline Affine<P> preact_affine(const StridedParams &params, int64_t o
                      static_cast<P>(load_or<P>(params.args.bias, offset, 0.0)));
 }
 
+// By how much x_hat is too large for want of the low part of a given mean, if that is known.
+template <class P>
+__device__ inline double error_of(const StridedParams &params, int64_t offset, double inv_std) {
+  return load_or<P>(params.args.mean_low, offset, 0.0) * inv_std;
+}
+
 // The inv_std of the given statistics.
 template <class P>
 __device__ inline double given_inv_std(const StridedParams &params, int64_t offset) {

@@ -47,25 +47,35 @@ struct Moments {
       return;
     }
     const ForwardFactors factors =
-        params.needs_epilogue ? fused_factors<P>(params, channel, offset, batch_mean, inv_std)
-                              : forward_factors<P>(params, offset, pivot, mean, inv_std);
+        params.needs_epilogue
+            ? fused_factors<P>(params, channel, offset, pivot, batch_mean, inv_std)
+            : forward_factors<P>(params, offset, pivot, mean, inv_std);
     *factor(params, 0, channel) = factors.pivot;
     *factor(params, 1, channel) = factors.gain;
     *factor(params, 2, channel) = factors.shift;
     if (params.has_saved) {
       static_cast<P *>(params.args.saved_mean)[offset] = from_double<P>(batch_mean);
       static_cast<P *>(params.args.saved_inv_std)[offset] = from_double<P>(inv_std);
+      if (params.args.saved_mean_low)
+        static_cast<P *>(params.args.saved_mean_low)[offset] =
+            from_double<P>(low_part<P>(batch_mean, pivot));
     }
     if (params.has_running) write_running<P>(params, offset, batch_mean);
   }
 
  private:
+  // What rounding takes from the mean, which is pivot + mean, or NaN.
   template <class P>
-  __device__ static ForwardFactors fused_factors(const StridedParams &params, int64_t channel,
-                                                 int64_t offset, double batch_mean,
-                                                 double inv_std) {
+  __device__ double low_part(double batch_mean, double pivot) const {
+    return (pivot - static_cast<double>(from_double<P>(batch_mean))) + mean;
+  }
+
+  template <class P>
+  __device__ ForwardFactors fused_factors(const StridedParams &params, int64_t channel,
+                                          int64_t offset, double pivot, double batch_mean,
+                                          double inv_std) const {
     const P center = from_double<P>(batch_mean);
-    const P mean_low = from_double<P>(batch_mean - static_cast<double>(center));
+    const P mean_low = from_double<P>(low_part<P>(batch_mean, pivot));
     if (params.reserve == CUBN_RESERVE_MEANS)
       static_cast<P *>(params.args.reserve)[channel] = mean_low;
     const Affine<P> affine =
@@ -180,7 +190,9 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
     // A saved mean that is further away is the caller's own choice.
     const double roundoff = params.has_saved && sizeof(P) == sizeof(float) ? 0x1p-23 : 0x1p-52;
     const bool is_rounding = !params.is_frozen && fabs(residue) <= roundoff * fabs(statistics.mean);
-    const double error = is_rounding ? residue * statistics.inv_std : 0.0;
+    const double error = params.args.mean_low ? error_of<P>(params, offset, statistics.inv_std)
+                         : is_rounding        ? residue * statistics.inv_std
+                                              : 0.0;
     dscale -= dy * error;
     const double slope = dscale / params.args.count;
     *factor(params, 0, channel) = statistics.mean;

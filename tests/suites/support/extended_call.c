@@ -6,13 +6,13 @@
 
 static const char *const lines[CALLS] = {
     "train nchw f32 n2c3h4w5 add_relu separate devfactor",
-    "train nchw f32 n2c3h4w5 statistics",
+    "train nchw f32 n2c3h4w5 statistics low",
     "infer nchw f32 n2c3h4w5 add_relu reserve",
-    "infer nchw f32 n2c3h4w5 invstd",
+    "infer nchw f32 n2c3h4w5 invstd low",
     "backward nchw f32 n2c3h4w5 add_relu noscale",
     "backward nchw f32 n2c3h4w5 relu nodbias",
-    "backward nchw f32 n2c3h4w5 frozen invstd",
-    "backward nchw f32 n2c3h4w5 sums",
+    "backward nchw f32 n2c3h4w5 frozen invstd low",
+    "backward nchw f32 n2c3h4w5 sums low",
 };
 
 const char *extended_function(const extended_call *f) {

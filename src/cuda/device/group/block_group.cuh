@@ -127,9 +127,9 @@ class BlockGroupMember {
     else
       sum_tiles<true>(group, op, op);
     Coefficients *const all = own_elements<Coefficients>(group_params.coefficients, 1);
-    all_reduce<Op>(first.channels, [&](int channel, const double *slot) {
+    all_reduce<Op>(first.channels, [&](int channel, const double *slot, double pivot) {
       Coefficients coefficients = {};
-      op.finalize(first.first_channel + channel, slot, &coefficients);
+      op.finalize(first.first_channel + channel, slot, pivot, &coefficients);
       all[channel] = coefficients;
     });
     for (int i = static_cast<int>(threadIdx.x); i < first.channels; i += RESIDENT_THREADS)
@@ -159,8 +159,9 @@ class BlockGroupMember {
     }
   }
 
-  // The all-reduce of the sums. The owner of a channel calls finalize(channel, slot) with the
-  // total; afterwards all blocks see what finalize has written.
+  // The all-reduce of the sums. The owner of a channel calls finalize(channel, slot, pivot) with
+  // the total, whose mean is relative to the pivot; afterwards all blocks see what finalize has
+  // written.
   template <class Sums, class Finalize>
   __device__ void all_reduce(int channels, const Finalize &finalize) {
     const int ranks = group_params.ranks, rank = state->rank, owners = min(channels, ranks);
@@ -183,8 +184,8 @@ class BlockGroupMember {
         for (int k = 0; k < SLOT; ++k) sum[k] += sums[(channel * ranks + r) * SLOT + k];
       reduce_team(sum, team, memory.scratch);
       if (team.rank == 0) {
-        Sums::to_moments(sum, Sums::pivot_of(memory.pivots[channel]));
-        finalize(channel, sum);
+        Sums::to_moments(sum, 0.0);
+        finalize(channel, sum, Sums::pivot_of(memory.pivots[channel]));
       }
       arrive(counter(1));
     }
@@ -199,8 +200,8 @@ class BlockGroupMember {
       statistics.saved_mean = const_cast<Real *>(op.saved_mean);
       statistics.saved_inv_std = const_cast<Real *>(op.saved_inv_std);
       sum_tiles<true>(group, op, statistics);
-      all_reduce<Forward<T>>(first.channels, [&](int channel, const double *slot) {
-        statistics.finalize(first.first_channel + channel, slot, nullptr);
+      all_reduce<Forward<T>>(first.channels, [&](int channel, const double *slot, double pivot) {
+        statistics.finalize(first.first_channel + channel, slot, pivot, nullptr);
       });
     }
   }

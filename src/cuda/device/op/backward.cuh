@@ -32,6 +32,7 @@ struct Backward {
   const Real *scale;        // If NULL, 1.
   const Real *saved_mean, *saved_inv_std;
   int64_t saved_first_channel;  // The channel of element 0 of the saved statistics.
+  const Real *mean_low;         // What these means lack, if it is known; may be NULL.
   Real *dscale, *dbias;         // Each may be NULL.
   double count;                 // Values of a channel that are summed.
   double m;                     // Values of a channel in the formula of dx.
@@ -83,18 +84,24 @@ struct Backward {
   __device__ static void to_moments(double *, double) {}
   __device__ static void from_moments(double *, double) {}
 
-  __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
+  __device__ void finalize(int64_t channel, const double *slot, double,
+                           Coefficients *coefficients) const {
     const Real center = saved_mean[channel - saved_first_channel];
     const Real saved = saved_inv_std[channel - saved_first_channel];
     const double mean = static_cast<double>(center), inv_std = static_cast<double>(saved);
     const double rounding = sizeof(Real) == 4 ? 0x1p-23 : 0x1p-52;
     const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std.
-    const double mean_low = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
-    const double sum_dy = slot[0], sum_product = slot[1] - mean_low * sum_dy;
+    const double estimate = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
+    const double error = mean_low ? error_of(channel, inv_std) : estimate;
+    const double sum_dy = slot[0], sum_product = slot[1] - error * sum_dy;
     const double slope = sum_product / m;
     *coefficients = {center, saved, static_cast<Real>(slope),
-                     static_cast<Real>(sum_dy / m - mean_low * slope), gain_of(channel, inv_std)};
+                     static_cast<Real>(sum_dy / m - error * slope), gain_of(channel, inv_std)};
     write_sums(channel, sum_product, sum_dy);
+  }
+  // By how much x_hat is too large for want of the low part of the mean, if that is known.
+  __device__ double error_of(int64_t channel, double inv_std) const {
+    return mean_low ? static_cast<double>(mean_low[channel]) * inv_std : 0.0;
   }
   __device__ Real gain_of(int64_t channel, double inv_std) const {
     return static_cast<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);

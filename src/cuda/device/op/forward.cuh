@@ -50,13 +50,12 @@ __device__ inline double parameter(const Real *array, int64_t channel, double ot
 template <class Real>
 using ForwardCoefficients = Affine<Real>;
 
+// The mean is center + mean_low.
 template <class Real>
-__device__ inline ForwardCoefficients<Real> forward_coefficients(double mean, double inv_std,
-                                                                 double scale, double bias,
-                                                                 double alpha) {
-  const Real center = static_cast<Real>(mean);
+__device__ inline ForwardCoefficients<Real> forward_coefficients(Real center, double mean_low,
+                                                                 double inv_std, double scale,
+                                                                 double bias, double alpha) {
   const double gain = alpha * scale * inv_std;
-  const double mean_low = mean - static_cast<double>(center);
   return {center, static_cast<Real>(gain), static_cast<Real>(alpha * bias - mean_low * gain)};
 }
 
@@ -71,13 +70,14 @@ struct Forward {
   T *output;                         // y, or NULL if only statistics are wanted.
   const Real *scale, *bias;          // Each may be NULL, which means 1 and 0.
   Real *saved_mean, *saved_inv_std;  // May be NULL.
-  int64_t saved_first_channel;       // The channel of element 0 of the saved statistics.
+  int64_t saved_first_channel;       // The channel of element 0 of these two.
+  Real *saved_mean_low;              // Receives what rounding takes from the means; may be NULL.
+  Real *reserved_mean_low;           // The same in the reserve space.
   Real *running_mean, *running_var;  // May be NULL.
   const Real *previous_mean, *previous_var;
   const Real *factor_pointer;  // If NULL, `factor` is used.
   bool running_is_biased;
-  bool needs_epilogue;   // The coefficients are those of the pre-activation, without alpha.
-  Real *saved_mean_low;  // With an epilogue: receives the low part of each mean. May be NULL.
+  bool needs_epilogue;  // The coefficients are those of the pre-activation, without alpha.
   double alpha, epsilon, factor;
   Real beta;
 
@@ -137,17 +137,23 @@ struct Forward {
     slot[2] += slot[1] * offset;
   }
 
-  // Writes the results of the whole channel. One thread calls it; afterwards no thread reads scale
-  // and bias of the channel, as the running statistics may share memory with them.
-  __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
+  // Writes the results of the whole channel; the mean in its slot is relative to `pivot`. One
+  // thread calls it; afterwards no thread reads scale and bias of the channel, as the running
+  // statistics may share memory with them.
+  __device__ void finalize(int64_t channel, const double *slot, double pivot,
+                           Coefficients *coefficients) const {
     const double count = slot[0], m2 = slot[2];
-    const double mean = m2 == m2 ? slot[1] : m2;  // An infinite value makes only M2 NaN.
-    const double inv_std = inverse_std(m2 / count, epsilon);
-    if (output) *coefficients = coefficients_of(channel, mean, inv_std);
+    const double offset = m2 == m2 ? slot[1] : m2;  // An infinite value makes only M2 NaN.
+    const double mean = pivot + offset, inv_std = inverse_std(m2 / count, epsilon);
+    const Real center = static_cast<Real>(mean);
+    const double mean_low = (pivot - static_cast<double>(center)) + offset;
+    if (output) *coefficients = coefficients_of(channel, center, mean_low, inv_std);
     if (saved_mean) {
-      saved_mean[channel - saved_first_channel] = static_cast<Real>(mean);
+      saved_mean[channel - saved_first_channel] = center;
       saved_inv_std[channel - saved_first_channel] = static_cast<Real>(inv_std);
     }
+    if (saved_mean_low) saved_mean_low[channel] = static_cast<Real>(mean_low);
+    if (reserved_mean_low) reserved_mean_low[channel] = static_cast<Real>(mean_low);
     if (running_mean) {
       const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
       const double var = m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0));
@@ -156,16 +162,14 @@ struct Forward {
     }
   }
 
-  __device__ Coefficients coefficients_of(int64_t channel, double mean, double inv_std) const {
+  __device__ Coefficients coefficients_of(int64_t channel, Real center, double mean_low,
+                                          double inv_std) const {
     const double scale_value = parameter(scale, channel, 1.0);
     const double bias_value = parameter(bias, channel, 0.0);
     if (!needs_epilogue)
-      return forward_coefficients<Real>(mean, inv_std, scale_value, bias_value, alpha);
-    const Real center = static_cast<Real>(mean);
-    const Real mean_low = static_cast<Real>(mean - static_cast<double>(center));
-    if (saved_mean_low) saved_mean_low[channel] = mean_low;
-    return make_affine(center, mean_low, static_cast<Real>(inv_std), static_cast<Real>(scale_value),
-                       static_cast<Real>(bias_value));
+      return forward_coefficients(center, mean_low, inv_std, scale_value, bias_value, alpha);
+    return make_affine(center, static_cast<Real>(mean_low), static_cast<Real>(inv_std),
+                       static_cast<Real>(scale_value), static_cast<Real>(bias_value));
   }
 
   __device__ bool reads(int) const {

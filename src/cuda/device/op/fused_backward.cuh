@@ -33,15 +33,15 @@ struct FusedBackward : Backward<T> {
   using Coefficients = FusedBackwardCoefficients<Real>;
   static constexpr bool FUSED = true;
   Activation<Real> activation;
-  bool recomputes;             // p is recomputed from x.
-  bool is_frozen;              // The statistics are constants.
-  bool has_sums;               // dscale and dbias are inputs.
-  const Real *var;             // If not NULL, it replaces saved_inv_std.
-  const Real *bias;            // If NULL, 0.
-  const Real *saved_mean_low;  // The low parts of the means; if NULL, 0.
-  const T *preact;             // p as forward stored it; may be NULL.
-  MaskRows mask;               // Where p passed; without bytes if forward left no mask.
-  T *dz;                       // May be NULL.
+  bool recomputes;              // p is recomputed from x.
+  bool is_frozen;               // The statistics are constants.
+  bool has_sums;                // dscale and dbias are inputs.
+  const Real *var;              // If not NULL, it replaces saved_inv_std.
+  const Real *bias;             // If NULL, 0.
+  const Real *preact_mean_low;  // The low parts of the means in p; if NULL, 0.
+  const T *preact;              // p as forward stored it; may be NULL.
+  MaskRows mask;                // Where p passed; without bytes if forward left no mask.
+  T *dz;                        // May be NULL.
 
   // The tensor that is accessed besides inputs, output and preact.
   const T *epilogue_tensor() const { return dz; }
@@ -63,13 +63,15 @@ struct FusedBackward : Backward<T> {
     return sums;
   }
 
-  __device__ void finalize(int64_t channel, const double *slot, Coefficients *coefficients) const {
+  __device__ void finalize(int64_t channel, const double *slot, double,
+                           Coefficients *coefficients) const {
     BackwardCoefficients<Real> k = statistics(channel);
     if (is_frozen) {
       k.gain = this->gain_of(channel, static_cast<double>(k.inv_std));
-      this->write_sums(channel, slot[1], slot[0]);
+      const double error = this->error_of(channel, static_cast<double>(k.inv_std));
+      this->write_sums(channel, slot[1] - error * slot[0], slot[0]);
     } else {
-      Backward<T>::finalize(channel, slot, &k);
+      Backward<T>::finalize(channel, slot, 0.0, &k);
     }
     *coefficients = with_preact(channel, k);
   }
@@ -79,8 +81,11 @@ struct FusedBackward : Backward<T> {
     BackwardCoefficients<Real> k = statistics(channel);
     k.gain = this->gain_of(channel, static_cast<double>(k.inv_std));
     if (has_sums && !is_frozen) {
-      k.slope = static_cast<Real>(static_cast<double>(this->dscale[channel]) / this->m);
-      k.shift = static_cast<Real>(static_cast<double>(this->dbias[channel]) / this->m);
+      const double slope = static_cast<double>(this->dscale[channel]) / this->m;
+      const double error = this->error_of(channel, static_cast<double>(k.inv_std));
+      k.slope = static_cast<Real>(slope);
+      k.shift =
+          static_cast<Real>(static_cast<double>(this->dbias[channel]) / this->m - error * slope);
     }
     return with_preact(channel, k);
   }
@@ -158,7 +163,7 @@ struct FusedBackward : Backward<T> {
   __device__ Affine<Real> preact_affine(int64_t channel,
                                         const BackwardCoefficients<Real> &k) const {
     if (!recomputes) return {};
-    return make_affine(k.center, saved_mean_low ? saved_mean_low[channel] : Real(0), k.inv_std,
+    return make_affine(k.center, preact_mean_low ? preact_mean_low[channel] : Real(0), k.inv_std,
                        static_cast<Real>(parameter(this->scale, channel, 1.0)),
                        static_cast<Real>(parameter(bias, channel, 0.0)));
   }

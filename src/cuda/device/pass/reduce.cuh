@@ -78,9 +78,9 @@ __device__ inline double common_pivot(const Iterator &iterator, const Op &op, in
 // Writes the results of the whole channel, from the slot of chunk 0 after all slots were combined.
 template <class Iterator, class Op, class Coefficients>
 __device__ inline void finalize_unit(const Iterator &iterator, const Op &op, int64_t unit,
-                                     int channel, double *slot, Coefficients *coefficients) {
-  slot[1] += common_pivot(iterator, op, unit, channel);
-  op.finalize(iterator.first_channel(unit) + channel, slot, coefficients);
+                                     int channel, const double *slot, Coefficients *coefficients) {
+  op.finalize(iterator.first_channel(unit) + channel, slot,
+              common_pivot(iterator, op, unit, channel), coefficients);
 }
 
 // Adds the columns of each channel, whose sums the threads of rank 0 have, and writes the slots of

@@ -68,15 +68,15 @@ __device__ inline void broadcast_to_cluster(Value *address, const Value &value, 
 }
 
 // Reduces the group's channels. For each channel one thread of one block calls
-// finalize(channel, slot).
+// finalize(channel, slot, pivot), with a mean that is relative to the pivot.
 template <bool CLUSTERED, class Op, int V, int ALIGN, class Coefficients, class Finalize>
 __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                     int rank, const Op &op,
                                     const TileSmem<typename Op::Element, V, Coefficients> &memory,
                                     const Finalize &finalize) {
   const auto to_moments = [&](int channel, double *slot) {
-    Op::to_moments(slot, Op::pivot_of(memory.pivots[channel]));
-    finalize(channel, slot);
+    Op::to_moments(slot, 0.0);
+    finalize(channel, slot, Op::pivot_of(memory.pivots[channel]));
   };
   if constexpr (!CLUSTERED) {
     sum_tile(params, slice, op, memory.tile, memory.pivots, memory.scratch, to_moments);
@@ -122,8 +122,8 @@ __device__ inline void recompute_statistics(const TileParams &params,
   op->saved_mean = statistics.saved_mean;
   op->saved_inv_std = statistics.saved_inv_std;
   reduce_group<CLUSTERED>(
-      params, slice, rank, statistics, memory, [&](int channel, const double *slot) {
-        statistics.finalize(slice.first_channel + channel, slot, nullptr);
+      params, slice, rank, statistics, memory, [&](int channel, const double *slot, double pivot) {
+        statistics.finalize(slice.first_channel + channel, slot, pivot, nullptr);
         if constexpr (CLUSTERED)
           for (Compute<T> *value : {memory.saved + channel, memory.saved + params.group + channel})
             broadcast_to_cluster(value, *value, params.ranks);
@@ -153,14 +153,15 @@ __device__ inline void process_channel_group(const TileParams &params, Op &op,
   if (params.recomputes) recompute_statistics<CLUSTERED>(params, slice, rank, &op, memory);
   load_preact_coefficients(slice, op, memory.coefficients);
   differentiate_tile(params, slice, op, memory.tile, memory.coefficients);
-  reduce_group<CLUSTERED>(params, slice, rank, op, memory, [&](int channel, const double *slot) {
+  const auto finalize = [&](int channel, const double *slot, double pivot) {
     Coefficients coefficients = {};
-    op.finalize(slice.first_channel + channel, slot, &coefficients);
+    op.finalize(slice.first_channel + channel, slot, pivot, &coefficients);
     if constexpr (CLUSTERED)
       broadcast_to_cluster(memory.coefficients + channel, coefficients, params.ranks);
     else
       memory.coefficients[channel] = coefficients;
-  });
+  };
+  reduce_group<CLUSTERED>(params, slice, rank, op, memory, finalize);
   if ((Op::FUSED && Op::INPUTS == 2) || op.output)
     apply_tile<Cache::KEEP>(params, slice, op, memory.tile, memory.coefficients);
 }
