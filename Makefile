@@ -1,44 +1,42 @@
 # cubn. The targets: make help
 #
-#   CUDA=0|1        with the CUDA backend (default: 1 if nvcc is on PATH or in CUDA_HOME)
+#   CUDA=0|1|FOLDER without or with the CUDA backend, or with the toolkit in FOLDER (default: 1 if
+#                   nvcc is on PATH or in CUDA_HOME)
 #   CUDA_ARCHS=     "80 90" and the like, or all (default: the GPU present, else 80 90 and PTX)
 #   CUDA_INCLUDE=   folder of cuda_runtime.h, for the emulator (default: found)
+#   OPENMP=0        one thread
 #   CUNIT_PREFIX=   where CUnit is, if not in the system
 #   DEBUG=1         for a debugger, in build/debug
 #   CPU_TARGETS= CPU_TYPES=   some of the CPU's vector kernels only, say avx2 and f32
-#   BUILD= CC= CXX= PREFIX= DESTDIR=   as usual
+#   WERROR=1        warnings are errors, as in make check
+#   CC= CXX= AR= CPPFLAGS= CFLAGS= LDFLAGS= LDLIBS= BUILD=   as usual; flags are added to our own
+# and for make install, which installs what is built and compiles nothing:
+#   PREFIX= LIBDIR= INCLUDEDIR= MANDIR= DESTDIR=             as usual
+#   STRIP=:         keeps debug sections
 
-BUILD ?= $(if $(filter 1,$(DEBUG)),build/debug,build)
-PREFIX ?= /usr/local
-ifeq ($(origin CC),default)
-CC := gcc
+# Only make's command line chooses the folder of the build: others set such variables, too.
+$(foreach v,BUILD DEBUG,$(if $(filter environment,$(origin $(v))),$(eval $(v) :=)))
+ifeq ($(BUILD),)
+BUILD := $(if $(filter 1,$(DEBUG)),build/debug,build)
 endif
-ifeq ($(origin CXX),default)
-CXX := g++
+ifneq ($(words $(BUILD)),1)
+$(error BUILD=$(BUILD): expected a folder without blanks)
 endif
+$(foreach v,CC=gcc CXX=g++ AR=ar,$(if $(filter default,$(origin $(firstword $(subst =, ,$(v))))), \
+  $(eval $(subst =, := ,$(v)))))
 
-# ---- CUDA: the toolkit, and the headers that the emulator needs
-NVCC ?= $(firstword $(shell command -v nvcc 2>/dev/null) $(wildcard $(CUDA_HOME)/bin/nvcc))
-CUDA ?= $(if $(NVCC),1,0)
-# The toolkit's folder, links resolved: nvcc lies in its bin.
-NVCC_HOME := $(if $(NVCC),$(patsubst %/bin/,%,$(dir $(realpath $(NVCC)))))
-CUDA_INCLUDE ?= $(patsubst %/cuda_runtime.h,%,$(firstword $(wildcard \
-  $(NVCC_HOME)/include/cuda_runtime.h $(CUDA_HOME)/include/cuda_runtime.h \
-  .deps/cuda/include/cuda_runtime.h)))
-CUDA_LIB ?= $(patsubst %/libcudart_static.a,%,$(firstword $(wildcard \
-  $(NVCC_HOME)/lib64/libcudart_static.a $(NVCC_HOME)/targets/*/lib/libcudart_static.a \
-  $(NVCC_HOME)/lib/libcudart_static.a)))
-CUDA_ARCHS ?= $(shell nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null \
-  | tr -d . | sort -u | tr '\n' ' ')
-ALL_ARCHS = $(filter $(patsubst compute_%,%,$(shell $(NVCC) --list-gpu-arch)),75 80 86 89 90 100 \
-  120)
-ifeq ($(strip $(CUDA_ARCHS)),all)
-ARCHS = $(ALL_ARCHS)
-else
-ARCHS = $(or $(strip $(CUDA_ARCHS)),80 90)
+# Whether this run of make compiles anything.
+BUILDS := $(if $(filter-out install uninstall clean help check-structure check-format \
+  check-cppcheck check-scripts check-performance,$(or $(MAKECMDGOALS),all)),1)
+YES := 1 yes on true Yes On True YES ON TRUE
+NO := 0 no off false No Off False NO OFF FALSE
+include scripts/cuda.mk
+
+OPENMP ?= 1
+ifneq ($(words $(filter $(YES) $(NO),$(OPENMP))) $(words $(OPENMP)),1 1)
+$(error OPENMP=$(OPENMP): expected 1 or 0)
 endif
-GENCODE = $(foreach a,$(ARCHS),-gencode arch=compute_$(a),code=sm_$(a)) \
-  -gencode arch=compute_$(lastword $(ARCHS)),code=compute_$(lastword $(ARCHS))
+OPENMP_FLAGS := $(if $(filter $(YES),$(OPENMP)),-fopenmp)
 
 # NVTX is a header of the toolkit; what it calls is there while a tool is attached.
 NVTX := $(if $(wildcard $(CUDA_INCLUDE)/nvtx3/nvToolsExt.h),1,0)
@@ -48,16 +46,23 @@ NVTX_FLAGS = $(if $(filter 1,$(NVTX)),-DCUBN_WITH_NVTX=1 -isystem $(CUDA_INCLUDE
 VERSION := $(shell awk '/define CUBN_VERSION_(MAJOR|MINOR|PATCH)/ {v = v s $$3; s = "."} \
   END {print v}' include/cubn.h)
 MAJOR := $(firstword $(subst ., ,$(VERSION)))
-WARNINGS := -Wall -Wextra -Wconversion -Werror
-CPPFLAGS += -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc
+# Another compiler may warn of more: that must not keep a user from building.
+WERROR ?= $(if $(filter check check-%,$(MAKECMDGOALS)),1)
+export WERROR
+WERROR_FLAG := $(if $(filter $(YES),$(WERROR)),-Werror)
+WARNINGS := -Wall -Wextra -Wconversion $(WERROR_FLAG) $(if $(OPENMP_FLAGS),,-Wno-unknown-pragmas)
+CFLAGS ?= $(if $(filter 1,$(DEBUG)),-Og -g3 -fno-omit-frame-pointer,-O3 -g1)
+# The user's CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS, and our own.
+CPP_ALL := -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc $(CPPFLAGS)
+C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) $(OPENMP_FLAGS) -ffp-contract=off -MMD -MP
+LINK_C := $(CC) $(CFLAGS) $(OPENMP_FLAGS) $(LDFLAGS)
 include src/cpu/kernels/kernels.mk
-CFLAGS ?= $(if $(filter 1,$(DEBUG)),-Og -g3 -fno-omit-frame-pointer,-O3 -g)
-C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) -fopenmp -ffp-contract=off -MMD -MP
 # -G (device code for cuda-gdb) keeps all kernels out of registers: with DEBUG=1 only.
-NVCC_FLAGS = -std=c++17 -O3 $(if $(filter 1,$(DEBUG)),-g -G,-lineinfo) --threads 0 \
-  -Xfatbin -compress-all -Werror all-warnings -Iinclude -Isrc \
+NVCC_FLAGS := -std=c++17 -O3 $(if $(filter 1,$(DEBUG)),-g -G,-lineinfo) --threads 0 \
+  -Xfatbin -compress-all $(if $(WERROR_FLAG),-Werror all-warnings) -Iinclude -Isrc \
   -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(GENCODE) -MMD -MP
-LIB_LIBS = $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt -lstdc++) -ldl -lpthread -lm
+# Ours, which programs that are linked to libcubn.a need; the user's come last.
+LIB_LIBS := $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt -lstdc++) -ldl -lpthread -lm
 CUNIT_CFLAGS := $(if $(CUNIT_PREFIX),-I$(CUNIT_PREFIX)/include)
 CUNIT_LIBS := $(if $(CUNIT_PREFIX),$(wildcard $(CUNIT_PREFIX)/lib/libcunit.a \
   $(CUNIT_PREFIX)/lib/*/libcunit.a),-lcunit)
@@ -76,19 +81,19 @@ SO := $(BUILD)/libcubn.so.$(VERSION)
 STATIC := $(BUILD)/libcubn.a
 
 .PHONY: lib
-lib: $(SO) $(STATIC) $(BUILD)/cubn.pc
+lib: $(BUILD)/built
 
-# Objects depend on what they were compiled with: another CUDA= or CUDA_ARCHS= builds anew.
-SETTINGS = $(CC) $(CFLAGS) CUDA=$(CUDA) $(CPU_TARGETS) $(CPU_TYPES) $(NVCC_FLAGS)
-$(BUILD)/settings: FORCE
-	@mkdir -p $(@D)
-	@echo '$(SETTINGS)' | cmp -s - $@ || echo '$(SETTINGS)' > $@
-.PHONY: FORCE
-FORCE:
+# Objects depend on what they were compiled with: another CUDA= or CUDA_ARCHS= builds anew. WERROR
+# is no part of it, since it changes no object.
+SETTINGS = $(CC) $(filter-out -Werror all-warnings,$(CPP_ALL) $(C_ALL) $(NVTX_FLAGS) CUDA=$(CUDA) \
+  $(CPU_TARGETS) $(CPU_TYPES) \
+  $(if $(filter 1,$(CUDA)),$(NVCC) $(NVCC_RELEASE) $(NVCC_FLAGS)))
+LINK_SETTINGS = $(LINK_C) $(AR) $(LIB_LIBS) $(LDLIBS)
+RECORDS := $(BUILD)/settings=SETTINGS $(BUILD)/link-settings=LINK_SETTINGS
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) $(NVTX_FLAGS) \
+	$(CC) $(CPP_ALL) $(C_ALL) -fPIC -fvisibility=hidden -DCUBN_WITH_CUDA=$(CUDA) $(NVTX_FLAGS) \
 	  $(call CPU_TARGET_DEFINES,$(CPU_TARGETS)) -c $< -o $@
 
 $(call CPU_KERNEL_RULES,$(BUILD)/obj/src/cpu,$(CPU_TARGETS),-fPIC -fvisibility=hidden)
@@ -97,39 +102,18 @@ $(BUILD)/obj/%.cu.o: %.cu $(BUILD)/settings
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCC_FLAGS) -MF $(@:.o=.d) -c $< -o $@
 
-$(STATIC): $(LIB_OBJECTS)
+$(STATIC): $(LIB_OBJECTS) $(BUILD)/link-settings
 	rm -f $@
-	ar rcs $@ $^
+	$(AR) rcs $@ $(LIB_OBJECTS)
 
 # The CUDA runtime is linked in and not exported: the library loads where there is no driver.
-$(SO): $(LIB_OBJECTS) scripts/cubn.map
-	$(CC) -shared -fopenmp -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--version-script=scripts/cubn.map \
-	  -Wl,-z,defs $(LIB_OBJECTS) $(LIB_LIBS) -o $@
+$(SO): $(LIB_OBJECTS) scripts/cubn.map $(BUILD)/link-settings
+	$(LINK_C) -shared -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--version-script=scripts/cubn.map \
+	  -Wl,-z,defs $(LIB_OBJECTS) $(LIB_LIBS) $(LDLIBS) -o $@
 	ln -sf $(@F) $(BUILD)/libcubn.so.$(MAJOR)
 	ln -sf $(@F) $(BUILD)/libcubn.so
 
-$(BUILD)/prefix: FORCE
-	@mkdir -p $(@D)
-	@echo '$(PREFIX)' | cmp -s - $@ || echo '$(PREFIX)' > $@
-
-$(BUILD)/cubn.pc: scripts/cubn.pc.in Makefile $(BUILD)/settings $(BUILD)/prefix
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-	  -e 's|@LIBS_PRIVATE@|$(LIB_LIBS) -fopenmp|' $< > $@
-
-.PHONY: install
-install: lib
-	install -d $(DESTDIR)$(PREFIX)/include/cubn-cudnn $(DESTDIR)$(PREFIX)/lib/pkgconfig
-	install -m 644 include/*.h $(DESTDIR)$(PREFIX)/include
-	install -m 644 include/cubn-cudnn/*.h $(DESTDIR)$(PREFIX)/include/cubn-cudnn
-	install -m 755 $(SO) $(DESTDIR)$(PREFIX)/lib
-	ln -sf $(notdir $(SO)) $(DESTDIR)$(PREFIX)/lib/libcubn.so.$(MAJOR)
-	ln -sf libcubn.so.$(MAJOR) $(DESTDIR)$(PREFIX)/lib/libcubn.so
-	install -m 644 $(STATIC) $(DESTDIR)$(PREFIX)/lib
-ifeq ($(CUDA),1)
-	install -m 755 $(CUDNN_SO) $(DESTDIR)$(PREFIX)/lib
-endif
-	install -m 644 $(BUILD)/cubn.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig
-
+include scripts/install.mk
 include src/cudnn/cudnn.mk
 include examples/examples.mk
 include tests/tests.mk
@@ -174,5 +158,19 @@ help:
 	@echo 'make docs         the manual as man pages and HTML, in $(BUILD)/docs; make install-docs'
 	@echo 'make install      PREFIX=/usr/local DESTDIR='
 	@echo 'make clean'
+
+# $(call RECORD,file,variable): the file keeps the variable's value, and is written when it changes.
+define RECORD
+ifneq ($$(strip $$(file <$(1))),$$(strip $$($(2))))
+$(1): FORCE
+endif
+$(1):
+	@mkdir -p $$(@D)
+	@printf '%s\n' '$$(subst ','\'',$$(strip $$($(2))))' > $$@
+endef
+.PHONY: FORCE
+FORCE:
+$(foreach r,$(RECORDS),$(eval $(call RECORD,$(firstword $(subst =, ,$(r))),$(lastword \
+  $(subst =, ,$(r))))))
 
 -include $(LIB_OBJECTS:.o=.d)

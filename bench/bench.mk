@@ -4,7 +4,7 @@
 BENCH_ALL_C := $(wildcard bench/*.c bench/*/*.c) $(wildcard tests/kit/*.c)
 BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timers/timer_cuda%),$(BENCH_ALL_C))
 BENCH_OBJECTS := $(BENCH_C:%.c=$(BUILD)/obj/bench-program/%.o)
-BENCH_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Ibench
+BENCH_FLAGS = $(CPP_ALL) $(C_ALL) -Itests -Ibench
 ifndef BENCH_COMMIT
 BENCH_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 endif
@@ -18,16 +18,14 @@ $(BUILD)/obj/bench-program/%.o: %.c $(BUILD)/settings
 	  -c $< -o $@
 
 # Results state the commit. One file depends on it.
-$(BUILD)/commit: FORCE
-	@mkdir -p $(@D)
-	@echo '$(BENCH_COMMIT)' | cmp -s - $@ || echo '$(BENCH_COMMIT)' > $@
+RECORDS += $(BUILD)/commit=BENCH_COMMIT
 
 %/bench-program/bench/report/commit.o: BENCH_FLAGS += -DCUBN_COMMIT='"$(BENCH_COMMIT)"'
 $(BUILD)/obj/bench-program/bench/report/commit.o \
   $(BUILD)/emu-plain/bench-program/bench/report/commit.o: $(BUILD)/commit
 
 $(BUILD)/cubn-bench: $(BENCH_OBJECTS) $(STATIC)
-	$(CC) -fopenmp $^ $(LIB_LIBS) -o $@
+	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 .PHONY: bench
 bench: $(BUILD)/cubn-bench
@@ -55,7 +53,7 @@ $(BUILD)/emu-plain/bench-program/%.o: %.c
 	$(CC) $(BENCH_FLAGS) $(EMU_HOST_FLAGS_plain) -DCUBN_WITH_CUDA=1 -DCUBN_BENCH_EMULATED -c $< -o $@
 
 $(BUILD)/emu-plain/cubn-bench: $(BENCH_EMULATED) $(EMU_OBJECTS_plain)
-	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
+	$(CXX) $(OPENMP_FLAGS) $^ $(EMU_LINK_plain) -o $@
 
 # Timing, graphs, host time, and a report made of them.
 EMU_RESULTS := $(BUILD)/emu-plain/results/emulated

@@ -11,7 +11,7 @@ KIT_OBJECTS := $(KIT_C:%.c=$(BUILD)/obj/%.o)
 $(addprefix $(BUILD)/tests/cubn-,smoke instructions checksums): $(BUILD)/tests/cubn-%: \
     $(BUILD)/obj/tests/tools/%.o $(KIT_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fopenmp $^ $(LIB_LIBS) -o $@
+	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 AARCH64_CC ?= $(shell command -v aarch64-linux-gnu-gcc 2>/dev/null)
 QEMU_AARCH64 ?= $(shell command -v qemu-aarch64 2>/dev/null)
@@ -28,7 +28,7 @@ endif
 
 # Checks of pointers that AddressSanitizer makes as well are left out: they nearly double the
 # compiler's time.
-ASAN_FLAGS := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+ASAN_FLAGS := -O1 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined \
   -fno-sanitize=null,object-size,pointer-overflow
 # The bounds of loops are the same for all instruction sets, and an object takes a minute: by
 # default the one that every x86-64 of today has. ASAN_TARGETS='generic avx2 avx512' takes all.
@@ -49,7 +49,7 @@ ARCHER := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so /usr/lib/*/lib
 test-cpu-races:
 ifneq ($(ARCHER),)
 	$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CUDA=0 CC=clang CPU_TARGETS=generic \
-	  CFLAGS='-O1 -g -fsanitize=thread' $(BUILD)/tsan/tests/cubn-smoke
+	  CFLAGS='-O1 -g1 -fsanitize=thread' $(BUILD)/tsan/tests/cubn-smoke
 	OMP_TOOL_LIBRARIES=$(ARCHER) TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' \
 	  ARCHER_OPTIONS=verbose=1 CUBN_THREADS=4 $(BUILD)/tsan/tests/cubn-smoke
 else

@@ -3,7 +3,7 @@
 
 KIT_C := $(wildcard tests/kit/*.c)
 TEST_C := tests/main.c $(KIT_C) $(wildcard tests/suites/*.c tests/suites/support/*.c)
-TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
+TEST_FLAGS = $(CPP_ALL) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
 comma := ,
@@ -19,14 +19,14 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/settings
 
 $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) -fopenmp $(TEST_WRAP) $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) -o $@
+	$(LINK_C) $(TEST_WRAP) $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(LDLIBS) -o $@
 
 TEST_PROGRAMS := $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
 
 # The ranges that tools see, by a tool of our own.
 $(BUILD)/tests/nvtx_tool.so: tests/tools/nvtx_tool.c $(BUILD)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(C_ALL) -fPIC -shared -fvisibility=hidden -isystem $(CUDA_INCLUDE) $< -o $@
+	$(CC) $(CPP_ALL) $(C_ALL) -fPIC -shared -fvisibility=hidden -isystem $(CUDA_INCLUDE) $< -o $@
 
 .PHONY: test-ranges
 ifeq ($(NVTX),1)
@@ -68,7 +68,7 @@ EMU_CPU_FLAGS_trace := -fno-sanitize=thread
 EMU_NN_FLAGS_trace := -fno-sanitize=thread
 # No build instruments the CPU's vector kernels, so all share one set of objects.
 EMU_CPU_KERNELS := $(call CPU_KERNEL_OBJECTS,$(BUILD)/emu-cpu,generic)
-$(call CPU_KERNEL_RULES,$(BUILD)/emu-cpu,generic,-O1 -g -fPIC)
+$(call CPU_KERNEL_RULES,$(BUILD)/emu-cpu,generic,-O1 -g1 -fPIC)
 $(foreach v,$(EMU_VARIANTS),$(eval EMU_MORE_FLAGS_$(v) = $(TEST_FLAGS) $(EMU_CPU_FLAGS_$(v)) \
   $(EMU_NN_FLAGS_$(v)) $(EMU_NN_DEFINES)))
 define EMU_TEST_RULES
@@ -92,11 +92,11 @@ $(BUILD)/emu-$(1)/%.o: %.c $(BUILD)/emu-$(1)/settings
 
 $(BUILD)/emu-$(1)/%.cu.o: %.cu $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
-	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra -Werror -Iinclude -Isrc -MMD -MP -c $$< -o $$@
+	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra $(WERROR_FLAG) -Iinclude -Isrc -MMD -MP -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
-	$$(CXX) -fopenmp $(TEST_WRAP) $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $$(EMU_LINK_$(1)) \
-	  -o $$@
+	$$(CXX) $(OPENMP_FLAGS) $(TEST_WRAP) $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) \
+	  $$(EMU_LINK_$(1)) -o $$@
 
 -include $$(EMU_TEST_OBJECTS_$(1):.o=.d)
 endef
@@ -107,12 +107,12 @@ EMU_WITHOUT_SUITES = $(filter-out %/tests/main.o \
   $(EMU_OBJECTS_$(1))
 $(BUILD)/emu-trace/cubn-traffic: $(BUILD)/emu-trace/tests/tools/traffic.o $(call \
   EMU_WITHOUT_SUITES,trace)
-	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_trace) -o $@
+	$(CXX) $(OPENMP_FLAGS) $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_trace) -o $@
 
 # Checksums of outputs, to compare two builds (tests/tools/checksums.c).
 $(BUILD)/emu-plain/cubn-checksums: $(BUILD)/emu-plain/tests/tools/checksums.o $(call \
   EMU_WITHOUT_SUITES,plain)
-	$(CXX) -fopenmp $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_plain) -o $@
+	$(CXX) $(OPENMP_FLAGS) $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_plain) -o $@
 
 .PHONY: checksums
 checksums: $(BUILD)/tests/cubn-checksums $(BUILD)/emu-plain/cubn-checksums
@@ -126,7 +126,7 @@ $(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/tools/predictions.o \
     $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
   $(EMU_OBJECTS_plain) \
     $(EMU_CPU_KERNELS)
-	$(CXX) -fopenmp $^ $(EMU_LINK_plain) -o $@
+	$(CXX) $(OPENMP_FLAGS) $^ $(EMU_LINK_plain) -o $@
 
 .PHONY: predictions
 predictions: $(BUILD)/emu-plain/predictions
@@ -164,8 +164,10 @@ endif
 include tests/dropin/dropin.mk
 
 # Everything is built first, in parallel; then the programs run one after the other.
-.PHONY: test
-test: $(TEST_PROGRAMS)
+.PHONY: test test-programs
+test-programs: $(TEST_PROGRAMS)
+
+test: test-programs
 	$(MAKE) --no-print-directory test-native
 	$(MAKE) --no-print-directory test-emulated
 	$(MAKE) --no-print-directory test-dropin

@@ -1,5 +1,4 @@
 /* Timer of the CPU: a monotonic clock around the call. */
-#include <omp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,19 @@
 
 #if defined(__SSE2__)
 #include <emmintrin.h>
+#endif
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static int omp_get_thread_num(void) {
+  return 0;
+}
+static int omp_get_num_threads(void) {
+  return 1;
+}
+static int omp_get_max_threads(void) {
+  return 1;
+}
 #endif
 
 /* Copies use fewer threads rather than less than this per thread. */
@@ -107,6 +119,7 @@ typedef void copy_function(void *to, const void *from, size_t bytes);
 static void copy_in_slices(cpu_timer *timer, size_t bytes, copy_function *copy_slice) {
   const size_t useful = bytes / COPY_BYTES_PER_THREAD + 1;
   const int threads = useful < (size_t)timer->threads ? (int)useful : timer->threads;
+  (void)threads; /* without OpenMP nobody reads it */
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     size_t begin, end;

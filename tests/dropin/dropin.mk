@@ -4,7 +4,7 @@
 
 DROPIN := $(BUILD)/dropin
 DROPIN_C := $(addprefix tests/dropin/,arrays.c client.c passes.c reference.c session.c)
-DROPIN_FLAGS = -std=c11 -O1 -g -D_POSIX_C_SOURCE=200809L $(WARNINGS) -MMD -MP -Itests/dropin
+DROPIN_FLAGS = -std=c11 -O1 -g1 -D_POSIX_C_SOURCE=200809L $(WARNINGS) -MMD -MP -Itests/dropin
 DROPIN_SCRIPT := tests/dropin/run.sh
 
 # ---- cubn_cudnn.h on the CPU
@@ -14,10 +14,10 @@ $(DROPIN)/cpu/%.o: tests/dropin/%.c
 	$(CC) $(DROPIN_FLAGS) -DDROPIN_USES_CUBN -DDROPIN_ON_CPU -Iinclude -c $< -o $@
 
 $(DROPIN)/client-cpu: $(DROPIN_CPU) $(STATIC)
-	$(CC) -fopenmp $^ $(LIB_LIBS) -o $@
+	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 $(DROPIN)/descriptors-cpu: $(DROPIN)/cpu/descriptors.o $(STATIC)
-	$(CC) -fopenmp $^ $(LIB_LIBS) -o $@
+	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 DROPIN_PROGRAMS := $(DROPIN)/client-cpu $(DROPIN)/descriptors-cpu
 
@@ -62,13 +62,13 @@ DROPIN_PRELOAD := $(CUDNN_C:%.c=$(EMU_SHARED)/%.o)
 
 $(EMU_SHARED)/src/%.o: src/%.c $(EMU_SHARED)/settings
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(DROPIN_DEFINES) $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) \
+	$(CC) $(CPP_ALL) $(DROPIN_DEFINES) $(C_ALL) -O1 -fPIC $(EMU_CUDA_INCLUDE_FLAGS) \
 	  -DCUBN_WITH_CUDA=1 $(call CPU_TARGET_DEFINES,generic) -c $< -o $@
 $(EMU_SHARED)/src/cudnn/%.o: DROPIN_DEFINES = -D_GNU_SOURCE
 
 $(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) \
   $(EMU_SHARED)/libcudart_emulated.so $(CUDNN_MAP)
-	$(CXX) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
+	$(CXX) -shared $(OPENMP_FLAGS) -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
 	  -Wl,-z,defs,-z,nodelete \
 	  $(DROPIN_LIB) $(DROPIN_PRELOAD) -L$(@D) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN' -lm \
 	  -ldl -lpthread -o $@
@@ -87,7 +87,7 @@ DROPIN_EMU_LINK = -L$(EMU_SHARED) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN/
 $(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so client-loaded): \
   $(EMU_SHARED)/libcudart_emulated.so
 $(DROPIN)/client-emu: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/emu/%) $(DROPIN_LIB)
-	$(CXX) -fopenmp $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
+	$(CXX) $(OPENMP_FLAGS) $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
 
 # The stand-in for libcudnn.so.9, and the program: linked to it; in a plugin that is; and looking
 # its functions up.
@@ -145,8 +145,8 @@ TEST_PROGRAMS += $(DROPIN_PROGRAMS)
 # scripts/cudnn_headers.sh has fetched.
 .PHONY: test-dropin
 test-dropin: $(DROPIN_PROGRAMS) $(SO)
-	$(CXX) -std=c++11 -Wall -Wextra -Werror -fsyntax-only -x c++ -DDROPIN_USES_CUBN -DDROPIN_ON_CPU \
-	  -Iinclude \
+	$(CXX) -std=c++11 -Wall -Wextra $(WERROR_FLAG) -fsyntax-only -x c++ \
+	  -DDROPIN_USES_CUBN -DDROPIN_ON_CPU -Iinclude \
 	  tests/dropin/client.c
 	CC='$(CC)' CXX='$(CXX)' tests/dropin/headers.sh $(BUILD) '$(CUDA_INCLUDE)' \
 	  $(if $(CUDA_INCLUDE),$(CUDNN_INCLUDE) $(patsubst %/,%,$(dir $(wildcard .deps/cudnn-*/cudnn.h))))

@@ -2,8 +2,8 @@
 # Include from a Makefile at the root of the repository, below its default target. Needs the CUDA
 # headers only.
 #
-# Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX; FORCE (a target that is always
-#        made)
+# Uses   CUDA_INCLUDE (folder of cuda_runtime.h), BUILD, CC, CXX; RECORDS (files, and the
+#        variables whose values they keep)
 # Gives, for each variant V in plain, asan and trace:
 #   EMU_KERNEL_FLAGS_V  to compile a .cu file: $(CXX) $(EMU_KERNEL_FLAGS_V) -c kernel.cu
 #   EMU_HOST_FLAGS_V    to compile C and C++ host and test code (sanitizers, host-dereference check)
@@ -24,23 +24,23 @@ EMU_TRACE_INSTRUMENT := -fsanitize=thread \
   $(if $(filter-out 0,$(EMU_IS_CLANG)),-fno-vectorize -fno-slp-vectorize -fno-unroll-loops)
 
 EMU_CUDA_INCLUDE_FLAGS := -isystem $(CUDA_INCLUDE)
-EMU_KERNEL_COMMON := -std=c++17 -g -fno-strict-aliasing -Wno-unknown-pragmas \
+EMU_KERNEL_COMMON := -std=c++17 -g1 -fno-strict-aliasing -Wno-unknown-pragmas \
   $(EMU_CUDA_INCLUDE_FLAGS) -x c++ -include $(EMU_DIR)/emu.h
 # Also part of shared libraries (tests/dropin).
 EMU_KERNEL_FLAGS_plain := $(EMU_KERNEL_COMMON) -O2 -fPIC
 EMU_KERNEL_FLAGS_asan := $(EMU_KERNEL_COMMON) -O1 $(EMU_SANITIZE) -DEMU_ASAN
 EMU_KERNEL_FLAGS_trace := $(EMU_KERNEL_COMMON) -O1 -fno-pie $(EMU_TRACE_INSTRUMENT) -DEMU_TRACE
 
-EMU_HOST_FLAGS_plain := -g -fno-pie $(EMU_CUDA_INCLUDE_FLAGS)
-EMU_HOST_FLAGS_asan := -O1 -g $(EMU_SANITIZE) $(EMU_CUDA_INCLUDE_FLAGS)
-EMU_HOST_FLAGS_trace := -O1 -g -fno-pie -fsanitize=thread $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_HOST_FLAGS_plain := -g1 -fno-pie $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_HOST_FLAGS_asan := -O1 -g1 $(EMU_SANITIZE) $(EMU_CUDA_INCLUDE_FLAGS)
+EMU_HOST_FLAGS_trace := -O1 -g1 -fno-pie -fsanitize=thread $(EMU_CUDA_INCLUDE_FLAGS)
 
 EMU_LINK_plain := -no-pie -ldl -lm -lpthread
 EMU_LINK_asan := $(EMU_SANITIZE) -ldl -lm -lpthread
 EMU_LINK_trace := $(EMU_LINK_plain)
 
-EMU_WARNINGS := -Wall -Wextra -Wconversion -Werror
-EMU_ENGINE_FLAGS := -std=c++17 -O2 -g $(EMU_WARNINGS) -fno-strict-aliasing \
+EMU_WARNINGS := -Wall -Wextra -Wconversion $(WERROR_FLAG)
+EMU_ENGINE_FLAGS := -std=c++17 -O2 -g1 $(EMU_WARNINGS) -fno-strict-aliasing \
   $(EMU_CUDA_INCLUDE_FLAGS)
 EMU_ENGINE_FLAGS_plain := $(EMU_ENGINE_FLAGS) -fno-pie
 EMU_ENGINE_FLAGS_asan := $(EMU_ENGINE_FLAGS) -DEMU_ASAN
@@ -55,11 +55,9 @@ EMU_SELFTEST_DEFINE_trace := -DEMU_SELFTEST_TRACE
 
 # Objects depend on what they were compiled with; EMU_MORE_FLAGS_V is what else the includer has.
 define EMU_RULES
-$(BUILD)/emu-$(1)/settings: FORCE
-	@mkdir -p $$(@D)
-	@echo '$$(CC) $$(CFLAGS) $$(CXX) $$(EMU_KERNEL_FLAGS_$(1))' \
-	  '$$(EMU_HOST_FLAGS_$(1)) $$(EMU_ENGINE_FLAGS_$(1)) $$(EMU_MORE_FLAGS_$(1))' > $$@.new
-	@cmp -s $$@.new $$@ && rm $$@.new || mv $$@.new $$@
+EMU_SETTINGS_$(1) = $$(filter-out -Werror,$$(CC) $$(CFLAGS) $$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) \
+  $$(EMU_HOST_FLAGS_$(1)) $$(EMU_ENGINE_FLAGS_$(1)) $$(EMU_MORE_FLAGS_$(1)))
+RECORDS += $(BUILD)/emu-$(1)/settings=EMU_SETTINGS_$(1)
 
 EMU_OBJECTS_$(1) := $$(patsubst $(EMU_DIR)/%.cpp,$(BUILD)/emu-$(1)/emu/%.o,$$(EMU_SOURCES_$(1)))
 
@@ -104,7 +102,8 @@ EMU_GPU_OBJECTS := $(EMU_GPU_SOURCES:$(EMU_DIR)/%=$(EMU_GPU_DIR)/%.o)
 
 $(EMU_GPU_DIR)/%.cu.o: $(EMU_DIR)/%.cu
 	@mkdir -p $(@D)
-	$(NVCC) -std=c++17 -O2 -Werror all-warnings $(EMU_GPU_ARCHITECTURES) -MMD -MP -c $< -o $@
+	$(NVCC) -std=c++17 -O2 $(if $(WERROR_FLAG),-Werror all-warnings) $(EMU_GPU_ARCHITECTURES) \
+	  -MMD -MP -c $< -o $@
 
 $(EMU_GPU_DIR)/%.c.o: $(EMU_DIR)/%.c
 	@mkdir -p $(@D)

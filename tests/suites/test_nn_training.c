@@ -1,9 +1,19 @@
 /* The example's training loop: a network learns, threads change nothing, and GPU and CPU agree. */
 #include <math.h>
-#include <omp.h>
 
 #include "nn/trainer.h"
 #include "suites/support/suite.h"
+
+#ifdef _OPENMP
+#include <omp.h>
+#else
+static int omp_get_max_threads(void) {
+  return 1;
+}
+static void omp_set_num_threads(int threads) {
+  (void)threads;
+}
+#endif
 
 #define LENET(normalized) \
   { .kind = NN_LENET, .activation = NN_SIGMOID, .batch_norm = (normalized), .gain = 4.0f }

@@ -12,6 +12,11 @@ CPU_ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 CPU_TARGETS := generic $(if $(filter x86_64,$(CPU_ARCH)),avx2 avx512) \
   $(if $(filter aarch64,$(CPU_ARCH)),neon)
 CPU_TYPES := f32 f64 f16 bf16
+ifneq ($(and $(BUILDS),$(strip $(filter-out generic avx2 avx512 neon,$(CPU_TARGETS)) \
+  $(filter-out f32 f64 f16 bf16,$(CPU_TYPES)))),)
+$(error CPU_TARGETS=$(CPU_TARGETS) CPU_TYPES=$(CPU_TYPES): expected some of generic, avx2, avx512 \
+  (x86-64) or generic, neon (AArch64), and some of f32, f64, f16, bf16)
+endif
 CPU_TARGET_DEFINES = \
   '-DCUBN_CPU_KERNELS(X)=$(foreach t,$(1),$(foreach e,$(CPU_TYPES),X($(t),$(e))))'
 
@@ -34,7 +39,7 @@ CPU_KERNEL_OBJECTS = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU
 define CPU_KERNEL_RULE
 $(1)/$(5)-$(2)-$(3).o: src/cpu/kernels/$(5).c $(BUILD)/settings
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPPFLAGS) $$(C_ALL) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(CPU_TYPE_$(3)) \
+	$$(CC) $$(CPP_ALL) $$(C_ALL) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(CPU_TYPE_$(3)) \
 	  -DCUBN_KERNELS=cubn_kernels_$(2)_$(3) -DCUBN_FUSED_KERNELS=cubn_fused_kernels_$(2)_$(3) \
 	  -DCUBN_TARGET='"$(2)"' -c $$< -o $$@
 -include $(1)/$(5)-$(2)-$(3).d
