@@ -50,7 +50,9 @@ MAJOR := $(firstword $(subst ., ,$(VERSION)))
 WERROR ?= $(if $(filter check check-%,$(MAKECMDGOALS)),1)
 export WERROR
 WERROR_FLAG := $(if $(filter $(YES),$(WERROR)),-Werror)
-WARNINGS := -Wall -Wextra -Wconversion $(WERROR_FLAG) $(if $(OPENMP_FLAGS),,-Wno-unknown-pragmas)
+# What only a pragma reads is unused without OpenMP.
+WARNINGS := -Wall -Wextra -Wconversion $(WERROR_FLAG) \
+  $(if $(OPENMP_FLAGS),,-Wno-unknown-pragmas -Wno-unused)
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-Og -g3 -fno-omit-frame-pointer,-O3 -g1)
 # The user's CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS, and our own.
 CPP_ALL := -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc $(CPPFLAGS)

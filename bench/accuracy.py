@@ -9,7 +9,6 @@ oneDNN is found as the benchmark finds it (bench/README.md), PyTorch if Python h
 import argparse
 import csv
 import importlib.util
-import os
 import pathlib
 import subprocess
 import sys
@@ -44,16 +43,6 @@ def run_torch(folder):
     return read(result)
 
 
-def environment():
-    """The environment, with the oneDNN that scripts/onednn.sh fetches, if it is there."""
-    variables = dict(os.environ)
-    onednn = ROOT / ".deps/onednn"
-    if (onednn / "libdnnl.so.3").exists():
-        variables["LD_LIBRARY_PATH"] = str(onednn)
-        variables["OCL_ICD_FILENAMES"] = str(onednn / "libintelocl.so")
-    return variables
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu")
@@ -63,7 +52,7 @@ def main():
         result = pathlib.Path(folder, "cubn.csv")
         subprocess.run([options.bench, "--device", options.device, "--peers", "--warm",
                         "--seconds", "1e-6", "--csv", result] + LINES, check=True,
-                       env=environment(), stdout=subprocess.DEVNULL)
+                       stdout=subprocess.DEVNULL)
         errors = read(result)
         errors.update(run_torch(folder))
     peers = [peer for peer in ("cubn", "onednn", "cudnn", "torch")

@@ -5,6 +5,7 @@
 
 #include "core/handle.h"
 #include "host/select.h"
+#include "peers/onednn_fetched.h"
 #include "report/report.h"
 #include "rows/host.h"
 
@@ -151,10 +152,13 @@ int main(int argc, char **argv) {
     bench_options_usage();
     return EXIT_GOOD;
   }
+  if ((options.peers || options.list_peers) && !options.onednn && !getenv("ONEDNN_LIB"))
+    bench_find_fetched_onednn(argv);
   if (options.list_peers) return list_peers(&options);
   if (options.algo && !cubn_algo_exists(options.algo))
     return usage_error(options.algo, "no algorithm has this name");
   wrong = bench_list_build(&options, &list);
+  free(options.lines);
   if (!wrong && options.list) {
     print_list(&list);
     bench_list_free(&list);

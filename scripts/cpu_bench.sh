@@ -11,10 +11,6 @@ out=${1:?usage: scripts/cpu_bench.sh OUT}
 mkdir -p "$out"
 make --no-print-directory CUDA=0 build/cubn-bench >/dev/null
 read -ra prefix <<<"${BENCH_PREFIX:-}"
-if [ -e .deps/onednn/libdnnl.so.3 ]; then
-  export LD_LIBRARY_PATH=$PWD/.deps/onednn${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
-  export OCL_ICD_FILENAMES=$PWD/.deps/onednn/libintelocl.so
-fi
 
 run() { # name, options of cubn-bench
   "${prefix[@]}" build/cubn-bench --device cpu --peers --seconds "${BENCH_SECONDS:-0.3}" \

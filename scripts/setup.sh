@@ -3,7 +3,7 @@
 # and CUnit from the distribution, and the CUDA headers, which let the kernels run on the emulator,
 # from PyPI where no CUDA toolkit is found; and for the pictures of the claims matplotlib, in a
 # virtual environment. Does nothing that is done already.
-#   scripts/setup.sh demo|claims|test|check|bench|sass
+#   scripts/setup.sh demo|claims|test|check|bench|sass|deb|package
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,8 +37,17 @@ case $purpose in
     commands+=(python3)
     packages+=(python3 python3-pip)
     ;;
+  deb)
+    commands=(gcc make dh dpkg-buildpackage lintian)
+    packages=(gcc make libc6-dev dpkg-dev debhelper lintian)
+    ;;
+  package) # the packages, and programs that use them
+    commands=(gcc g++ make dh dpkg-buildpackage lintian cmake pkg-config python3 clang-format)
+    packages=(gcc g++ make libc6-dev dpkg-dev debhelper lintian cmake pkg-config python3
+      clang-format)
+    ;;
   *)
-    echo "usage: scripts/setup.sh demo|claims|test|check|bench|sass" >&2
+    echo "usage: scripts/setup.sh demo|claims|test|check|bench|sass|deb|package" >&2
     exit 2
     ;;
 esac
@@ -52,7 +61,7 @@ missing=0
 for command in "${commands[@]}"; do
   command -v "$command" >/dev/null || missing=1
 done
-if [ "$missing" = 0 ]; then
+if [ "$missing" = 0 ] && [ "$purpose" != deb ] && [ "$purpose" != package ]; then
   read -ra flags < <(pkg-config --cflags openblas 2>/dev/null || true) || true
   compiles cblas.h "${flags[@]}" || missing=1
   if [ "$purpose" = claims ]; then python3 -c 'import ensurepip' 2>/dev/null || missing=1; fi

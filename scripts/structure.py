@@ -18,6 +18,7 @@ import collections
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -67,10 +68,11 @@ LONG_FILES = {file: "the manual: every argument is documented" for file in
 
 
 def all_files():
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
-                            capture_output=True, text=True, check=False)
-    if listed.returncode == 0 and (ROOT / ".git").exists():
-        return sorted(f for f in listed.stdout.split("\n") if f and (ROOT / f).is_file())
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT,
+                                capture_output=True, text=True, check=False)
+        if listed.returncode == 0:
+            return sorted(f for f in listed.stdout.split("\n") if f and (ROOT / f).is_file())
     found = []
     for folder, folders, names in os.walk(ROOT):
         here = pathlib.Path(folder).relative_to(ROOT)

@@ -105,16 +105,26 @@ static bool join(int argc, char **argv, char *text, size_t text_bytes) {
   return true;
 }
 
+/* What is wrong with a word that is neither an option nor a problem line: those have blanks. */
+static const char *explain_word(const char *before) {
+  if (!strcmp(before, "--peers"))
+    return "--peers takes no value: it times cudnn on a GPU, onednn on a CPU. --cudnn PATH and "
+           "--onednn PATH say where they are";
+  return "neither an option (see --help) nor a problem line, such as 'train nhwc f16 n32c64h56w56'";
+}
+
 const char *bench_options_parse(int argc, char **argv, bench_options *options,
                                 const char **argument) {
   *options =
       (bench_options){.seconds = 0.5, .verify_elements = 4000000, .type = "f32", .layout = "nchw"};
   if (!join(argc, argv, options->command, sizeof options->command))
     snprintf(options->command, sizeof options->command, "%s ...", argv[0]);
-  options->lines = argv; /* problem lines are moved to its front */
+  options->lines = calloc((size_t)argc, sizeof *options->lines);
+  if (!options->lines) return "no memory for the problem lines";
   for (int i = 1; i < argc; ++i) {
     *argument = argv[i];
     if (argv[i][0] != '-') {
+      if (!strchr(argv[i], ' ')) return explain_word(argv[i - 1]);
       options->lines[options->line_count++] = argv[i];
       continue;
     }

@@ -21,7 +21,7 @@ typedef struct bench_options {
   const char *onednn;
   const char *csv, *json;
   int line_count;
-  char **lines;       /* problem lines of the command line */
+  char **lines;       /* problem lines of the command line; to be freed */
   char command[1024]; /* the command line, for the results */
 } bench_options;
 

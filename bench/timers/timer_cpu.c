@@ -119,7 +119,6 @@ typedef void copy_function(void *to, const void *from, size_t bytes);
 static void copy_in_slices(cpu_timer *timer, size_t bytes, copy_function *copy_slice) {
   const size_t useful = bytes / COPY_BYTES_PER_THREAD + 1;
   const int threads = useful < (size_t)timer->threads ? (int)useful : timer->threads;
-  (void)threads; /* without OpenMP nobody reads it */
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     size_t begin, end;
