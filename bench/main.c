@@ -152,8 +152,7 @@ int main(int argc, char **argv) {
     bench_options_usage();
     return EXIT_GOOD;
   }
-  if ((options.peers || options.list_peers) && !options.onednn && !getenv("ONEDNN_LIB"))
-    bench_find_fetched_onednn(argv);
+  if ((options.peers || options.list_peers) && !options.onednn) bench_find_fetched_onednn(argv);
   if (options.list_peers) return list_peers(&options);
   if (options.algo && !cubn_algo_exists(options.algo))
     return usage_error(options.algo, "no algorithm has this name");

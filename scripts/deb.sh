@@ -4,6 +4,8 @@
 #   scripts/deb.sh FOLDER [OPTION OF dpkg-buildpackage]...
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# Variables of a make above would reach the one of the package.
+unset MAKEFLAGS MFLAGS MAKEOVERRIDES MAKELEVEL
 scripts/setup.sh deb
 
 out=${1:?usage: scripts/deb.sh FOLDER [OPTION OF dpkg-buildpackage]...}

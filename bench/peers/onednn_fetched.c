@@ -29,8 +29,8 @@ static bool find_folder(char *folder) {
 
 void bench_find_fetched_onednn(char **argv) {
   char folder[PATH_MAX], value[2 * PATH_MAX];
-  const char *const paths = getenv("LD_LIBRARY_PATH");
-  if (!find_folder(folder) || (paths && strstr(paths, folder))) return;
+  const char *const paths = getenv("LD_LIBRARY_PATH"), *const given = getenv("ONEDNN_LIB");
+  if ((given && *given) || !find_folder(folder) || (paths && strstr(paths, folder))) return;
   void *found = dlopen(LIBRARY, RTLD_LAZY | RTLD_LOCAL);
   if (found) {
     dlclose(found);

@@ -17,6 +17,13 @@ const char *bench_suite_names(void) {
   return names;
 }
 
+static const char *explain_suite(const char *name) {
+  static char message[256];
+  snprintf(message, sizeof message, "--suite is '%s', must be one of %s", name,
+           bench_suite_names());
+  return message;
+}
+
 static const suite_table *find_suite(const char *name) {
   for (const suite_table *suite = bench_suite_tables; suite->name; ++suite)
     if (!strcmp(name, suite->name)) return suite;
@@ -111,7 +118,7 @@ const char *bench_list_build(const bench_options *options, bench_list *list) {
   if (!name && !options->file && !options->line_count) name = options->host ? "host" : "resnet50";
   if (name) {
     const suite_table *suite = find_suite(name);
-    wrong = suite ? add_suite(options, suite, list) : "--suite is unknown, see --help";
+    wrong = suite ? add_suite(options, suite, list) : explain_suite(name);
   }
   if (!wrong && options->file) wrong = add_file(options->file, list);
   for (int i = 0; !wrong && i < options->line_count; ++i)
