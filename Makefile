@@ -137,6 +137,7 @@ clean:
 
 help:
 	@echo 'make              the library: $(BUILD)/libcubn.so, $(BUILD)/libcubn.a'
+	@echo '                  CUDA=0, 1 or the folder of a toolkit; OPENMP=0; CC CFLAGS ... as usual'
 	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, for programs that use cuDNN'
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
@@ -157,8 +158,11 @@ help:
 	@echo 'make CPU_TARGETS=avx2 CPU_TYPES=f32   a fast build, of these CPU kernels only'
 	@echo 'make compile_commands.json            for clangd'
 	@echo 'make test-large   tensors of more than 2^31 elements (needs 10 GB of memory)'
-	@echo 'make docs         the manual as man pages and HTML, in $(BUILD)/docs; make install-docs'
-	@echo 'make install      PREFIX=/usr/local DESTDIR='
+	@echo 'make docs         the manual as man pages and HTML, in $(BUILD)/docs'
+	@echo 'make install      what was built: PREFIX=/usr/local LIBDIR= INCLUDEDIR= MANDIR= DESTDIR='
+	@echo 'make uninstall    with the same folders'
+	@echo 'make deb          Debian packages, in $(BUILD)/deb'
+	@echo 'make check-package  install, pkg-config, CMake and packages, as a user meets them'
 	@echo 'make clean'
 
 # $(call RECORD,file,variable): the file keeps the variable's value, and is written when it changes.

@@ -11,7 +11,7 @@ stop() {
   exit 2
 }
 
-# The folders stand in cubn.pc, which has no way to quote, and relative ones would be of this folder.
+# The folders stand in cubn.pc, which has no way to quote; relative ones would be in this folder.
 check_folders() {
   local name value
   for name in PREFIX LIBDIR INCLUDEDIR MANDIR; do

@@ -92,7 +92,8 @@ $(BUILD)/emu-$(1)/%.o: %.c $(BUILD)/emu-$(1)/settings
 
 $(BUILD)/emu-$(1)/%.cu.o: %.cu $(BUILD)/emu-$(1)/settings
 	@mkdir -p $$(@D)
-	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra $(WERROR_FLAG) -Iinclude -Isrc -MMD -MP -c $$< -o $$@
+	$$(CXX) $$(EMU_KERNEL_FLAGS_$(1)) -Wall -Wextra $(WERROR_FLAG) -Iinclude -Isrc \
+	  -MMD -MP -c $$< -o $$@
 
 $(BUILD)/emu-$(1)/cubn-tests: $$(EMU_TEST_OBJECTS_$(1)) $$(EMU_OBJECTS_$(1))
 	$$(CXX) $(OPENMP_FLAGS) $(TEST_WRAP) $$^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) \

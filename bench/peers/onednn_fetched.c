@@ -1,4 +1,4 @@
-/* Its libraries find each other in LD_LIBRARY_PATH, which the loader reads when a program starts. */
+/* Its libraries find each other in LD_LIBRARY_PATH, which the loader reads at a program's start. */
 #include "peers/onednn_fetched.h"
 
 #include <dlfcn.h>
