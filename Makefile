@@ -4,7 +4,7 @@
 #                   nvcc is on PATH or in CUDA_HOME)
 #   CUDA_ARCHS=     "80 90" and the like, or all (default: the GPU present, else 80 90 and PTX)
 #   CUDA_INCLUDE=   folder of cuda_runtime.h, for the emulator (default: found)
-#   OPENMP=0        one thread
+#   OPENMP=0        examples, benchmark and tests without OpenMP; the library needs none
 #   CUNIT_PREFIX=   where CUnit is, if not in the system
 #   DEBUG=1         for a debugger, in build/debug
 #   CPU_TARGETS= CPU_TYPES=   some of the CPU's vector kernels only, say avx2 and f32
@@ -36,7 +36,8 @@ OPENMP ?= 1
 ifneq ($(words $(filter $(YES) $(NO),$(OPENMP))) $(words $(OPENMP)),1 1)
 $(error OPENMP=$(OPENMP): expected 1 or 0)
 endif
-OPENMP_FLAGS := $(if $(filter $(YES),$(OPENMP)),-fopenmp)
+# What only a pragma reads is unused without OpenMP.
+OPENMP_FLAGS := $(if $(filter $(YES),$(OPENMP)),-fopenmp,-Wno-unknown-pragmas -Wno-unused)
 
 # NVTX is a header of the toolkit; what it calls is there while a tool is attached.
 NVTX := $(if $(wildcard $(CUDA_INCLUDE)/nvtx3/nvToolsExt.h),1,0)
@@ -50,14 +51,13 @@ MAJOR := $(firstword $(subst ., ,$(VERSION)))
 WERROR ?= $(if $(filter check check-%,$(MAKECMDGOALS)),1)
 export WERROR
 WERROR_FLAG := $(if $(filter $(YES),$(WERROR)),-Werror)
-# What only a pragma reads is unused without OpenMP.
-WARNINGS := -Wall -Wextra -Wconversion $(WERROR_FLAG) \
-  $(if $(OPENMP_FLAGS),,-Wno-unknown-pragmas -Wno-unused)
+WARNINGS := -Wall -Wextra -Wconversion $(WERROR_FLAG)
 CFLAGS ?= $(if $(filter 1,$(DEBUG)),-Og -g3 -fno-omit-frame-pointer,-O3 -g1)
 # The user's CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS, and our own.
 CPP_ALL := -D_POSIX_C_SOURCE=200809L -Iinclude -Isrc $(CPPFLAGS)
-C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) $(OPENMP_FLAGS) -ffp-contract=off -MMD -MP
-LINK_C := $(CC) $(CFLAGS) $(OPENMP_FLAGS) $(LDFLAGS)
+C_ALL := -std=c11 $(CFLAGS) $(WARNINGS) -ffp-contract=off -MMD -MP
+LINK_LIB := $(CC) $(CFLAGS) $(LDFLAGS) -shared
+LINK_PROGRAM := $(CC) $(CFLAGS) $(OPENMP_FLAGS) $(LDFLAGS)
 include src/cpu/kernels/kernels.mk
 # -G (device code for cuda-gdb) keeps all kernels out of registers: with DEBUG=1 only.
 NVCC_FLAGS := -std=c++17 -O3 $(if $(filter 1,$(DEBUG)),-g -G,-lineinfo) --threads 0 \
@@ -87,10 +87,11 @@ lib: $(BUILD)/built
 
 # Objects depend on what they were compiled with: another CUDA= or CUDA_ARCHS= builds anew. WERROR
 # is no part of it, since it changes no object.
-SETTINGS = $(CC) $(filter-out -Werror all-warnings,$(CPP_ALL) $(C_ALL) $(NVTX_FLAGS) CUDA=$(CUDA) \
+SETTINGS = $(CC) $(filter-out -Werror all-warnings,$(CPP_ALL) $(C_ALL) $(NVTX_FLAGS) \
+  $(OPENMP_FLAGS) CUDA=$(CUDA) \
   $(CPU_TARGETS) $(CPU_TYPES) \
   $(if $(filter 1,$(CUDA)),$(NVCC) $(NVCC_RELEASE) $(NVCC_FLAGS)))
-LINK_SETTINGS = $(LINK_C) $(AR) $(LIB_LIBS) $(LDLIBS)
+LINK_SETTINGS = $(LINK_PROGRAM) $(AR) $(LIB_LIBS) $(LDLIBS)
 RECORDS := $(BUILD)/settings=SETTINGS $(BUILD)/link-settings=LINK_SETTINGS
 
 $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
@@ -110,7 +111,7 @@ $(STATIC): $(LIB_OBJECTS) $(BUILD)/link-settings
 
 # The CUDA runtime is linked in and not exported: the library loads where there is no driver.
 $(SO): $(LIB_OBJECTS) scripts/cubn.map $(BUILD)/link-settings
-	$(LINK_C) -shared -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--version-script=scripts/cubn.map \
+	$(LINK_LIB) -Wl,-soname,libcubn.so.$(MAJOR) -Wl,--version-script=scripts/cubn.map \
 	  -Wl,-z,defs $(LIB_OBJECTS) $(LIB_LIBS) $(LDLIBS) -o $@
 	ln -sf $(@F) $(BUILD)/libcubn.so.$(MAJOR)
 	ln -sf $(@F) $(BUILD)/libcubn.so
@@ -137,7 +138,7 @@ clean:
 
 help:
 	@echo 'make              the library: $(BUILD)/libcubn.so, $(BUILD)/libcubn.a'
-	@echo '                  CUDA=0, 1 or the folder of a toolkit; OPENMP=0; CC CFLAGS ... as usual'
+	@echo '                  CUDA=0, 1 or the folder of a toolkit; CC CFLAGS LDFLAGS ... as usual'
 	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, for programs that use cuDNN'
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'

@@ -4,7 +4,7 @@
 BENCH_ALL_C := $(wildcard bench/*.c bench/*/*.c) $(wildcard tests/kit/*.c)
 BENCH_C := $(filter-out $(if $(filter 0,$(CUDA)),bench/timers/timer_cuda%),$(BENCH_ALL_C))
 BENCH_OBJECTS := $(BENCH_C:%.c=$(BUILD)/obj/bench-program/%.o)
-BENCH_FLAGS = $(CPP_ALL) $(C_ALL) -Itests -Ibench
+BENCH_FLAGS = $(CPP_ALL) $(C_ALL) $(OPENMP_FLAGS) -Itests -Ibench
 ifndef BENCH_COMMIT
 BENCH_COMMIT := $(shell git describe --always --dirty --exclude '*' 2>/dev/null || echo unknown)
 endif
@@ -25,7 +25,7 @@ $(BUILD)/obj/bench-program/bench/report/commit.o \
   $(BUILD)/emu-plain/bench-program/bench/report/commit.o: $(BUILD)/commit
 
 $(BUILD)/cubn-bench: $(BENCH_OBJECTS) $(STATIC)
-	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 .PHONY: bench
 bench: $(BUILD)/cubn-bench

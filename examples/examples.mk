@@ -18,7 +18,7 @@ CLAIMS_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/claims/*.c
 CUBLAS_LIBS = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas
 NN_LIBS = $(if $(CBLAS),$(CBLAS_LIBS)) $(if $(CUBLAS),$(CUBLAS_LIBS))
 NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
-EXAMPLES_FLAGS = $(CPP_ALL) $(C_ALL) -Iexamples $(CBLAS_CFLAGS) $(NN_DEFINES)
+EXAMPLES_FLAGS = $(CPP_ALL) $(C_ALL) $(OPENMP_FLAGS) -Iexamples $(CBLAS_CFLAGS) $(NN_DEFINES)
 EXAMPLES_LIBS = $(NN_LIBS) $(LIB_LIBS)
 
 $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
@@ -27,15 +27,15 @@ $(BUILD)/obj/examples/%.o: examples/%.c $(BUILD)/settings
 
 $(BUILD)/examples/minimal: $(BUILD)/obj/examples/minimal.o $(STATIC)
 	@mkdir -p $(@D)
-	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 $(NN_EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(LINK_C) $^ $(EXAMPLES_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $^ $(EXAMPLES_LIBS) $(LDLIBS) -o $@
 
 $(BUILD)/examples/claims: $(CLAIMS_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(LINK_C) $^ $(EXAMPLES_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $^ $(EXAMPLES_LIBS) $(LDLIBS) -o $@
 
 .PHONY: examples demo claims test-examples
 examples: $(EXAMPLES) $(NN_EXAMPLES) $(BUILD)/examples/claims

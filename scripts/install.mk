@@ -9,7 +9,7 @@ DESTDIR ?=
 
 BUILT_VERSION := $(VERSION)
 BUILT_CUDA := $(CUDA)
-BUILT_LIBS := $(strip $(LIB_LIBS) $(OPENMP_FLAGS))
+BUILT_LIBS := $(strip $(LIB_LIBS))
 # That of the compiler, which may be one for another machine.
 BUILT_STRIP = $(or $(shell $(CC) -print-prog-name=strip 2>/dev/null),strip)
 # Written last: what is here is whole.

@@ -73,8 +73,9 @@ put() {
 }
 
 install_all() {
-  local lib=$DESTDIR$LIBDIR strip=${STRIP:-$BUILT_STRIP} pages=("$BUILD"/man/man3/*.3)
+  local lib=$DESTDIR$LIBDIR strip=${STRIP:-$BUILT_STRIP} pages=("$BUILD"/docs/man/man3/*.3)
   put 644 "$DESTDIR$INCLUDEDIR" include/*.h
+  put 644 "$DESTDIR$INCLUDEDIR/cubn-cudnn" include/cubn-cudnn/*.h
   put 644 "$lib" "$BUILD/libcubn.a"
   put 755 "$lib" "$BUILD/libcubn.so.$BUILT_VERSION"
   [ "$BUILT_CUDA" = 0 ] || put 755 "$lib" "$BUILD/libcubn_cudnn.so"
@@ -95,10 +96,13 @@ uninstall_all() {
   local lib=$DESTDIR$LIBDIR header
   local major
   major=$(awk '/define CUBN_VERSION_MAJOR/ {print $3}' include/cubn.h)
-  for header in include/*.h; do rm -f "$DESTDIR$INCLUDEDIR/${header##*/}"; done
+  for header in include/*.h include/*/*.h; do
+    rm -f "$DESTDIR$INCLUDEDIR/${header#include/}"
+  done
   rm -f "$lib"/libcubn{.a,.so,_cudnn.so} "$lib/libcubn.so.$major"{,.*} "$lib/pkgconfig/cubn.pc" \
-    "$lib"/cmake/cubn/cubnConfig{,Version}.cmake "$DESTDIR$MANDIR"/man3/cubn*.3
-  for folder in "$lib"/{cmake/cubn,cmake,pkgconfig} "$DESTDIR$MANDIR/man3"; do
+    "$lib"/cmake/cubn/cubnConfig{,Version}.cmake "$DESTDIR$MANDIR"/man3/{cubn,CUBN}*.3
+  for folder in "$lib"/{cmake/cubn,cmake,pkgconfig} "$DESTDIR$INCLUDEDIR/cubn-cudnn" \
+    "$DESTDIR$MANDIR/man3"; do
     rmdir --ignore-fail-on-non-empty "$folder" 2>/dev/null || true
   done
   echo "cubn: removed from $lib and $DESTDIR$INCLUDEDIR"

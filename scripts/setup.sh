@@ -38,12 +38,13 @@ case $purpose in
     packages+=(python3 python3-pip)
     ;;
   deb)
-    commands=(gcc make dh dpkg-buildpackage lintian)
-    packages=(gcc make libc6-dev dpkg-dev debhelper lintian)
+    commands=(gcc make dh dpkg-buildpackage lintian doxygen python3)
+    packages=(gcc make libc6-dev dpkg-dev debhelper lintian doxygen python3)
     ;;
   package) # the packages, and programs that use them
-    commands=(gcc g++ make dh dpkg-buildpackage lintian cmake pkg-config python3 clang-format)
-    packages=(gcc g++ make libc6-dev dpkg-dev debhelper lintian cmake pkg-config python3
+    commands=(gcc g++ make dh dpkg-buildpackage lintian doxygen python3 cmake pkg-config
+      clang-format)
+    packages=(gcc g++ make libc6-dev dpkg-dev debhelper lintian doxygen python3 cmake pkg-config
       clang-format)
     ;;
   *)

@@ -11,7 +11,7 @@ KIT_OBJECTS := $(KIT_C:%.c=$(BUILD)/obj/%.o)
 $(addprefix $(BUILD)/tests/cubn-,smoke instructions checksums): $(BUILD)/tests/cubn-%: \
     $(BUILD)/obj/tests/tools/%.o $(KIT_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 AARCH64_CC ?= $(shell command -v aarch64-linux-gnu-gcc 2>/dev/null)
 QEMU_AARCH64 ?= $(shell command -v qemu-aarch64 2>/dev/null)

@@ -3,7 +3,7 @@
 
 KIT_C := $(wildcard tests/kit/*.c)
 TEST_C := tests/main.c $(KIT_C) $(wildcard tests/suites/*.c tests/suites/support/*.c)
-TEST_FLAGS = $(CPP_ALL) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
+TEST_FLAGS = $(CPP_ALL) $(C_ALL) $(OPENMP_FLAGS) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
 # Functions that must not be called on the path of an operation are counted; see test_host_path.c.
 comma := ,
@@ -19,7 +19,7 @@ $(BUILD)/obj/tests/%.o: tests/%.c $(BUILD)/settings
 
 $(BUILD)/tests/cubn-tests: $(TEST_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(LINK_C) $(TEST_WRAP) $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $(TEST_WRAP) $^ $(CUNIT_LIBS) $(NN_LIBS) $(LIB_LIBS) $(LDLIBS) -o $@
 
 TEST_PROGRAMS := $(BUILD)/tests/cubn-tests $(BUILD)/examples/minimal
 

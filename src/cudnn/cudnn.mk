@@ -13,7 +13,7 @@ $(BUILD)/obj/src/cudnn/%.o: src/cudnn/%.c $(BUILD)/settings
 
 # -z nodelete: threads keep descriptors that the library frees at their end.
 $(CUDNN_SO): $(CUDNN_OBJECTS) $(LIB_OBJECTS) $(CUDNN_MAP) $(BUILD)/link-settings
-	$(LINK_C) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
+	$(LINK_LIB) -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
 	  -Wl,-z,defs,-z,nodelete $(CUDNN_OBJECTS) $(LIB_OBJECTS) $(LIB_LIBS) $(LDLIBS) -o $@
 
 .PHONY: cudnn-facade

@@ -14,10 +14,10 @@ $(DROPIN)/cpu/%.o: tests/dropin/%.c
 	$(CC) $(DROPIN_FLAGS) -DDROPIN_USES_CUBN -DDROPIN_ON_CPU -Iinclude -c $< -o $@
 
 $(DROPIN)/client-cpu: $(DROPIN_CPU) $(STATIC)
-	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 $(DROPIN)/descriptors-cpu: $(DROPIN)/cpu/descriptors.o $(STATIC)
-	$(LINK_C) $^ $(LIB_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
 DROPIN_PROGRAMS := $(DROPIN)/client-cpu $(DROPIN)/descriptors-cpu
 
@@ -68,13 +68,13 @@ $(EMU_SHARED)/src/cudnn/%.o: DROPIN_DEFINES = -D_GNU_SOURCE
 
 $(EMU_SHARED)/libcubn_cudnn.so: $(DROPIN_LIB) $(DROPIN_PRELOAD) \
   $(EMU_SHARED)/libcudart_emulated.so $(CUDNN_MAP)
-	$(CXX) -shared $(OPENMP_FLAGS) -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
+	$(CXX) -shared -Wl,-soname,$(@F) -Wl,--version-script=$(CUDNN_MAP) \
 	  -Wl,-z,defs,-z,nodelete \
 	  $(DROPIN_LIB) $(DROPIN_PRELOAD) -L$(@D) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN' -lm \
 	  -ldl -lpthread -o $@
 
 $(EMU_SHARED)/libcubn.so: $(DROPIN_LIB) $(EMU_SHARED)/libcudart_emulated.so scripts/cubn.map
-	$(CXX) -shared -fopenmp -Wl,-soname,$(@F) -Wl,--version-script=scripts/cubn.map -Wl,-z,defs \
+	$(CXX) -shared -Wl,-soname,$(@F) -Wl,--version-script=scripts/cubn.map -Wl,-z,defs \
 	  $(DROPIN_LIB) -L$(@D) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN' -lm -ldl -lpthread -o $@
 
 # cubn_cudnn.h on emulated CUDA
@@ -87,7 +87,7 @@ DROPIN_EMU_LINK = -L$(EMU_SHARED) -l:libcudart_emulated.so -Wl,-rpath,'$$ORIGIN/
 $(addprefix $(DROPIN)/,client-emu client-linked passing plugin.so client-loaded): \
   $(EMU_SHARED)/libcudart_emulated.so
 $(DROPIN)/client-emu: $(DROPIN_CPU:$(DROPIN)/cpu/%=$(DROPIN)/emu/%) $(DROPIN_LIB)
-	$(CXX) $(OPENMP_FLAGS) $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
+	$(CXX) $(filter %.o,$^) $(DROPIN_EMU_LINK) -o $@
 
 # The stand-in for libcudnn.so.9, and the program: linked to it; in a plugin that is; and looking
 # its functions up.
