@@ -4,6 +4,7 @@
 #                   nvcc is on PATH or in CUDA_HOME)
 #   CUDA_ARCHS=     "80 90" and the like, or all (default: the GPU present, else 80 90 and PTX)
 #   CUDA_INCLUDE=   folder of cuda_runtime.h, for the emulator (default: found)
+#   LINEINFO=1      lines of the kernels' source, for profilers and checkers
 #   OPENMP=0        examples, benchmark and tests without OpenMP; the library needs none
 #   CUNIT_PREFIX=   where CUnit is, if not in the system
 #   DEBUG=1         for a debugger, in build/debug
@@ -60,8 +61,10 @@ LINK_LIB := $(CC) $(CFLAGS) $(LDFLAGS) -shared
 LINK_PROGRAM := $(CC) $(CFLAGS) $(OPENMP_FLAGS) $(LDFLAGS)
 include src/cpu/kernels/kernels.mk
 # -G (device code for cuda-gdb) keeps all kernels out of registers: with DEBUG=1 only.
-NVCC_FLAGS := -std=c++17 -O3 $(if $(filter 1,$(DEBUG)),-g -G,-lineinfo) --threads 0 \
-  -Xfatbin -compress-all $(if $(WERROR_FLAG),-Werror all-warnings) -Iinclude -Isrc \
+# LINEINFO=1 doubles the size of the kernels: for profilers and checkers only.
+NVCC_DEBUG := $(if $(filter 1,$(DEBUG)),-g -G,$(if $(filter 1,$(LINEINFO)),-lineinfo))
+NVCC_FLAGS := -std=c++17 -O3 $(NVCC_DEBUG) --threads 0 -Xfatbin -compress-all \
+  $(if $(WERROR_FLAG),-Werror all-warnings) -Iinclude -Isrc \
   -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(GENCODE) -MMD -MP
 # Ours, which programs that are linked to libcubn.a need; the user's come last.
 LIB_LIBS := $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt -lstdc++) -ldl -lpthread -lm

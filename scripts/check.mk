@@ -48,5 +48,6 @@ sass: lib
 	scripts/setup.sh sass
 	scripts/sass.py $(STATIC)
 
-profile: $(BUILD)/cubn-bench
-	scripts/profile.sh $(BUILD)/profile
+# It builds what it needs, with the lines of the kernels' source.
+profile:
+	BUILD=$(BUILD) scripts/profile.sh $(BUILD)/profile

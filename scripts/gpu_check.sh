@@ -31,6 +31,7 @@ out=$(cd "$1" && pwd)
 cd "$(dirname "$0")/.." || exit 2
 
 build=${BUILD:-build}
+export LINEINFO=1 # the checkers name lines of the source
 seconds_total=${CHECK_SECONDS:-530}
 jobs=${CHECK_JOBS:-$(nproc)}
 summary=$out/summary.txt log=$out/log.txt environment=$out/environment.txt

@@ -19,6 +19,7 @@ out=$(cd "$1" && pwd)
 shift
 cd "$(dirname "$0")/.."
 build=${BUILD:-build}
+export LINEINFO=1 # the profiler shows lines of the source
 lines=("$@")
 if [ ${#lines[@]} -eq 0 ]; then
   lines=('train nchw f16 n32c64h112w112' 'train nchw f16 n32c256h56w56'
