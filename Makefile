@@ -63,7 +63,8 @@ include src/cpu/kernels/kernels.mk
 # -G (device code for cuda-gdb) keeps all kernels out of registers: with DEBUG=1 only.
 # LINEINFO=1 doubles the size of the kernels: for profilers and checkers only.
 NVCC_DEBUG := $(if $(filter 1,$(DEBUG)),-g -G,$(if $(filter 1,$(LINEINFO)),-lineinfo))
-NVCC_FLAGS := -std=c++17 -O3 $(NVCC_DEBUG) --threads 0 -Xfatbin -compress-all \
+NVCC_COMPRESS := $(if $(filter 12.%,$(NVCC_RELEASE)),-Xfatbin -compress-all,--compress-mode=size)
+NVCC_FLAGS := -std=c++17 -O3 $(NVCC_DEBUG) --threads 0 $(NVCC_COMPRESS) \
   $(if $(WERROR_FLAG),-Werror all-warnings) -Iinclude -Isrc \
   -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(GENCODE) -MMD -MP
 # Ours, which programs that are linked to libcubn.a need; the user's come last.
