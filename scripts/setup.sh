@@ -39,13 +39,12 @@ case $purpose in
     ;;
   deb)
     commands=(gcc make dh dpkg-buildpackage lintian doxygen python3)
-    packages=(gcc make libc6-dev dpkg-dev debhelper lintian doxygen python3)
+    packages=(build-essential debhelper lintian doxygen python3)
     ;;
   package) # the packages, and programs that use them
     commands=(gcc g++ make dh dpkg-buildpackage lintian doxygen python3 cmake pkg-config
       clang-format)
-    packages=(gcc g++ make libc6-dev dpkg-dev debhelper lintian doxygen python3 cmake pkg-config
-      clang-format)
+    packages=(build-essential debhelper lintian doxygen python3 cmake pkg-config clang-format)
     ;;
   *)
     echo "usage: scripts/setup.sh demo|claims|test|check|bench|sass|deb|package" >&2
@@ -62,7 +61,10 @@ missing=0
 for command in "${commands[@]}"; do
   command -v "$command" >/dev/null || missing=1
 done
-if [ "$missing" = 0 ] && [ "$purpose" != deb ] && [ "$purpose" != package ]; then
+if [ "$purpose" = deb ] || [ "$purpose" = package ]; then
+  # dpkg-buildpackage asks for this one by name.
+  dpkg-query -W -f '${Status}\n' build-essential 2>/dev/null | grep -q ' installed' || missing=1
+elif [ "$missing" = 0 ]; then
   read -ra flags < <(pkg-config --cflags openblas 2>/dev/null || true) || true
   compiles cblas.h "${flags[@]}" || missing=1
   if [ "$purpose" = claims ]; then python3 -c 'import ensurepip' 2>/dev/null || missing=1; fi
