@@ -59,6 +59,7 @@
   X(idx)                   \
   X(nn)                    \
   X(nn_checkpoint)         \
+  X(nn_head)               \
   X(nn_network)            \
   X(nn_reference)          \
   X(nn_training)
