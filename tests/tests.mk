@@ -5,7 +5,8 @@ KIT_C := $(wildcard tests/kit/*.c)
 TEST_C := tests/main.c $(KIT_C) $(wildcard tests/suites/*.c tests/suites/support/*.c)
 TEST_FLAGS = $(CPPFLAGS) $(C_ALL) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
-# Functions that must not be called on the path of an operation are counted; see test_host_path.c.
+# Functions that must not be called on the path of an operation are counted, and allocations fail on
+# request; see suites/support/wrapped.h.
 comma := ,
 TEST_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free getenv fopen \
   pthread_create _Znwm)

@@ -37,6 +37,7 @@
   X(graph)                 \
   X(streams)               \
   X(host_path)             \
+  X(host_memory)           \
   X(handle)                \
   X(log)                   \
   X(callback)              \
