@@ -163,6 +163,7 @@ traffic test-emulated emu-selftest:
 endif
 
 include tests/dropin/dropin.mk
+include tests/fuzz/fuzz.mk
 
 # Everything is built first, in parallel; then the programs run one after the other.
 .PHONY: test

@@ -92,7 +92,7 @@ static cubnStatus_t do_run(cuda_fixture *f) {
 static cubnStatus_t do_fold(cuda_fixture *f) {
   void *const *const at = f->run.pointers;
   return cubnFoldBatchNorm(f->handle, f->run.tensors[LINE_X], at[DATA_X], NULL, at[DATA_SCALE],
-                           at[DATA_BIAS], at[DATA_SAVED_MEAN], at[DATA_RUNNING_VAR], 1e-3,
+                           at[DATA_BIAS], at[DATA_SAVED_MEAN], at[DATA_RUNNING_VAR], 1e-3, NULL,
                            at[DATA_OUTPUT], at[DATA_RUNNING_MEAN]);
 }
 
