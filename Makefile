@@ -155,6 +155,7 @@ help:
 	@echo 'make performance  writes docs/PERFORMANCE.md and bench/results/*/README.md; make pictures'
 	@echo 'make sass         registers, spills, widths of access of every kernel; needs cuobjdump'
 	@echo 'make profile      a layer and a loop under Nsight; see docs/PROFILING.md'
+	@echo 'make fuzz         looks for inputs that break the library, SECONDS=60 per harness'
 	@echo 'make traffic      bytes that every CUDA algorithm moves, over the floor'
 	@echo 'make check        formatting, structure, two compilers, static analysis, GPU architectures'
 	@echo 'make check-structure  circles, include rules and lengths of the sources'

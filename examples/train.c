@@ -43,8 +43,8 @@ static bool parse(demo *demo, int argc, char **argv) {
   nn_plan *plan = &demo->plan;
   const nn_option options[] = {
       {"--device", NN_OPTION_TEXT, &demo->device_name, 0, 0, "NAME", nn_help_device},
-      {"--epochs", NN_OPTION_INT, &plan->epochs, 1, 10000, "N", nn_help_epochs},
-      {"--batch", NN_OPTION_INT, &plan->batch, 2, 65536, "N", nn_help_batch},
+      {"--epochs", NN_OPTION_INT, &plan->epochs, 1, NN_EPOCHS_MAX, "N", nn_help_epochs},
+      {"--batch", NN_OPTION_INT, &plan->batch, 2, NN_BATCH_MAX, "N", nn_help_batch},
       {"--lr", NN_OPTION_RATES, &demo->rates, 1e-9, 1e9, "RATE",
        "this learning rate; may be given up to 8 times (default: 0.3 and 3)"},
       {"--momentum", NN_OPTION_REAL, &plan->momentum, 0, 0.9999, "M", nn_help_momentum},

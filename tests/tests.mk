@@ -5,7 +5,8 @@ KIT_C := $(wildcard tests/kit/*.c)
 TEST_C := tests/main.c $(KIT_C) $(wildcard tests/suites/*.c tests/suites/support/*.c)
 TEST_FLAGS = $(CPP_ALL) $(C_ALL) $(OPENMP_FLAGS) -Itests -Iexamples $(CUNIT_CFLAGS) $(CBLAS_CFLAGS)
 
-# Functions that must not be called on the path of an operation are counted; see test_host_path.c.
+# Functions that must not be called on the path of an operation are counted, and allocations fail on
+# request; see suites/support/wrapped.h.
 comma := ,
 TEST_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc aligned_alloc free getenv fopen \
   pthread_create _Znwm)
@@ -163,6 +164,7 @@ traffic test-emulated emu-selftest:
 endif
 
 include tests/dropin/dropin.mk
+include tests/fuzz/fuzz.mk
 
 # Everything is built first, in parallel; then the programs run one after the other.
 .PHONY: test test-programs

@@ -154,10 +154,7 @@ static bool check_content(const char *path, const bytes *content, nn_checkpoint 
   if (sum != computed)
     return nn_fail("%s: damaged: its checksum is %016" PRIx64 ", its content has %016" PRIx64, path,
                    sum, computed);
-  if (head->model.kind > NN_RESNET)
-    return nn_fail("%s: expected a model from 0 to %d, found %" PRIu32, path, NN_RESNET,
-                   head->model.kind);
-  return true;
+  return nn_check_head(path, head, floats);
 }
 
 static bool open_checkpoint(const char *path, bytes *content, nn_checkpoint *head) {

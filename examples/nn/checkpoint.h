@@ -20,6 +20,10 @@ typedef struct nn_checkpoint {
  * checkpoint, complete. head->step is taken from the network. */
 bool nn_save_checkpoint(const char *path, const nn_network *network, const nn_checkpoint *head);
 
+/* Whether a program of these examples can have written this head in front of so many floats, and a
+ * network of it can be built. If not, the message names the file, the field and its value. */
+bool nn_check_head(const char *path, const nn_checkpoint *head, uint64_t floats);
+
 /* What the file says of itself, after all its bytes have been checked. */
 bool nn_read_checkpoint(const char *path, nn_checkpoint *head);
 

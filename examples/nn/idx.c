@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { IDX_DIM_MAX = 3, SIDE_MAX = 1024 };
+enum { IDX_DIM_MAX = 3 };
 static const uint64_t COUNT_MAX = 10 * 1000 * 1000;
 
 typedef struct idx_file {
@@ -52,7 +52,7 @@ static bool read_header(idx_file *idx, int rank) {
                    idx->path, magic, rank, big_endian(header));
   uint64_t bytes = header_bytes, product = 1;
   for (int i = 0; i < rank; i++) {
-    const uint64_t limit = i == 0 ? COUNT_MAX : SIDE_MAX;
+    const uint64_t limit = i == 0 ? COUNT_MAX : NN_SIDE_MAX;
     idx->dims[i] = big_endian(header + 4 + 4 * i);
     if (idx->dims[i] < 1 || idx->dims[i] > limit)
       return nn_fail("%s: expected 1 to %" PRIu64 " in dimension %d, found %" PRIu64, idx->path,

@@ -7,7 +7,7 @@
 
 #include "nn/device.h"
 
-enum { NN_CLASSES = 10 };
+enum { NN_CLASSES = 10, NN_SIDE_MAX = 1024 /* pixels */ };
 
 typedef struct nn_images {
   int count, h, w;

@@ -6,6 +6,9 @@
 
 typedef enum { NN_LENET, NN_MLP, NN_RESNET } nn_model_kind;
 
+/* The most that options and files may ask for. */
+enum { NN_DEPTH_MAX = 30, NN_WIDTH_MAX = 4096, NN_EPOCHS_MAX = 10000, NN_BATCH_MAX = 65536 };
+
 /* What tells one network from another: a checkpoint begins with it, so there is no pointer in it
  * and all fields have 32 bits. */
 typedef struct nn_model {

@@ -98,9 +98,10 @@ static cubnStatus_t set_packed(const char *function, const argument_names *names
 
 cubnStatus_t cubnCreateTensorDescriptor(cubnTensorDescriptor_t *descriptor) {
   CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
-  *descriptor = calloc(1, sizeof **descriptor);
-  if (!*descriptor)
+  cubnTensorDescriptor_t created = calloc(1, sizeof *created);
+  if (!created)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, __func__, "no memory for a descriptor");
+  *descriptor = created;
   return CUBN_STATUS_SUCCESS;
 }
 

@@ -42,6 +42,7 @@ void emu_set_device_count(int count);            /* 0: like a machine without a 
 /* The nth next call of the runtime function `api` fails with `error` (a cudaError_t). */
 void emu_fail_next(const char *api, int nth, int error);
 unsigned long long emu_live_bytes(void);   /* device and pinned memory not yet freed */
+unsigned emu_live_objects(void);           /* streams and events not yet destroyed */
 unsigned long long emu_report_leaks(void); /* the same, and lists them on stderr */
 unsigned long long emu_api_calls(
     const char *api); /* calls of that runtime function; NULL: of all */

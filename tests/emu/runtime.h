@@ -111,6 +111,7 @@ struct Event {
 Stream *stream_of(cudaStream_t handle);  // null: not a stream
 std::vector<Stream *> all_streams();
 bool is_default_stream(const Stream *stream);
+size_t created_stream_count();
 void add_stream(Stream *stream);
 void remove_stream(Stream *stream);
 // The legacy default stream and the blocking streams of its device wait for each other's earlier

@@ -147,6 +147,9 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
 }
 
 cudaError_t cudaDriverGetVersion(int *version) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  const cudaError_t error = begin_api_call("cudaDriverGetVersion");
+  if (error != cudaSuccess && error != cudaErrorNoDevice) return note_error(error);
   *version = device_count() != 0 ? CUDART_VERSION : 0;
   return cudaSuccess;
 }

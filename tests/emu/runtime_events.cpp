@@ -5,6 +5,8 @@ namespace emu {
 
 namespace {
 
+unsigned live_events;
+
 Event *event_of(cudaEvent_t handle) {
   return reinterpret_cast<Event *>(handle);
 }
@@ -62,9 +64,15 @@ using namespace emu;
 
 extern "C" {
 
+unsigned emu_live_objects(void) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  return static_cast<unsigned>(created_stream_count()) + live_events;
+}
+
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
   return api_call("cudaEventCreateWithFlags", [&] {
     Event *created = new Event;
+    ++live_events;
     created->timing = (flags & cudaEventDisableTiming) == 0;
     *event = reinterpret_cast<cudaEvent_t>(created);
     return cudaSuccess;
@@ -74,6 +82,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *event, unsigned flags) {
 cudaError_t cudaEventCreate(cudaEvent_t *event) {
   return api_call("cudaEventCreate", [&] {
     *event = reinterpret_cast<cudaEvent_t>(new Event);
+    ++live_events;
     return cudaSuccess;
   });
 }
@@ -82,6 +91,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return api_call("cudaEventDestroy", [&] {
     if (event == nullptr) return cudaErrorInvalidResourceHandle;
     delete event_of(event);
+    --live_events;
     return cudaSuccess;
   });
 }

@@ -57,6 +57,10 @@ bool is_default_stream(const Stream *stream) {
   return false;
 }
 
+size_t created_stream_count() {
+  return created_streams.size();
+}
+
 void add_stream(Stream *stream) {
   created_streams.push_back(stream);
 }

@@ -47,6 +47,21 @@ static void live_bytes(int unused) {
   REQUIRE(emu_report_leaks() == 0);
 }
 
+static void live_objects(int unused) {
+  cudaStream_t stream;
+  cudaEvent_t event, other;
+  (void)unused;
+  REQUIRE(emu_live_objects() == 0);
+  REQUIRE_CUDA(cudaStreamCreate(&stream));
+  REQUIRE_CUDA(cudaEventCreate(&event));
+  REQUIRE_CUDA(cudaEventCreateWithFlags(&other, cudaEventDisableTiming));
+  REQUIRE(emu_live_objects() == 3);
+  REQUIRE_CUDA(cudaEventDestroy(other));
+  REQUIRE_CUDA(cudaStreamDestroy(stream));
+  REQUIRE(emu_live_objects() == 1);
+  REQUIRE_CUDA(cudaEventDestroy(event));
+}
+
 static void double_free(int asynchronous) {
   void *pointer = upload(NULL, 64);
   if (asynchronous) {
@@ -211,6 +226,7 @@ static const selftest_case cases[] = {
     {"freed memory is used again", heap_reuse, 0, CORRECT, 1, 0},
     {"allocation beyond the memory", memory_limit, 0, CORRECT, 1, 0},
     {"live bytes and leaks", live_bytes, 0, CORRECT, 1, 0},
+    {"live streams and events", live_objects, 0, CORRECT, 1, 0},
     {"double free", double_free, 0, "[double-free]", "[double-free]", "[double-free]", 1, 0},
     {"double free in stream order", double_free, 1, "[double-free]", "[double-free]",
      "[double-free]", 1, 0},

@@ -89,6 +89,8 @@ static const char *const fused_smoke[] = {
     "backward nchw bf16 n2c35h5w9 add_gelu inplace",
     "backward nhwc f16 n2c64h5w5 add_relu inplace_z",
     "backward nhwc bf16 n1c27h7w9 add_leaky data=nandy inplace_zx",
+    "backward nhwc f32 n4c8h4w4 leaky coef=0 data=nandy",
+    "backward nchw f16 n4c8h4w4 add_elu coef=0 data=nandy",
     "backward nhwc f32 n2c5h6w7 swish mean=1e4 nosaved",
     "backward nc f64 n7c3 elu coef=0.5",
     "backward nchw:nhwc:cnhw:nchw+1 f32 n2c3h4w5 add_clipped",

@@ -190,8 +190,10 @@ long double oracle_exact_dp(const line_problem *problem, const oracle_channel *c
   /* With z, forward stored the pre-activation. */
   if (problem->adds) p = (long double)data_round(problem->type, (double)p);
   const long double slope = oracle_slope(problem, p, element->passes);
-  const bool stops = slope == 0 && line_decides(problem); /* also NaN and infinity */
-  return stops ? 0 : element->dy * slope;
+  /* These stop also NaN and infinity; the others multiply, even if coef is 0. */
+  const bool may_stop = problem->activation == CUBN_ACTIVATION_RELU ||
+                        problem->activation == CUBN_ACTIVATION_CLIPPED_RELU;
+  return may_stop && slope == 0 ? 0 : element->dy * slope;
 }
 
 long double oracle_dp(const line_problem *problem, const oracle_channel *channel,

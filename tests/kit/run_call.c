@@ -116,7 +116,7 @@ cubnBatchNormTensors_t run_tensors(const run_context *run) {
   return t;
 }
 
-static cubnStatus_t call_extended(const run_context *run) {
+cubnStatus_t run_extended(const run_context *run) {
   const cubnBatchNormTensors_t tensors = run_tensors(run);
   return run->problem.pass == LINE_BACKWARD
              ? cubnBatchNormBackward(run->handle, run->batch_norm, &tensors)
@@ -124,6 +124,6 @@ static cubnStatus_t call_extended(const run_context *run) {
 }
 
 cubnStatus_t run_call(const run_context *run) {
-  if (line_is_extended(&run->problem)) return call_extended(run);
+  if (line_is_extended(&run->problem)) return run_extended(run);
   return line_is_fused(&run->problem) ? call_fused(run) : call_plain(run);
 }

@@ -18,6 +18,11 @@ typedef struct run_context {
 
 /* Makes the call, by the function that the line asks for; it does not wait. */
 cubnStatus_t run_call(const run_context *run);
+/* The same by other functions: the extended interface, which has every line, and cuDNN's
+ * Normalization functions (run_interfaces.c). */
+cubnStatus_t run_extended(const run_context *run);
+bool run_has_normalization(const line_problem *problem);
+cubnStatus_t run_normalization(const run_context *run);
 /* The tensors of a call of the extended interface. */
 cubnBatchNormTensors_t run_tensors(const run_context *run);
 

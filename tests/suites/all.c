@@ -37,6 +37,7 @@
   X(graph)                 \
   X(streams)               \
   X(host_path)             \
+  X(host_memory)           \
   X(handle)                \
   X(log)                   \
   X(callback)              \
@@ -59,6 +60,7 @@
   X(idx)                   \
   X(nn)                    \
   X(nn_checkpoint)         \
+  X(nn_head)               \
   X(nn_network)            \
   X(nn_reference)          \
   X(nn_training)

@@ -1,5 +1,6 @@
 /* The CUDA backend under failures: every runtime call that it makes fails once. The status and the
- * message say so, nothing leaks, and the handle works afterwards. Also machines without a GPU.
+ * message say so, no device memory, host memory, stream or event leaks, and the handle works
+ * afterwards. Also machines without a GPU.
  * Needs the emulator, which fails on request. */
 #include "suites/support/suite.h"
 
@@ -14,13 +15,16 @@ void test_cuda_backend_suites(void);
 #include "kit/run_line.h"
 #include "suites/support/cuda_steps.h"
 #include "suites/support/expect_error.h"
+#include "suites/support/wrapped.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- Failures ---- */
 
-/* Everything that the backend calls, except cudaFree and cudaStreamDestroy: where these fail,
- * something stays behind whatever the caller does. */
+/* Where these fail, something stays behind whatever the caller does. */
+static const char *const releases[] = {"cudaFree", "cudaStreamDestroy"};
+
+/* Everything else that the backend calls. */
 static const char *const runtime_calls[] = {
     "cudaGetDeviceCount",
     "cudaGetDevice",
@@ -28,20 +32,30 @@ static const char *const runtime_calls[] = {
     "cudaDeviceGetAttribute",
     "cudaFuncGetAttributes",
     "cudaFuncSetAttribute",
-    "cudaOccupancyMaxActiveBlocksPerMultiprocessor",
+    "cudaDriverGetVersion",
+    "cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags",
+    "cudaOccupancyMaxActiveClusters",
     "cudaMalloc",
     "cudaThreadExchangeStreamCaptureMode",
     "cudaMemsetAsync",
     "cudaMemcpyAsync",
     "cudaStreamCreateWithFlags",
     "cudaStreamSynchronize",
+    "cudaStreamQuery",
     "cudaLaunchKernelExC",
 };
 
+/* The C++ name of the same function. */
+static const char *public_name(const char *api) {
+  if (!strcmp(api, "cudaLaunchKernelExC")) return "cudaLaunchKernelEx";
+  if (!strcmp(api, "cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags"))
+    return "cudaOccupancyMaxActiveBlocksPerMultiprocessor";
+  return api;
+}
+
 static void expect_failure(cubnStatus_t status, const char *api, const char *what) {
   const bool is_malloc = !strcmp(api, "cudaMalloc");
-  /* The C++ name of the same function. */
-  const char *const function = strcmp(api, "cudaLaunchKernelExC") ? api : "cudaLaunchKernelEx";
+  const char *const function = public_name(api);
   const cubnStatus_t wanted =
       is_malloc ? CUBN_STATUS_DEVICE_ALLOCATION_FAILED : CUBN_STATUS_EXECUTION_FAILED;
   const char *const error = is_malloc ? "cudaErrorMemoryAllocation" : "cudaErrorUnknown";
@@ -90,9 +104,30 @@ static void expect_returned(void) {
   CU_ASSERT_EQUAL(mode, cudaStreamCaptureModeGlobal);
 }
 
+/* What is in use. */
+typedef struct resources {
+  unsigned long long device_bytes; /* pinned memory of the host included */
+  unsigned objects;                /* streams and events */
+  int allocations;                 /* of host memory, since they are watched */
+} resources;
+
+static resources count_resources(void) {
+  return (resources){emu_live_bytes(), emu_live_objects(), wrapped_live()};
+}
+
+static void expect_resources(const resources *before, const char *name, const char *api, int nth) {
+  const resources now = count_resources();
+  SUITE_CHECK(now.device_bytes == before->device_bytes && now.objects == before->objects &&
+                  now.allocations == before->allocations,
+              "%s, call %d of %s fails: %lld bytes, %d streams and events, %d allocations leak",
+              name, nth, api, (long long)(now.device_bytes - before->device_bytes),
+              (int)(now.objects - before->objects), now.allocations - before->allocations);
+}
+
 static void fail_call(const cuda_step *what, const char *device, const char *api, int nth) {
   cuda_fixture f;
-  const unsigned long long live_bytes = emu_live_bytes();
+  const resources before = count_resources();
+  wrapped_watch(0);
   if (!cuda_step_begin(&f, what, device)) return;
   const bool is_malloc = !strcmp(api, "cudaMalloc");
   emu_fail_next(api, nth, is_malloc ? cudaErrorMemoryAllocation : cudaErrorUnknown);
@@ -106,8 +141,16 @@ static void fail_call(const cuda_step *what, const char *device, const char *api
   expect_returned();
   if (f.handle) expect_works(f.handle, what->name);
   cuda_step_end(&f);
-  SUITE_CHECK(emu_live_bytes() == live_bytes, "%s, call %d of %s fails: %lld bytes leak",
-              what->name, nth, api, (long long)(emu_live_bytes() - live_bytes));
+  wrapped_end_watch();
+  expect_resources(&before, what->name, api, nth);
+}
+
+/* Calls so far of functions that are not in the lists. */
+static int unlisted_calls(void) {
+  unsigned long long calls = emu_api_calls(NULL);
+  for (size_t i = 0; i < COUNT_OF(runtime_calls); ++i) calls -= emu_api_calls(runtime_calls[i]);
+  for (size_t i = 0; i < COUNT_OF(releases); ++i) calls -= emu_api_calls(releases[i]);
+  return (int)calls;
 }
 
 /* Performs each step once unchanged, and then once for each runtime call that it made. */
@@ -116,13 +159,19 @@ static void fail_each_call(const char *device) {
     cuda_fixture f;
     int calls[COUNT_OF(runtime_calls)];
     if (!cuda_step_begin(&f, &cuda_steps[s], device)) continue;
+    const int unlisted = unlisted_calls();
     for (size_t i = 0; i < COUNT_OF(runtime_calls); ++i)
       calls[i] = -(int)emu_api_calls(runtime_calls[i]);
     expect_success(cuda_steps[s].perform(&f), cuda_steps[s].name);
     for (size_t i = 0; i < COUNT_OF(runtime_calls); ++i)
       calls[i] += (int)emu_api_calls(runtime_calls[i]);
+    SUITE_CHECK(unlisted_calls() == unlisted, "%s: %d runtime calls that this test does not know",
+                cuda_steps[s].name, unlisted_calls() - unlisted);
     expect_returned();
-    if (cuda_steps[s].line) CU_ASSERT_STRING_EQUAL(f.handle->last_algo->name, cuda_steps[s].name);
+    const char *const algo = cuda_step_algo(&cuda_steps[s]);
+    if (algo)
+      SUITE_CHECK(strcmp(f.handle->last_algo->name, algo) == 0, "%s: %s, wanted %s",
+                  cuda_steps[s].line, f.handle->last_algo->name, algo);
     cuda_step_end(&f);
     for (size_t i = 0; i < COUNT_OF(runtime_calls); ++i)
       for (int nth = 1; nth <= calls[i]; ++nth)

@@ -1,16 +1,15 @@
 /* What the host does in a call: it does not allocate, read the environment or open a file; and on a
  * GPU it makes only the runtime calls that a launch needs.
  *
- * The linker sends the calls of the library, the tests and the emulator through the __wrap_
- * functions here (tests.mk); those inside the C library are not counted. The emulator
- * allocates in a launch, so it does nothing while calls are counted. */
-#include <stdatomic.h>
+ * The calls of the library, the tests and the emulator are counted (support/wrapped.h). The
+ * emulator allocates in a launch, so it does nothing while calls are counted. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kit/run_line.h"
 #include "suites/support/expect_error.h"
+#include "suites/support/wrapped.h"
 #ifdef CUBN_TESTS_EMULATED
 #include "emu/control.h"
 #endif
@@ -20,93 +19,23 @@ void test_host_path_suites(void);
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define CALLS 3
 
-/* ---- Counted functions ---- */
-
-enum { COUNT_ALLOCATIONS, COUNT_RELEASES, COUNT_ENVIRONMENT, COUNT_FILES, COUNTS };
-static const char *const count_names[] = {"allocations", "releases", "looks into the environment",
-                                          "files opened"};
-static atomic_int counts[COUNTS];
-
-void *__real_malloc(size_t bytes);
-void *__real_calloc(size_t count, size_t bytes);
-void *__real_realloc(void *memory, size_t bytes);
-void *__real_aligned_alloc(size_t alignment, size_t bytes);
-void __real_free(void *memory);
-char *__real_getenv(const char *name);
-FILE *__real_fopen(const char *path, const char *mode);
-
-void *__wrap_malloc(size_t bytes);
-void *__wrap_calloc(size_t count, size_t bytes);
-void *__wrap_realloc(void *memory, size_t bytes);
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes);
-void __wrap_free(void *memory);
-char *__wrap_getenv(const char *name);
-FILE *__wrap_fopen(const char *path, const char *mode);
-
-void *__wrap_malloc(size_t bytes) {
-  ++counts[COUNT_ALLOCATIONS];
-  return __real_malloc(bytes);
-}
-
-void *__wrap_calloc(size_t count, size_t bytes) {
-  ++counts[COUNT_ALLOCATIONS];
-  return __real_calloc(count, bytes);
-}
-
-void *__wrap_realloc(void *memory, size_t bytes) {
-  ++counts[COUNT_ALLOCATIONS];
-  return __real_realloc(memory, bytes);
-}
-
-void *__wrap_aligned_alloc(size_t alignment, size_t bytes) {
-  ++counts[COUNT_ALLOCATIONS];
-  return __real_aligned_alloc(alignment, bytes);
-}
-
-void __wrap_free(void *memory) {
-  ++counts[COUNT_RELEASES];
-  __real_free(memory);
-}
-
-char *__wrap_getenv(const char *name) {
-  ++counts[COUNT_ENVIRONMENT];
-  return __real_getenv(name);
-}
-
-FILE *__wrap_fopen(const char *path, const char *mode) {
-  ++counts[COUNT_FILES];
-  return __real_fopen(path, mode);
-}
-
-#ifdef CUBN_TESTS_CUDA
-/* operator new of the .cu files */
-void *__real__Znwm(size_t bytes);
-void *__wrap__Znwm(size_t bytes);
-
-void *__wrap__Znwm(size_t bytes) {
-  ++counts[COUNT_ALLOCATIONS];
-  return __real__Znwm(bytes);
-}
-#endif
-
-static void reset(void) {
-  for (int i = 0; i < COUNTS; ++i) counts[i] = 0;
-}
+static const char *const count_names[WRAPPED_COUNTS] = {
+    "allocations", "releases", "looks into the environment", "files opened"};
 
 /* The counters count; otherwise the other tests would prove nothing. */
 static void test_counters(void) {
   void *(*volatile allocate)(size_t) = malloc;
   void *(*volatile resize)(void *, size_t) = realloc;
-  reset();
+  wrapped_reset();
   void *memory = resize(allocate(8), 16);
   CU_ASSERT_PTR_NOT_NULL(memory);
   free(memory);
   CU_ASSERT_PTR_NULL(getenv("CUBN_NO_SUCH_VARIABLE"));
   CU_ASSERT_PTR_NULL(fopen("/no/such/file", "r"));
-  CU_ASSERT_EQUAL(counts[COUNT_ALLOCATIONS], 2);
-  CU_ASSERT_EQUAL(counts[COUNT_RELEASES], 1);
-  CU_ASSERT_EQUAL(counts[COUNT_ENVIRONMENT], 1);
-  CU_ASSERT_EQUAL(counts[COUNT_FILES], 1);
+  CU_ASSERT_EQUAL(wrapped_counts[WRAPPED_ALLOCATIONS], 2);
+  CU_ASSERT_EQUAL(wrapped_counts[WRAPPED_RELEASES], 1);
+  CU_ASSERT_EQUAL(wrapped_counts[WRAPPED_ENVIRONMENT], 1);
+  CU_ASSERT_EQUAL(wrapped_counts[WRAPPED_FILES], 1);
 }
 
 /* ---- Calls ---- */
@@ -170,14 +99,14 @@ static void test_nothing_is_allocated(void) {
     call c;
     if (!open_call(&c, lines[i])) continue;
     set_null_device(1);
-    reset();
+    wrapped_reset();
     bool good = true;
     for (int k = 0; k < CALLS; ++k) good = run_call(&c.run) == CUBN_STATUS_SUCCESS && good;
-    int found[COUNTS];
-    for (int k = 0; k < COUNTS; ++k) found[k] = counts[k];
+    int found[WRAPPED_COUNTS];
+    for (int k = 0; k < WRAPPED_COUNTS; ++k) found[k] = wrapped_counts[k];
     set_null_device(0);
     SUITE_CHECK(good, "%s: a repeated call failed", lines[i]);
-    for (int k = 0; k < COUNTS; ++k)
+    for (int k = 0; k < WRAPPED_COUNTS; ++k)
       SUITE_CHECK(found[k] == 0, "%s: %d %s in %d calls", lines[i], found[k], count_names[k],
                   CALLS);
     close_call(&c);

@@ -2,8 +2,10 @@
 #include "cpu/common/arith.h"
 #include "cpu/common/device.h"
 
-/* Below this, waking other threads takes longer than the values. */
-enum { VALUES_FOR_THREADS = 1 << 17 };
+/* Below this, waking other threads takes longer than the values. Fuzzers use them for less. */
+#ifndef VALUES_FOR_THREADS
+#define VALUES_FOR_THREADS (1 << 17)
+#endif
 /* Claims of each thread, of many small items: enough for all to end at the same time. */
 enum { CLAIMS_PER_THREAD = 16 };
 

@@ -26,10 +26,10 @@ static cubnStatus_t open_stream(cuda_fixture *f) {
 
 static cubnStatus_t open_run(cuda_fixture *f) {
   line_problem problem;
+  char report[512] = "";
   CUBN_TRY(open_handle(f));
   CU_ASSERT_PTR_NULL(line_parse(f->line, &problem));
-  CU_ASSERT(data_create(&problem, &f->data));
-  oracle_fill_saved(&problem, &f->data);
+  SUITE_CHECK(run_create(f->handle, &problem, &f->data, report, sizeof report), "%s", report);
   return run_open(&f->run, f->handle, &problem, &f->data);
 }
 
@@ -78,8 +78,26 @@ static cubnStatus_t do_synchronize(cuda_fixture *f) {
   return cubnSynchronize(f->handle);
 }
 
+static cubnStatus_t do_query(cuda_fixture *f) {
+  cubnStatus_t found = CUBN_STATUS_SUCCESS;
+  CUBN_TRY(cubnQueryRuntimeError(f->handle, &found, CUBN_ERRQUERY_NONBLOCKING, NULL));
+  return found;
+}
+
 static cubnStatus_t do_run(cuda_fixture *f) {
   return run_call(&f->run);
+}
+
+/* x of a training line as the weights, six outputs with six inputs each. */
+static cubnStatus_t do_fold(cuda_fixture *f) {
+  void *const *const at = f->run.pointers;
+  return cubnFoldBatchNorm(f->handle, f->run.tensors[LINE_X], at[DATA_X], NULL, at[DATA_SCALE],
+                           at[DATA_BIAS], at[DATA_SAVED_MEAN], at[DATA_RUNNING_VAR], 1e-3, NULL,
+                           at[DATA_OUTPUT], at[DATA_RUNNING_MEAN]);
+}
+
+static cubnStatus_t do_normalization(cuda_fixture *f) {
+  return run_normalization(&f->run);
 }
 
 const cuda_step cuda_steps[] = {
@@ -90,6 +108,7 @@ const cuda_step cuda_steps[] = {
     {"cubnDownloadBuffer", open_buffer, do_download, NULL},
     {"cubnFillBuffer", open_buffer, do_fill, NULL},
     {"cubnSynchronize", open_handle, do_synchronize, NULL},
+    {"cubnQueryRuntimeError", open_handle, do_query, NULL},
     {"resident", open_run, do_run, "train nchw f32 n8c6h8w8"},
     {"two_pass", open_run, do_run, "train nchw f32 n8c6h8w8"},
     {"strided", open_run, do_run, "train nchw f32 n8c6h8w8"},
@@ -102,14 +121,39 @@ const cuda_step cuda_steps[] = {
     {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
     {"strided", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
     {"strided", open_run, do_run, "backward nc f32 n0c6"},
+    {"resident", open_run, do_run, "train nchw f32 n8c6h8w8 add_relu"},
+    {"two_pass", open_run, do_run, "train nhwc f16 n8c6h8w8 swish"},
+    {"strided", open_run, do_run, "train nchw+1 bf16 n8c6h8w8 relu"},
+    {"inference", open_run, do_run, "infer nhwc f16 n2c8h4w5 add_relu reserve"},
+    {"inference", open_run, do_run, "infer nhwc f16 n2c3h4w5 add_relu"},
+    {"cluster", open_run, do_run, "backward nhwc f32 n8c8h8w8 add_relu"},
+    {"two_pass", open_run, do_run, "backward nchw f16 n8c6h8w8 add_gelu"},
+    {"strided", open_run, do_run, "backward nchw+1 f32 n8c6h8w8 relu"},
+    {"two_pass", open_run, do_run, "train nchw f32 n8c6h8w8 statistics devfactor"},
+    {"two_pass", open_run, do_run, "train nhwc f32 n8c6h8w8 noscale nobias separate biased"},
+    {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 frozen"},
+    {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 sums"},
+    {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 nodx"},
+    {"inference", open_run, do_run, "infer nhwc f32 n2c3h4w5 invstd"},
+    {"cubnFoldBatchNorm", open_run, do_fold, "train nc f32 n6c6"},
+    {"cubnNormalizationForwardTraining", open_run, do_normalization,
+     "train nchw f32 n8c6h8w8 add_relu"},
+    {"cubnNormalizationForwardInference", open_run, do_normalization,
+     "infer nchw f32 n8c6h8w8 add_relu"},
+    {"cubnNormalizationBackward", open_run, do_normalization,
+     "backward nchw f32 n8c6h8w8 add_relu"},
 };
 
 const size_t cuda_step_count = sizeof cuda_steps / sizeof *cuda_steps;
 
+const char *cuda_step_algo(const cuda_step *step) {
+  return step->perform == do_run ? step->name : NULL;
+}
+
 bool cuda_step_begin(cuda_fixture *f, const cuda_step *what, const char *device) {
   *f = (cuda_fixture){.device = device, .line = what->line};
   if (!expect_success(what->prepare(f), what->name)) return false;
-  if (what->line) strcpy(f->handle->forced_algo, what->name);
+  if (cuda_step_algo(what)) strcpy(f->handle->forced_algo, what->name);
   return true;
 }
 #endif

@@ -18,11 +18,14 @@ typedef struct cuda_fixture {
 } cuda_fixture;
 
 typedef struct cuda_step {
-  const char *name;
+  const char *name; /* of the function, or of the algorithm of an operation */
   cubnStatus_t (*prepare)(cuda_fixture *);
   cubnStatus_t (*perform)(cuda_fixture *);
   const char *line; /* the line of an operation, or NULL */
 } cuda_step;
+
+/* The algorithm that the step is to run, or NULL. */
+const char *cuda_step_algo(const cuda_step *step);
 
 extern const cuda_step cuda_steps[];
 extern const size_t cuda_step_count;
