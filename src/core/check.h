@@ -2,6 +2,7 @@
 #ifndef CUBN_CORE_CHECK_H
 #define CUBN_CORE_CHECK_H
 
+#include "core/object.h"
 #include "cubn.h"
 
 #ifdef __cplusplus
@@ -30,6 +31,17 @@ __attribute__((format(printf, 3, 4))) cubnStatus_t cubn_fail(cubnStatus_t status
 #define CUBN_REQUIRE_HANDLE(handle, function)                                                   \
   do {                                                                                          \
     if (!(handle)) return cubn_fail(CUBN_STATUS_NOT_INITIALIZED, (function), "handle is NULL"); \
+    if (!cubn_is((handle), CUBN_HANDLE))                                                        \
+      return cubn_fail(CUBN_STATUS_NOT_INITIALIZED, (function),                                 \
+                       "handle %p is none, or was destroyed", (const void *)(handle));          \
+  } while (0)
+
+/* Returns BAD_PARAM unless the pointer is to an object of this kind. */
+#define CUBN_REQUIRE_OBJECT(object, kind, function, name)                                       \
+  do {                                                                                          \
+    CUBN_REQUIRE((object), (function), "%s is NULL", (name));                                   \
+    CUBN_REQUIRE(cubn_is((object), (kind)), (function),                                         \
+                 "%s %p is of another kind, or was destroyed", (name), (const void *)(object)); \
   } while (0)
 
 #ifdef __cplusplus

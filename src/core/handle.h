@@ -4,10 +4,12 @@
 #define CUBN_CORE_HANDLE_H
 
 #include "core/backend.h"
+#include "core/object.h"
 
 #define CUBN_ALGO_NAME_MAX 32
 
 struct cubnContext {
+  cubn_object object;
   const cubn_backend *backend;
   cubn_device *device;
   cubnStream_t stream;

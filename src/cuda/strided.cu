@@ -94,7 +94,7 @@ cubnStatus_t apply(const cubn_device *device, const StridedParams &params) {
 template <class T>
 cubnStatus_t run_forward(const cubn_device *device, const StridedParams &params) {
   if (params.pass == CUBN_PASS_TRAIN) CUBN_TRY((sum<T, MomentsReducer>(device, params)));
-  if (!params.args.output) return CUBN_STATUS_SUCCESS;
+  if (!params.args.output || params.tiling.splits == 0) return CUBN_STATUS_SUCCESS;
   return params.needs_epilogue ? apply<T, FusedForwardElement>(device, params)
                                : apply<T, ForwardElement>(device, params);
 }

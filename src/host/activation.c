@@ -31,12 +31,15 @@ cubnStatus_t cubnCreateActivationDescriptor(cubnActivationDescriptor_t *descript
   cubnActivationDescriptor_t created = malloc(sizeof *created);
   if (!created)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, __func__, "no memory for a descriptor");
-  created->value = cubn_identity;
+  *created = (struct cubnActivationStruct){{CUBN_ACTIVATION}, cubn_identity};
   *descriptor = created;
   return CUBN_STATUS_SUCCESS;
 }
 
 cubnStatus_t cubnDestroyActivationDescriptor(cubnActivationDescriptor_t descriptor) {
+  if (!descriptor) return CUBN_STATUS_SUCCESS;
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_ACTIVATION, __func__, "descriptor");
+  cubn_object_end(&descriptor->object);
   free(descriptor);
   return CUBN_STATUS_SUCCESS;
 }
@@ -44,7 +47,7 @@ cubnStatus_t cubnDestroyActivationDescriptor(cubnActivationDescriptor_t descript
 cubnStatus_t cubnSetActivationDescriptor(cubnActivationDescriptor_t descriptor,
                                          cubnActivationMode_t mode, cubnNanPropagation_t relu_nan,
                                          double coef) {
-  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_ACTIVATION, __func__, "descriptor");
   CUBN_REQUIRE(is_known(mode), __func__, "mode is %d, which is no cubnActivationMode_t", (int)mode);
   CUBN_REQUIRE(relu_nan == CUBN_NOT_PROPAGATE_NAN || relu_nan == CUBN_PROPAGATE_NAN, __func__,
                "relu_nan is %d, which is no cubnNanPropagation_t", (int)relu_nan);
@@ -62,7 +65,7 @@ cubnStatus_t cubnSetActivationDescriptor(cubnActivationDescriptor_t descriptor,
 cubnStatus_t cubnGetActivationDescriptor(const cubnActivationDescriptor_t descriptor,
                                          cubnActivationMode_t *mode, cubnNanPropagation_t *relu_nan,
                                          double *coef) {
-  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_ACTIVATION, __func__, "descriptor");
   if (mode) *mode = descriptor->value.mode;
   if (relu_nan)
     *relu_nan = descriptor->value.propagates_nan ? CUBN_PROPAGATE_NAN : CUBN_NOT_PROPAGATE_NAN;
@@ -72,7 +75,7 @@ cubnStatus_t cubnGetActivationDescriptor(const cubnActivationDescriptor_t descri
 
 cubnStatus_t cubnSetActivationDescriptorSwishBeta(cubnActivationDescriptor_t descriptor,
                                                   double swish_beta) {
-  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_ACTIVATION, __func__, "descriptor");
   CUBN_REQUIRE(isfinite(swish_beta), __func__, "swish_beta is %g, must be finite", swish_beta);
   descriptor->value.swish_beta = swish_beta;
   return CUBN_STATUS_SUCCESS;
@@ -80,7 +83,7 @@ cubnStatus_t cubnSetActivationDescriptorSwishBeta(cubnActivationDescriptor_t des
 
 cubnStatus_t cubnGetActivationDescriptorSwishBeta(const cubnActivationDescriptor_t descriptor,
                                                   double *swish_beta) {
-  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_ACTIVATION, __func__, "descriptor");
   CUBN_REQUIRE(swish_beta, __func__, "swish_beta is NULL");
   *swish_beta = descriptor->value.swish_beta;
   return CUBN_STATUS_SUCCESS;
@@ -94,6 +97,7 @@ cubnStatus_t cubn_set_ops(cubn_problem *problem, cubnBatchNormOps_t ops,
   problem->activation = cubn_identity;
   if (ops == CUBN_BATCHNORM_OPS_BN) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE(activation, function, "activation_desc is NULL, but ops is %s", cubn_ops_name(ops));
+  CUBN_REQUIRE_OBJECT(activation, CUBN_ACTIVATION, function, "activation_desc");
   problem->activation = activation->value;
   return CUBN_STATUS_SUCCESS;
 }

@@ -3,8 +3,10 @@
 #define CUBN_HOST_ACTIVATION_H
 
 #include "core/backend.h"
+#include "core/object.h"
 
 struct cubnActivationStruct {
+  cubn_object object;
   cubn_activation value;
 };
 

@@ -19,19 +19,23 @@ bool cubn_packed_strides(int rank, const int64_t dims[], const int order[], int6
   return true;
 }
 
-/* Bytes from the first to the last element. False on overflow. */
+/* Bytes from the first to the last element. False on overflow, for which an empty dimension counts
+ * as one: the products of the others must be numbers, too. */
 static bool extent_bytes(const struct cubnTensorStruct *tensor, int64_t *bytes) {
-  int64_t last = 0;
-  *bytes = 0;
+  int64_t elements = 1, last = 0;
   for (int i = 0; i < tensor->rank; ++i) {
-    if (tensor->dims[i] == 0) return true;
+    if (tensor->dims[i] == 0) continue;
     int64_t reach;
+    if (__builtin_mul_overflow(elements, tensor->dims[i], &elements)) return false;
     if (__builtin_mul_overflow(tensor->dims[i] - 1, tensor->strides[i], &reach)) return false;
     if (reach < 0 && __builtin_sub_overflow((int64_t)0, reach, &reach)) return false;
     if (__builtin_add_overflow(last, reach, &last)) return false;
   }
-  return !__builtin_add_overflow(last, (int64_t)1, &last) &&
-         !__builtin_mul_overflow(last, (int64_t)cubn_element_bytes(tensor->type), bytes);
+  if (__builtin_add_overflow(last, (int64_t)1, &last) ||
+      __builtin_mul_overflow(last, (int64_t)cubn_element_bytes(tensor->type), bytes))
+    return false;
+  if (cubn_is_empty(tensor)) *bytes = 0;
+  return true;
 }
 
 /* How a function calls its dimensions and strides, in messages. */
@@ -50,20 +54,19 @@ static const argument_names names_4d = {{"n", "c", "h", "w"},
 static cubnStatus_t set(const char *function, const argument_names *names,
                         cubnTensorDescriptor_t descriptor, cubnDataType_t type, int rank,
                         const int64_t dims[], const int64_t strides[]) {
-  CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_TENSOR, function, "descriptor");
   CUBN_REQUIRE(cubn_element_bytes(type) > 0, function, "type is %d, which is no cubnDataType_t",
                (int)type);
-  struct cubnTensorStruct tensor = {.is_set = true, .type = type, .rank = rank};
-  int64_t elements = 1, bytes;
-  bool fits = true;
+  struct cubnTensorStruct tensor = {
+      .object = {CUBN_TENSOR}, .is_set = true, .type = type, .rank = rank};
+  int64_t bytes;
   for (int i = 0; i < rank; ++i) {
     CUBN_REQUIRE(dims[i] >= 0, function, "%s is %lld, must not be negative", names->dims[i],
                  (long long)dims[i]);
     tensor.dims[i] = dims[i];
     tensor.strides[i] = strides[i];
-    fits = fits && !__builtin_mul_overflow(elements, dims[i], &elements);
   }
-  CUBN_REQUIRE(fits && extent_bytes(&tensor, &bytes), function,
+  CUBN_REQUIRE(extent_bytes(&tensor, &bytes), function,
                "dims and strides describe a tensor of more than 2^63 bytes");
   *descriptor = tensor;
   return CUBN_STATUS_SUCCESS;
@@ -101,11 +104,15 @@ cubnStatus_t cubnCreateTensorDescriptor(cubnTensorDescriptor_t *descriptor) {
   cubnTensorDescriptor_t created = calloc(1, sizeof *created);
   if (!created)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, __func__, "no memory for a descriptor");
+  created->object.kind = CUBN_TENSOR;
   *descriptor = created;
   return CUBN_STATUS_SUCCESS;
 }
 
 cubnStatus_t cubnDestroyTensorDescriptor(cubnTensorDescriptor_t descriptor) {
+  if (!descriptor) return CUBN_STATUS_SUCCESS;
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_TENSOR, __func__, "descriptor");
+  cubn_object_end(&descriptor->object);
   free(descriptor);
   return CUBN_STATUS_SUCCESS;
 }
@@ -163,7 +170,7 @@ cubnStatus_t cubn_set_packed(const char *function, cubnTensorDescriptor_t descri
 
 cubnStatus_t cubn_check_set(const char *function, const char *argument,
                             const struct cubnTensorStruct *descriptor) {
-  CUBN_REQUIRE(descriptor, function, "%s is NULL", argument);
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_TENSOR, function, argument);
   CUBN_REQUIRE(descriptor->is_set, function, "%s was never set", argument);
   return CUBN_STATUS_SUCCESS;
 }
@@ -234,7 +241,7 @@ cubnStatus_t cubnGetTensorNdDescriptor64(const cubnTensorDescriptor_t descriptor
 }
 
 cubnStatus_t cubnGetTensorSizeInBytes(const cubnTensorDescriptor_t descriptor, size_t *bytes) {
-  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_TENSOR, __func__, "descriptor");
   CUBN_REQUIRE(bytes, __func__, "bytes is NULL");
   int64_t extent = 0; /* cannot overflow: checked when the descriptor was set */
   if (descriptor->is_set) extent_bytes(descriptor, &extent);

@@ -5,9 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/object.h"
 #include "cubn.h"
 
 struct cubnTensorStruct {
+  cubn_object object;
   bool is_set;
   cubnDataType_t type;
   int rank;
@@ -18,6 +20,13 @@ struct cubnTensorStruct {
 /* Strides of a packed tensor whose dimensions follow each other in memory in the order `order`,
  * slowest first. False if the number of elements overflows. */
 bool cubn_packed_strides(int rank, const int64_t dims[], const int order[], int64_t strides[]);
+
+/* Whether it has no elements. */
+static inline bool cubn_is_empty(const struct cubnTensorStruct *tensor) {
+  for (int i = 0; i < tensor->rank; ++i)
+    if (tensor->dims[i] == 0) return true;
+  return false;
+}
 
 /* BAD_PARAM if the descriptor is NULL or was never set; `argument` names it in the message. */
 cubnStatus_t cubn_check_set(const char *function, const char *argument,

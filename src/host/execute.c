@@ -5,15 +5,14 @@
 
 #include "core/check.h"
 #include "core/error.h"
+#include "host/overlap.h"
 #include "host/problem.h"
 #include "host/ranges.h"
 #include "host/reserve.h"
 #include "host/select.h"
 
-static cubnStatus_t check_reserve(cubn_problem *problem, cubn_reserve_space reserve,
-                                  const char *function) {
-  if (problem->reserve == CUBN_RESERVE_NONE) return CUBN_STATUS_SUCCESS;
-  const size_t needed_bytes = cubn_reserve_bytes(problem);
+static cubnStatus_t check_reserve(const cubn_problem *problem, cubn_reserve_space reserve,
+                                  size_t needed_bytes, const char *function) {
   CUBN_REQUIRE(needed_bytes == 0 || reserve.memory, function, "%s is NULL, must have %zu bytes",
                cubn_reserve_name(problem), needed_bytes);
   CUBN_REQUIRE(reserve.bytes >= needed_bytes, function, "%s has %zu bytes, must have at least %zu",
@@ -33,12 +32,18 @@ static cubn_reserve reserve_of_call(const cubn_problem *problem, const cubn_args
 }
 
 /* Whether there is nothing to compute. A backward pass over no values still has gradients of
- * parameters: zero. */
+ * parameters: zero. Nor does the extended interface leave statistics of no values unwritten. */
 static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
   if (problem->c == 0) return true;
   if (problem->n > 0) return false;
-  const bool has_gradients = (args->dscale || args->dbias) && !problem->sums_are_given;
-  return problem->pass != CUBN_PASS_BACKWARD || !has_gradients;
+  switch (problem->pass) {
+    case CUBN_PASS_BACKWARD:
+      return (!args->dscale && !args->dbias) || problem->sums_are_given;
+    case CUBN_PASS_TRAIN:
+      return problem->is_classic || (!problem->has_running && !problem->has_saved);
+    default:
+      return true;
+  }
 }
 
 cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
@@ -46,7 +51,10 @@ cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args 
   problem->reserve = reserve_of_call(problem, args, reserve);
   args->reserve = problem->reserve == CUBN_RESERVE_NONE ? NULL : reserve.memory;
   CUBN_TRY(cubn_problem_init(problem, args, function));
-  CUBN_TRY(check_reserve(problem, reserve, function));
+  const size_t reserve_bytes =
+      problem->reserve == CUBN_RESERVE_NONE ? 0 : cubn_reserve_bytes(problem);
+  CUBN_TRY(check_reserve(problem, reserve, reserve_bytes, function));
+  CUBN_TRY(cubn_check_overlap(problem, args, reserve_bytes, function));
   if (is_nothing(problem, args)) return CUBN_STATUS_SUCCESS;
 
   const cubn_algo *algo = cubn_select(handle, problem, args);

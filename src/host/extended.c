@@ -55,7 +55,7 @@ static cubn_args args_of(const cubnBatchNormDescriptor_t descriptor,
 static cubnStatus_t check(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
                           const cubnBatchNormTensors_t *tensors, const char *function) {
   CUBN_REQUIRE_HANDLE(handle, function);
-  CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, function, "descriptor");
   CUBN_REQUIRE(tensors, function, "tensors is NULL");
   if ((int)descriptor->values[CUBN_BATCHNORM_STATISTICS] == CUBN_STATISTICS_BATCH)
     CUBN_REQUIRE(tensors->saved_mean || !tensors->saved_mean_low, function,
@@ -126,7 +126,7 @@ cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescr
 
 cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_t descriptor,
                                          const cubnTensorDescriptor_t x_desc, size_t *bytes) {
-  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, __func__, "descriptor");
   CUBN_REQUIRE(bytes, __func__, "bytes is NULL");
   cubn_problem problem = problem_of(descriptor, false);
   return cubn_reserve_query(&problem, x_desc, __func__, bytes);

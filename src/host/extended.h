@@ -3,10 +3,12 @@
 #define CUBN_HOST_EXTENDED_H
 
 #include "core/backend.h"
+#include "core/object.h"
 
 enum { CUBN_ATTRIBUTE_COUNT = CUBN_BATCHNORM_PARAM_BETA + 1 };
 
 struct cubnBatchNormStruct {
+  cubn_object object;
   double values[CUBN_ATTRIBUTE_COUNT]; /* of the attributes */
   bool adds;
   cubn_activation activation;

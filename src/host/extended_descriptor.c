@@ -38,19 +38,23 @@ cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor
   if (!created)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, __func__, "no memory for a descriptor");
   for (int i = 0; i < CUBN_ATTRIBUTE_COUNT; ++i) created->values[i] = ranges[i].preset;
+  created->object.kind = CUBN_BATCH_NORM;
   created->activation = cubn_identity;
   *descriptor = created;
   return CUBN_STATUS_SUCCESS;
 }
 
 cubnStatus_t cubnDestroyBatchNormDescriptor(cubnBatchNormDescriptor_t descriptor) {
+  if (!descriptor) return CUBN_STATUS_SUCCESS;
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, __func__, "descriptor");
+  cubn_object_end(&descriptor->object);
   free(descriptor);
   return CUBN_STATUS_SUCCESS;
 }
 
 static cubnStatus_t check_attribute(const char *function, cubnBatchNormDescriptor_t descriptor,
                                     cubnBatchNormAttribute_t attribute) {
-  CUBN_REQUIRE(descriptor, function, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, function, "descriptor");
   CUBN_REQUIRE((int)attribute >= 0 && (int)attribute < CUBN_ATTRIBUTE_COUNT, function,
                "attribute is %d, which is no cubnBatchNormAttribute_t", (int)attribute);
   return CUBN_STATUS_SUCCESS;
@@ -80,7 +84,7 @@ cubnStatus_t cubnGetBatchNormAttribute(const cubnBatchNormDescriptor_t descripto
 cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descriptor,
                                         cubnBatchNormOps_t ops,
                                         const cubnActivationDescriptor_t activation) {
-  CUBN_REQUIRE(descriptor, __func__, "descriptor is NULL");
+  CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, __func__, "descriptor");
   cubn_problem problem = {0};
   CUBN_REQUIRE(activation || ops == CUBN_BATCHNORM_OPS_BN, __func__,
                "activation is NULL, but ops is %s", cubn_ops_name(ops));

@@ -24,8 +24,12 @@ static struct cubnTensorStruct with_channels_second(const struct cubnTensorStruc
 
 /* Per-channel arrays, packed: 1 x K of rank 2. */
 static struct cubnTensorStruct per_channel(cubnDataType_t type, int64_t channels) {
-  return (struct cubnTensorStruct){
-      .is_set = true, .type = type, .rank = 2, .dims = {1, channels}, .strides = {channels, 1}};
+  return (struct cubnTensorStruct){.object = {CUBN_TENSOR},
+                                   .is_set = true,
+                                   .type = type,
+                                   .rank = 2,
+                                   .dims = {1, channels},
+                                   .strides = {channels, 1}};
 }
 
 typedef struct fold_call {
@@ -107,9 +111,8 @@ static cubnStatus_t check_pointer(const char *function, const char *name, const 
 /* folded_desc has the dimensions of weights_desc, and its type or a float for a half. */
 static cubnStatus_t check_descriptors(const cubnTensorDescriptor_t weights,
                                       const cubnTensorDescriptor_t folded, const char *function) {
-  CUBN_REQUIRE(weights, function, "weights_desc is NULL");
-  CUBN_REQUIRE(weights->is_set, function, "weights_desc was never set");
-  CUBN_REQUIRE(folded->is_set, function, "folded_desc was never set");
+  CUBN_TRY(cubn_check_set(function, "weights_desc", weights));
+  CUBN_TRY(cubn_check_set(function, "folded_desc", folded));
   if (weights->type == CUBN_DATA_INT8)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function, "weights_desc has type CUBN_DATA_INT8");
   CUBN_TRY(cubn_check_strides(function, "weights", weights));

@@ -62,6 +62,7 @@ static cubnStatus_t create(const char *function, const device_request *request,
   cubnHandle_t handle = calloc(1, sizeof *handle);
   if (!handle)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function, "no memory for a handle");
+  handle->object.kind = CUBN_HANDLE;
   handle->backend = request->backend;
   cubnStatus_t status = read_environment(function, handle);
   if (status == CUBN_STATUS_SUCCESS)
@@ -114,9 +115,11 @@ cubnStatus_t cubnCreateOnDevice(cubnHandle_t *handle, const char *device) {
 
 cubnStatus_t cubnDestroy(cubnHandle_t handle) {
   if (!handle) return CUBN_STATUS_SUCCESS;
+  CUBN_REQUIRE_HANDLE(handle, __func__);
   CUBN_REQUIRE(handle->buffers == 0, __func__, "handle still has %lld buffers, destroy these first",
                (long long)handle->buffers);
   handle->backend->close(handle->device);
+  cubn_object_end(&handle->object);
   free(handle);
   return CUBN_STATUS_SUCCESS;
 }

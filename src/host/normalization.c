@@ -44,10 +44,8 @@ static cubnBatchNormOps_t ops_of(norm_choice choice) {
 
 static cubnStatus_t check_parameters(const char *function, cubnTensorDescriptor_t scale_bias_desc,
                                      cubnTensorDescriptor_t mean_var_desc) {
-  CUBN_REQUIRE(scale_bias_desc, function, "scale_bias_desc is NULL");
-  CUBN_REQUIRE(mean_var_desc, function, "mean_var_desc is NULL");
-  CUBN_REQUIRE(scale_bias_desc->is_set, function, "scale_bias_desc was never set");
-  CUBN_REQUIRE(mean_var_desc->is_set, function, "mean_var_desc was never set");
+  CUBN_TRY(cubn_check_set(function, "scale_bias_desc", scale_bias_desc));
+  CUBN_TRY(cubn_check_set(function, "mean_var_desc", mean_var_desc));
   CUBN_REQUIRE(scale_bias_desc->type == mean_var_desc->type, function,
                "mean_var_desc has type %s, scale_bias_desc %s", cubn_type_name(mean_var_desc->type),
                cubn_type_name(scale_bias_desc->type));
@@ -74,7 +72,7 @@ cubnStatus_t cubnDeriveNormTensorDescriptor(cubnTensorDescriptor_t derived_scale
   CUBN_TRY(check_mode(__func__, mode, group_count));
   const cubnBatchNormMode_t batchnorm_mode =
       mode == CUBN_NORM_PER_CHANNEL ? CUBN_BATCHNORM_SPATIAL : CUBN_BATCHNORM_PER_ACTIVATION;
-  struct cubnTensorStruct derived;
+  struct cubnTensorStruct derived = {.object = {CUBN_TENSOR}};
   CUBN_TRY(cubn_derive(&derived, x, batchnorm_mode, __func__));
   if (derived_scale_bias) *derived_scale_bias = derived;
   if (derived_mean_var) *derived_mean_var = derived;

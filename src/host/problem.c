@@ -2,6 +2,8 @@
  * its value. */
 #include "host/problem.h"
 
+#include <stdio.h>
+
 #include "core/check.h"
 #include "host/axes.h"
 #include "host/descriptor.h"
@@ -30,14 +32,21 @@ static cubnStatus_t check_output_strides(const cubn_problem *problem, int array,
                              problem->descriptors[array]);
 }
 
+static cubnStatus_t check_set(const char *function, const char *name,
+                              const struct cubnTensorStruct *tensor) {
+  char argument[24];
+  if (cubn_is(tensor, CUBN_TENSOR) && tensor->is_set) return CUBN_STATUS_SUCCESS;
+  snprintf(argument, sizeof argument, "%s_desc", name);
+  return cubn_check_set(function, argument, tensor);
+}
+
 static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *function) {
   const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
   for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) {
     if (!is_needed(problem, a)) continue;
     const struct cubnTensorStruct *tensor = problem->descriptors[a];
     const char *name = cubn_array_name(problem, a);
-    CUBN_REQUIRE(tensor, function, "%s_desc is NULL", name);
-    CUBN_REQUIRE(tensor->is_set, function, "%s_desc was never set", name);
+    CUBN_TRY(check_set(function, name, tensor));
     CUBN_TRY(cubn_check_strides(function, name, tensor));
     if (a == CUBN_ARRAY_X || a == CUBN_ARRAY_PARAM) continue;
     CUBN_REQUIRE(tensor->type == x->type, function, "%s_desc has type %s, must be that of x, %s",
@@ -107,7 +116,8 @@ cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const cha
 cubnStatus_t cubn_read_factor(const char *function, const char *argument, const void *pointer,
                               cubnTensorDescriptor_t tensor, double *value) {
   CUBN_REQUIRE(pointer, function, "%s is NULL", argument);
-  const bool is_double = tensor && tensor->is_set && tensor->type == CUBN_DATA_DOUBLE;
+  const bool is_double =
+      cubn_is(tensor, CUBN_TENSOR) && tensor->is_set && tensor->type == CUBN_DATA_DOUBLE;
   *value = is_double ? *(const double *)pointer : (double)*(const float *)pointer;
   return CUBN_STATUS_SUCCESS;
 }

@@ -27,17 +27,23 @@ const char *cubn_reserve_name(const cubn_problem *problem) {
   return problem->is_classic ? "reserve_space" : "reserve";
 }
 
+/* The product, or the largest number: more than any memory has. */
+static size_t multiply(int64_t count, size_t bytes) {
+  size_t product;
+  return __builtin_mul_overflow((size_t)count, bytes, &product) ? SIZE_MAX : product;
+}
+
 size_t cubn_reserve_bytes(cubn_problem *problem) {
   const int64_t count = problem->c * cubn_count(problem);
   if (count == 0) return 0;
   switch (cubn_reserve_kind(problem)) {
     case CUBN_RESERVE_MEANS:
-      return (size_t)problem->c *
-             (problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float));
+      return multiply(problem->c,
+                      problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float));
     case CUBN_RESERVE_MASK:
       return (size_t)cubn_mask_layout(problem);
     case CUBN_RESERVE_INPUT:
-      return (size_t)count * cubn_element_bytes(problem->type);
+      return multiply(count, cubn_element_bytes(problem->type));
     default:
       return 0;
   }
@@ -45,14 +51,18 @@ size_t cubn_reserve_bytes(cubn_problem *problem) {
 
 cubnStatus_t cubn_reserve_query(cubn_problem *problem, const cubnTensorDescriptor_t x_desc,
                                 const char *function, size_t *bytes) {
-  CUBN_REQUIRE(x_desc, function, "x_desc is NULL");
-  CUBN_REQUIRE(x_desc->is_set, function, "x_desc was never set");
+  CUBN_TRY(cubn_check_set(function, "x_desc", x_desc));
   if (x_desc->type == CUBN_DATA_INT8)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function, "x_desc has type CUBN_DATA_INT8");
   CUBN_TRY(cubn_check_strides(function, "x", x_desc));
   problem->type = x_desc->type;
   problem->descriptors[CUBN_ARRAY_X] = x_desc;
   cubn_collapse(problem);
-  *bytes = cubn_reserve_bytes(problem);
+  const size_t needed_bytes = cubn_reserve_bytes(problem);
+  if (needed_bytes == SIZE_MAX)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
+                     "x_desc has %lld elements, whose reserve space would exceed 2^64 bytes",
+                     (long long)(problem->c * cubn_count(problem)));
+  *bytes = needed_bytes;
   return CUBN_STATUS_SUCCESS;
 }

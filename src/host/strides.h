@@ -8,7 +8,9 @@
 cubnStatus_t cubn_check_strides(const char *function, const char *name,
                                 const struct cubnTensorStruct *tensor);
 
-/* BAD_PARAM for a stride of 0, with which elements would be the same: for outputs. */
+/* BAD_PARAM for strides with which elements would be the same, for outputs: 0, or two dimensions
+ * whose steps meet. In an empty tensor
+ * strides that are products of dimensions may be 0. */
 cubnStatus_t cubn_check_distinct(const char *function, const char *name,
                                  const struct cubnTensorStruct *tensor);
 

@@ -110,7 +110,7 @@ static void judge_param(const line_problem *problem, const data_set *before, con
 bool compare_writes(const line_problem *problem, const data_set *set, int array) {
   const bool backward = problem->pass == LINE_BACKWARD;
   if (!data_has(set, array)) return false;
-  if (!backward && line_elements(problem) == 0) return false;
+  if (!backward && line_elements(problem) == 0 && !line_is_extended(problem)) return false;
   switch (array) {
     case DATA_RUNNING_MEAN:
     case DATA_RUNNING_VAR:
@@ -121,8 +121,9 @@ bool compare_writes(const line_problem *problem, const data_set *set, int array)
     case DATA_SAVED_MEAN:
     case DATA_SAVED_MEAN_LOW:
     case DATA_SAVED_INV_STD:
-    case DATA_RESERVE:
       return !backward;
+    case DATA_RESERVE:
+      return !backward && line_elements(problem) > 0;
     default:
       return (array == set->output && line_has_output(problem)) ||
              (array == set->dz && line_has_dz(problem));

@@ -54,7 +54,9 @@ static long double running_factor(const line_problem *problem) {
 static void update_running(const line_problem *problem, const data_set *before,
                            oracle_channel *channel, int64_t place) {
   const bool separate = problem->separate_running;
-  const long double factor = running_factor(problem);
+  const long double weight = running_factor(problem);
+  /* An empty batch changes nothing; but with factor 1 the previous values are not read. */
+  const long double factor = channel->count == 0 && weight != 1 ? 0 : weight;
   const long double count = (long double)channel->count;
   const bool is_unbiased = channel->count > 1 && !problem->running_is_biased;
   const long double var = is_unbiased ? channel->var * count / (count - 1) : channel->var;
@@ -148,8 +150,8 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
   }
   if (problem->pass == LINE_INFER) {
     take_given(problem, before, &result, channel);
-  } else if (result.count > 0) {
-    oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
+  } else {
+    if (result.count > 0) oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
     result.inv_std = oracle_inverse_std(result.var, problem->epsilon);
     result.saved_mean = result.mean;
     result.saved_inv_std = result.inv_std;

@@ -31,6 +31,7 @@
   X(descriptor)            \
   X(determinism)           \
   X(double_channels)       \
+  X(empty)                 \
   X(example)               \
   X(extended)              \
   X(fused)                 \
@@ -44,6 +45,8 @@
   X(normalization)         \
   X(fold)                  \
   X(fold_types)            \
+  X(objects)               \
+  X(overlap)               \
   X(parameters)            \
   X(pool)                  \
   X(random)                \

@@ -86,6 +86,10 @@ static const char *const lines[] = {
     "backward nhwc f32 n9c3h4w5 peract xparams relu data=ties",
     "backward nhwc f32 n4c10h5w5 relu nosaved mean=1e4 data=ties",
     "backward nhwc f32 n9c3h4w5 peract xparams gelu mean=1e6",
+    "backward nchw f32 n3c3h3w5 add_relu",
+    "backward nchw bf16 n2c3h25w25 add_relu",
+    "backward nhwc f16 n2c13h5w5 add_relu",
+    "backward nc f64 n9c13 add_leaky",
 };
 
 /* Whether the algorithm accepts the problem; asks by running it. */
@@ -134,6 +138,45 @@ static void test_algorithms(void) {
   }
 }
 
+/* What a forward pass leaves in a reserve space that was filled with `value`. */
+static bool leave(const line_problem *problem, const data_set *before, int value, data_set *after) {
+  run_context run;
+  const bool opened = run_open(&run, suite_handle(), problem, before) == CUBN_STATUS_SUCCESS;
+  const bool good = opened && data_copy(before, after) &&
+                    cubnFillBuffer(run.buffers[DATA_RESERVE], value) == CUBN_STATUS_SUCCESS &&
+                    run_call(&run) == CUBN_STATUS_SUCCESS &&
+                    run_download(&run, after) == CUBN_STATUS_SUCCESS;
+  if (opened) run_close(&run);
+  return good;
+}
+
+/* All bytes follow from the call, those bits of a mask included that no element has. */
+static void test_bytes(void) {
+  const cubnHandle_t handle = suite_handle();
+  for (size_t i = 0; i < COUNT_OF(lines); ++i) {
+    line_problem problem;
+    data_set before, zeros, ones;
+    char report[512];
+    CU_ASSERT_PTR_NULL_FATAL(line_parse(lines[i], &problem));
+    problem = line_forward_of(&problem);
+    if (line_reserve_kind(&problem) == LINE_RESERVE_NONE) continue;
+    CU_ASSERT_FATAL(run_create(handle, &problem, &before, report, sizeof report));
+    for (const cubn_algo *const *f = handle->backend->algos[problem.pass]; *f; ++f) {
+      snprintf(handle->forced_algo, sizeof handle->forced_algo, "%s", (*f)->name);
+      SUITE_CHECK(leave(&problem, &before, 0, &zeros) && leave(&problem, &before, 255, &ones),
+                  "%s: %s failed", (*f)->name, lines[i]);
+      handle->forced_algo[0] = '\0';
+      SUITE_CHECK(
+          memcmp(data_elements(&zeros.arrays[DATA_RESERVE]),
+                 data_elements(&ones.arrays[DATA_RESERVE]), line_reserve_bytes(&problem)) == 0,
+          "%s: forward of %s leaves bits as they were", handle->last_algo->name, lines[i]);
+      data_destroy(&zeros);
+      data_destroy(&ones);
+    }
+    data_destroy(&before);
+  }
+}
+
 /* A pre-activation that another device computes again may be on the other side of a tie: there the
  * stored decision must count. */
 static void test_devices(void) {
@@ -158,8 +201,10 @@ static void test_devices(void) {
 }
 
 void test_reserve_suites(void) {
-  static const suite_test tests[] = {
-      {"sizes", test_sizes}, {"any algorithm after any other", test_algorithms}, {NULL, NULL}};
+  static const suite_test tests[] = {{"sizes", test_sizes},
+                                     {"any algorithm after any other", test_algorithms},
+                                     {"every byte is written", test_bytes},
+                                     {NULL, NULL}};
   static const suite_test cuda[] = {{"from device to device", test_devices}, {NULL, NULL}};
   suite_add("reserve space", SUITE_DEVICES, tests);
   suite_add("reserve space of two devices", SUITE_CUDA, cuda);

@@ -46,12 +46,19 @@ static void copy_bits(const uint8_t *from, int64_t from_bit, int64_t count, uint
   }
 }
 
+void cubn_mask_end_row(const cubn_mask *mask, int64_t end, uint8_t *bytes) {
+  const int64_t row = (end - 1) / (8 * mask->row_bytes), unused = (end + 7) / 8;
+  if (unused < (row + 1) * mask->row_bytes) bytes[unused] = 0;
+}
+
 void cubn_mask_store_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bits,
                           uint8_t *bytes) {
   cubn_mask_ranges ranges = {place, count};
   cubn_mask_range range;
-  for (int64_t done = 0; cubn_next_mask_range(mask, &ranges, &range); done += range.count)
+  for (int64_t done = 0; cubn_next_mask_range(mask, &ranges, &range); done += range.count) {
     copy_bits(bits, done, range.count, bytes, range.bit, !range.begins_row);
+    if (range.ends_row) cubn_mask_end_row(mask, range.bit + range.count, bytes);
+  }
 }
 
 void cubn_mask_load_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bytes,

@@ -11,6 +11,10 @@
 void cubn_mask_store_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bits,
                           uint8_t *bytes);
 
+/* Clears the byte, if there is one, that a phased row has after its last element. `end` is the bit
+ * after that of the element. */
+void cubn_mask_end_row(const cubn_mask *mask, int64_t end, uint8_t *bytes);
+
 /* Loads the bits of `count` elements from element `place` on. */
 void cubn_mask_load_bits(const cubn_mask *mask, int64_t place, int64_t count, const uint8_t *bytes,
                          uint8_t *bits);

@@ -63,6 +63,14 @@ static void use_mask(const cubn_call *call, cubn_fused *fused, int64_t offset) {
   fused->bits_stride = fused->stride / mask->row * mask->row_bytes;
 }
 
+/* After a forward pass has stored bits of one row in the mask itself. */
+static void end_row(const cubn_call *call, const cubn_fused *fused, int64_t offset) {
+  const cubn_mask *mask = &call->problem->mask;
+  if (fused->dy || !mask->is_phased || (offset + fused->width) % mask->row != 0) return;
+  const int64_t last = cubn_mask_bit(mask, offset / mask->row, offset + fused->width - 1);
+  cubn_mask_end_row(mask, last + 1, call->args->reserve);
+}
+
 /* Processes rows whose bits fit in the buffer. */
 static void run_with_bits(const cubn_call *call, cubn_fused *fused, int64_t offset, double *sums,
                           int64_t sum_stride) {
@@ -71,6 +79,7 @@ static void run_with_bits(const cubn_call *call, cubn_fused *fused, int64_t offs
   if (can_use_mask(call, fused, offset)) {
     use_mask(call, fused, offset);
     run_kernel(call, fused, sums, sum_stride);
+    end_row(call, fused, offset);
     return;
   }
   uint8_t bits[BITS_BYTES];

@@ -101,8 +101,10 @@ INLINED flags is_within(vec v, vec least, vec most) {
   return is_at_least(v, least) & is_at_most(v, most);
 }
 
-/* The bits of `count` lanes, in bytes: lane l is bit l % 8 of byte l / 8. */
+/* The bits of `count` lanes, 1 .. 64, in bytes: lane l is bit l % 8 of byte l / 8. Further lanes
+ * may hold anything; the bits that are left of the last byte are 0. */
 INLINED void store_bits(uint8_t *to, uint64_t bits, int64_t count) {
+  bits &= ~UINT64_C(0) >> (64 - count);
   for (int64_t b = 0; 8 * b < count; ++b) to[b] = (uint8_t)(bits >> 8 * b);
 }
 

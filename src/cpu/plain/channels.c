@@ -231,8 +231,3 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
   store_param_gradients(job, group, dscale, sums->dy);
   spread(job, group, lanes);
 }
-
-void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group) {
-  const double zeros[CUBN_WIDTH_MAX] = {0};
-  store_param_gradients(job, group, zeros, zeros);
-}

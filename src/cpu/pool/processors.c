@@ -1,5 +1,7 @@
 /* Affinity is no part of POSIX. */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include "cpu/pool/processors.h"
 
 #include <sched.h>

@@ -43,16 +43,18 @@ inline bool mask_has_granules(const cubn_problem &problem) {
 struct MaskByte {
   int64_t byte;
   unsigned bits;
+  bool has_spare;  // The row ends in this byte, and has one more.
 };
 
 // The byte of the first of the elements whose bits are set in `left`, which is not 0. Bit 0 is the
 // element at `offset`.
 __device__ inline MaskByte mask_byte_of(const MaskRows &mask, int64_t offset, unsigned left) {
-  if (!mask.is_split) return {offset >> 3, left};
+  if (!mask.is_split) return {offset >> 3, left, false};
   const int64_t row = divide(offset + __ffs(static_cast<int>(left)) - 1, mask.by_row);
   const int64_t begin = row * mask.row, end = begin + mask.row - offset;
   const int64_t byte = row * mask.row_bytes + ((offset >> 3) - (begin >> 3));
-  return {byte, end < GRANULE ? left & ((1u << end) - 1) : left};
+  return {byte, end < GRANULE ? left & ((1u << end) - 1) : left,
+          end <= GRANULE && byte + 1 < (row + 1) * mask.row_bytes};
 }
 
 __device__ inline unsigned load_mask_byte(const MaskRows &mask, int64_t byte) {
@@ -109,6 +111,7 @@ __device__ inline void store_mask(const MaskRows &mask, const Access &access, un
   while (valid != 0) {
     const MaskByte target = mask_byte_of(mask, offset, valid);
     mask.bytes[target.byte] = static_cast<unsigned char>(bits & target.bits);
+    if (target.has_spare) mask.bytes[target.byte + 1] = 0;
     valid &= ~target.bits;
   }
 }

@@ -1,0 +1,203 @@
+#include "host/overlap.h"
+
+#include <string.h>
+
+#include "core/check.h"
+#include "host/descriptor.h"
+#include "host/problem_text.h"
+#include "host/reserve.h"
+
+/* An array of the call. */
+typedef struct region {
+  const char *name;
+  const struct cubnTensorStruct *tensor; /* NULL: consecutive bytes */
+  uintptr_t begin, end;                  /* end: after the last element */
+  int64_t element_bytes;
+  bool is_written;
+  bool is_parameter; /* an array of parameters */
+} region;
+
+enum { REGIONS_MAX = 24 };
+
+typedef struct regions {
+  const struct cubnTensorStruct *param;
+  size_t param_bytes; /* of each array of parameters */
+  int count;
+  region list[REGIONS_MAX];
+} regions;
+
+static int64_t elements_of(const struct cubnTensorStruct *tensor) {
+  int64_t count = 1;
+  for (int i = 0; i < tensor->rank; ++i) count *= tensor->dims[i];
+  return count;
+}
+
+/* Elements from the first to the last one, both included. */
+static int64_t extent_of(const struct cubnTensorStruct *tensor) {
+  int64_t last = 0;
+  for (int i = 0; i < tensor->rank; ++i) last += (tensor->dims[i] - 1) * tensor->strides[i];
+  return last + 1;
+}
+
+static void add_bytes(regions *all, const char *name, const void *pointer, size_t bytes,
+                      bool is_written) {
+  if (!pointer || bytes == 0) return;
+  const uintptr_t begin = (uintptr_t)pointer;
+  all->list[all->count++] = (region){.name = name,
+                                     .begin = begin,
+                                     .end = begin + bytes < begin ? UINTPTR_MAX : begin + bytes,
+                                     .element_bytes = 1,
+                                     .is_written = is_written};
+}
+
+static size_t bytes_of(const struct cubnTensorStruct *tensor) {
+  return cubn_is_empty(tensor) ? 0 : (size_t)extent_of(tensor) * cubn_element_bytes(tensor->type);
+}
+
+static void add_array(regions *all, const char *name, const struct cubnTensorStruct *tensor,
+                      const void *pointer, size_t bytes, bool is_written) {
+  if (!pointer || bytes == 0) return;
+  add_bytes(all, name, pointer, bytes, is_written);
+  all->list[all->count - 1].tensor = tensor;
+  all->list[all->count - 1].element_bytes = (int64_t)cubn_element_bytes(tensor->type);
+}
+
+static void add_parameter(regions *all, const char *name, const void *pointer, bool is_written) {
+  const int before = all->count;
+  add_array(all, name, all->param, pointer, all->param_bytes, is_written);
+  if (all->count > before) all->list[before].is_parameter = true;
+}
+
+static void add_tensors(regions *all, const cubn_problem *problem, const cubn_args *args) {
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const void *const pointers[] = {[CUBN_ARRAY_X] = args->x,
+                                  [CUBN_ARRAY_OUTPUT] = args->output,
+                                  [CUBN_ARRAY_DY] = args->dy,
+                                  [CUBN_ARRAY_Z] = backward ? args->dz : args->z};
+  for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a)
+    if (problem->descriptors[a] && pointers[a])
+      add_array(all, cubn_array_name(problem, a), problem->descriptors[a], pointers[a],
+                bytes_of(problem->descriptors[a]),
+                a == CUBN_ARRAY_OUTPUT || (a == CUBN_ARRAY_Z && backward));
+}
+
+static void add_parameters(regions *all, const cubn_problem *problem, const cubn_args *args) {
+  const bool trains = problem->pass == CUBN_PASS_TRAIN;
+  const bool gives_sums = problem->pass == CUBN_PASS_BACKWARD && !problem->sums_are_given;
+  add_parameter(all, "scale", args->scale, false);
+  add_parameter(all, "bias", args->bias, false);
+  add_parameter(all, "mean", args->mean, false);
+  add_parameter(all, problem->var_is_inv_std ? "inv_std" : "var", args->var, false);
+  add_parameter(all, gives_sums && !problem->is_frozen ? "saved_mean_low" : "mean_low",
+                args->mean_low, false);
+  add_parameter(all, "saved_mean", args->saved_mean, trains);
+  add_parameter(all, "saved_mean_low", args->saved_mean_low, trains);
+  add_parameter(all, "saved_inv_std", args->saved_inv_std, trains);
+  add_parameter(all, "dscale", args->dscale, gives_sums);
+  add_parameter(all, "dbias", args->dbias, gives_sums);
+  if (!trains || !args->running_mean) return;
+  add_parameter(all, "running_mean", args->running_mean, true);
+  add_parameter(all, "running_var", args->running_var, true);
+  add_bytes(all, "factor", args->factor_pointer,
+            problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float), false);
+  if (args->previous_running_mean != args->running_mean)
+    add_parameter(all, "previous_running_mean", args->previous_running_mean, false);
+  if (args->previous_running_var != args->running_var)
+    add_parameter(all, "previous_running_var", args->previous_running_var, false);
+}
+
+/* Whether every byte between its ends is of an element. */
+static bool has_no_gaps(const region *one) {
+  return !one->tensor || elements_of(one->tensor) == extent_of(one->tensor);
+}
+
+static bool have_same_strides(const region *a, const region *b) {
+  if (!a->tensor || !b->tensor || a->tensor->rank != b->tensor->rank) return false;
+  for (int i = 0; i < a->tensor->rank; ++i)
+    if (a->tensor->dims[i] != b->tensor->dims[i] ||
+        (a->tensor->dims[i] > 1 && a->tensor->strides[i] != b->tensor->strides[i]))
+      return false;
+  return true;
+}
+
+/* The dimension with the largest stride that is below `limit`, or at it and further back; -1 if
+ * none is left. */
+static int next_dimension(const struct cubnTensorStruct *tensor, int64_t limit, int after) {
+  int found = -1;
+  for (int i = 0; i < tensor->rank; ++i) {
+    const int64_t stride = tensor->strides[i];
+    if (tensor->dims[i] <= 1 || stride > limit || (stride == limit && i <= after)) continue;
+    if (found < 0 || stride > tensor->strides[found]) found = i;
+  }
+  return found;
+}
+
+/* Whether `distance` is a sum of multiples of strides, each by less than the dimension: then two
+ * tensors with these strides, so far apart, have an element in common. Where the inner dimensions
+ * reach less far than a stride, only the multiples next to the quotient come into question. */
+static bool is_reachable(const struct cubnTensorStruct *tensor, int64_t distance, int64_t limit,
+                         int after) {
+  const int i = next_dimension(tensor, limit, after);
+  if (i < 0) return distance == 0;
+  const int64_t stride = tensor->strides[i], quotient = distance / stride;
+  for (int64_t k = quotient - 1; k <= quotient + 1; ++k)
+    if (k > -tensor->dims[i] && k < tensor->dims[i] &&
+        is_reachable(tensor, distance - k * stride, stride, i))
+      return true;
+  return false;
+}
+
+static bool have_common_element(const region *a, const region *b) {
+  if (a->begin >= b->end || b->begin >= a->end) return false;
+  if (a->begin == b->begin) return true;
+  if (have_same_strides(a, b))
+    return is_reachable(a->tensor, (int64_t)(b->begin - a->begin) / a->element_bytes, INT64_MAX,
+                        -1);
+  /* The first or last element of one among those of another that has no gaps. */
+  const region *const pair[] = {a, b};
+  for (int i = 0; i < 2; ++i) {
+    const region *dense = pair[i], *other = pair[1 - i];
+    const uintptr_t last = other->end - (uintptr_t)other->element_bytes;
+    if (has_no_gaps(dense) && ((other->begin >= dense->begin && other->begin < dense->end) ||
+                               (last >= dense->begin && last < dense->end)))
+      return true;
+  }
+  return false;
+}
+
+/* Tensors may be the same one; running statistics are written last, so scale and bias may be,
+ * too. */
+static bool may_be_same(const region *output, const region *other) {
+  if (output->begin != other->begin) return false;
+  if (!output->is_parameter) return output->tensor && other->tensor && !other->is_parameter;
+  return output->name[0] == 'r' && !other->is_written &&
+         (strcmp(other->name, "scale") == 0 || strcmp(other->name, "bias") == 0);
+}
+
+cubnStatus_t cubn_check_overlap(const cubn_problem *problem, const cubn_args *args,
+                                size_t reserve_bytes, const char *function) {
+  regions all;
+  all.count = 0;
+  all.param = problem->descriptors[CUBN_ARRAY_PARAM];
+  all.param_bytes = bytes_of(all.param);
+  add_tensors(&all, problem, args);
+  add_parameters(&all, problem, args);
+  add_bytes(&all, cubn_reserve_name(problem), args->reserve, reserve_bytes,
+            problem->pass != CUBN_PASS_BACKWARD);
+  for (int i = 0; i < all.count; ++i) {
+    const region *output = &all.list[i];
+    if (!output->is_written) continue;
+    for (int j = 0; j < all.count; ++j) {
+      const region *other = &all.list[j];
+      if (i == j || !have_common_element(output, other) || may_be_same(output, other)) continue;
+      return cubn_fail(CUBN_STATUS_BAD_PARAM, function,
+                       "%s at %p to %p overlaps %s at %p to %p; it needs memory of its own%s",
+                       output->name, (void *)output->begin, (void *)output->end, other->name,
+                       (void *)other->begin, (void *)other->end,
+                       output->tensor && !output->is_parameter && !other->is_written
+                           ? ", or the same address and strides"
+                           : "");
+    }
+  }
+  return CUBN_STATUS_SUCCESS;
+}
