@@ -26,6 +26,11 @@ long double oracle_inverse_std(long double var, double epsilon) {
   return v == 0 ? 0.0L : 1.0L / sqrtl(v);
 }
 
+long double oracle_kept_inv_std(const line_problem *problem, long double inv_std) {
+  const long double most = data_largest(line_param_type(problem));
+  return isfinite(inv_std) && inv_std > most ? most : inv_std;
+}
+
 void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
                        int64_t number) {
   const long double count = (long double)channel->count;
@@ -105,7 +110,7 @@ static void take_saved(const line_problem *problem, const data_set *before, orac
   oracle_statistics(problem, &before->arrays[DATA_X], channel, number);
   channel->inv_std = oracle_inverse_std(channel->var, problem->epsilon);
   channel->preact_mean = channel->mean;
-  channel->preact_inv_std = channel->inv_std;
+  channel->preact_inv_std = oracle_kept_inv_std(problem, channel->inv_std);
   if (problem->no_saved) return;
   const long double saved = get_param(problem, before, DATA_SAVED_MEAN, number);
   if (problem->mean_low)
@@ -121,7 +126,7 @@ static void compute_backward(const line_problem *problem, const data_set *before
   if (channel->count > 0 && problem->frozen) {
     take_given(problem, before, channel, number);
     channel->preact_mean = channel->mean;
-    channel->preact_inv_std = channel->inv_std;
+    channel->preact_inv_std = oracle_kept_inv_std(problem, channel->inv_std);
   } else if (channel->count > 0) {
     take_saved(problem, before, channel, number);
   }
@@ -154,7 +159,8 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
     if (result.count > 0) oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
     result.inv_std = oracle_inverse_std(result.var, problem->epsilon);
     result.saved_mean = result.mean;
-    result.saved_inv_std = result.inv_std;
+    result.saved_inv_std = oracle_kept_inv_std(problem, result.inv_std);
+    if (problem->activation != CUBN_ACTIVATION_IDENTITY) result.inv_std = result.saved_inv_std;
     if (!problem->no_running)
       update_running(problem, before, &result, line_param_index(problem, channel));
   }

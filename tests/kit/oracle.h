@@ -48,6 +48,8 @@ long double oracle_output(const line_problem *problem, const oracle_channel *cha
 void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
                        int64_t number);
 long double oracle_inverse_std(long double var, double epsilon);
+/* inv_std as parameters keep it: at most the largest finite number of their type. */
+long double oracle_kept_inv_std(const line_problem *problem, long double inv_std);
 
 /* ---- Backward, in place of a forward call (oracle_fill.c) ---- */
 /* Fills the saved statistics with those of x, or foreign ones near them, rounded to their type. */

@@ -31,6 +31,7 @@
   X(descriptor)            \
   X(determinism)           \
   X(double_channels)       \
+  X(edges)                 \
   X(empty)                 \
   X(example)               \
   X(extended)              \

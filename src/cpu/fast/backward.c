@@ -13,7 +13,8 @@ static void set_preact(const cubn_call *call, cubn_channels *channels) {
   if (call->problem->reserve == CUBN_RESERVE_MEANS)
     cubn_fast_load(call, channels, args->reserve, 0, channels->mean_low);
   for (int64_t i = 0; i < channels->count; ++i) {
-    const double inv_std = cubn_to_real(call, channels->inv_std[i]);
+    const double kept = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);
+    const double inv_std = cubn_to_real(call, kept);
     const double gain = cubn_preact_gain(channels->scale[i], inv_std);
     channels->preact_gain[i] = gain;
     channels->preact_shift[i] = cubn_preact_shift(channels->bias[i], channels->mean_low[i], gain);

@@ -115,7 +115,8 @@ void cubn_fast_fold(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const bool folds_center = is_near_zero(call, center, channels->inv_std[i]);
   if (call->problem->is_frozen) return; /* there is no slope */
   if (backward && !fold_deviation(call, channels, i)) return;
-  if (!folds_center) return;
+  /* Channels in double keep their gain, which float may not hold, and so their center. */
+  if (!folds_center || channels->needs_double[i] != 0) return;
   double *const factor = backward ? &channels->slope[i] : &channels->gain[i];
   *factor = cubn_to_real(call, *factor);
   channels->shift[i] -= center * *factor;

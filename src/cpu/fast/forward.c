@@ -13,7 +13,7 @@ static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t 
   const double alpha = call->has_epilogue ? 1 : call->args->alpha;
   double inv_std = channels->inv_std[i], mean_low = channels->mean_low[i];
   if (call->fusion.decides) {
-    inv_std = cubn_to_real(call, inv_std);
+    inv_std = cubn_to_real(call, cubn_kept_inv_std(call->param_type, inv_std));
     mean_low = cubn_to_real(call, mean_low);
   }
   const double gain = alpha * cubn_preact_gain(channels->scale[i], inv_std);
@@ -67,6 +67,8 @@ void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
     cubn_fast_store(call, channels, channels->mean_low, args->reserve);
   if (call->problem->has_saved) {
     cubn_fast_store(call, channels, channels->mean, args->saved_mean);
+    for (int64_t i = 0; i < channels->count; ++i)
+      channels->inv_std[i] = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);
     cubn_fast_store(call, channels, channels->inv_std, args->saved_inv_std);
     if (args->saved_mean_low)
       cubn_fast_store(call, channels, channels->mean_low, args->saved_mean_low);

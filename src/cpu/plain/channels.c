@@ -74,7 +74,8 @@ static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes 
     cubn_load_reserved_means(job, group, mean_low);
   lanes->preact_is_single = is_single;
   for (int64_t j = 0; j < group->width; ++j) {
-    const double gain = cubn_preact_gain(scale[j], cubn_round_param(job, lanes->inv_std[j]));
+    const double kept = cubn_kept_inv_std(job->param_type, lanes->inv_std[j]);
+    const double gain = cubn_preact_gain(scale[j], cubn_round_param(job, kept));
     lanes->preact_gain[j] = gain;
     lanes->preact_shift[j] = cubn_preact_shift(bias[j], mean_low[j], gain);
     lanes->preact_needs_double = lanes->preact_needs_double || cubn_needs_double(is_single, gain);
@@ -171,7 +172,10 @@ static void split_mean(const cubn_job *job, const cubn_group *group, const doubl
 static void store_saved(const cubn_job *job, const cubn_group *group, const double *mean,
                         const double *mean_low, const double *inv_std) {
   cubn_store_param(job, group, mean, job->args->saved_mean);
-  cubn_store_param(job, group, inv_std, job->args->saved_inv_std);
+  double kept[CUBN_WIDTH_MAX];
+  for (int64_t j = 0; j < group->width; ++j)
+    kept[j] = cubn_kept_inv_std(job->param_type, inv_std[j]);
+  cubn_store_param(job, group, kept, job->args->saved_inv_std);
   if (job->args->saved_mean_low) cubn_store_param(job, group, mean_low, job->args->saved_mean_low);
 }
 

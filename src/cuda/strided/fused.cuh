@@ -76,7 +76,7 @@ class FusedForwardElement {
     const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
     return preact_affine<P>(params, offset, static_cast<const P *>(params.args.mean)[offset],
                             static_cast<P>(load_or<P>(params.args.mean_low, offset, 0.0)),
-                            static_cast<P>(given_inv_std<P>(params, offset)));
+                            round_coefficient<P>(given_inv_std<P>(params, offset)));
   }
 
   const StridedParams &params_;
@@ -123,7 +123,7 @@ class PreactGradient {
                            ? static_cast<const P *>(params.args.reserve)[index]
                            : static_cast<P>(load_or<P>(params.args.mean_low, offset, 0.0));
     return preact_affine<P>(params, offset, static_cast<P>(statistics.mean), mean_low,
-                            static_cast<P>(statistics.inv_std));
+                            round_coefficient<P>(statistics.inv_std));
   }
 
   const StridedParams &params_;

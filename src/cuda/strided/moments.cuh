@@ -59,7 +59,7 @@ struct Moments {
     *factor(params, 2, channel) = factors.shift;
     if (params.has_saved) {
       static_cast<P *>(params.args.saved_mean)[offset] = from_double<P>(batch_mean);
-      static_cast<P *>(params.args.saved_inv_std)[offset] = from_double<P>(inv_std);
+      static_cast<P *>(params.args.saved_inv_std)[offset] = round_coefficient<P>(inv_std);
       if (params.args.saved_mean_low)
         static_cast<P *>(params.args.saved_mean_low)[offset] =
             from_double<P>(low_part<P>(batch_mean, pivot));
@@ -75,7 +75,8 @@ struct Moments {
     const cubn_args &args = params.args;
     if (params.has_saved) {
       static_cast<P *>(args.saved_mean)[offset] = P(0);
-      static_cast<P *>(args.saved_inv_std)[offset] = from_double<P>(inverse_std(0.0, args.epsilon));
+      static_cast<P *>(args.saved_inv_std)[offset] =
+          round_coefficient<P>(inverse_std(0.0, args.epsilon));
       if (args.saved_mean_low) static_cast<P *>(args.saved_mean_low)[offset] = P(0);
     }
     if (!params.has_running) return;
@@ -104,7 +105,7 @@ struct Moments {
     if (params.reserve == CUBN_RESERVE_MEANS)
       static_cast<P *>(params.args.reserve)[channel] = mean_low;
     const Affine<P> affine =
-        preact_affine<P>(params, offset, center, mean_low, from_double<P>(inv_std));
+        preact_affine<P>(params, offset, center, mean_low, round_coefficient<P>(inv_std));
     return {static_cast<double>(affine.center), static_cast<double>(affine.gain),
             static_cast<double>(affine.shift)};
   }

@@ -46,7 +46,7 @@ __device__ inline Statistics backward_statistics(const StridedParams &params, in
                                                  int64_t param_offset) {
   if (params.is_frozen)
     return {load<P>(params.args.mean, param_offset),
-            static_cast<double>(from_double<P>(given_inv_std<P>(params, param_offset)))};
+            static_cast<double>(round_coefficient<P>(given_inv_std<P>(params, param_offset)))};
   if (!params.has_saved) return {*factor(params, 0, channel), *factor(params, 1, channel)};
   return {load<P>(params.args.saved_mean, param_offset),
           load<P>(params.args.saved_inv_std, param_offset)};

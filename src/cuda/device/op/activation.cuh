@@ -21,13 +21,27 @@ struct Affine {
   Real center, gain, shift;
 };
 
+// Limits a coefficient of a channel to the finite numbers of Real: infinity would make NaN of the 0
+// of a constant channel. Infinity and NaN among the parameters stay.
+template <class Real>
+__device__ inline double limit_coefficient(double value) {
+  constexpr double most = std::numeric_limits<Real>::max();
+  const double size = fabs(value);
+  return size > most && size - size == 0.0 ? copysign(most, value) : value;
+}
+template <class Real>
+__device__ inline Real round_coefficient(double value) {
+  return static_cast<Real>(limit_coefficient<Real>(value));
+}
+
 // The mean is center + mean_low: center is the mean rounded to Real. Each product with its sum is
 // written as one fma, so that the compiler cannot choose how to round it.
 template <class Real>
 __device__ inline Affine<Real> make_affine(Real center, Real mean_low, Real inv_std, Real scale,
                                            Real bias) {
-  const double gain = static_cast<double>(scale) * static_cast<double>(inv_std);
-  return {center, static_cast<Real>(gain),
+  const double gain =
+      limit_coefficient<Real>(static_cast<double>(scale) * static_cast<double>(inv_std));
+  return {center, round_coefficient<Real>(gain),
           static_cast<Real>(fma(-static_cast<double>(mean_low), gain, static_cast<double>(bias)))};
 }
 

@@ -104,7 +104,7 @@ struct Backward {
     return mean_low ? static_cast<double>(mean_low[channel]) * inv_std : 0.0;
   }
   __device__ Real gain_of(int64_t channel, double inv_std) const {
-    return static_cast<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);
+    return round_coefficient<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);
   }
   __device__ void write_sums(int64_t channel, double sum_product, double sum_dy) const {
     if (dscale) blend_into(dscale + channel, param_alpha, sum_product, param_beta);

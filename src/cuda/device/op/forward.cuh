@@ -55,7 +55,7 @@ template <class Real>
 __device__ inline ForwardCoefficients<Real> forward_coefficients(Real center, double mean_low,
                                                                  double inv_std, double scale,
                                                                  double bias, double alpha) {
-  const double gain = alpha * scale * inv_std;
+  const double gain = limit_coefficient<Real>(alpha * scale * inv_std);
   return {center, static_cast<Real>(gain), static_cast<Real>(alpha * bias - mean_low * gain)};
 }
 
@@ -150,7 +150,7 @@ struct Forward {
     if (output) *coefficients = coefficients_of(channel, center, mean_low, inv_std);
     if (saved_mean) {
       saved_mean[channel - saved_first_channel] = center;
-      saved_inv_std[channel - saved_first_channel] = static_cast<Real>(inv_std);
+      saved_inv_std[channel - saved_first_channel] = round_coefficient<Real>(inv_std);
     }
     if (saved_mean_low) saved_mean_low[channel] = static_cast<Real>(mean_low);
     if (reserved_mean_low) reserved_mean_low[channel] = static_cast<Real>(mean_low);
@@ -168,7 +168,7 @@ struct Forward {
     const double bias_value = parameter(bias, channel, 0.0);
     if (!needs_epilogue)
       return forward_coefficients(center, mean_low, inv_std, scale_value, bias_value, alpha);
-    return make_affine(center, static_cast<Real>(mean_low), static_cast<Real>(inv_std),
+    return make_affine(center, static_cast<Real>(mean_low), round_coefficient<Real>(inv_std),
                        static_cast<Real>(scale_value), static_cast<Real>(bias_value));
   }
 

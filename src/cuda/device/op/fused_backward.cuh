@@ -156,7 +156,7 @@ struct FusedBackward : Backward<T> {
     if (!this->saved_mean) return {};
     const int64_t i = channel - this->saved_first_channel;
     const Real inv_std =
-        var ? static_cast<Real>(inverse_std(static_cast<double>(var[i]), this->epsilon))
+        var ? round_coefficient<Real>(inverse_std(static_cast<double>(var[i]), this->epsilon))
             : this->saved_inv_std[i];
     return {this->saved_mean[i], inv_std, Real(0), Real(0), Real(0)};
   }
