@@ -31,12 +31,17 @@
  * throughout.
  *
  * **Blending.** y, dx, dscale and dbias become `alpha * result + beta * prior`. alpha and beta are
- * host pointers to a float, or to a double for double tensors. With beta = 0 the prior content is
+ * host pointers to a float, or to a double for double tensors: a pointer to a number of the other
+ * type cannot be told from it. With beta = 0 the prior content is
  * not read: it may be uninitialized or NaN.
  *
  * **Memory.** On a GPU handle all tensor and parameter pointers are device pointers, on a CPU
  * handle host pointers. They need only the alignment of their element type. cubnBuffer_t gives
- * memory of either kind to programs that shall run on both.
+ * memory of either kind to programs that shall run on both. An output that shares an element with
+ * another array, where the text of a function does not allow just that, is refused with both
+ * addresses, as far as descriptors and pointers show it; slices of one buffer, whose addresses
+ * interleave but whose elements differ, are right. Overlaps of arrays whose strides differ are not
+ * all found.
  *
  * **Asynchrony.** On a GPU the operations are enqueued on the handle's stream and return at once.
  * They never allocate and never synchronize and can be captured into CUDA graphs. On a CPU they
@@ -166,7 +171,7 @@ CUBN_API size_t cubnGetVersion(void);
 /** What a call answers. The values equal cuDNN 9's. */
 typedef enum {
   CUBN_STATUS_SUCCESS = 0,                        /**< The call did what was asked. */
-  CUBN_STATUS_NOT_INITIALIZED = 1001,             /**< The handle is NULL. */
+  CUBN_STATUS_NOT_INITIALIZED = 1001,             /**< The handle is NULL or was destroyed. */
   CUBN_STATUS_SUBLIBRARY_VERSION_MISMATCH = 1002, /**< cuDNN's; never returned. */
   CUBN_STATUS_RUNTIME_IN_PROGRESS = 1006, /**< cubnQueryRuntimeError: work has not finished. */
   CUBN_STATUS_RUNTIME_FP_OVERFLOW = 1007, /**< cuDNN's; never returned: no mode here overflows. */
@@ -664,13 +669,16 @@ CUBN_API cubnStatus_t cubnDeriveBNTensorDescriptor(cubnTensorDescriptor_t derive
  *                    one value per channel (m = 1), where that is undefined, the biased one, 0.
  * @param[in] epsilon  at least CUBN_BN_MIN_EPSILON
  * @param[out] saved_mean     for cubnBatchNormalizationBackward; NULL if saved_inv_std is
- * @param[out] saved_inv_std  for cubnBatchNormalizationBackward; NULL if saved_mean is
- * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
+ * @param[out] saved_inv_std  for cubnBatchNormalizationBackward; NULL if saved_mean is. At most the
+ *                    largest finite number of its type: FLT_MAX stands for 1 / sqrt(var + epsilon)
+ *                    where that is beyond float (var + epsilon below 8.6e-78).
+ * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL or was destroyed
  * @retval CUBN_STATUS_BAD_PARAM  a required pointer or descriptor is NULL; a descriptor was never
- *         set; exactly one of a pair is NULL; unknown mode; y differs from x in type or dimensions;
- *         param_desc does not fit x and mode; epsilon is negative or NaN; factor is outside [0, 1]
- *         or NaN; y is x with other strides; y has stride 0; a pointer is not aligned to its
- *         element type
+ *         set or was destroyed; exactly one of a pair is NULL; unknown mode; y differs from x in
+ *         type or dimensions; param_desc does not fit x and mode; epsilon is negative or NaN;
+ *         factor is outside [0, 1] or NaN; y is x with other strides; y has stride 0, or strides
+ *         with which elements share memory; an output overlaps another array; a pointer is not
+ *         aligned to its element type
  * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
  */

@@ -243,7 +243,7 @@ typedef struct cubnBatchNormTensors {
  * @param[in] x_desc      of x
  * @param[out] bytes      receives the size
  * @retval CUBN_STATUS_BAD_PARAM  an argument is NULL; x_desc was never set
- * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
+ * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride; more than 2^64 bytes
  */
 CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_t descriptor,
                                                   const cubnTensorDescriptor_t x_desc,
@@ -253,6 +253,10 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * Forward pass, with the statistics of the batch or given ones.
  *
  *     p = scale * (x - mean) * inv_std + bias [+ z],   y = alpha * activation(p) + beta * y
+ *
+ * The statistics of an empty batch are written, too, so that a sum in which they have the weight 0
+ * is right: saved_mean and saved_mean_low are 0, saved_inv_std is that of variance 0, and the
+ * running statistics are the previous ones, or 0 where the factor is 1 and those are not read.
  *
  * @param[in] handle      a handle
  * @param[in] descriptor  what is computed

@@ -284,7 +284,11 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardTrainingEx(
  *     dz = dp
  *
  * Where forward stopped p, backward stops dy, exactly, also at 0, NaN and infinity: the y of RELU,
- * before blending, is positive just where its gradient passes.
+ * before blending, is positive just where its gradient passes. One case is not exact: where p is
+ * computed again (BN_ACTIVATION) from statistics that are computed again, because saved_mean and
+ * saved_inv_std are NULL, backward may decide otherwise about a p within a rounding of the
+ * threshold. On a CPU only double tensors are concerned, and only if dy or dx have other strides
+ * than x.
  *
  * @param[in] handle           a handle
  * @param[in] mode             what a channel is
