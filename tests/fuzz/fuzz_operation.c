@@ -21,7 +21,8 @@ static void fail(const line_problem *problem, const char *what) {
 
 /* By the functions of one of three interfaces. */
 static cubnStatus_t call_by(int interface, const run_context *run) {
-  if (interface == 1) return run_extended(run);
+  /* Of an empty batch the extended interface writes statistics, the others nothing. */
+  if (interface == 1 && line_elements(&run->problem) > 0) return run_extended(run);
   return interface == 2 && run_has_normalization(&run->problem) ? run_normalization(run)
                                                                 : run_call(run);
 }

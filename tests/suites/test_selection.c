@@ -69,10 +69,15 @@ static const choice without_clusters[] = {
     {"train nc f32 n2000000c16", "two_pass", 432},
 };
 
+/* An address of an array that has no memory; a terabyte from one to the next. */
+static void *address(int array) {
+  return (void *)(((uintptr_t)array << 40) + 4096);
+}
+
 /* Makes the call of a line, with tensors that have no memory. */
 static cubnStatus_t call(cubnHandle_t handle, const line_problem *p) {
   cubnTensorDescriptor_t x = NULL, params = NULL;
-  void *const tensor = (void *)(uintptr_t)4096, *const array = (void *)(uintptr_t)8192;
+  void *const tensor = address(0), *const scale = address(1), *const bias = address(2);
   const cubnBatchNormMode_t mode = CUBN_BATCHNORM_SPATIAL;
   const double one = 1, zero = 0;
   const float one_f = 1, zero_f = 0;
@@ -86,13 +91,13 @@ static cubnStatus_t call(cubnHandle_t handle, const line_problem *p) {
                                        (int)p->dims[1], 1, 1);
   if (!status) status = cubnDeriveBNTensorDescriptor(params, x, mode);
   if (!status && p->pass == LINE_TRAIN)
-    status =
-        cubnBatchNormalizationForwardTraining(handle, mode, a, b, x, tensor, x, tensor, params,
-                                              array, array, 0.1, array, array, 1e-5, array, array);
+    status = cubnBatchNormalizationForwardTraining(handle, mode, a, b, x, tensor, x, tensor, params,
+                                                   scale, bias, 0.1, address(3), address(4), 1e-5,
+                                                   address(5), address(6));
   if (!status && p->pass == LINE_BACKWARD)
-    status =
-        cubnBatchNormalizationBackward(handle, mode, a, b, a, b, x, tensor, x, tensor, x, tensor,
-                                       params, array, array, array, 1e-5, array, array);
+    status = cubnBatchNormalizationBackward(handle, mode, a, b, a, b, x, tensor, x, tensor, x,
+                                            tensor, params, scale, address(3), address(4), 1e-5,
+                                            address(5), address(6));
   cubnDestroyTensorDescriptor(params);
   cubnDestroyTensorDescriptor(x);
   return status;

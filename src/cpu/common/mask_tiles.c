@@ -6,7 +6,8 @@
 #include "cpu/common/mask_rows.h"
 
 int64_t cubn_mask_bytes(const cubn_problem *problem) {
-  return problem->c * cubn_count(problem) / problem->mask.row * problem->mask.row_bytes;
+  const int64_t count = problem->c * cubn_count(problem);
+  return count == 0 ? 0 : count / problem->mask.row * problem->mask.row_bytes;
 }
 
 /* Gathers the bits of at most one byte. */
