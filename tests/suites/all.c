@@ -40,6 +40,7 @@
   X(host_memory)           \
   X(handle)                \
   X(log)                   \
+  X(log_destination)       \
   X(callback)              \
   X(normalization)         \
   X(fold)                  \
