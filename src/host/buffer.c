@@ -34,10 +34,12 @@ cubnStatus_t cubnCreateBuffer(cubnHandle_t handle, size_t bytes, cubnBuffer_t *b
 cubnStatus_t cubnDestroyBuffer(cubnBuffer_t buffer) {
   if (!buffer) return CUBN_STATUS_SUCCESS;
   cubnHandle_t handle = buffer->handle;
-  if (buffer->pointer) handle->backend->release(handle->device, buffer->pointer);
+  cubnStatus_t status = CUBN_STATUS_SUCCESS;
+  if (buffer->pointer)
+    status = cubn_within(__func__, handle->backend->release(handle->device, buffer->pointer));
   --handle->buffers;
   free(buffer);
-  return CUBN_STATUS_SUCCESS;
+  return status;
 }
 
 cubnStatus_t cubnGetBufferPointer(cubnBuffer_t buffer, void **pointer) {

@@ -116,9 +116,9 @@ cubnStatus_t cubnDestroy(cubnHandle_t handle) {
   if (!handle) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE(handle->buffers == 0, __func__, "handle still has %lld buffers, destroy these first",
                (long long)handle->buffers);
-  handle->backend->close(handle->device);
+  const cubnStatus_t status = cubn_within(__func__, handle->backend->close(handle->device));
   free(handle);
-  return CUBN_STATUS_SUCCESS;
+  return status;
 }
 
 cubnStatus_t cubnGetDevice(cubnHandle_t handle, cubnDeviceType_t *type, int *ordinal) {

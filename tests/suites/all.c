@@ -28,6 +28,7 @@
   X(smooth_activations)    \
   X(runs)                  \
   X(cuda_backend)          \
+  X(cuda_cleanup)          \
   X(descriptor)            \
   X(determinism)           \
   X(double_channels)       \
