@@ -254,6 +254,8 @@ CUBN_API cubnStatus_t cubnCreateOnDevice(cubnHandle_t *handle, const char *devic
  * @param[in] handle  NULL is allowed and does nothing
  * @retval CUBN_STATUS_BAD_PARAM  buffers that were created with the handle are left, and must be
  *         destroyed before it; the message says how many
+ * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error, perhaps of earlier
+ *         work; the handle is gone all the same
  */
 CUBN_API cubnStatus_t cubnDestroy(cubnHandle_t handle);
 
@@ -336,7 +338,8 @@ CUBN_API cubnStatus_t cubnCreateBuffer(cubnHandle_t handle, size_t bytes, cubnBu
  * Waits for the handle's work, then frees.
  *
  * @param[in] buffer  NULL is allowed and does nothing
- * @return  CUBN_STATUS_SUCCESS
+ * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error, perhaps of earlier
+ *         work; the buffer is gone all the same
  */
 CUBN_API cubnStatus_t cubnDestroyBuffer(cubnBuffer_t buffer);
 

@@ -9,8 +9,11 @@
  *                             problem in one line, the algorithm, why others refused)
  *     CUBN_LOGDEST=stdout|stderr|FILE
  *                             where to; %i in a file's name is replaced by the process number.
- *                             Default: stderr. A file that cannot be opened is reported once on
- *                             stderr.
+ *                             Default: stderr. A name has at most 511 bytes, the number included;
+ *                             a longer one is CUBN_STATUS_BAD_PARAM. A file that cannot be opened
+ *                             or written is reported once on stderr, which is used instead. A
+ *                             named pipe needs a reader first; what it has no room for is lost,
+ *                             and the next line says how many lines were.
  *     CUBN_LOG=1              short for CUBN_LOGLEVEL=3 with CUBN_LOGDEST=stderr
  *
  * or a function of the program's: cubnSetCallback.

@@ -218,7 +218,7 @@ typedef struct cubn_backend {
   cubnDeviceType_t type;
   /* Opens device `ordinal`, or the current one for -1. NOT_SUPPORTED if there is none. */
   cubnStatus_t (*open)(int ordinal, cubn_device **device);
-  void (*close)(cubn_device *device); /* waits for the device's work */
+  cubnStatus_t (*close)(cubn_device *device); /* waits for its work; gone even if this fails */
   int (*ordinal)(const cubn_device *device);
   cubnStatus_t (*set_stream)(cubn_device *device, cubnStream_t stream);
   cubnStatus_t (*synchronize)(cubn_device *device);
@@ -228,7 +228,7 @@ typedef struct cubn_backend {
   void *(*workspace)(cubn_device *device, size_t *bytes);
 
   cubnStatus_t (*allocate)(cubn_device *device, size_t bytes, void **pointer);
-  void (*release)(cubn_device *device, void *pointer); /* waits for the device's work */
+  cubnStatus_t (*release)(cubn_device *device, void *pointer); /* as close */
   cubnStatus_t (*upload)(cubn_device *device, void *to, const void *from, size_t bytes);
   cubnStatus_t (*download)(cubn_device *device, void *to, const void *from, size_t bytes);
   cubnStatus_t (*fill)(cubn_device *device, void *pointer, int value, size_t bytes);

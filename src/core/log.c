@@ -3,7 +3,6 @@
 #include "core/log.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -14,16 +13,13 @@
 #include <unistd.h>
 
 #include "core/handle.h"
-
-enum { TEXT_MAX = 1024 };
+#include "core/log_destination.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 /* Of the callback if there is one, else of the environment; UNREAD before it was looked at. */
 static const unsigned unread = ~0U;
 static _Atomic unsigned wanted = ~0U;
 static unsigned environment_mask;
-static char destination_name[512]; /* CUBN_LOGDEST */
-static FILE *destination;          /* NULL until something is written there */
 static time_t first_seconds;
 static struct {
   unsigned mask;
@@ -50,19 +46,10 @@ int cubn_log_environment_level(void) {
   return is_set(all) && strcmp(all, "0") != 0 ? CUBN_LOG_LEVEL_MAX : 0;
 }
 
-/* Messages go to where CUBN_LOGDEST says from now on. */
-static void set_destination(void) {
-  const char *name = getenv("CUBN_LOGDEST");
-  if (!name) name = "";
-  if (strcmp(name, destination_name) == 0) return;
-  if (destination && destination != stderr && destination != stdout) fclose(destination);
-  destination = NULL;
-  snprintf(destination_name, sizeof destination_name, "%s", name);
-}
-
 void cubn_log_set_level(int level) {
+  const char *const destination = getenv("CUBN_LOGDEST");
   pthread_mutex_lock(&lock);
-  set_destination();
+  cubn_log_set_destination(destination ? destination : "");
   environment_mask = mask_of_level(level);
   if (!callback.function) atomic_store(&wanted, environment_mask);
   pthread_mutex_unlock(&lock);
@@ -78,30 +65,10 @@ bool cubn_log_wants(cubnSeverity_t severity) {
   return mask >> severity & 1U;
 }
 
-/* "%i" in a file's name is replaced by the process number. */
-static FILE *open_destination(void) {
-  const char *const name = destination_name;
-  if (!*name || strcmp(name, "stderr") == 0) return stderr;
-  if (strcmp(name, "stdout") == 0) return stdout;
-  char path[TEXT_MAX];
-  const char *mark = strstr(name, "%i");
-  const int prefix = mark ? (int)(mark - name) : (int)strlen(name);
-  char number[24] = "";
-  if (mark) snprintf(number, sizeof number, "%ld", (long)getpid());
-  snprintf(path, sizeof path, "%.*s%s%s", prefix, name, number, mark ? mark + 2 : "");
-  FILE *file = fopen(path, "a");
-  if (file) return file;
-  fprintf(stderr, "cubn: CUBN_LOGDEST: cannot open %s: %s; stderr is used\n", path,
-          strerror(errno));
-  return stderr;
-}
-
 static void write_line(cubnSeverity_t severity, const char *text) {
   static const char *const marks[] = {"fatal: ", "error: ", "warning: ", ""};
   pthread_mutex_lock(&lock);
-  if (!destination) destination = open_destination();
-  fprintf(destination, "cubn: %s%s\n", marks[severity], text);
-  fflush(destination);
+  cubn_log_write_line(marks[severity], text);
   pthread_mutex_unlock(&lock);
 }
 
@@ -145,7 +112,7 @@ static void say(cubnHandle_t handle, cubnSeverity_t severity, cubnStatus_t statu
 void cubn_log(cubnHandle_t handle, cubnSeverity_t severity, cubnStatus_t status, const char *format,
               ...) {
   if (!cubn_log_wants(severity)) return;
-  char text[TEXT_MAX];
+  char text[CUBN_LOG_TEXT_MAX];
   va_list arguments;
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);

@@ -16,7 +16,7 @@ int cubn_log_environment_level(void);
 void cubn_log_set_level(int level);
 
 /* Reads CUBN_LOGLEVEL, CUBN_LOGDEST and CUBN_LOG when a handle is created (log_environment.c).
- * BAD_PARAM if CUBN_LOGLEVEL is not a level. */
+ * BAD_PARAM if CUBN_LOGLEVEL is not a level, or CUBN_LOGDEST is too long. */
 cubnStatus_t cubn_log_read_environment(const char *function);
 
 /* Whether anybody listens to messages of this severity. Cheap. */

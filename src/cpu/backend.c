@@ -38,9 +38,10 @@ static cubnStatus_t cpu_allocate(cubn_device *device, size_t bytes, void **point
   return CUBN_STATUS_SUCCESS;
 }
 
-static void cpu_release(cubn_device *device, void *pointer) {
+static cubnStatus_t cpu_release(cubn_device *device, void *pointer) {
   (void)device;
   free(pointer);
+  return CUBN_STATUS_SUCCESS;
 }
 
 static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
@@ -70,11 +71,12 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   return CUBN_STATUS_SUCCESS;
 }
 
-static void cpu_close(cubn_device *device) {
+static cubnStatus_t cpu_close(cubn_device *device) {
   cubn_pool_destroy(device->pool);
   free(device->workspace);
   free(device->worker_scratch);
   free(device);
+  return CUBN_STATUS_SUCCESS;
 }
 
 static int cpu_ordinal(const cubn_device *device) {

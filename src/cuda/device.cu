@@ -90,6 +90,13 @@ cubnStatus_t prepare(cubn_device *device) {
   return cubn_cuda_set_stream(device, nullptr);
 }
 
+// Sets no message, see cubn_cuda_free.
+cudaError_t free_device(cubn_device *device) {
+  const cudaError_t error = cubn_cuda_free_workspaces(device);
+  free(device);
+  return error;
+}
+
 }  // namespace
 
 cubnStatus_t cubn_cuda_open(int ordinal, cubn_device **device) {
@@ -107,7 +114,8 @@ cubnStatus_t cubn_cuda_open(int ordinal, cubn_device **device) {
   opened->ordinal = ordinal;
   const cubnStatus_t status = prepare(opened);
   if (status != CUBN_STATUS_SUCCESS) {
-    cubn_cuda_close(opened);
+    const cubn_capture_bypass bypass;
+    free_device(opened);
     return status;
   }
   *device = opened;
@@ -115,8 +123,10 @@ cubnStatus_t cubn_cuda_open(int ordinal, cubn_device **device) {
 }
 
 // Waits for the device's work, because freeing device memory does.
-void cubn_cuda_close(cubn_device *device) {
+cubnStatus_t cubn_cuda_close(cubn_device *device) {
   const cubn_device_scope scope(device);
-  cubn_cuda_free_workspaces(device);
-  free(device);
+  const cubn_capture_bypass bypass;
+  CUBN_TRY(cubn_cuda_check(free_device(device), "cudaFree"));
+  CUBN_TRY(bypass.status());
+  return scope.status();
 }

@@ -28,11 +28,12 @@ class cubn_capture_bypass {
 
 /* Memory of the current device that is all 0 when the function returns. */
 cubnStatus_t cubn_cuda_malloc_cleared(size_t bytes, void **memory);
-/* Waits for the device's work, as cudaFree does. Errors are ignored. */
-void cubn_cuda_free(void *memory);
+/* Waits for the device's work, as cudaFree does, and returns its error. It sets no message, so that
+ * what has failed before keeps its own. */
+cudaError_t cubn_cuda_free(void *memory);
 
 cubnStatus_t cubn_cuda_allocate(cubn_device *device, size_t bytes, void **pointer);
-void cubn_cuda_release(cubn_device *device, void *pointer);
+cubnStatus_t cubn_cuda_release(cubn_device *device, void *pointer);
 cubnStatus_t cubn_cuda_upload(cubn_device *device, void *to, const void *from, size_t bytes);
 cubnStatus_t cubn_cuda_download(cubn_device *device, void *to, const void *from, size_t bytes);
 cubnStatus_t cubn_cuda_fill(cubn_device *device, void *pointer, int value, size_t bytes);
@@ -46,12 +47,13 @@ cubnStatus_t cubn_cuda_widen(cubn_device *device, const cubn_problem *problem, c
 
 cubnStatus_t cubn_cuda_set_stream(cubn_device *device, cubnStream_t stream);
 void *cubn_cuda_workspace(cubn_device *device, size_t *bytes);
-/* Frees the workspaces of all streams. The device must be current. */
-void cubn_cuda_free_workspaces(cubn_device *device);
+/* Frees the workspaces of all streams, and returns the first error of cubn_cuda_free. The device
+ * must be current. */
+cudaError_t cubn_cuda_free_workspaces(cubn_device *device);
 
 /* ---- device.cu ---- */
 
 cubnStatus_t cubn_cuda_open(int ordinal, cubn_device **device);
-void cubn_cuda_close(cubn_device *device);
+cubnStatus_t cubn_cuda_close(cubn_device *device);
 
 #endif /* CUBN_CUDA_HOOKS_H */

@@ -38,8 +38,10 @@ cubnStatus_t clear(void *memory, size_t bytes) {
       cubn_cuda_check(cudaMemsetAsync(memory, 0, bytes, stream), "cudaMemsetAsync");
   if (status == CUBN_STATUS_SUCCESS)
     status = cubn_cuda_check(cudaStreamSynchronize(stream), "cudaStreamSynchronize");
-  const cubnStatus_t destroyed = cubn_cuda_check(cudaStreamDestroy(stream), "cudaStreamDestroy");
-  return status != CUBN_STATUS_SUCCESS ? status : destroyed;
+  const cudaError_t destroyed = cudaStreamDestroy(stream);
+  if (status == CUBN_STATUS_SUCCESS) return cubn_cuda_check(destroyed, "cudaStreamDestroy");
+  cudaGetLastError();
+  return status;
 }
 
 cubnStatus_t copy(cubn_device *device, void *to, const void *from, size_t bytes,
@@ -62,8 +64,10 @@ cubnStatus_t cubn_cuda_malloc_cleared(size_t bytes, void **memory) {
   return status;
 }
 
-void cubn_cuda_free(void *memory) {
-  if (cudaFree(memory) != cudaSuccess) cudaGetLastError();
+cudaError_t cubn_cuda_free(void *memory) {
+  const cudaError_t error = cudaFree(memory);
+  if (error != cudaSuccess) cudaGetLastError();
+  return error;
 }
 
 cubnStatus_t cubn_cuda_allocate(cubn_device *device, size_t bytes, void **pointer) {
@@ -74,10 +78,12 @@ cubnStatus_t cubn_cuda_allocate(cubn_device *device, size_t bytes, void **pointe
   return allocate(bytes, pointer);
 }
 
-void cubn_cuda_release(cubn_device *device, void *pointer) {
+cubnStatus_t cubn_cuda_release(cubn_device *device, void *pointer) {
   const cubn_device_scope scope(device);
   const cubn_capture_bypass bypass;
-  cubn_cuda_free(pointer);
+  CUBN_TRY(cubn_cuda_check(cubn_cuda_free(pointer), "cudaFree"));
+  CUBN_TRY(bypass.status());
+  return scope.status();
 }
 
 cubnStatus_t cubn_cuda_upload(cubn_device *device, void *to, const void *from, size_t bytes) {

@@ -46,11 +46,13 @@ void *cubn_cuda_workspace(cubn_device *device, size_t *bytes) {
   return device->workspace->memory;
 }
 
-void cubn_cuda_free_workspaces(cubn_device *device) {
-  const cubn_capture_bypass bypass;
+cudaError_t cubn_cuda_free_workspaces(cubn_device *device) {
+  cudaError_t first = cudaSuccess;
   for (cubn_workspace *workspace = device->workspaces, *next; workspace; workspace = next) {
     next = workspace->next;
-    cubn_cuda_free(workspace->memory);
+    const cudaError_t error = cubn_cuda_free(workspace->memory);
+    if (first == cudaSuccess) first = error;
     free(workspace);
   }
+  return first;
 }

@@ -36,11 +36,13 @@ cubnStatus_t cubnDestroyBuffer(cubnBuffer_t buffer) {
   if (!buffer) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE_OBJECT(buffer, CUBN_BUFFER, __func__, "buffer");
   cubnHandle_t handle = buffer->handle;
-  if (buffer->pointer) handle->backend->release(handle->device, buffer->pointer);
+  cubnStatus_t status = CUBN_STATUS_SUCCESS;
+  if (buffer->pointer)
+    status = cubn_within(__func__, handle->backend->release(handle->device, buffer->pointer));
   --handle->buffers;
   cubn_object_end(&buffer->object);
   free(buffer);
-  return CUBN_STATUS_SUCCESS;
+  return status;
 }
 
 cubnStatus_t cubnGetBufferPointer(cubnBuffer_t buffer, void **pointer) {

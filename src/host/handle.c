@@ -118,10 +118,10 @@ cubnStatus_t cubnDestroy(cubnHandle_t handle) {
   CUBN_REQUIRE_HANDLE(handle, __func__);
   CUBN_REQUIRE(handle->buffers == 0, __func__, "handle still has %lld buffers, destroy these first",
                (long long)handle->buffers);
-  handle->backend->close(handle->device);
+  const cubnStatus_t status = cubn_within(__func__, handle->backend->close(handle->device));
   cubn_object_end(&handle->object);
   free(handle);
-  return CUBN_STATUS_SUCCESS;
+  return status;
 }
 
 cubnStatus_t cubnGetDevice(cubnHandle_t handle, cubnDeviceType_t *type, int *ordinal) {

@@ -21,7 +21,8 @@ FUZZ_RUNS := $(HARNESSES:%=fuzz-run-%)
 FUZZ_SHARED := $(filter-out tests/fuzz/fuzz_%.c,$(wildcard tests/fuzz/*.c))
 FUZZ_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(FUZZ_SHARED) $(KIT_C)) $(NN_OBJECTS)
 $(BUILD)/fuzz-%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(FUZZ_OBJECTS) $(STATIC)
-	$(CC) $(OPENMP_FLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ $(NN_LIBS) $(LIB_LIBS) -o $@
+	$(CC) $(OPENMP_FLAGS) -fsanitize=fuzzer,address,undefined $(LDFLAGS) $^ \
+	  $(NN_LIBS) $(LIB_LIBS) -o $@
 
 # Longest inputs; what a harness does not read of them is of no use.
 FUZZ_BYTES_operation := 96

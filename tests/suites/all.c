@@ -28,6 +28,7 @@
   X(smooth_activations)    \
   X(runs)                  \
   X(cuda_backend)          \
+  X(cuda_cleanup)          \
   X(descriptor)            \
   X(determinism)           \
   X(double_channels)       \
@@ -42,6 +43,7 @@
   X(host_memory)           \
   X(handle)                \
   X(log)                   \
+  X(log_destination)       \
   X(callback)              \
   X(normalization)         \
   X(fold)                  \

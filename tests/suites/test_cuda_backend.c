@@ -21,7 +21,7 @@ void test_cuda_backend_suites(void);
 
 /* ---- Failures ---- */
 
-/* Where these fail, something stays behind whatever the caller does. */
+/* Where these fail, something stays behind whatever the caller does: test_cuda_cleanup.c. */
 static const char *const releases[] = {"cudaFree", "cudaStreamDestroy"};
 
 /* Everything else that the backend calls. */

@@ -3,33 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "kit/run_line.h"
+#include "suites/support/capture.h"
 #include "suites/support/expect_error.h"
-
-/* ---- stderr, caught in a file ---- */
-typedef struct capture {
-  FILE *file;
-  int saved;
-} capture;
-
-static capture capture_begin(void) {
-  fflush(stderr);
-  capture c = {tmpfile(), dup(STDERR_FILENO)};
-  CU_ASSERT_FATAL(c.file != NULL && c.saved >= 0);
-  dup2(fileno(c.file), STDERR_FILENO);
-  return c;
-}
-
-static void capture_end(capture *c, char *text, size_t text_bytes) {
-  fflush(stderr);
-  dup2(c->saved, STDERR_FILENO);
-  close(c->saved);
-  rewind(c->file);
-  text[fread(text, 1, text_bytes - 1, c->file)] = '\0';
-  fclose(c->file);
-}
 
 /* Runs a problem on a handle that was created under this environment; returns what it wrote to
  * stderr. */

@@ -74,6 +74,18 @@ static cubnStatus_t do_fill(cuda_fixture *f) {
   return cubnFillBuffer(f->buffer, 1);
 }
 
+static cubnStatus_t do_destroy_buffer(cuda_fixture *f) {
+  const cubnBuffer_t buffer = f->buffer;
+  f->buffer = NULL;
+  return cubnDestroyBuffer(buffer);
+}
+
+static cubnStatus_t do_destroy(cuda_fixture *f) {
+  const cubnHandle_t handle = f->handle;
+  f->handle = NULL;
+  return cubnDestroy(handle);
+}
+
 static cubnStatus_t do_synchronize(cuda_fixture *f) {
   return cubnSynchronize(f->handle);
 }
@@ -107,6 +119,8 @@ const cuda_step cuda_steps[] = {
     {"cubnUploadBuffer", open_buffer, do_upload, NULL},
     {"cubnDownloadBuffer", open_buffer, do_download, NULL},
     {"cubnFillBuffer", open_buffer, do_fill, NULL},
+    {"cubnDestroyBuffer", open_buffer, do_destroy_buffer, NULL},
+    {"cubnDestroy", open_handle, do_destroy, NULL},
     {"cubnSynchronize", open_handle, do_synchronize, NULL},
     {"cubnQueryRuntimeError", open_handle, do_query, NULL},
     {"resident", open_run, do_run, "train nchw f32 n8c6h8w8"},
