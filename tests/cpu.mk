@@ -1,7 +1,7 @@
 # Checks of the CPU backend that need another build or a tool. Included by the top Makefile.
 #   test-aarch64       cross-compiled, NEON kernels, on an emulated processor
 #   test-cpu-asan      with AddressSanitizer and UBSan
-#   test-cpu-races     with ThreadSanitizer and an OpenMP runtime that it understands
+#   test-cpu-races     with ThreadSanitizer
 #   test-cpu-valgrind  under valgrind
 #   test-instructions  how many instructions small calls take
 # Each is left out, with a line that says so, where its tools are missing.
@@ -43,17 +43,16 @@ test-cpu-asan:
 	CUBN_THREADS=3 $(BUILD)/asan/tests/cubn-smoke
 
 # The division of work among threads is the same for all instruction sets: one is enough.
-# Archer tells ThreadSanitizer about the synchronization of clang's OpenMP runtime.
-ARCHER := $(firstword $(wildcard /usr/lib/llvm-*/lib/libarcher.so /usr/lib/*/libarcher.so))
+TSAN_CC ?= $(shell command -v clang 2>/dev/null)
 .PHONY: test-cpu-races
 test-cpu-races:
-ifneq ($(ARCHER),)
-	$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CUDA=0 CC=clang CPU_TARGETS=generic \
+ifneq ($(TSAN_CC),)
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/tsan CUDA=0 CC='$(TSAN_CC)' CPU_TARGETS=generic \
 	  CFLAGS='-O1 -g1 -fsanitize=thread' $(BUILD)/tsan/tests/cubn-smoke
-	OMP_TOOL_LIBRARIES=$(ARCHER) TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' \
-	  ARCHER_OPTIONS=verbose=1 CUBN_THREADS=4 $(BUILD)/tsan/tests/cubn-smoke
+	TSAN_OPTIONS='ignore_noninstrumented_modules=1 halt_on_error=1' CUBN_THREADS=4 \
+	  $(BUILD)/tsan/tests/cubn-smoke
 else
-	@echo 'Races of CPU threads: not looked for, there is no libarcher (Debian: libomp-dev)'
+	@echo 'Races of CPU threads: not looked for, there is no clang'
 endif
 
 VALGRIND ?= $(shell command -v valgrind 2>/dev/null)

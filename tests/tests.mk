@@ -43,9 +43,16 @@ test-ranges:
 	@echo 'NVTX ranges: not tested, nvtx3/nvToolsExt.h not found'
 endif
 
+# Unloads the shared library, as a host of plugins does.
+$(BUILD)/tests/cubn-unload: $(BUILD)/obj/tests/tools/unload.o
+	@mkdir -p $(@D)
+	$(LINK_PROGRAM) $^ -ldl -o $@
+TEST_PROGRAMS += $(BUILD)/tests/cubn-unload
+
 .PHONY: test-native test-large
-test-native: $(TEST_PROGRAMS)
+test-native: $(TEST_PROGRAMS) $(SO)
 	$(BUILD)/tests/cubn-tests --cases all
+	$(BUILD)/tests/cubn-unload $(SO)
 	$(MAKE) --no-print-directory test-ranges
 
 test-large: $(BUILD)/tests/cubn-tests

@@ -32,13 +32,6 @@ static int64_t elements_of(const struct cubnTensorStruct *tensor) {
   return count;
 }
 
-/* Elements from the first to the last one, both included. */
-static int64_t extent_of(const struct cubnTensorStruct *tensor) {
-  int64_t last = 0;
-  for (int i = 0; i < tensor->rank; ++i) last += (tensor->dims[i] - 1) * tensor->strides[i];
-  return last + 1;
-}
-
 static void add_bytes(regions *all, const char *name, const void *pointer, size_t bytes,
                       bool is_written) {
   if (!pointer || bytes == 0) return;
@@ -48,10 +41,6 @@ static void add_bytes(regions *all, const char *name, const void *pointer, size_
                                      .end = begin + bytes < begin ? UINTPTR_MAX : begin + bytes,
                                      .element_bytes = 1,
                                      .is_written = is_written};
-}
-
-static size_t bytes_of(const struct cubnTensorStruct *tensor) {
-  return cubn_is_empty(tensor) ? 0 : (size_t)extent_of(tensor) * cubn_element_bytes(tensor->type);
 }
 
 static void add_array(regions *all, const char *name, const struct cubnTensorStruct *tensor,
@@ -77,7 +66,7 @@ static void add_tensors(regions *all, const cubn_problem *problem, const cubn_ar
   for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a)
     if (problem->descriptors[a] && pointers[a])
       add_array(all, cubn_array_name(problem, a), problem->descriptors[a], pointers[a],
-                bytes_of(problem->descriptors[a]),
+                cubn_bytes_of(problem->descriptors[a]),
                 a == CUBN_ARRAY_OUTPUT || (a == CUBN_ARRAY_Z && backward));
 }
 
@@ -108,7 +97,7 @@ static void add_parameters(regions *all, const cubn_problem *problem, const cubn
 
 /* Whether every byte between its ends is of an element. */
 static bool has_no_gaps(const region *one) {
-  return !one->tensor || elements_of(one->tensor) == extent_of(one->tensor);
+  return !one->tensor || elements_of(one->tensor) == cubn_extent_of(one->tensor);
 }
 
 static bool have_same_strides(const region *a, const region *b) {
@@ -120,14 +109,17 @@ static bool have_same_strides(const region *a, const region *b) {
   return true;
 }
 
-/* The dimension with the largest stride that is below `limit`, or at it and further back; -1 if
- * none is left. */
-static int next_dimension(const struct cubnTensorStruct *tensor, int64_t limit, int after) {
+/* The dimension with the largest stride that is below `limit`, or at it and not before `from`;
+ * -1 if none is left. */
+static int next_dimension(const struct cubnTensorStruct *tensor, int64_t limit, int from) {
   int found = -1;
+  int64_t largest = 0;
   for (int i = 0; i < tensor->rank; ++i) {
     const int64_t stride = tensor->strides[i];
-    if (tensor->dims[i] <= 1 || stride > limit || (stride == limit && i <= after)) continue;
-    if (found < 0 || stride > tensor->strides[found]) found = i;
+    if (tensor->dims[i] <= 1 || stride > limit || (stride == limit && i < from)) continue;
+    if (stride <= largest) continue;
+    found = i;
+    largest = stride;
   }
   return found;
 }
@@ -136,13 +128,13 @@ static int next_dimension(const struct cubnTensorStruct *tensor, int64_t limit, 
  * tensors with these strides, so far apart, have an element in common. Where the inner dimensions
  * reach less far than a stride, only the multiples next to the quotient come into question. */
 static bool is_reachable(const struct cubnTensorStruct *tensor, int64_t distance, int64_t limit,
-                         int after) {
-  const int i = next_dimension(tensor, limit, after);
+                         int from) {
+  const int i = next_dimension(tensor, limit, from);
   if (i < 0) return distance == 0;
   const int64_t stride = tensor->strides[i], quotient = distance / stride;
   for (int64_t k = quotient - 1; k <= quotient + 1; ++k)
     if (k > -tensor->dims[i] && k < tensor->dims[i] &&
-        is_reachable(tensor, distance - k * stride, stride, i))
+        is_reachable(tensor, distance - k * stride, stride, i + 1))
       return true;
   return false;
 }
@@ -151,8 +143,7 @@ static bool have_common_element(const region *a, const region *b) {
   if (a->begin >= b->end || b->begin >= a->end) return false;
   if (a->begin == b->begin) return true;
   if (have_same_strides(a, b))
-    return is_reachable(a->tensor, (int64_t)(b->begin - a->begin) / a->element_bytes, INT64_MAX,
-                        -1);
+    return is_reachable(a->tensor, (int64_t)(b->begin - a->begin) / a->element_bytes, INT64_MAX, 0);
   /* The first or last element of one among those of another that has no gaps. */
   const region *const pair[] = {a, b};
   for (int i = 0; i < 2; ++i) {
@@ -176,10 +167,11 @@ static bool may_be_same(const region *output, const region *other) {
 
 cubnStatus_t cubn_check_overlap(const cubn_problem *problem, const cubn_args *args,
                                 size_t reserve_bytes, const char *function) {
+  if (cubn_are_apart(problem, args, reserve_bytes)) return CUBN_STATUS_SUCCESS;
   regions all;
   all.count = 0;
   all.param = problem->descriptors[CUBN_ARRAY_PARAM];
-  all.param_bytes = bytes_of(all.param);
+  all.param_bytes = cubn_bytes_of(all.param);
   add_tensors(&all, problem, args);
   add_parameters(&all, problem, args);
   add_bytes(&all, cubn_reserve_name(problem), args->reserve, reserve_bytes,

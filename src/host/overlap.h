@@ -3,6 +3,23 @@
 #define CUBN_HOST_OVERLAP_H
 
 #include "core/backend.h"
+#include "host/descriptor.h"
+
+/* Elements from the first to the last one, both included. */
+static inline int64_t cubn_extent_of(const struct cubnTensorStruct *tensor) {
+  int64_t last = 0;
+  for (int i = 0; i < tensor->rank; ++i) last += (tensor->dims[i] - 1) * tensor->strides[i];
+  return last + 1;
+}
+
+static inline size_t cubn_bytes_of(const struct cubnTensorStruct *tensor) {
+  if (cubn_is_empty(tensor)) return 0;
+  return (size_t)cubn_extent_of(tensor) * cubn_element_bytes(tensor->type);
+}
+
+/* What nearly every call finds: outputs are tensors in place, or have addresses of their own. Says
+ * false where it does not know. */
+bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t reserve_bytes);
 
 /* BAD_PARAM if an output certainly has an element in common with another array, unless it may be
  * that very array (in place). Arrays whose addresses interleave without a common element, such as
