@@ -13,10 +13,14 @@
 
 static cubnStatus_t check_reserve(const cubn_problem *problem, cubn_reserve_space reserve,
                                   size_t needed_bytes, const char *function) {
-  CUBN_REQUIRE(needed_bytes == 0 || reserve.memory, function, "%s is NULL, must have %zu bytes",
-               cubn_reserve_name(problem), needed_bytes);
-  CUBN_REQUIRE(reserve.bytes >= needed_bytes, function, "%s has %zu bytes, must have at least %zu",
-               cubn_reserve_name(problem), reserve.bytes, needed_bytes);
+  const char *const query =
+      problem->is_classic ? "the ...ReserveSpaceSize function" : "cubnGetBatchNormReserveSize";
+  CUBN_REQUIRE(needed_bytes == 0 || reserve.memory, function,
+               "%s is NULL, must have %zu bytes, which %s says", cubn_reserve_name(problem),
+               needed_bytes, query);
+  CUBN_REQUIRE(reserve.bytes >= needed_bytes, function,
+               "%s has %zu bytes, must have at least %zu, which %s says",
+               cubn_reserve_name(problem), reserve.bytes, needed_bytes, query);
   return CUBN_STATUS_SUCCESS;
 }
 

@@ -126,8 +126,8 @@ static cubnStatus_t check_descriptors(const cubnTensorDescriptor_t weights,
                weights->rank);
   for (int i = 0; i < weights->rank; ++i)
     CUBN_REQUIRE(folded->dims[i] == weights->dims[i], function,
-                 "folded_desc has dimension %d of %lld, must be that of weights_desc, %lld", i,
-                 (long long)folded->dims[i], (long long)weights->dims[i]);
+                 "folded_desc has size %lld in dimension %d, must have that of weights_desc, %lld",
+                 (long long)folded->dims[i], i, (long long)weights->dims[i]);
   return cubn_check_distinct(function, folded == weights ? "weights" : "folded", folded);
 }
 

@@ -48,8 +48,10 @@ static cubnStatus_t read_environment(const char *function, cubnHandle_t handle) 
   handle->has_ranges = cubn_ranges_wanted();
   const char *algo = getenv("CUBN_ALGO");
   if (!algo || !*algo) return CUBN_STATUS_SUCCESS;
+  char names[CUBN_ALGO_NAMES_MAX];
+  cubn_algo_names(names, sizeof names);
   CUBN_REQUIRE(strlen(algo) < CUBN_ALGO_NAME_MAX && cubn_algo_exists(algo), function,
-               "CUBN_ALGO is \"%s\", which is not the name of an algorithm", algo);
+               "CUBN_ALGO is \"%s\", must be one of %s", algo, names);
   strcpy(handle->forced_algo, algo);
   return CUBN_STATUS_SUCCESS;
 }

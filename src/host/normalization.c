@@ -54,8 +54,9 @@ static cubnStatus_t check_parameters(const char *function, cubnTensorDescriptor_
                scale_bias_desc->rank);
   for (int i = 0; i < scale_bias_desc->rank; ++i) {
     const int64_t a = scale_bias_desc->dims[i], b = mean_var_desc->dims[i];
-    CUBN_REQUIRE(a == b, function, "mean_var_desc has dimension %d of %lld, scale_bias_desc %lld",
-                 i, (long long)b, (long long)a);
+    CUBN_REQUIRE(a == b, function,
+                 "mean_var_desc has size %lld in dimension %d, scale_bias_desc %lld", (long long)b,
+                 i, (long long)a);
     CUBN_REQUIRE(a <= 1 || scale_bias_desc->strides[i] == mean_var_desc->strides[i], function,
                  "mean_var_desc has stride %lld in dimension %d, scale_bias_desc %lld",
                  (long long)mean_var_desc->strides[i], i, (long long)scale_bias_desc->strides[i]);

@@ -55,8 +55,8 @@ static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *f
                  name, tensor->rank, x->rank);
     for (int i = 0; i < x->rank; ++i)
       CUBN_REQUIRE(tensor->dims[i] == x->dims[i], function,
-                   "%s_desc has dimension %d of %lld, must be that of x, %lld", name, i,
-                   (long long)tensor->dims[i], (long long)x->dims[i]);
+                   "%s_desc has size %lld in dimension %d, must have that of x, %lld", name,
+                   (long long)tensor->dims[i], i, (long long)x->dims[i]);
   }
   if (problem->has_output) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_OUTPUT, function));
   if (problem->has_dz) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_Z, function));
@@ -80,8 +80,8 @@ static cubnStatus_t check_parameters(const cubn_problem *problem, const char *fu
     const int64_t wanted = varies ? x->dims[i] : 1;
     const int64_t found = i < param->rank ? param->dims[i] : 1;
     CUBN_REQUIRE(found == wanted, function,
-                 "param_desc has dimension %d of %lld, must be %lld for this x and mode", i,
-                 (long long)found, (long long)wanted);
+                 "param_desc has size %lld in dimension %d, must have %lld for this x and mode",
+                 (long long)found, i, (long long)wanted);
   }
   return cubn_check_distinct(function, "param", param);
 }

@@ -2,6 +2,7 @@
  * problem. */
 #include "host/select.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/log.h"
@@ -22,6 +23,24 @@ bool cubn_algo_exists(const char *name) {
   if (backend_has(&cubn_cuda_backend, name)) return true;
 #endif
   return backend_has(&cubn_cpu_backend, name);
+}
+
+/* Adds the names that are not there yet. No name is a part of another. */
+static void add_names(const cubn_backend *backend, char *names, size_t bytes) {
+  for (int pass = 0; pass < CUBN_PASS_COUNT; ++pass)
+    for (const cubn_algo *const *algo = backend->algos[pass]; *algo; ++algo) {
+      const size_t used = strlen(names);
+      if (!strstr(names, (*algo)->name))
+        snprintf(names + used, bytes - used, "%s%s", used ? ", " : "", (*algo)->name);
+    }
+}
+
+void cubn_algo_names(char *names, size_t bytes) {
+  names[0] = '\0';
+#if CUBN_WITH_CUDA
+  add_names(&cubn_cuda_backend, names, bytes);
+#endif
+  add_names(&cubn_cpu_backend, names, bytes);
 }
 
 void cubn_log_device(cubnHandle_t handle) {

@@ -49,14 +49,16 @@ cubnStatus_t cubn_check_distinct(const char *function, const char *name,
   if (is_nested(tensor) || cubn_is_empty(tensor)) return CUBN_STATUS_SUCCESS;
   for (int i = 0; i < tensor->rank; ++i)
     CUBN_REQUIRE(tensor->dims[i] <= 1 || tensor->strides[i] != 0, function,
-                 "%s_desc has stride 0 in dimension %d of %lld", name, i,
-                 (long long)tensor->dims[i]);
+                 "%s_desc has stride 0 in dimension %d, whose size is %lld: elements would share "
+                 "memory",
+                 name, i, (long long)tensor->dims[i]);
   for (int i = 0; i < tensor->rank; ++i)
     for (int j = 0; j < i; ++j)
-      CUBN_REQUIRE(!do_meet(tensor, i, j), function,
-                   "%s_desc has strides %lld and %lld in dimensions %d and %d of %lld and %lld: "
-                   "elements would share memory",
-                   name, (long long)tensor->strides[j], (long long)tensor->strides[i], j, i,
-                   (long long)tensor->dims[j], (long long)tensor->dims[i]);
+      CUBN_REQUIRE(
+          !do_meet(tensor, i, j), function,
+          "%s_desc has strides %lld and %lld in dimensions %d and %d, whose sizes are %lld "
+          "and %lld: elements would share memory",
+          name, (long long)tensor->strides[j], (long long)tensor->strides[i], j, i,
+          (long long)tensor->dims[j], (long long)tensor->dims[i]);
   return CUBN_STATUS_SUCCESS;
 }
