@@ -39,6 +39,7 @@ static void refuse_reserve(const api_fixture *f, cubnBatchNormOps_t ops, cubnAct
   a.reserve_bytes = bytes;
   a.reserve = NULL;
   api_refuse(f, &a, CUBN_STATUS_BAD_PARAM, "reserve_space", "NULL");
+  api_refuse(f, &a, CUBN_STATUS_BAD_PARAM, "ReserveSpaceSize", needed);
   if (alignment_bytes == 1) return;
   a.reserve = (char *)f->valid.x + alignment_bytes / 2;
   snprintf(address, sizeof address, "%p", a.reserve);

@@ -6,6 +6,7 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include <cfloat>
 #include <cmath>
 #include <limits>
 
@@ -25,7 +26,7 @@ struct Affine {
 // of a constant channel. Infinity and NaN among the parameters stay.
 template <class Real>
 __device__ inline double limit_coefficient(double value) {
-  constexpr double most = std::numeric_limits<Real>::max();
+  constexpr double most = sizeof(Real) == sizeof(float) ? FLT_MAX : DBL_MAX;
   const double size = fabs(value);
   return size > most && size - size == 0.0 ? copysign(most, value) : value;
 }
