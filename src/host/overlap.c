@@ -102,6 +102,7 @@ static bool has_no_gaps(const region *one) {
 
 static bool have_same_strides(const region *a, const region *b) {
   if (!a->tensor || !b->tensor || a->tensor->rank != b->tensor->rank) return false;
+  if (a->element_bytes != b->element_bytes) return false;
   for (int i = 0; i < a->tensor->rank; ++i)
     if (a->tensor->dims[i] != b->tensor->dims[i] ||
         (a->tensor->dims[i] > 1 && a->tensor->strides[i] != b->tensor->strides[i]))

@@ -185,11 +185,36 @@ static void test_parameters(void) {
   REFUSED(true, "dbias at", "overlaps saved_inv_std", at.dbias = at.saved_inv_std);
 }
 
+/* Elements of two sizes: a half y whose first bytes are the last ones of a float scale. */
+static void test_sizes(void) {
+  const int dims[] = {1, 4}, strides[] = {4, 1};
+  const float one = 1, zero = 0, values[8] = {0};
+  device_array memory = device_array_create(8, values);
+  device_array others = device_array_create(12, NULL);
+  float *const apart = others.pointer;
+  char *const bytes = memory.pointer;
+  cubnTensorDescriptor_t x, param;
+  expect_success(cubnCreateTensorDescriptor(&x), "create");
+  expect_success(cubnCreateTensorDescriptor(&param), "create");
+  expect_success(cubnSetTensorNdDescriptor(x, CUBN_DATA_HALF, 2, dims, strides), "set");
+  expect_success(cubnSetTensorNdDescriptor(param, CUBN_DATA_FLOAT, 2, dims, strides), "set");
+  expect_error(cubnBatchNormalizationForwardInference(suite_handle(), CUBN_BATCHNORM_SPATIAL, &one,
+                                                      &zero, x, bytes + 24, x, bytes + 14, param,
+                                                      bytes, apart, apart + 4, apart + 8, 1e-5),
+               CUBN_STATUS_BAD_PARAM, "cubnBatchNormalizationForwardInference", "y at",
+               "overlaps scale");
+  cubnDestroyTensorDescriptor(x);
+  cubnDestroyTensorDescriptor(param);
+  device_array_destroy(&memory);
+  device_array_destroy(&others);
+}
+
 void test_overlap_suites(void) {
   static const suite_test tests[] = {{"tensors", test_tensors},
                                      {"slices of a buffer", test_slices},
                                      {"strides of an output", test_strides},
                                      {"parameters", test_parameters},
+                                     {"elements of two sizes", test_sizes},
                                      {NULL, NULL}};
   suite_add("overlap", SUITE_DEVICES, tests);
 }
