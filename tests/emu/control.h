@@ -39,7 +39,9 @@ void emu_set_dry_launches(int dry);
 void emu_set_device(const char *name, int sm_count);
 void emu_set_l2_bytes(unsigned long long bytes); /* 0: that of the device model */
 void emu_set_device_count(int count);            /* 0: like a machine without a GPU */
-/* The nth next call of the runtime function `api` fails with `error` (a cudaError_t). */
+/* The nth next call of the runtime function `api` fails with `error` (a cudaError_t) and does
+ * nothing, but for cudaStreamDestroy and cudaEventDestroy, which destroy: their error is of earlier
+ * work. */
 void emu_fail_next(const char *api, int nth, int error);
 unsigned long long emu_live_bytes(void);   /* device and pinned memory not yet freed */
 unsigned emu_live_objects(void);           /* streams and events not yet destroyed */

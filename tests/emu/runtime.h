@@ -32,6 +32,15 @@ cudaError_t api_call(const char *name, Body body) {
   return note_error(error);
 }
 
+// The same for what destroys: it destroys even if it returns the error of earlier work.
+template <class Body>
+cudaError_t destroying_api_call(const char *name, Body body) {
+  if (null_device) return body();
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  const cudaError_t error = begin_api_call(name), own = body();
+  return note_error(error != cudaSuccess ? error : own);
+}
+
 // ---- device_model.cpp
 
 struct DeviceModel {

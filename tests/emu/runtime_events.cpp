@@ -88,7 +88,7 @@ cudaError_t cudaEventCreate(cudaEvent_t *event) {
 }
 
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  return api_call("cudaEventDestroy", [&] {
+  return destroying_api_call("cudaEventDestroy", [&] {
     if (event == nullptr) return cudaErrorInvalidResourceHandle;
     delete event_of(event);
     --live_events;

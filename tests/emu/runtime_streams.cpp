@@ -59,7 +59,7 @@ cudaError_t cudaStreamCreateWithPriority(cudaStream_t *stream, unsigned flags, i
 }
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
-  return api_call("cudaStreamDestroy", [&] { return destroy_stream(stream); });
+  return destroying_api_call("cudaStreamDestroy", [&] { return destroy_stream(stream); });
 }
 
 cudaError_t cudaStreamGetFlags(cudaStream_t handle, unsigned *flags) {

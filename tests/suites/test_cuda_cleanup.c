@@ -59,6 +59,7 @@ static void test_handle(void) {
 
 /* The stream that clears a workspace. What failed before it is what is told. */
 static void test_stream(void) {
+  const unsigned live_objects = emu_live_objects();
   cubnHandle_t handle = NULL;
   emu_fail_next("cudaStreamDestroy", 1, cudaErrorUnknown);
   expect_failure(cubnCreateOnDevice(&handle, "cuda:0"), "cubnCreateOnDevice", "cudaStreamDestroy");
@@ -66,6 +67,7 @@ static void test_stream(void) {
   emu_fail_next("cudaStreamDestroy", 1, cudaErrorUnknown);
   expect_failure(cubnCreateOnDevice(&handle, "cuda:0"), "cubnCreateOnDevice", "cudaMemsetAsync");
   CU_ASSERT_PTR_NULL(handle);
+  CU_ASSERT_EQUAL(emu_live_objects(), live_objects);
 }
 #endif
 
