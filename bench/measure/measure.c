@@ -7,7 +7,11 @@
 
 #define REPEATS_MIN 5
 #define REPEATS_MAX 1000
-#define ENTRIES_MAX 8
+#define REPEATS_MAX_LONG 20000 /* if entries have a time of their own */
+#define ENTRIES_MAX 24
+/* Calls before a timed one when caches are kept: as long as a slice of a scheduler, so that no call
+ * runs on the credit of a process that has slept. */
+#define WARM_SECONDS 0.002
 /* Limit for the time of the rounds that are enqueued before waiting. */
 #define BATCH_SECONDS 0.05
 /* Calls without waiting in between, few enough for the launch queue of a GPU. */
@@ -21,32 +25,10 @@ typedef struct recorder {
   bench_entry *entries;
   double *samples[ENTRIES_MAX];
   int counts[ENTRIES_MAX];
+  double wall[ENTRIES_MAX];   /* seconds of the turns of an entry, flushes included */
   int slots[BENCH_SLOTS_MAX]; /* the entry in each slot */
   int used;
 } recorder;
-
-static int compare_doubles(const void *a, const void *b) {
-  const double left = *(const double *)a, right = *(const double *)b;
-  return (left > right) - (left < right);
-}
-
-/* Quantile of sorted values, interpolated linearly. */
-static double quantile(const double *sorted, int count, double fraction) {
-  const double position = fraction * (count - 1);
-  const int below = (int)position;
-  if (below + 1 >= count) return sorted[count - 1];
-  return sorted[below] + (position - below) * (sorted[below + 1] - sorted[below]);
-}
-
-bench_times bench_summarize(double *samples, int count) {
-  bench_times times = {.repeats = count};
-  if (!count) return times;
-  qsort(samples, (size_t)count, sizeof *samples, compare_doubles);
-  times.median = quantile(samples, count, 0.5);
-  times.min = samples[0];
-  times.spread = quantile(samples, count, 0.75) - quantile(samples, count, 0.25);
-  return times;
-}
 
 /* Waits for what is enqueued, and records its times. */
 static void collect(recorder *record) {
@@ -63,32 +45,81 @@ static void collect(recorder *record) {
   record->used = 0;
 }
 
+static void fail(bench_entry *entry, const char *note) {
+  entry->note = note;
+  entry->failed = true;
+}
+
+/* Uploads inputs again that a call overwrites. */
+static bool restore(bench_case *bench) {
+  return !bench || !bench->restores || bench_case_restore(bench);
+}
+
+/* Calls without timing; see WARM_SECONDS. */
+static bool warm_up(bench_timer *timer, bench_case *bench, bench_entry *work) {
+  const double end = timer->warms_up ? bench_clock() + WARM_SECONDS : 0;
+  while (bench_clock() < end)
+    if (!work->call(work->state) || !restore(bench)) return false;
+  return true;
+}
+
+static bool call_once(bench_timer *timer, bench_case *bench, bench_entry *work, int slot) {
+  bool good = restore(bench);
+  timer->flush(timer);
+  good = good && warm_up(timer, bench, work);
+  timer->start(timer, slot);
+  good = good && work->call(work->state);
+  timer->stop(timer, slot);
+  return good;
+}
+
+double bench_sample(bench_timer *timer, bench_case *bench, bench_entry *entry) {
+  if (!call_once(timer, bench, entry, 0) || timer->wait(timer)) return -1;
+  return timer->seconds(timer, 0);
+}
+
 static void enqueue(recorder *record, bench_case *bench, int entry) {
   bench_timer *timer = record->timer;
   bench_entry *work = &record->entries[entry];
-  if (bench && bench->restores && !bench_case_restore(bench)) work->note = "cannot be restored";
-  timer->flush(timer);
-  timer->start(timer, record->used);
-  const bool good = work->call(work->state);
-  timer->stop(timer, record->used);
-  if (!good) {
-    work->note = "a repeated call failed";
-    work->failed = true;
+  if (work->sample) {
+    const double seconds = work->sample(work->state);
+    if (seconds >= 0)
+      record->samples[entry][record->counts[entry]++] = seconds;
+    else
+      fail(work, "a repeated call failed");
+    return;
+  }
+  if (!call_once(timer, bench, work, record->used)) {
+    fail(work, "a repeated call failed");
     return;
   }
   record->slots[record->used++] = entry;
   if (record->used == timer->slots) collect(record);
 }
 
-static void repeat(recorder *record, bench_case *bench, int count, double budget_seconds) {
+/* One call of each entry. The order rotates, because the entry that ran before may have an
+ * influence. */
+static void take_turns(recorder *record, bench_case *bench, int count, int round) {
+  for (int turn = 0; turn < count; ++turn) {
+    const int entry = (turn + round) % count;
+    const double begin = bench_clock();
+    if (!record->entries[entry].note) enqueue(record, bench, entry);
+    record->wall[entry] += bench_clock() - begin;
+  }
+}
+
+static bool is_long_enough(const recorder *record, int count, double entry_seconds) {
+  for (int entry = 0; entry < count; ++entry)
+    if (!record->entries[entry].note && record->wall[entry] < entry_seconds) return false;
+  return true;
+}
+
+static void repeat(recorder *record, bench_case *bench, int count, const bench_plan *plan) {
+  const int rounds = plan->entry_seconds > 0 ? REPEATS_MAX_LONG : REPEATS_MAX;
   const double begin = bench_clock();
   double round_seconds = 0;
-  for (int round = 0; round < REPEATS_MAX; ++round) {
-    for (int turn = 0; turn < count; ++turn) {
-      /* The order rotates, because the entry that ran before may have an influence. */
-      const int entry = (turn + round) % count;
-      if (!record->entries[entry].note) enqueue(record, bench, entry);
-    }
+  for (int round = 0; round < rounds; ++round) {
+    take_turns(record, bench, count, round);
     const double now = bench_clock() - begin;
     if (round == 0) {
       collect(record);
@@ -96,33 +127,62 @@ static void repeat(recorder *record, bench_case *bench, int count, double budget
     } else if (round_seconds > BATCH_SECONDS / 4) {
       collect(record);
     }
-    if (round + 1 >= REPEATS_MIN && now > budget_seconds) break;
+    if (round + 1 >= REPEATS_MIN && now > plan->seconds &&
+        is_long_enough(record, count, plan->entry_seconds))
+      break;
   }
   collect(record);
+}
+
+/* Code, tables, clocks; beside busy processes also what the scheduler knows of this one. */
+static void warm_up_all(recorder *record, bench_case *bench, int count, double seconds) {
+  const double end = bench_clock() + seconds;
+  int round = 0;
+  do take_turns(record, bench, count, round++);
+  while (round < REPEATS_MAX && bench_clock() < end);
+  collect(record);
+  for (int entry = 0; entry < count; ++entry) record->counts[entry] = 0, record->wall[entry] = 0;
+}
+
+static void write_samples(const recorder *record, int count, const bench_plan *plan) {
+  for (int entry = 0; plan->samples && entry < count; ++entry)
+    for (int i = 0; i < record->counts[entry]; ++i)
+      fprintf(plan->samples, "%s,%s,%s,%.9g\n", plan->label, record->entries[entry].implementation,
+              record->entries[entry].algorithm, 1e6 * record->samples[entry][i]);
 }
 
 /* Converts the time of a call(), which may stand for several calls, to the time of one. */
 static void scale_times(bench_entry *entry) {
   if (entry->calls <= 1) return;
-  entry->times.median /= entry->calls;
-  entry->times.min /= entry->calls;
-  entry->times.spread /= entry->calls;
+  bench_times *t = &entry->times;
+  double *const all[] = {&t->median, &t->min, &t->spread, &t->p5,
+                         &t->p25,    &t->p75, &t->p90,    &t->p95};
+  for (size_t i = 0; i < sizeof all / sizeof *all; ++i) *all[i] /= entry->calls;
+}
+
+/* The first call of each, waited for on a GPU, so that an error belongs to its entry. */
+static void call_first(bench_timer *timer, bench_entry *entries, int count) {
+  for (int entry = 0; entry < count; ++entry) {
+    bench_entry *work = &entries[entry];
+    if (work->note || work->sample) continue;
+    if (!work->call(work->state)) fail(work, "the first call failed");
+    const char *error = timer->wait(timer);
+    if (error) fail(work, error);
+  }
 }
 
 void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, int count,
-                   double budget_seconds) {
+                   const bench_plan *plan) {
   recorder record = {.timer = timer, .entries = entries};
   bool good = count <= ENTRIES_MAX;
   for (int entry = 0; entry < count && good; ++entry)
-    good = (record.samples[entry] = malloc(REPEATS_MAX * sizeof(double))) != NULL;
-  for (int entry = 0; entry < count && good; ++entry) { /* warm up: code, tables, clocks */
-    if (entries[entry].note) continue;
-    if (!entries[entry].call(entries[entry].state)) entries[entry].note = "the first call failed";
-    const char *error = timer->wait(timer);
-    if (error) entries[entry].note = error;
-    entries[entry].failed = entries[entry].note != NULL;
+    good = (record.samples[entry] = malloc(REPEATS_MAX_LONG * sizeof(double))) != NULL;
+  if (good) {
+    call_first(timer, entries, count);
+    if (!timer->asynchronous) warm_up_all(&record, bench, count, plan->warm_up_seconds);
+    repeat(&record, bench, count, plan);
+    write_samples(&record, count, plan);
   }
-  if (good) repeat(&record, bench, count, budget_seconds);
   for (int entry = 0; entry < count; ++entry) {
     entries[entry].times =
         good ? bench_summarize(record.samples[entry], record.counts[entry]) : (bench_times){0};
@@ -173,6 +233,6 @@ double bench_copy_bandwidth(bench_timer *timer) {
       16 * timer->cache_bytes > ((size_t)512 << 20) ? 16 * timer->cache_bytes : (size_t)512 << 20;
   bench_copy copy = {timer, bytes, false};
   bench_entry entry = bench_copy_entry(&copy);
-  bench_measure(timer, NULL, &entry, 1, 0.5);
+  bench_measure(timer, NULL, &entry, 1, &(bench_plan){.seconds = 0.5});
   return entry.times.median > 0 ? (double)copy.bytes / entry.times.median : 0;
 }

@@ -2,22 +2,20 @@
 #ifndef CUBN_BENCH_MEASURE_H
 #define CUBN_BENCH_MEASURE_H
 
+#include <stdio.h>
+
 #include "measure/case.h"
+#include "measure/times.h"
 #include "timers/timer.h"
-
-typedef struct bench_times {
-  double median, min, spread; /* seconds; spread is the interquartile range */
-  int repeats;                /* 0 if nothing was timed */
-} bench_times;
-
-/* Summarizes samples. Sorts them. */
-bench_times bench_summarize(double *samples, int count);
 
 /* One implementation, ready to be called. */
 typedef struct bench_entry {
   char implementation[16]; /* "cubn", "cudnn", "copy" */
   char algorithm[24];
   bool (*call)(void *state); /* runs, or enqueues; false on failure */
+  /* Times one call in another process, with flushed caches: seconds, or negative on failure. NULL:
+   * call() is timed here. */
+  double (*sample)(void *state);
   void *state;
   int calls; /* number of calls that one call() stands for; 0 means 1 */
   /* Why the entry was not timed, or what is wrong with its results; NULL if all is well. */
@@ -28,10 +26,23 @@ typedef struct bench_entry {
   double error;        /* largest error of y or dx in the checked channels; NAN: not checked */
 } bench_entry;
 
-/* Times all entries whose note is NULL, alternating, each with flushed caches, until the budget is
- * spent. The order of the entries is the order of the calls. An entry that fails gets a note. */
+/* How long, and where samples go. */
+typedef struct bench_plan {
+  double seconds;         /* all entries together, at least 5 rounds */
+  double entry_seconds;   /* each entry at least so long, flushes included */
+  double warm_up_seconds; /* rounds before, whose samples do not count; at least one round */
+  FILE *samples;          /* gets each sample in its order, or NULL */
+  const char *label;      /* the first fields of the lines of samples */
+} bench_plan;
+
+/* Times all entries whose note is NULL, in turns, one call each with flushed caches, until what the
+ * plan says has passed. The order of the entries is the order of the calls. An entry that fails
+ * gets a note. */
 void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, int count,
-                   double budget_seconds);
+                   const bench_plan *plan);
+
+/* Times one call of an entry on a timer that is not asynchronous; negative if it fails. */
+double bench_sample(bench_timer *timer, bench_case *bench, bench_entry *entry);
 
 /* Time until a call returns, as the mean of many calls without waiting for their results. */
 double bench_host_seconds(bench_timer *timer, const bench_entry *entry);

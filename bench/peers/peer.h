@@ -1,10 +1,12 @@
-/* Other libraries that are timed in the same loop. */
+/* Other libraries that are timed in the same loop. On a CPU each is in a process of its own
+ * (peer_process.h), which opens it with bench_peer_open_onednn. */
 #ifndef CUBN_BENCH_PEER_H
 #define CUBN_BENCH_PEER_H
 
 #include "measure/measure.h"
 
 #define BENCH_VARIANTS_MAX 4
+#define BENCH_REASON_BYTES 320
 
 typedef struct bench_peer bench_peer;
 

@@ -43,12 +43,15 @@ static void print_peers(const bench_session *session, const bench_row *row,
 void report_row(const bench_session *session, const bench_row *row) {
   const bench_entry *own = &row->entries[0];
   printf("%-40s %3d %-10s ", row->problem, row->count, own->algorithm);
+  if (session->options->busy_text) printf("busy %d ", row->busy);
   if (own->times.repeats) {
     const double median = own->times.median;
     printf("%10.2f %5.1f%% %7.1f %6.2f %4.0f%% %7.2f %8.1e  %s", 1e6 * median,
            100 * own->times.spread / median, 1e-9 * row->floor_bytes / median,
            bench_over_floor(session, row, own), 100 * bench_copy_share(row, own),
            1e6 * own->host_seconds, own->error, row->checked);
+    if (session->options->busy_text)
+      printf("  p5 %.2f p95 %.2f us", 1e6 * own->times.p5, 1e6 * own->times.p95);
     print_peers(session, row, own);
     printf("\n");
   } else {
@@ -82,12 +85,13 @@ static void print_mean(const char *what, const ratio_mean *mean) {
 
 /* Prints the time of all layers of a pass, each as often as the network has it. A peer's total is
  * that of the layers which it can compute. */
-static void print_totals(const bench_session *session, const bench_row *rows, int count, int pass) {
+static void print_totals(const bench_session *session, const bench_row *rows, int count, int busy,
+                         int pass) {
   double own_total = 0, copy_total = 0, peer_totals[BENCH_PEERS_MAX] = {0};
   int layers = 0, peer_layers[BENCH_PEERS_MAX] = {0};
   for (int i = 0; i < count; ++i) {
     const bench_entry *own = &rows[i].entries[0];
-    if (rows[i].pass != pass || !own->times.repeats) continue;
+    if (rows[i].busy != busy || rows[i].pass != pass || !own->times.repeats) continue;
     const bench_entry *copy = bench_row_best(&rows[i], "copy");
     layers += rows[i].count;
     own_total += rows[i].count * own->times.median;
@@ -108,33 +112,50 @@ static void print_totals(const bench_session *session, const bench_row *rows, in
   printf("\n");
 }
 
-static void print_floor(const bench_session *session, const bench_row *rows, int count) {
+static void print_floor(const bench_session *session, const bench_row *rows, int count, int busy) {
   ratio_mean mean = {0};
   for (int i = 0; i < count; ++i) {
     const bench_entry *own = &rows[i].entries[0];
-    if (own->times.repeats)
+    if (rows[i].busy == busy && own->times.repeats)
       add_ratio(&mean, bench_over_floor(session, &rows[i], own), rows[i].count, false);
   }
   print_mean("time over floor", &mean);
 }
 
-static void print_peer(const char *name, const bench_row *rows, int count) {
+static void print_peer(const char *name, const bench_row *rows, int count, int busy) {
   ratio_mean mean = {0};
   char what[32];
   for (int i = 0; i < count; ++i) {
     const bench_entry *own = &rows[i].entries[0];
     const bench_entry *best = bench_row_best(&rows[i], name);
-    if (best && own->times.repeats)
+    if (rows[i].busy == busy && best && own->times.repeats)
       add_ratio(&mean, best->times.median / own->times.median, rows[i].count, true);
   }
   snprintf(what, sizeof what, "vs %s", name);
   print_mean(what, &mean);
 }
 
+/* The worst problem is what counts: a call beside other work should not last longer than on one
+ * thread. */
+static void print_one_thread(const bench_row *rows, int count, int busy) {
+  ratio_mean mean = {0};
+  for (int i = 0; i < count; ++i)
+    if (rows[i].busy == busy)
+      add_ratio(&mean, bench_over_one_thread(&rows[i]), rows[i].count, false);
+  if (mean.weight) print_mean("largest percentile up to the 95th over that of one thread", &mean);
+}
+
 void report_summary(const bench_session *session, const bench_row *rows, int count) {
-  printf("\n");
-  for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass)
-    print_totals(session, rows, count, pass);
-  print_floor(session, rows, count);
-  for (int k = 0; k < session->peer_count; ++k) print_peer(session->peers[k]->name, rows, count);
+  const bench_options *options = session->options;
+  for (int level = 0; level < options->busy_count; ++level) {
+    const int busy = options->busy[level];
+    printf("\n");
+    if (options->busy_text) printf("beside %d busy processes\n", busy);
+    for (int pass = LINE_TRAIN; pass <= LINE_BACKWARD; ++pass)
+      print_totals(session, rows, count, busy, pass);
+    print_floor(session, rows, count, busy);
+    for (int k = 0; k < session->peer_count; ++k)
+      print_peer(session->peers[k]->name, rows, count, busy);
+    print_one_thread(rows, count, busy);
+  }
 }

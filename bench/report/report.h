@@ -8,7 +8,7 @@
 
 void report_header(const bench_session *session);
 void report_row(const bench_session *session, const bench_row *row);
-/* Prints totals per pass, the geometric mean of time over floor, and one line per peer. */
+/* Prints for each number of busy processes totals per pass, the geometric mean of time over floor, and one line per peer. */
 void report_summary(const bench_session *session, const bench_row *rows, int count);
 
 /* The same for --host. The summary has the slowest call of each pass. */
@@ -20,6 +20,8 @@ void report_host_summary(const bench_row *rows, int count);
  * is interrupted leaves its results. report_csv_open returns NULL if the file cannot be written. */
 FILE *report_csv_open(const char *path);
 void report_csv_row(FILE *file, const bench_session *session, const bench_row *row);
+/* CSV with the time of each call, in the order of the calls of a library. */
+FILE *report_samples_open(const char *path);
 /* Closes a file. Returns false if something could not be written. */
 bool report_close(FILE *file);
 

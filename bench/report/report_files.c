@@ -12,7 +12,8 @@
 static const char *const field_names[] = {
     "device",     "implementation", "algorithm", "problem", "count",       "warm",     "graph",
     "median_us",  "min_us",         "iqr_us",    "repeats", "floor_bytes", "gb_per_s", "over_floor",
-    "copy_share", "host_us",        "max_error", "checked", "note"};
+    "copy_share", "host_us",        "max_error", "checked", "note",        "busy",     "p5_us",
+    "p25_us",     "p75_us",         "p90_us",    "p95_us"};
 #define FIELDS ((int)(sizeof field_names / sizeof *field_names))
 
 typedef struct field {
@@ -50,6 +51,12 @@ static void make_fields(const bench_session *session, const bench_row *row,
       {NULL, entry->error, 4},
       {row->checked, 0, 0},
       {entry->note ? entry->note : "", 0, 0},
+      {NULL, row->busy, 9},
+      {NULL, known(timed, 1e6 * entry->times.p5), 6},
+      {NULL, known(timed, 1e6 * entry->times.p25), 6},
+      {NULL, known(timed, 1e6 * entry->times.p75), 6},
+      {NULL, known(timed, 1e6 * entry->times.p90), 6},
+      {NULL, known(timed, 1e6 * entry->times.p95), 6},
   };
   _Static_assert(sizeof all / sizeof *all == sizeof field_names / sizeof *field_names,
                  "a name for every field");
@@ -90,6 +97,12 @@ FILE *report_csv_open(const char *path) {
   return file;
 }
 
+FILE *report_samples_open(const char *path) {
+  FILE *file = fopen(path, "w");
+  if (file) fputs("problem,busy,implementation,algorithm,us\n", file);
+  return file;
+}
+
 void report_csv_row(FILE *file, const bench_session *session, const bench_row *row) {
   for (int k = 0; k < row->entry_count; ++k) {
     field fields[FIELDS];
@@ -126,6 +139,10 @@ bool report_head(const char *path, const bench_session *session) {
   for (int i = 0; i < session->peer_count; ++i)
     write_json_text(file, session->peers[i]->name, session->peers[i]->version);
   fprintf(file, "  \"seconds_per_problem\": %g,\n", session->options->seconds);
+  if (session->options->busy_text) {
+    write_json_text(file, "busy", session->options->busy_text);
+    fprintf(file, "  \"busy_seconds_per_library\": %g,\n", session->options->busy_seconds);
+  }
   fprintf(file, "  \"copy_gb_per_s\": %.5g\n}\n", 1e-9 * session->copy_bandwidth);
   return report_close(file);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "processes/busy.h"
 #include "rows/suites.h"
 
 typedef enum { TAKES_NOTHING, TAKES_TEXT, TAKES_COUNT, TAKES_SECONDS } option_kind;
@@ -39,14 +40,23 @@ static const option option_table[] = {
     {"--host", TAKES_NOTHING, MEMBER(host),
      "         time until a call returns, and nothing else (suite: host)"},
     {"--peers", TAKES_NOTHING, MEMBER(peers), "        time other libraries in the same loop"},
+    {"--busy", TAKES_TEXT, MEMBER(busy_text),
+     "N[,N...]  CPU: time each problem beside N processes that compute without pause"},
+    {"--busy-seconds", TAKES_SECONDS, MEMBER(busy_seconds),
+     "S  time for each library, problem and N of --busy, at least (0.5)"},
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},
     {"--cudnn", TAKES_TEXT, MEMBER(cudnn), "PATH    libcudnn.so or its folder (also: CUDNN_LIB)"},
     {"--onednn", TAKES_TEXT, MEMBER(onednn),
      "PATH   libdnnl.so.3 or its folder (also: ONEDNN_LIB)"},
+    {"--torch", TAKES_TEXT, MEMBER(torch),
+     "PYTHON  a Python that has PyTorch (also: TORCH_PYTHON)"},
     {"--csv", TAKES_TEXT, MEMBER(csv), "FILE      write the results as CSV"},
     {"--json", TAKES_TEXT, MEMBER(json),
      "FILE     write machine, versions, commit, date and command as JSON"},
+    {"--samples", TAKES_TEXT, MEMBER(samples), "FILE  write the time of each call as CSV"},
+    {"--worker", TAKES_TEXT, MEMBER(worker),
+     "NAME   answer questions of another cubn-bench (bench/peers/protocol.h)"},
     {"--help", TAKES_NOTHING, MEMBER(help), "         this text"},
 };
 
@@ -60,7 +70,7 @@ void bench_options_usage(void) {
     printf("  %s %s\n", option_table[i].name, option_table[i].help);
   printf("\nSuites: %s. Without suite, file and lines: resnet50.\n", bench_suite_names());
   printf(
-      "Environment: CUBN_THREADS, CUDNN_LIB, ONEDNN_LIB, and what cubn.h names.\n"
+      "Environment: CUBN_THREADS, CUDNN_LIB, ONEDNN_LIB, TORCH_PYTHON, and what cubn.h names.\n"
       "Exit status: 0, or 1 if a problem failed, or 2 for a wrong argument. Without the device "
       "that\n"
       "--device asks for, one line says so and the status is 0.\n");
@@ -72,6 +82,12 @@ static const option *find_option(const char *name) {
   return NULL;
 }
 
+static const char *explain_value(const char *value, const char *allowed) {
+  static char message[256];
+  snprintf(message, sizeof message, "is '%.80s', must be %s", value, allowed);
+  return message;
+}
+
 /* Stores the value of an option. Returns NULL, or what is wrong with it. */
 static const char *store(const option *option, const char *value, bench_options *options) {
   char *member = (char *)options + option->offset;
@@ -81,13 +97,14 @@ static const char *store(const option *option, const char *value, bench_options 
     return NULL;
   }
   const double number = strtod(value, &end);
-  if (end == value || *end || !(number > 0) || number > 1e15) return "must be a positive number";
+  if (end == value || *end || !(number > 0) || number > 1e15)
+    return explain_value(value, "a positive number");
   if (option->kind == TAKES_SECONDS) {
     memcpy(member, &number, sizeof number);
     return NULL;
   }
   const int64_t count = (int64_t)number;
-  if ((double)count != number) return "must be a whole number";
+  if ((double)count != number) return explain_value(value, "a whole number");
   memcpy(member, &count, sizeof count);
   return NULL;
 }
@@ -108,15 +125,46 @@ static bool join(int argc, char **argv, char *text, size_t text_bytes) {
 /* What is wrong with a word that is neither an option nor a problem line: those have blanks. */
 static const char *explain_word(const char *before) {
   if (!strcmp(before, "--peers"))
-    return "--peers takes no value: it times cudnn on a GPU, onednn on a CPU. --cudnn PATH and "
-           "--onednn PATH say where they are";
+    return "--peers takes no value: it times cudnn on a GPU, onednn and torch on a CPU. --cudnn "
+           "PATH, --onednn PATH and --torch PYTHON say where they are";
   return "neither an option (see --help) nor a problem line, such as 'train nhwc f16 n32c64h56w56'";
+}
+
+/* Reads numbers with commas between. */
+static const char *parse_busy(bench_options *options) {
+  char *end = NULL;
+  options->busy_count = 0;
+  for (const char *at = options->busy_text; at; at = *end ? end + 1 : NULL) {
+    const long number = strtol(at, &end, 10);
+    if (end == at || (*end && *end != ',') || number < 0 || number > BENCH_BUSY_MAX ||
+        options->busy_count == BENCH_BUSY_LEVELS_MAX)
+      return explain_value(options->busy_text,
+                           "at most 8 numbers from 0 to 64 with commas between, such as 0,1,2");
+    options->busy[options->busy_count++] = (int)number;
+  }
+  return NULL;
+}
+
+/* What does not fit together. */
+static const char *check(bench_options *options, const char **argument) {
+  if (options->busy_text) {
+    *argument = "--busy";
+    if (options->host) return "not with --host, which computes nothing";
+    if (options->graph) return "not with --graph: for a CPU only";
+    if (options->device && strcmp(options->device, "cpu")) return "for a CPU only: --device cpu";
+    return parse_busy(options);
+  }
+  options->busy_count = 1;
+  return NULL;
 }
 
 const char *bench_options_parse(int argc, char **argv, bench_options *options,
                                 const char **argument) {
-  *options =
-      (bench_options){.seconds = 0.5, .verify_elements = 4000000, .type = "f32", .layout = "nchw"};
+  *options = (bench_options){.seconds = 0.5,
+                             .busy_seconds = 0.5,
+                             .verify_elements = 4000000,
+                             .type = "f32",
+                             .layout = "nchw"};
   if (!join(argc, argv, options->command, sizeof options->command))
     snprintf(options->command, sizeof options->command, "%s ...", argv[0]);
   options->lines = calloc((size_t)argc, sizeof *options->lines);
@@ -140,5 +188,5 @@ const char *bench_options_parse(int argc, char **argv, bench_options *options,
     if (problem) return problem;
   }
   if (options->graph) options->warm = true; /* as all calls of a graph but the first are */
-  return NULL;
+  return check(options, argument);
 }

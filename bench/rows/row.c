@@ -6,11 +6,14 @@
 
 #include "core/handle.h"
 #include "measure/graph.h"
+#include "processes/busy.h"
 
 /* Dimensions of the problem on which the time per call of a CPU is measured. */
 #define TINY_BATCH 2
 #define TINY_CHANNELS 8
 #define TINY_SIDE 2
+/* Beside busy processes, before samples count. */
+#define WARM_UP_SECONDS 0.2
 
 static bool call_library(void *state) {
   return run_call(state) == CUBN_STATUS_SUCCESS;
@@ -66,7 +69,39 @@ static void measure_host(bench_session *session, bench_case *bench, bench_row *r
       row->entries[i].host_seconds = bench_host_seconds(session->timer, &row->entries[i]);
 }
 
-static void time_entries(bench_session *session, bench_case *bench, bench_row *row) {
+/* The same entries, beside so many busy processes. Copies are timed without any. */
+static void time_level(bench_session *session, bench_case *bench, bench_row *row) {
+  const bench_options *options = session->options;
+  char label[256];
+  snprintf(label, sizeof label, "%s,%d", row->problem, row->busy);
+  const bench_plan plan = {.seconds = options->seconds,
+                           .entry_seconds = options->busy_text ? options->busy_seconds : 0,
+                           .warm_up_seconds = row->busy ? WARM_UP_SECONDS : 0,
+                           .samples = session->samples,
+                           .label = label};
+  bench_busy_set(row->busy);
+  bench_measure(session->timer, bench, row->entries, row->entry_count, &plan);
+  bench_busy_set(0);
+}
+
+static bool is_copy(const bench_entry *entry) {
+  return !strcmp(entry->implementation, "copy");
+}
+
+/* All levels, in turns: rows[i] of options->busy[i]. */
+static void time_levels(bench_session *session, bench_case *bench, bench_row *rows) {
+  const bench_row prepared = rows[0];
+  for (int i = 0; i < session->options->busy_count; ++i) {
+    bench_row *row = &rows[i];
+    *row = prepared;
+    row->busy = session->options->busy[i];
+    while (row->busy && is_copy(&row->entries[row->entry_count - 1])) --row->entry_count;
+    time_level(session, bench, row);
+  }
+}
+
+static void time_entries(bench_session *session, bench_case *bench, bench_row *rows) {
+  bench_row *row = &rows[0];
   for (int i = 0; i < session->peer_count; ++i)
     row->entry_count +=
         session->peers[i]->prepare(session->peers[i], bench, &row->entries[row->entry_count]);
@@ -78,32 +113,48 @@ static void time_entries(bench_session *session, bench_case *bench, bench_row *r
   bench_replay replays[BENCH_ENTRIES_MAX];
   if (session->options->graph)
     bench_graph_record(session->timer, bench, row->entries, row->entry_count, replays);
-  bench_measure(session->timer, bench, row->entries, row->entry_count, session->options->seconds);
+  time_levels(session, bench, rows);
   measure_host(session, bench, row);
   if (session->options->graph) bench_graph_forget(replays, row->entry_count);
   for (int i = 0; i < session->peer_count; ++i) session->peers[i]->release(session->peers[i]);
 }
 
-void bench_row_time(bench_session *session, const bench_item *item, bench_row *row) {
+bench_entry *bench_row_start(bench_row *row, bench_case *bench) {
+  row->entries[0] = (bench_entry){
+      .implementation = "cubn", .call = call_library, .state = &bench->run, .error = NAN};
+  return &row->entries[0];
+}
+
+void bench_row_time(bench_session *session, const bench_item *item, bench_row *rows) {
   bench_case bench;
+  bench_row *row = &rows[0];
   *row = (bench_row){.pass = item->problem.pass, .count = item->count, .entry_count = 1};
   row->floor_bytes = (double)line_floor_bytes(&item->problem);
   line_format(&item->problem, row->problem, sizeof row->problem);
-  row->entries[0] = (bench_entry){.implementation = "cubn", .call = call_library, .error = NAN};
+  bench_entry *own = bench_row_start(row, &bench);
   const char *error = "empty: nothing to time";
   if (row->floor_bytes > 0)
     error =
         bench_case_open(session->handle, &item->problem, session->options->verify_elements, &bench);
   if (error) {
-    row->entries[0].note = error;
-    row->entries[0].failed = row->floor_bytes > 0;
-    return;
+    own->note = error;
+    own->failed = row->floor_bytes > 0;
+  } else {
+    bench_case_describe_sample(&bench, row->checked, sizeof row->checked);
+    bench_row_verify(session, &bench, row);
+    if (!own->note) {
+      time_entries(session, &bench, rows);
+      bench_case_close(&bench);
+      return;
+    }
+    bench_case_close(&bench);
   }
-  row->entries[0].state = &bench.run;
-  bench_case_describe_sample(&bench, row->checked, sizeof row->checked);
-  bench_row_verify(session, &bench, row);
-  if (!row->entries[0].note) time_entries(session, &bench, row);
-  bench_case_close(&bench);
+  for (int i = 1; i < session->options->busy_count; ++i) {
+    rows[i] = *row;
+    rows[i].busy = session->options->busy[i];
+    if (!error) rows[i].entries[0].note = rows[i].note;
+  }
+  row->busy = session->options->busy[0];
 }
 
 const bench_entry *bench_row_best(const bench_row *row, const char *implementation) {
@@ -126,4 +177,16 @@ double bench_over_floor(const bench_session *session, const bench_row *row,
 double bench_copy_share(const bench_row *row, const bench_entry *entry) {
   const bench_entry *copy = bench_row_best(row, "copy");
   return copy && entry->times.median > 0 ? copy->times.median / entry->times.median : NAN;
+}
+
+double bench_over_one_thread(const bench_row *row) {
+  const bench_entry *one = bench_row_best(row, "cubn_1");
+  if (!one || !row->entries[0].times.repeats) return NAN;
+  const bench_times *a = &row->entries[0].times, *b = &one->times;
+  const double ratios[] = {a->p5 / b->p5,   a->p25 / b->p25, a->median / b->median,
+                           a->p75 / b->p75, a->p90 / b->p90, a->p95 / b->p95};
+  double largest = 0;
+  for (size_t i = 0; i < sizeof ratios / sizeof *ratios; ++i)
+    if (ratios[i] > largest) largest = ratios[i];
+  return largest;
 }

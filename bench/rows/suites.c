@@ -6,7 +6,13 @@
 
 #include "rows/suite_tables.h"
 
-static const char *const passes[] = {"train", "infer", "backward"};
+static const char *const passes[] = {"train", "infer", "backward", NULL};
+static const char *const types[] = {"f32", "f64", "f16", "bf16", NULL};
+
+static bool is_one_of(const char *word, const char *const *words) {
+  while (*words && strcmp(word, *words)) ++words;
+  return *words != NULL;
+}
 
 const char *bench_suite_names(void) {
   static char names[128];
@@ -17,10 +23,10 @@ const char *bench_suite_names(void) {
   return names;
 }
 
-static const char *explain_suite(const char *name) {
-  static char message[256];
-  snprintf(message, sizeof message, "--suite is '%s', must be one of %s", name,
-           bench_suite_names());
+/* Puts two texts into a message. */
+static const char *explain(const char *format, const char *value, const char *allowed) {
+  static char message[400];
+  snprintf(message, sizeof message, format, value, allowed);
   return message;
 }
 
@@ -50,10 +56,7 @@ static const char *add_line(bench_list *list, const char *text, int count) {
   }
   bench_item *item = &list->items[list->count];
   const char *wrong = line_parse(read_count(text, &count), &item->problem);
-  if (wrong) {
-    fprintf(stderr, "cubn-bench: problem line \"%s\"\n", text);
-    return wrong;
-  }
+  if (wrong) return explain("problem line '%.150s': %.150s", text, wrong);
   item->count = count;
   ++list->count;
   return NULL;
@@ -81,8 +84,14 @@ static const char *add_suite(const bench_options *options, const suite_table *su
   const char *wanted = options->pass ? options->pass : suite->passes;
   const bool channels_last = !strcmp(options->layout, "nhwc");
   const long long batch = options->batch ? options->batch : suite->batch;
-  if (!channels_last && strcmp(options->layout, "nchw")) return "--layout must be nchw or nhwc";
-  for (size_t pass = 0; pass < sizeof passes / sizeof *passes; ++pass) {
+  if (!channels_last && strcmp(options->layout, "nchw"))
+    return explain("--layout is '%.100s', must be %s", options->layout, "nchw or nhwc");
+  if (!is_one_of(options->type, types))
+    return explain("--type is '%.100s', must be %s", options->type, "f32, f64, f16 or bf16");
+  if (options->pass && strcmp(options->pass, "all") && !is_one_of(options->pass, passes))
+    return explain("--pass is '%.100s', must be %s", options->pass,
+                   "train, infer, backward or all");
+  for (size_t pass = 0; passes[pass]; ++pass) {
     if (strcmp(wanted, "all") && !strstr(wanted, passes[pass])) continue;
     for (const suite_layer *layer = suite->layers; layer->sizes; ++layer) {
       char layout[16], text[256];
@@ -95,12 +104,12 @@ static const char *add_suite(const bench_options *options, const suite_table *su
       if (wrong) return wrong;
     }
   }
-  return list->count ? NULL : "--pass must be train, infer, backward or all";
+  return NULL;
 }
 
 static const char *add_file(const char *path, bench_list *list) {
   FILE *file = fopen(path, "r");
-  if (!file) return "--file cannot be opened";
+  if (!file) return explain("--file is '%.200s', %s", path, "which cannot be opened");
   char text[512];
   const char *wrong = NULL;
   while (!wrong && fgets(text, sizeof text, file)) {
@@ -118,7 +127,8 @@ const char *bench_list_build(const bench_options *options, bench_list *list) {
   if (!name && !options->file && !options->line_count) name = options->host ? "host" : "resnet50";
   if (name) {
     const suite_table *suite = find_suite(name);
-    wrong = suite ? add_suite(options, suite, list) : explain_suite(name);
+    wrong = suite ? add_suite(options, suite, list)
+                  : explain("--suite is '%.100s', must be one of %s", name, bench_suite_names());
   }
   if (!wrong && options->file) wrong = add_file(options->file, list);
   for (int i = 0; !wrong && i < options->line_count; ++i)

@@ -36,6 +36,7 @@ struct bench_timer {
   void (*close)(bench_timer *timer);
   void *stream;      /* a cudaStream_t on which all timed work is enqueued; NULL on a CPU */
   bool asynchronous; /* work is enqueued */
+  bool warms_up;     /* caches are kept: calls that are not timed come before each that is */
   int slots;         /* 1 .. BENCH_SLOTS_MAX */
   size_t cache_bytes;
   char device[160];   /* the device's name and properties */

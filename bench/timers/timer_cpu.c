@@ -1,4 +1,5 @@
 /* Timer of the CPU: a monotonic clock around the call. */
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,16 +28,17 @@ static int omp_get_max_threads(void) {
 
 /* Copies use fewer threads rather than less than this per thread. */
 #define COPY_BYTES_PER_THREAD ((size_t)128 << 10)
-/* Idle threads spin for a while, and would compete with the threads of another library. The timer
- * waits until all have gone to sleep before it starts a call. */
+/* OpenMP's threads, which copy, spin for a while when they are idle, and would compete with those of
+ * the next call. After a copy the timer waits until all have gone to sleep. */
 #define SLEEP_NANOSECONDS 4000000
+#define FLUSH_THREADS_MAX 256
 #define ALIGNMENT ((size_t)256)
 /* Assumed if the system does not report the size of its caches. */
 #define CACHE_BYTES_GUESS ((size_t)64 << 20)
 
 typedef struct cpu_timer {
   bench_timer base;
-  bool warm;
+  bool warm, has_copied;
   int threads;
   double begin, elapsed;
   unsigned char *flush_memory;
@@ -80,21 +82,41 @@ static size_t flush_bytes(const cpu_timer *timer) {
   return 2 * timer->base.cache_bytes;
 }
 
+typedef struct flush_slice {
+  cpu_timer *timer;
+  int thread, threads;
+} flush_slice;
+
+static void *flush_one_slice(void *argument) {
+  const flush_slice *slice = argument;
+  size_t begin, end;
+  slice_of_thread(flush_bytes(slice->timer), slice->thread, slice->threads, &begin, &end);
+  memset(slice->timer->flush_memory + begin, slice->timer->flush_value, end - begin);
+  return NULL;
+}
+
+/* With threads that end with the flush, so that none spins beside the call that follows. */
 static void flush(bench_timer *base) {
   cpu_timer *timer = (cpu_timer *)base;
+  if (timer->has_copied) nanosleep(&(struct timespec){.tv_nsec = SLEEP_NANOSECONDS}, NULL);
+  timer->has_copied = false;
   if (timer->warm) return;
   ++timer->flush_value;
-#pragma omp parallel num_threads(timer->threads)
-  {
-    size_t begin, end;
-    slice_of_thread(flush_bytes(timer), omp_get_thread_num(), omp_get_num_threads(), &begin, &end);
-    memset(timer->flush_memory + begin, timer->flush_value, end - begin);
+  const int threads = timer->threads < FLUSH_THREADS_MAX ? timer->threads : FLUSH_THREADS_MAX;
+  pthread_t started[FLUSH_THREADS_MAX];
+  flush_slice slices[FLUSH_THREADS_MAX];
+  bool is_started[FLUSH_THREADS_MAX] = {false};
+  for (int i = threads - 1; i >= 0; --i) {
+    slices[i] = (flush_slice){timer, i, threads};
+    if (i) is_started[i] = !pthread_create(&started[i], NULL, flush_one_slice, &slices[i]);
+    if (!is_started[i]) flush_one_slice(&slices[i]);
   }
+  for (int i = 1; i < threads; ++i)
+    if (is_started[i]) pthread_join(started[i], NULL);
 }
 
 static void start(bench_timer *base, int slot) {
   (void)slot;
-  if (!((cpu_timer *)base)->warm) nanosleep(&(struct timespec){.tv_nsec = SLEEP_NANOSECONDS}, NULL);
   ((cpu_timer *)base)->begin = bench_clock();
 }
 
@@ -119,6 +141,7 @@ typedef void copy_function(void *to, const void *from, size_t bytes);
 static void copy_in_slices(cpu_timer *timer, size_t bytes, copy_function *copy_slice) {
   const size_t useful = bytes / COPY_BYTES_PER_THREAD + 1;
   const int threads = useful < (size_t)timer->threads ? (int)useful : timer->threads;
+  timer->has_copied = true;
 #pragma omp parallel num_threads(threads) if (threads > 1)
   {
     size_t begin, end;
@@ -198,6 +221,7 @@ bench_timer *bench_timer_open_cpu(bool warm, const char **error) {
                               .copy_non_temporal = copy_non_temporal,
                               .close = close_timer,
                               .slots = 1,
+                              .warms_up = warm,
                               .cache_bytes = last_level_cache_bytes()};
   const char *threads = getenv("CUBN_THREADS");
   timer->warm = warm;
