@@ -27,6 +27,11 @@ $(BUILD)/obj/bench-program/bench/report/commit.o \
 $(BUILD)/cubn-bench: $(BENCH_OBJECTS) $(STATIC)
 	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
+# Messages of wrong arguments, percentiles, and the processes that it starts.
+.PHONY: check-bench
+check-bench: $(BUILD)/cubn-bench
+	bench/check.py $<
+
 .PHONY: bench
 bench: $(BUILD)/cubn-bench
 ifneq ($(BENCH_ARGS),)

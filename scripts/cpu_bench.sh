@@ -1,22 +1,53 @@
 #!/usr/bin/env bash
-# Times the CPU backend beside oneDNN and copies of the same bytes, and leaves the results in OUT,
-# as bench/results keeps them. Ten minutes on a small machine.
-#   scripts/cpu_bench.sh OUT      OUT: a folder, say bench/results/NAME-OF-THE-CPU
-# BENCH_PREFIX goes before every run: on a machine that others use, BENCH_PREFIX='chrt -f 20'.
-# BENCH_SECONDS is the time per problem (0.3).
+# Times the CPU backend beside oneDNN, PyTorch, cubn on one thread, and copies of the same bytes,
+# and leaves the results in OUT, as bench/results keeps them: ResNet-50 in float quiet and beside
+# one and two processes that compute without pause, everything else quiet. A quarter of an hour on
+# two processors. Use a machine that does nothing else.
+#   scripts/cpu_bench.sh OUT             OUT: a folder, say bench/results/NAME-OF-THE-CPU
+#   scripts/cpu_bench.sh --quick OUT     16 problems of ResNet-50 only; three minutes
+# BENCH_SECONDS is the time per problem of the quiet runs (0.3), BENCH_BUSY_SECONDS the time per
+# problem, library and number of busy processes (0.5). It times the peers that
+# `scripts/setup.sh bench` has fetched, or those that the benchmark finds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-out=${1:?usage: scripts/cpu_bench.sh OUT}
+usage='usage: scripts/cpu_bench.sh [--quick] OUT'
+quick=0
+if [ "${1:-}" = --quick ]; then
+  quick=1
+  shift
+fi
+case ${1:-} in
+  '' | -*)
+    echo "cpu_bench.sh: '${1:-}' is not a folder for the results; $usage" >&2
+    exit 2
+    ;;
+esac
+out=$1
 mkdir -p "$out"
-make --no-print-directory CUDA=0 build/cubn-bench >/dev/null
-read -ra prefix <<<"${BENCH_PREFIX:-}"
+build=${BUILD:-build}
+make --no-print-directory CUDA=0 BUILD="$build" "$build/cubn-bench" >/dev/null
 
 run() { # name, options of cubn-bench
-  "${prefix[@]}" build/cubn-bench --device cpu --peers --seconds "${BENCH_SECONDS:-0.3}" \
+  "$build/cubn-bench" --device cpu --peers --seconds "${BENCH_SECONDS:-0.3}" \
+    --busy-seconds "${BENCH_BUSY_SECONDS:-0.5}" \
     --verify 200000 --csv "$out/$1.csv" --json "$out/$1.json" "${@:2}"
 }
 
+if [ "$quick" = 1 ]; then
+  for layout in nchw nhwc; do
+    lines=()
+    for pass in train backward; do
+      for sizes in n32c64h56w56 n32c128h28w28 n32c256h14w14 n32c512h7w7; do
+        lines+=("$pass $layout f32 $sizes")
+      done
+    done
+    run "cpu-busy-$layout-f32" --busy 0,1,2 "${lines[@]}"
+  done
+  exit
+fi
+run cpu-busy-nchw-f32 --suite resnet50 --busy 0,1,2
+run cpu-busy-nhwc-f32 --suite resnet50 --layout nhwc --busy 0,1,2
 run cpu-resnet50-nchw-f32 --suite resnet50 --pass all
 run cpu-resnet50-nhwc-f32 --suite resnet50 --pass all --layout nhwc
 run cpu-resnet50-nchw-bf16 --suite resnet50 --pass all --type bf16

@@ -12,6 +12,7 @@ import argparse
 import pathlib
 import sys
 
+import busy_chapter
 import cpu_chapter
 import gpu_chapter
 import host_chapter
@@ -31,6 +32,7 @@ def make_page(device, path):
 
 def make_summaries(devices, path):
     return {"cpu summary": cpu_chapter.make_summary(devices, path),
+            "cpu busy": busy_chapter.make_summary(devices),
             "cpu worst": cpu_chapter.make_slow(devices),
             "host summary": host_chapter.make_summary(devices, path),
             "gpu summary": gpu_chapter.make_summary(devices, path)}

@@ -11,12 +11,13 @@ import pathlib
 import re
 
 NUMBERS = ("count warm graph median_us min_us iqr_us repeats floor_bytes gb_per_s over_floor "
-           "copy_share host_us max_error").split()
+           "copy_share host_us max_error busy p5_us p25_us p75_us p90_us p95_us").split()
 TORCH_PREFIXES = ("torch-", "torch-compile-")
 PASSES = ("train", "infer", "backward")
 GPU_PEERS = ("cuDNN", "PyTorch eager", "PyTorch compiled")
 IMPLEMENTATIONS = {
     "cubn": lambda r: r["implementation"] == "cubn",
+    "cubn, one thread": lambda r: r["implementation"] == "cubn_1",
     "copy": lambda r: r["implementation"] == "copy",  # the fastest of the copies
     "oneDNN": lambda r: r["implementation"] == "onednn",
     "oneDNN 16c": lambda r: r["implementation"] == "onednn_16c",
@@ -47,15 +48,20 @@ class Run:
     def passes(self):
         return list(dict.fromkeys(pass_of(problem) for problem in self.problems()))
 
-    def best(self, problem, implementation):
+    def levels(self):
+        """Numbers of busy processes that problems were timed beside; older records have none."""
+        return sorted({int(record["busy"] or 0) for record in self.records})
+
+    def best(self, problem, implementation, busy=0):
         """The fastest record of an implementation that was timed, or None."""
         is_wanted = IMPLEMENTATIONS[implementation]
         return min((r for r in self.records if r["problem"] == problem and r["median_us"]
-                    and is_wanted(r)), key=lambda r: r["median_us"], default=None)
+                    and (r["busy"] or 0) == busy and is_wanted(r)),
+                   key=lambda r: r["median_us"], default=None)
 
-    def ratio(self, problem, of, over):
+    def ratio(self, problem, of, over, busy=0):
         """The time of one implementation over that of another one, or None."""
-        own, other = self.best(problem, of), self.best(problem, over)
+        own, other = self.best(problem, of, busy), self.best(problem, over, busy)
         return own["median_us"] / other["median_us"] if own and other else None
 
     def ratios(self, name, of, over):

@@ -8,7 +8,8 @@
 
 void report_header(const bench_session *session);
 void report_row(const bench_session *session, const bench_row *row);
-/* Prints for each number of busy processes totals per pass, the geometric mean of time over floor, and one line per peer. */
+/* Prints for each number of busy processes totals per pass, the geometric mean of time over floor,
+ * and one line per peer. */
 void report_summary(const bench_session *session, const bench_row *rows, int count);
 
 /* The same for --host. The summary has the slowest call of each pass. */

@@ -43,7 +43,7 @@ static const option option_table[] = {
     {"--busy", TAKES_TEXT, MEMBER(busy_text),
      "N[,N...]  CPU: time each problem beside N processes that compute without pause"},
     {"--busy-seconds", TAKES_SECONDS, MEMBER(busy_seconds),
-     "S  time for each library, problem and N of --busy, at least (0.5)"},
+     "S  time for each library, problem and N of --busy, at least (0.5; N = 0: half)"},
     {"--list-peers", TAKES_NOTHING, MEMBER(list_peers), "   say which were found, and stop"},
     {"--list", TAKES_NOTHING, MEMBER(list), "         print the problem lines, and stop"},
     {"--cudnn", TAKES_TEXT, MEMBER(cudnn), "PATH    libcudnn.so or its folder (also: CUDNN_LIB)"},

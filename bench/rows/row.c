@@ -69,13 +69,19 @@ static void measure_host(bench_session *session, bench_case *bench, bench_row *r
       row->entries[i].host_seconds = bench_host_seconds(session->timer, &row->entries[i]);
 }
 
+/* Quiet calls differ less than those that may have to share a processor. */
+static double entry_seconds(const bench_options *options, int busy) {
+  if (!options->busy_text) return 0;
+  return busy ? options->busy_seconds : options->busy_seconds / 2;
+}
+
 /* The same entries, beside so many busy processes. Copies are timed without any. */
 static void time_level(bench_session *session, bench_case *bench, bench_row *row) {
   const bench_options *options = session->options;
   char label[256];
   snprintf(label, sizeof label, "%s,%d", row->problem, row->busy);
   const bench_plan plan = {.seconds = options->seconds,
-                           .entry_seconds = options->busy_text ? options->busy_seconds : 0,
+                           .entry_seconds = entry_seconds(options, row->busy),
                            .warm_up_seconds = row->busy ? WARM_UP_SECONDS : 0,
                            .samples = session->samples,
                            .label = label};

@@ -28,8 +28,8 @@ static int omp_get_max_threads(void) {
 
 /* Copies use fewer threads rather than less than this per thread. */
 #define COPY_BYTES_PER_THREAD ((size_t)128 << 10)
-/* OpenMP's threads, which copy, spin for a while when they are idle, and would compete with those of
- * the next call. After a copy the timer waits until all have gone to sleep. */
+/* OpenMP's threads, which copy, spin for a while when they are idle, and would compete with those
+ * of the next call. After a copy the timer waits until all have gone to sleep. */
 #define SLEEP_NANOSECONDS 4000000
 #define FLUSH_THREADS_MAX 256
 #define ALIGNMENT ((size_t)256)
