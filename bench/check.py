@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
-"""Checks cubn-bench: messages of wrong arguments, percentiles, and that its processes end with it.
+"""Checks cubn-bench: messages of wrong arguments, percentiles of records and of the report made of
+them, and that its processes end with it.
 
     bench/check.py build/cubn-bench
 """
 
 import csv
+import json
 import os
 import pathlib
+import shutil
 import signal
 import statistics
 import subprocess
@@ -14,6 +17,7 @@ import sys
 import tempfile
 import time
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 LINE = "train nchw f32 n2c8h4w4"
 # Arguments, and what the message has to contain: the argument, its value, what is allowed.
 WRONG = [
@@ -33,6 +37,7 @@ WRONG = [
     (["--file", "/nowhere"], ["--file", "'/nowhere'"]),
     (["--algo", "best"], ["best", "no algorithm"]),
     (["train nchw f32 size"], ["problem line", "'train nchw f32 size'"]),
+    (["--worker", "mkl", "--device", "cpu"], ["--worker", "cubn_1 or onednn"]),
     (["--fast"], ["--fast", "--help"]),
 ]
 PERCENTILES = {"p5_us": 5, "p25_us": 25, "median_us": 50, "p75_us": 75, "p90_us": 90, "p95_us": 95}
@@ -44,6 +49,27 @@ def check_messages(program):
         assert done.returncode == 2, (arguments, done.returncode)
         for part in ["cubn-bench: "] + wanted:
             assert part in done.stderr, (arguments, part, done.stderr)
+
+
+def check_report(records, folder):
+    """What docs/PERFORMANCE.md would say of the records."""
+    device, document = folder / "results" / "machine", folder / "PERFORMANCE.md"
+    device.mkdir(parents=True)
+    shutil.copy(records, device / "cpu-busy.csv")
+    (device / "cpu-busy.json").write_text(json.dumps({"device": "some machine"}))
+    shutil.copy(ROOT / "docs" / "PERFORMANCE.md", document)
+    subprocess.run([sys.executable, ROOT / "bench/report/performance.py", "--results",
+                    device.parent, "--document", document], check=True, timeout=120)
+    text = document.read_text()
+    assert "| layout (problems) | cubn | quiet | beside 1 |" in text, text
+    by_key = {(r["busy"], r["implementation"]): r for r in read(records)}
+    cells = []
+    for busy in "01":
+        own, one = by_key[busy, "cubn"], by_key[busy, "cubn_1"]
+        ratio = max(float(own[name]) / float(one[name]) for name in PERCENTILES)
+        cells.append("%.2f (%.2f: train c8h4w4)" % (ratio, ratio))
+    row = "| NCHW (1) | largest percentile over that of one thread | %s | %s |" % tuple(cells)
+    assert row in text, (row, text)
 
 
 def read(path):
@@ -72,6 +98,7 @@ def check_percentiles(program, folder):
         for name, percent in PERCENTILES.items():
             wanted = cuts[percent - 1]
             assert abs(float(record[name]) - wanted) < 1e-4 * wanted, (key, name, record, wanted)
+    check_report(records, folder)
 
 
 def processes():

@@ -29,9 +29,9 @@ case $purpose in
       packages+=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
     fi
     ;;
-  bench) # the pictures of results; below, the peer on a CPU
+  bench) # the pictures of results; below, the peers on a CPU
     commands+=(python3)
-    packages+=(python3 python3-pip python3-matplotlib)
+    packages+=(python3 python3-pip python3-venv python3-matplotlib)
     ;;
   sass) # the disassembler, where the toolkit has none
     commands+=(python3)
@@ -71,7 +71,9 @@ elif [ "$missing" = 0 ]; then
   if [ "$purpose" = test ] && [ -z "${CUNIT_PREFIX:-}" ]; then
     compiles CUnit/CUnit.h || missing=1
   fi
-  if [ "$purpose" = bench ]; then python3 -c 'import matplotlib' 2>/dev/null || missing=1; fi
+  if [ "$purpose" = bench ]; then
+    python3 -c 'import ensurepip, matplotlib' 2>/dev/null || missing=1
+  fi
   if [ "$purpose" = check ]; then
     printf 'int main(void) { return 0; }\n' |
       clang -fopenmp -x c - -o /dev/null >/dev/null 2>&1 || missing=1
@@ -107,7 +109,10 @@ if [ "$purpose" = sass ] && ! command -v cuobjdump >/dev/null &&
   python3 -m pip install --quiet --disable-pip-version-check --target .deps/sass \
     'nvidia-cuda-cuobjdump==13.*' 'nvidia-cuda-nvdisasm==13.*'
 fi
-[ "$purpose" != bench ] || exec scripts/onednn.sh
+if [ "$purpose" = bench ]; then
+  scripts/onednn.sh
+  exec scripts/torch.sh
+fi
 
 # CUDA headers for the emulator: the toolkit's, else those of the wheels, unpacked into .deps.
 [ "$purpose" = test ] || exit 0

@@ -46,10 +46,13 @@ void report_row(const bench_session *session, const bench_row *row) {
   if (session->options->busy_text) printf("busy %d ", row->busy);
   if (own->times.repeats) {
     const double median = own->times.median;
-    printf("%10.2f %5.1f%% %7.1f %6.2f %4.0f%% %7.2f %8.1e  %s", 1e6 * median,
-           100 * own->times.spread / median, 1e-9 * row->floor_bytes / median,
-           bench_over_floor(session, row, own), 100 * bench_copy_share(row, own),
-           1e6 * own->host_seconds, own->error, row->checked);
+    printf("%10.2f %5.1f%% %7.1f %6.2f ", 1e6 * median, 100 * own->times.spread / median,
+           1e-9 * row->floor_bytes / median, bench_over_floor(session, row, own));
+    if (row->busy) /* copies and the host time are measured quiet only */
+      printf("%5s %7s", "", "");
+    else
+      printf("%4.0f%% %7.2f", 100 * bench_copy_share(row, own), 1e6 * own->host_seconds);
+    printf(" %8.1e  %s", own->error, row->checked);
     if (session->options->busy_text)
       printf("  p5 %.2f p95 %.2f us", 1e6 * own->times.p5, 1e6 * own->times.p95);
     print_peers(session, row, own);
@@ -104,8 +107,8 @@ static void print_totals(const bench_session *session, const bench_row *rows, in
     }
   }
   if (!layers) return;
-  printf("%s, %d layers: %.1f us; copies of the same bytes: %.1f us", pass_names[pass], layers,
-         1e6 * own_total, 1e6 * copy_total);
+  printf("%s, %d layers: %.1f us", pass_names[pass], layers, 1e6 * own_total);
+  if (copy_total > 0) printf("; copies of the same bytes: %.1f us", 1e6 * copy_total);
   for (int k = 0; k < session->peer_count; ++k)
     printf("; %s, %d layers: %.1f us", session->peers[k]->name, peer_layers[k],
            1e6 * peer_totals[k]);

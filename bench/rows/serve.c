@@ -94,9 +94,11 @@ const char *bench_serve(bench_session *session) {
   static server self;
   const bool is_onednn = !strcmp(session->options->worker, "onednn");
   char reason[BENCH_REASON_BYTES] = "";
-  if (!is_onednn && strcmp(session->options->worker, "cubn_1")) return "must be cubn_1 or onednn";
+  if (!is_onednn && strcmp(session->options->worker, "cubn_1"))
+    return "must be cubn_1 or onednn, in a process that another cubn-bench has started";
   self = (server){.session = session, .answers = fdopen(BENCH_ANSWERS_FD, "w")};
-  if (!self.answers) return "answers on descriptor 3, which is closed";
+  if (!self.answers)
+    return "must be started by another cubn-bench: it answers on descriptor 3, which is closed";
   if (is_onednn) {
     self.peer = bench_peer_open_onednn(session->options->onednn, reason, sizeof reason);
     if (!self.peer) {
