@@ -9,11 +9,13 @@ import ctypes
 import os
 import pathlib
 import sys
+import threading
 import time
 
 from torch_problem import Refused, largest_error, make_call, make_tensors, parse_line
 
 ANSWERS_FD = 3
+FLUSH_THREADS_MAX = 256
 CACHE_BYTES_GUESS = 64 << 20
 WARM_SECONDS = 0.002  # as WARM_SECONDS of bench/measure/measure.c
 CACHE = pathlib.Path("/sys/devices/system/cpu/cpu0/cache/index3/size")
@@ -36,9 +38,19 @@ class Worker:
         self.call = None
 
     def flush(self):
-        # On this thread, so that none of PyTorch is awake before the call.
+        # As bench/timers/timer_cpu.c does, so that no thread of PyTorch is awake before the call.
         self.flush_value = (self.flush_value + 1) % 256
-        ctypes.memset(self.flush_memory, self.flush_value, len(self.flush_memory))
+        count = min(os.cpu_count() or 1, FLUSH_THREADS_MAX)
+        size = len(self.flush_memory) // count
+        begin = ctypes.addressof(self.flush_memory)
+        others = [threading.Thread(target=ctypes.memset,
+                                   args=(begin + i * size, self.flush_value, size))
+                  for i in range(1, count)]
+        for thread in others:
+            thread.start()
+        ctypes.memset(begin, self.flush_value, size)
+        for thread in others:
+            thread.join()
 
     def prepare(self, line):
         """The lines of the answer."""

@@ -95,14 +95,19 @@ static void *flush_one_slice(void *argument) {
   return NULL;
 }
 
-/* With threads that end with the flush, so that none spins beside the call that follows. */
+/* With threads that end with the flush, so that none spins beside the call that follows. One per
+ * processor, however many the library has: every process has then computed for as long before its
+ * call, which matters to a scheduler. */
 static void flush(bench_timer *base) {
   cpu_timer *timer = (cpu_timer *)base;
   if (timer->has_copied) nanosleep(&(struct timespec){.tv_nsec = SLEEP_NANOSECONDS}, NULL);
   timer->has_copied = false;
   if (timer->warm) return;
   ++timer->flush_value;
-  const int threads = timer->threads < FLUSH_THREADS_MAX ? timer->threads : FLUSH_THREADS_MAX;
+  const long processors = sysconf(_SC_NPROCESSORS_ONLN);
+  const int threads = processors < 1                   ? 1
+                      : processors < FLUSH_THREADS_MAX ? (int)processors
+                                                       : FLUSH_THREADS_MAX;
   pthread_t started[FLUSH_THREADS_MAX];
   flush_slice slices[FLUSH_THREADS_MAX];
   bool is_started[FLUSH_THREADS_MAX] = {false};
