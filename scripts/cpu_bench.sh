@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Times the CPU backend beside oneDNN, PyTorch, cubn on one thread, and copies of the same bytes,
-# and leaves the results in OUT, as bench/results keeps them: ResNet-50 in float quiet and beside
-# one and two processes that compute without pause, everything else quiet. A quarter of an hour on
-# two processors. Use a machine that does nothing else.
+# Times the CPU backend beside oneDNN, PyTorch and copies of the same bytes, and leaves the results
+# in OUT, as bench/results keeps them. ResNet-50 in float is timed quiet and beside one and two
+# processes that compute without pause, with cubn on one thread as well; everything else quiet. A
+# quarter of an hour on two processors of a machine that does nothing else.
 #   scripts/cpu_bench.sh OUT             OUT: a folder, say bench/results/NAME-OF-THE-CPU
-#   scripts/cpu_bench.sh --quick OUT     16 problems of ResNet-50 only; three minutes
-# BENCH_SECONDS is the time per problem of the quiet runs (0.3), BENCH_BUSY_SECONDS the time per
-# problem, library and number of busy processes (0.5). It times the peers that
+#   scripts/cpu_bench.sh --quick OUT     16 problems of ResNet-50 only; four minutes
+# BENCH_SECONDS is the time per problem of the quiet runs (0.2), BENCH_BUSY_SECONDS the time per
+# problem, library and number of busy processes (0.5; with --quick 1). It times the peers that
 # `scripts/setup.sh bench` has fetched, or those that the benchmark finds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -24,13 +24,14 @@ case ${1:-} in
     ;;
 esac
 out=$1
+busy_seconds=${BENCH_BUSY_SECONDS:-$([ "$quick" = 1 ] && echo 1 || echo 0.5)}
 mkdir -p "$out"
 build=${BUILD:-build}
 make --no-print-directory CUDA=0 BUILD="$build" "$build/cubn-bench" >/dev/null
 
 run() { # name, options of cubn-bench
-  "$build/cubn-bench" --device cpu --peers --seconds "${BENCH_SECONDS:-0.3}" \
-    --busy-seconds "${BENCH_BUSY_SECONDS:-0.5}" \
+  "$build/cubn-bench" --device cpu --peers --seconds "${BENCH_SECONDS:-0.2}" \
+    --busy-seconds "$busy_seconds" \
     --verify 200000 --csv "$out/$1.csv" --json "$out/$1.json" "${@:2}"
 }
 
@@ -50,8 +51,8 @@ run cpu-busy-nchw-f32 --suite resnet50 --busy 0,1,2
 run cpu-busy-nhwc-f32 --suite resnet50 --layout nhwc --busy 0,1,2
 run cpu-resnet50-nchw-f32 --suite resnet50 --pass all
 run cpu-resnet50-nhwc-f32 --suite resnet50 --pass all --layout nhwc
-run cpu-resnet50-nchw-bf16 --suite resnet50 --pass all --type bf16
-run cpu-resnet50-nchw-f16 --suite resnet50 --pass all --type f16
+run cpu-resnet50-nchw-bf16 --suite resnet50 --type bf16
+run cpu-resnet50-nchw-f16 --suite resnet50 --type f16
 run cpu-fused-nchw-f32 --suite resnet50-fused --pass all
 run cpu-fused-nhwc-f32 --suite resnet50-fused --pass all --layout nhwc
 run cpu-layers-nchw-f32 {train,backward,infer}' nchw f32 n64c64h112w112'

@@ -9,6 +9,7 @@
 #define REPEATS_MAX 1000
 #define REPEATS_MAX_LONG 20000 /* if entries have a time of their own */
 #define ENTRIES_MAX 24
+#define TURNS 10 /* of an entry with a time of its own: a slow one does not get more turns */
 /* Calls before a timed one when caches are kept: as long as a slice of a scheduler, so that no call
  * runs on the credit of a process that has slept. */
 #define WARM_SECONDS 0.002
@@ -97,14 +98,20 @@ static void enqueue(recorder *record, bench_case *bench, int entry) {
   if (record->used == timer->slots) collect(record);
 }
 
-/* One call of each entry. The order rotates, because the entry that ran before may have an
- * influence. */
-static void take_turns(recorder *record, bench_case *bench, int count, int round) {
+/* A turn of each entry: one call, and further ones for so long. The order rotates, because the
+ * entry that ran before may have an influence. */
+static void take_turns(recorder *record, bench_case *bench, int count, int round,
+                       double turn_seconds) {
   for (int turn = 0; turn < count; ++turn) {
     const int entry = (turn + round) % count;
     const double begin = bench_clock();
-    if (!record->entries[entry].note) enqueue(record, bench, entry);
-    record->wall[entry] += bench_clock() - begin;
+    double now = begin;
+    while (!record->entries[entry].note && record->counts[entry] < REPEATS_MAX_LONG) {
+      enqueue(record, bench, entry);
+      now = bench_clock();
+      if (now - begin >= turn_seconds) break;
+    }
+    record->wall[entry] += now - begin;
   }
 }
 
@@ -119,7 +126,7 @@ static void repeat(recorder *record, bench_case *bench, int count, const bench_p
   const double begin = bench_clock();
   double round_seconds = 0;
   for (int round = 0; round < rounds; ++round) {
-    take_turns(record, bench, count, round);
+    take_turns(record, bench, count, round, plan->entry_seconds / TURNS);
     const double now = bench_clock() - begin;
     if (round == 0) {
       collect(record);
@@ -138,7 +145,7 @@ static void repeat(recorder *record, bench_case *bench, int count, const bench_p
 static void warm_up_all(recorder *record, bench_case *bench, int count, double seconds) {
   const double end = bench_clock() + seconds;
   int round = 0;
-  do take_turns(record, bench, count, round++);
+  do take_turns(record, bench, count, round++, 0);
   while (round < REPEATS_MAX && bench_clock() < end);
   collect(record);
   for (int entry = 0; entry < count; ++entry) record->counts[entry] = 0, record->wall[entry] = 0;

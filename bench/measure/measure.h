@@ -29,13 +29,13 @@ typedef struct bench_entry {
 /* How long, and where samples go. */
 typedef struct bench_plan {
   double seconds;         /* all entries together, at least 5 rounds */
-  double entry_seconds;   /* each entry at least so long, flushes included */
+  double entry_seconds;   /* each entry at least so long with flushes, in ten turns */
   double warm_up_seconds; /* rounds before, whose samples do not count; at least one round */
   FILE *samples;          /* gets each sample in its order, or NULL */
   const char *label;      /* the first fields of the lines of samples */
 } bench_plan;
 
-/* Times all entries whose note is NULL, in turns, one call each with flushed caches, until what the
+/* Times all entries whose note is NULL, in turns, each call with flushed caches, until what the
  * plan says has passed. The order of the entries is the order of the calls. An entry that fails
  * gets a note. */
 void bench_measure(bench_timer *timer, bench_case *bench, bench_entry *entries, int count,

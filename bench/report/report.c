@@ -30,6 +30,7 @@ static void print_peers(const bench_session *session, const bench_row *row,
     if (best) {
       printf("  %s %s %.2f us, error %.1e: %.2fx", name, best->algorithm, 1e6 * best->times.median,
              best->error, best->times.median / own->times.median);
+      if (best->note) printf(", then %s", best->note);
       continue;
     }
     const char *note = "not timed";

@@ -45,7 +45,7 @@ void bench_session_open_peers(bench_session *session) {
                "cudnn", reason);
     return;
   }
-  if (options->peers || options->busy_text)
+  if (options->busy_text)
     add_peer(session, bench_peer_open_one_thread(&setting, reason, sizeof reason), "cubn_1",
              reason);
   if (!options->peers) return;
