@@ -38,7 +38,7 @@ ifneq ($(BENCH_ARGS),)
 	$(BUILD)/cubn-bench $(BENCH_ARGS)
 else
 	if nvidia-smi -L >/dev/null 2>&1; then $(BUILD)/cubn-bench --suite tiny; else \
-	  scripts/cpu_bench.sh $(BENCH_OUT); fi
+	  BUILD=$(BUILD) scripts/cpu_bench.sh $(BENCH_OUT); fi
 endif
 
 # Errors of values far from zero, beside those of the peers.
