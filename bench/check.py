@@ -131,7 +131,7 @@ def left_of(old):
 
 
 def check_children(program, how):
-    """Two processes compute, one answers; all are gone with their parent, however that ends."""
+    """Two processes compute, two answer; all are gone with their parent, however that ends."""
     seconds = "60" if how else "0.3"
     bench = subprocess.Popen([program, "--device", "cpu", "--warm", "--busy", "2", "--busy-seconds",
                               seconds, LINE], stdout=subprocess.DEVNULL)
@@ -140,7 +140,7 @@ def check_children(program, how):
     def busy():
         now = children(bench.pid)
         seen.update(now)
-        return len(now) == 3 and list(now.values()).count("R") >= 2
+        return len(now) == 4 and list(now.values()).count("R") >= 2
 
     try:
         wait_until(busy, "no two busy processes")

@@ -132,10 +132,11 @@ static bench_peer *open_own(const char *name, const bench_peer_setting *setting,
   return open_peer(name, argv, variables, reason, reason_bytes);
 }
 
-bench_peer *bench_peer_open_one_thread(const bench_peer_setting *setting, char *reason,
-                                       size_t reason_bytes) {
+bench_peer *bench_peer_open_cubn(const bench_peer_setting *setting, bool on_one_thread,
+                                 char *reason, size_t reason_bytes) {
   const char *const variables[] = {"CUBN_THREADS", "1", NULL};
-  return open_own("cubn_1", setting, variables, reason, reason_bytes);
+  return open_own(on_one_thread ? "cubn_1" : "cubn", setting, on_one_thread ? variables : NULL,
+                  reason, reason_bytes);
 }
 
 /* The libraries that oneDNN needs lie beside it, where the loader looks for them only if it is told

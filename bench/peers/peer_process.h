@@ -13,10 +13,10 @@ typedef struct bench_peer_setting {
   bool warm;
 } bench_peer_setting;
 
-/* cubn on one thread: the implementation "cubn_1". The three return NULL if the library cannot be
- * used; `reason` then says why, and else what was found. */
-bench_peer *bench_peer_open_one_thread(const bench_peer_setting *setting, char *reason,
-                                       size_t reason_bytes);
+/* cubn, or the implementation "cubn_1": cubn on one thread. The three return NULL if the library
+ * cannot be used; `reason` then says why, and else what was found. */
+bench_peer *bench_peer_open_cubn(const bench_peer_setting *setting, bool on_one_thread,
+                                 char *reason, size_t reason_bytes);
 bench_peer *bench_peer_open_onednn_process(const bench_peer_setting *setting, char *reason,
                                            size_t reason_bytes);
 bench_peer *bench_peer_open_torch(const bench_peer_setting *setting, char *reason,

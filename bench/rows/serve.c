@@ -94,8 +94,9 @@ const char *bench_serve(bench_session *session) {
   static server self;
   const bool is_onednn = !strcmp(session->options->worker, "onednn");
   char reason[BENCH_REASON_BYTES] = "";
-  if (!is_onednn && strcmp(session->options->worker, "cubn_1"))
-    return "must be cubn_1 or onednn, in a process that another cubn-bench has started";
+  const bool is_cubn = !strncmp(session->options->worker, "cubn", 4);
+  if (!is_onednn && !is_cubn)
+    return "must be cubn, cubn_1 or onednn, in a process that another cubn-bench has started";
   self = (server){.session = session, .answers = fdopen(BENCH_ANSWERS_FD, "w")};
   if (!self.answers)
     return "must be started by another cubn-bench: it answers on descriptor 3, which is closed";

@@ -4,7 +4,7 @@
 
 #include "rows/session.h"
 
-/* Serves "cubn_1", which is cubn with the threads that CUBN_THREADS says, or "onednn", until the
+/* Serves "cubn" or "cubn_1", whose threads CUBN_THREADS says, or "onednn", until the
  * other process closes its end. Returns NULL, or what is wrong with options->worker. */
 const char *bench_serve(bench_session *session);
 

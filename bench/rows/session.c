@@ -45,8 +45,11 @@ void bench_session_open_peers(bench_session *session) {
                "cudnn", reason);
     return;
   }
+  if (!options->peers && !options->busy_text) return;
+  session->own = bench_peer_open_cubn(&setting, false, reason, sizeof reason);
+  if (!session->own) printf("cubn in this process: %s\n", reason);
   if (options->busy_text)
-    add_peer(session, bench_peer_open_one_thread(&setting, reason, sizeof reason), "cubn_1",
+    add_peer(session, bench_peer_open_cubn(&setting, true, reason, sizeof reason), "cubn_1",
              reason);
   if (!options->peers) return;
   add_peer(session, bench_peer_open_onednn_process(&setting, reason, sizeof reason), "onednn",
@@ -103,6 +106,7 @@ bool bench_session_open(bench_session *session) {
 
 void bench_session_close(bench_session *session) {
   for (int i = 0; i < session->peer_count; ++i) session->peers[i]->close(session->peers[i]);
+  if (session->own) session->own->close(session->own);
   session->timer->close(session->timer);
   cubnDestroy(session->handle);
 }

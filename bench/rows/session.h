@@ -13,6 +13,7 @@ typedef struct bench_session {
   bench_timer *timer;
   bench_peer *peers[BENCH_PEERS_MAX];
   int peer_count;
+  bench_peer *own;       /* cubn in a process as its peers are; NULL: it is timed in this one */
   double copy_bandwidth; /* bytes read and written per second by a large copy; 0: unknown */
   FILE *samples;         /* gets the time of each call, or NULL */
 } bench_session;
