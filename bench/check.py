@@ -63,11 +63,11 @@ def check_report(records, folder):
     text = document.read_text()
     assert "| layout (problems) | cubn | quiet | beside 1 |" in text, text
     by_key = {(r["busy"], r["implementation"]): r for r in read(records)}
-    cells = []
+    cells, digits = [], lambda value: ("%.2f" if value >= 0.1 else "%.3f") % value
     for busy in "01":
         own, one = by_key[busy, "cubn"], by_key[busy, "cubn_1"]
         ratio = max(float(own[name]) / float(one[name]) for name in PERCENTILES)
-        cells.append("%.2f (%.2f: train c8h4w4)" % (ratio, ratio))
+        cells.append("%s (%s: train c8h4w4)" % (digits(ratio), digits(ratio)))
     row = "| NCHW (1) | largest percentile over that of one thread | %s | %s |" % tuple(cells)
     assert row in text, (row, text)
 

@@ -43,14 +43,14 @@ if [ "$quick" = 1 ]; then
         lines+=("$pass $layout f32 $sizes")
       done
     done
-    run "cpu-busy-$layout-f32" --busy 0,1,2 "${lines[@]}"
+    run "cpu-quick-$layout-f32" --busy 0,1,2 "${lines[@]}"
   done
   exit
 fi
-run cpu-busy-nchw-f32 --suite resnet50 --busy 0,1,2
-run cpu-busy-nhwc-f32 --suite resnet50 --layout nhwc --busy 0,1,2
-run cpu-resnet50-nchw-f32 --suite resnet50 --pass all
-run cpu-resnet50-nhwc-f32 --suite resnet50 --pass all --layout nhwc
+run cpu-resnet50-nchw-f32 --suite resnet50 --busy 0,1,2
+run cpu-resnet50-nhwc-f32 --suite resnet50 --layout nhwc --busy 0,1,2
+run infer-cpu-resnet50-nchw-f32 --suite resnet50 --pass infer
+run infer-cpu-resnet50-nhwc-f32 --suite resnet50 --pass infer --layout nhwc
 run cpu-resnet50-nchw-bf16 --suite resnet50 --type bf16
 run cpu-resnet50-nchw-f16 --suite resnet50 --type f16
 run cpu-fused-nchw-f32 --suite resnet50-fused --pass all

@@ -37,11 +37,14 @@ bool bench_busy_start(int count) {
       return false;
     }
     if (pid == 0) {
-      if (bench_process_end_with(parent)) compute(parent);
+      if (bench_process_end_with(parent)) {
+        raise(SIGSTOP);
+        compute(parent);
+      }
       _exit(0);
     }
     children[started] = pid;
-    kill(pid, SIGSTOP);
+    waitpid(pid, NULL, WUNTRACED); /* it stops itself, once it is sure to end with this process */
   }
   return true;
 }

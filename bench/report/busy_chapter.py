@@ -1,7 +1,7 @@
 """Results of CPUs quiet and beside busy processes, as Markdown for PERFORMANCE.md."""
 
-from markdown import mean, number, table, wrapped
-from records import pass_of, short_name
+from markdown import table, wrapped
+from records import geometric_mean, pass_of, short_name
 
 LAYOUTS = {"NCHW": ("ncw", "nchw", "ncdhw"), "NHWC": ("nwc", "nhwc", "ndhwc")}
 PEERS = {"oneDNN": "oneDNN", "PyTorch": "PyTorch eager"}
@@ -37,6 +37,10 @@ def measured(runs, levels):
     return found
 
 
+def digits(value):
+    return ("%.2f" if value >= 0.1 else "%.3f") % value
+
+
 def cell(pairs, ratio):
     """The geometric mean, and the worst problem in brackets."""
     values = [(ratio(run, problem), run.best(problem, "cubn")["count"], problem)
@@ -45,8 +49,8 @@ def cell(pairs, ratio):
     if not values:
         return NOT_TIMED
     worst, _, problem = max(values, key=lambda value: value[0])
-    return "%s (%s: %s %s)" % (mean([value[:2] for value in values]), number(worst),
-                               pass_of(problem), short_name(problem))
+    return "%s (%s: %s %s)" % (digits(geometric_mean([value[:2] for value in values])),
+                               digits(worst), pass_of(problem), short_name(problem))
 
 
 def rows(found, levels):

@@ -2,7 +2,7 @@
 and RUN.json, its head.
 
 Runs of PyTorch are named torch-RUN, or torch-compile-RUN if torch.compile was timed by itself. They
-join the run of cubn with the same problems."""
+join the run of cubn with the same problems. So does infer-RUN: inference, which is timed quiet."""
 
 import csv
 import json
@@ -13,6 +13,7 @@ import re
 NUMBERS = ("count warm graph median_us min_us iqr_us repeats floor_bytes gb_per_s over_floor "
            "copy_share host_us max_error busy p5_us p25_us p75_us p90_us p95_us").split()
 TORCH_PREFIXES = ("torch-", "torch-compile-")
+PART_PREFIX = "infer-"
 PASSES = ("train", "infer", "backward")
 GPU_PEERS = ("cuDNN", "PyTorch eager", "PyTorch compiled")
 IMPLEMENTATIONS = {
@@ -35,6 +36,9 @@ class Run:
         self.head = read_head(path)
         self.torch_heads = []
         self.records = read_csv(path)
+        part = path.with_name(PART_PREFIX + path.name)
+        if part.exists():
+            self.records += read_csv(part)
         for torch in (path.with_name(prefix + path.name) for prefix in TORCH_PREFIXES):
             if torch.exists():
                 self.torch_heads.append(read_head(torch))
@@ -95,7 +99,8 @@ class Device:
 
     def __init__(self, folder, emulated=False):
         self.folder = folder
-        paths = [p for p in sorted(folder.glob("*.csv")) if not p.name.startswith(TORCH_PREFIXES)]
+        joined = TORCH_PREFIXES + (PART_PREFIX,)
+        paths = [p for p in sorted(folder.glob("*.csv")) if not p.name.startswith(joined)]
         runs = [Run(path) for path in paths]
         timed = [run for run in runs if not run.is_host()]
         self.hosts = [run for run in runs if run.is_host()]
