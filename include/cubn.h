@@ -4,8 +4,8 @@
  *
  * This header is the manual. From top to bottom: status values and errors, handles and devices,
  * buffers, tensor descriptors, and the three operations: forward training, forward inference,
- * backward. The chapters that it includes: cubn_extended.h, cubn_fused.h, cubn_log.h and
- * cubn_normalization.h. A complete program is examples/minimal.c.
+ * backward. The chapters that it includes: cubn_communicator.h, cubn_extended.h, cubn_fused.h,
+ * cubn_log.h and cubn_normalization.h. A complete program is examples/minimal.c.
  *
  * What is computed (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2). A tensor x is
  * split into channels. With m values in a channel:
@@ -180,7 +180,7 @@ typedef enum {
   CUBN_STATUS_INTERNAL_ERROR = 4000,      /**< A fault of the library; please report the message. */
   CUBN_STATUS_HOST_ALLOCATION_FAILED = 4003,   /**< No host memory. */
   CUBN_STATUS_DEVICE_ALLOCATION_FAILED = 4004, /**< No memory on the device. */
-  CUBN_STATUS_EXECUTION_FAILED = 5000          /**< The CUDA runtime reported an error. */
+  CUBN_STATUS_EXECUTION_FAILED = 5000 /**< The CUDA runtime or a communicator reported an error. */
 } cubnStatus_t;
 
 /**
@@ -773,6 +773,7 @@ CUBN_API cubnStatus_t cubnBatchNormalizationBackward(
 }
 #endif
 
+#include "cubn_communicator.h"
 #include "cubn_extended.h"
 #include "cubn_fused.h"
 #include "cubn_log.h"

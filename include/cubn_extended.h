@@ -17,8 +17,9 @@
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
  *
- * The last two lines are what synchronized batch normalization over several devices needs. Ranks
- * may have shares of different sizes, also none. With M[r] values per channel on rank r:
+ * The last two lines are what synchronized batch normalization over several devices needs.
+ * cubn_communicator.h does all of it; this is how, for programs that want to do it themselves.
+ * Ranks may have shares of different sizes, also none. With M[r] values per channel on rank r:
  *
  *     statistics  each rank: y NULL, factor 1, CUBN_RUNNING_VAR_BIASED. saved_mean and
  *                 saved_mean_low are the mean of its share, running_var is its variance.
@@ -108,6 +109,14 @@ typedef enum {
   CUBN_SUMS_GIVEN = 1     /**< Inputs: the sums of dp and dp * x_hat that dx is computed from. */
 } cubnBatchNormSums_t;
 
+/** Whose dscale and dbias backward returns if the descriptor carries a communicator. */
+typedef enum {
+  /** Those of this rank's share, which are to be added up with the gradients of all other
+   * parameters; so do PyTorch's and Apex's SyncBatchNorm, whose wrapper averages all gradients. */
+  CUBN_PARAM_SUMS_LOCAL = 0,
+  CUBN_PARAM_SUMS_ALL = 1 /**< The sums over all ranks, the same on each. */
+} cubnBatchNormParamSums_t;
+
 /** The attributes of a descriptor and their values after creation. */
 typedef enum {
   CUBN_BATCHNORM_MODE = 0,        /**< A cubnBatchNormMode_t; CUBN_BATCHNORM_SPATIAL. */
@@ -120,7 +129,8 @@ typedef enum {
   CUBN_BATCHNORM_ALPHA = 7, /**< y or dx = alpha * result + beta * prior; 1. */
   CUBN_BATCHNORM_BETA = 8,  /**< The beta of y or dx; 0. */
   CUBN_BATCHNORM_PARAM_ALPHA = 9, /**< The alpha of dscale and dbias; 1. */
-  CUBN_BATCHNORM_PARAM_BETA = 10  /**< The beta of dscale and dbias; 0. */
+  CUBN_BATCHNORM_PARAM_BETA = 10, /**< The beta of dscale and dbias; 0. */
+  CUBN_BATCHNORM_PARAM_SUMS = 11  /**< A cubnBatchNormParamSums_t; CUBN_PARAM_SUMS_LOCAL. */
 } cubnBatchNormAttribute_t;
 
 /**
@@ -136,7 +146,9 @@ CUBN_API cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *d
  * Frees a descriptor.
  *
  * @param[in] descriptor  NULL is allowed and does nothing
- * @return  CUBN_STATUS_SUCCESS
+ * @retval CUBN_STATUS_BAD_PARAM  it was destroyed before
+ * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error while the memory for a
+ *         communicator was freed; the descriptor is gone all the same
  */
 CUBN_API cubnStatus_t cubnDestroyBatchNormDescriptor(cubnBatchNormDescriptor_t descriptor);
 

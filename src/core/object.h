@@ -12,7 +12,8 @@ typedef enum cubn_kind {
   CUBN_BUFFER,
   CUBN_TENSOR,
   CUBN_ACTIVATION,
-  CUBN_BATCH_NORM
+  CUBN_BATCH_NORM,
+  CUBN_COMMUNICATOR
 } cubn_kind;
 
 /* The first member of each. */

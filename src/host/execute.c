@@ -50,15 +50,20 @@ static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
   }
 }
 
-cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
-                          cubn_reserve_space reserve, const char *function) {
+cubnStatus_t cubn_prepare(cubn_problem *problem, cubn_args *args, cubn_reserve_space reserve,
+                          const char *function) {
   problem->reserve = reserve_of_call(problem, args, reserve);
   args->reserve = problem->reserve == CUBN_RESERVE_NONE ? NULL : reserve.memory;
   CUBN_TRY(cubn_problem_init(problem, args, function));
   const size_t reserve_bytes =
       problem->reserve == CUBN_RESERVE_NONE ? 0 : cubn_reserve_bytes(problem);
   CUBN_TRY(check_reserve(problem, reserve, reserve_bytes, function));
-  CUBN_TRY(cubn_check_overlap(problem, args, reserve_bytes, function));
+  return cubn_check_overlap(problem, args, reserve_bytes, function);
+}
+
+cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
+                          cubn_reserve_space reserve, const char *function) {
+  CUBN_TRY(cubn_prepare(problem, args, reserve, function));
   if (is_nothing(problem, args)) return CUBN_STATUS_SUCCESS;
 
   const cubn_algo *algo = cubn_select(handle, problem, args);

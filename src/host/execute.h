@@ -11,6 +11,10 @@ typedef struct cubn_reserve_space {
   size_t bytes;
 } cubn_reserve_space;
 
+/* The first half of cubn_execute: validates a call and completes problem and arguments. */
+cubnStatus_t cubn_prepare(cubn_problem *problem, cubn_args *args, cubn_reserve_space reserve,
+                          const char *function);
+
 /* Validates and runs a call whose problem and arguments are filled in as the caller gave them.
  * Backward and the classic functions require a reserve space where one is needed; otherwise it is
  * used if it is given. */

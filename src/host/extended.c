@@ -3,8 +3,8 @@
 
 #include "core/check.h"
 #include "host/activation.h"
-#include "host/execute.h"
 #include "host/reserve.h"
+#include "host/synchronized.h"
 
 /* What a descriptor says, whatever the pass. */
 static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool backward) {
@@ -63,16 +63,26 @@ static cubnStatus_t check(cubnHandle_t handle, const cubnBatchNormDescriptor_t d
   return CUBN_STATUS_SUCCESS;
 }
 
-cubnStatus_t cubnBatchNormForward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
-                                  const cubnBatchNormTensors_t *tensors) {
-  CUBN_TRY(check(handle, descriptor, tensors, __func__));
+/* The memory for the exchange with other ranks, if the call is one with all of them. Found before
+ * anything is checked: a rank whose call is refused must tell the others. */
+static const cubn_exchange *exchange_of(const cubnBatchNormDescriptor_t descriptor, bool backward) {
+  if (!cubn_is(descriptor, CUBN_BATCH_NORM)) return NULL;
+  const double *const values = descriptor->values;
+  const bool is_given = (int)values[CUBN_BATCHNORM_STATISTICS] != CUBN_STATISTICS_BATCH ||
+                        (backward && (int)values[CUBN_BATCHNORM_SUMS] == CUBN_SUMS_GIVEN);
+  return is_given ? NULL : descriptor->exchange;
+}
+
+static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
+                                     const cubnBatchNormTensors_t *tensors) {
+  CUBN_TRY(check(call->handle, descriptor, tensors, call->function));
   cubn_problem problem = problem_of(descriptor, false);
   cubn_args args = args_of(descriptor, tensors, &problem);
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
   problem.has_output = tensors->y_desc || tensors->y;
   problem.has_saved = trains && args.saved_mean;
   problem.has_running = trains && tensors->running_mean;
-  CUBN_REQUIRE(problem.has_output || problem.has_saved || problem.has_running, __func__,
+  CUBN_REQUIRE(problem.has_output || problem.has_saved || problem.has_running, call->function,
                "y is NULL and so are the running and saved statistics: nothing to compute");
   args.output = tensors->y;
   args.z = problem.adds && problem.has_output ? tensors->z : NULL;
@@ -93,20 +103,22 @@ cubnStatus_t cubnBatchNormForward(cubnHandle_t handle, const cubnBatchNormDescri
   problem.descriptors[CUBN_ARRAY_OUTPUT] = tensors->y_desc;
   problem.descriptors[CUBN_ARRAY_Z] = problem.adds ? tensors->z_desc : NULL;
   problem.descriptors[CUBN_ARRAY_PARAM] = tensors->param_desc;
-  const cubn_reserve_space reserve = {tensors->reserve, tensors->reserve_bytes};
-  return cubn_execute(handle, &problem, &args, reserve, __func__);
+  call->problem = problem;
+  call->args = args;
+  call->reserve = (cubn_reserve_space){tensors->reserve, tensors->reserve_bytes};
+  return CUBN_STATUS_SUCCESS;
 }
 
-cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
-                                   const cubnBatchNormTensors_t *tensors) {
-  CUBN_TRY(check(handle, descriptor, tensors, __func__));
+static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
+                                      const cubnBatchNormTensors_t *tensors) {
+  CUBN_TRY(check(call->handle, descriptor, tensors, call->function));
   cubn_problem problem = problem_of(descriptor, true);
   cubn_args args = args_of(descriptor, tensors, &problem);
   problem.has_output = tensors->dx_desc || tensors->dx;
   problem.has_saved = args.saved_mean;
   problem.has_dz = problem.adds && (tensors->dz_desc || tensors->dz);
   const bool has_sums = (tensors->dscale || tensors->dbias) && !problem.sums_are_given;
-  CUBN_REQUIRE(problem.has_output || has_sums || problem.has_dz, __func__,
+  CUBN_REQUIRE(problem.has_output || has_sums || problem.has_dz, call->function,
                "dx, dz, dscale and dbias are NULL or given: nothing to compute");
   if (!problem.has_output) problem.blends = false;
   if (problem.sums_are_given) args.count = descriptor->values[CUBN_BATCHNORM_COUNT];
@@ -120,8 +132,32 @@ cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescr
   problem.descriptors[CUBN_ARRAY_DY] = tensors->dy_desc;
   problem.descriptors[CUBN_ARRAY_Z] = problem.has_dz ? tensors->dz_desc : NULL;
   problem.descriptors[CUBN_ARRAY_PARAM] = tensors->param_desc;
-  const cubn_reserve_space reserve = {tensors->reserve, tensors->reserve_bytes};
-  return cubn_execute(handle, &problem, &args, reserve, __func__);
+  call->sums_are_joint =
+      (int)descriptor->values[CUBN_BATCHNORM_PARAM_SUMS] == CUBN_PARAM_SUMS_ALL;
+  call->problem = problem;
+  call->args = args;
+  call->reserve = (cubn_reserve_space){tensors->reserve, tensors->reserve_bytes};
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnBatchNormForward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
+                                  const cubnBatchNormTensors_t *tensors) {
+  cubn_call call = {.function = __func__, .handle = handle};
+  const cubn_exchange *const exchange = exchange_of(descriptor, false);
+  const cubnStatus_t status = describe_forward(&call, descriptor, tensors);
+  if (exchange) return cubn_synchronized_forward(exchange, &call, status);
+  CUBN_TRY(status);
+  return cubn_execute(handle, &call.problem, &call.args, call.reserve, __func__);
+}
+
+cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
+                                   const cubnBatchNormTensors_t *tensors) {
+  cubn_call call = {.function = __func__, .handle = handle};
+  const cubn_exchange *const exchange = exchange_of(descriptor, true);
+  const cubnStatus_t status = describe_backward(&call, descriptor, tensors);
+  if (exchange) return cubn_synchronized_backward(exchange, &call, status);
+  CUBN_TRY(status);
+  return cubn_execute(handle, &call.problem, &call.args, call.reserve, __func__);
 }
 
 cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_t descriptor,

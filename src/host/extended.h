@@ -5,13 +5,14 @@
 #include "core/backend.h"
 #include "core/object.h"
 
-enum { CUBN_ATTRIBUTE_COUNT = CUBN_BATCHNORM_PARAM_BETA + 1 };
+enum { CUBN_ATTRIBUTE_COUNT = CUBN_BATCHNORM_PARAM_SUMS + 1 };
 
 struct cubnBatchNormStruct {
   cubn_object object;
   double values[CUBN_ATTRIBUTE_COUNT]; /* of the attributes */
   bool adds;
   cubn_activation activation;
+  struct cubn_exchange *exchange; /* with the other ranks (exchange.h), or NULL */
 };
 
 #endif /* CUBN_HOST_EXTENDED_H */

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "core/check.h"
+#include "core/error.h"
 #include "host/activation.h"
+#include "host/exchange.h"
 #include "host/extended.h"
 #include "host/names.h"
 
@@ -30,6 +32,8 @@ static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
     [CUBN_BATCHNORM_BETA] = {"CUBN_BATCHNORM_BETA", 0, -1e308, 1e308, false},
     [CUBN_BATCHNORM_PARAM_ALPHA] = {"CUBN_BATCHNORM_PARAM_ALPHA", 1, -1e308, 1e308, false},
     [CUBN_BATCHNORM_PARAM_BETA] = {"CUBN_BATCHNORM_PARAM_BETA", 0, -1e308, 1e308, false},
+    [CUBN_BATCHNORM_PARAM_SUMS] = {"CUBN_BATCHNORM_PARAM_SUMS", CUBN_PARAM_SUMS_LOCAL,
+                                   CUBN_PARAM_SUMS_LOCAL, CUBN_PARAM_SUMS_ALL, true},
 };
 
 cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {
@@ -47,9 +51,10 @@ cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor
 cubnStatus_t cubnDestroyBatchNormDescriptor(cubnBatchNormDescriptor_t descriptor) {
   if (!descriptor) return CUBN_STATUS_SUCCESS;
   CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, __func__, "descriptor");
+  const cubnStatus_t status = cubn_within(__func__, cubn_exchange_destroy(descriptor->exchange));
   cubn_object_end(&descriptor->object);
   free(descriptor);
-  return CUBN_STATUS_SUCCESS;
+  return status;
 }
 
 static cubnStatus_t check_attribute(const char *function, cubnBatchNormDescriptor_t descriptor,

@@ -1,0 +1,43 @@
+/* What the synchronized passes share: checks, parts of the call, and the gather. */
+#ifndef CUBN_HOST_JOINT_H
+#define CUBN_HOST_JOINT_H
+
+#include "host/channel_arrays.h"
+#include "host/execute.h"
+#include "host/merge.h"
+
+/* A call of the extended interface, described and not yet validated. */
+typedef struct cubn_call {
+  const char *function;
+  cubnHandle_t handle;
+  cubn_problem problem;
+  cubn_args args;
+  cubn_reserve_space reserve;
+  bool sums_are_joint; /* backward: dscale and dbias are those of all ranks */
+} cubn_call;
+
+typedef struct cubn_joint {
+  const cubn_exchange *exchange;
+  const cubn_call *call;
+  cubn_channel_arrays arrays;
+  cubnDataType_t type;
+  double count; /* values per channel of this rank */
+} cubn_joint;
+
+/* Validates the call as one of this rank alone would be, and what is required beyond that. */
+cubnStatus_t cubn_joint_check(cubn_joint *joint);
+
+/* Runs a part of the call. */
+cubnStatus_t cubn_joint_run(const cubn_joint *joint, cubn_problem problem, cubn_args args);
+
+/* Gathers `values` values per channel, which are in exchange->send, and the counts. `status` is
+ * that of all that this rank did before. */
+cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
+                               int values, cubn_blocks *blocks);
+
+/* Where this rank's values of the array'th array begin. */
+static inline double *cubn_joint_values(const cubn_joint *joint, int array) {
+  return joint->exchange->send + CUBN_SHARE_WORDS + (int64_t)array * joint->exchange->channels;
+}
+
+#endif /* CUBN_HOST_JOINT_H */

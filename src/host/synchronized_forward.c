@@ -1,0 +1,167 @@
+/* Training: the statistics of this rank's share, those of all, and y from them. */
+#include <float.h>
+#include <math.h>
+
+#include "core/check.h"
+#include "core/error.h"
+#include "host/activation.h"
+#include "host/synchronized.h"
+
+/* Arrays of the exchange: the share's statistics, then those of all ranks. On the host the last two
+ * become the running statistics. */
+enum { MEAN, LOW, INV_STD, VAR, RUNNING_MEAN, RUNNING_VAR = VAR };
+
+/* ---- Before the gather ---- */
+/* The share's biased variance, from a call with epsilon 0. Where a float has left its range of full
+ * precision, the inverse deviation has not. */
+static double variance(double var, double inv_std) {
+  if (var >= FLT_MIN && var <= FLT_MAX) return var;
+  return inv_std > 0 && inv_std < FLT_MAX ? 1 / (inv_std * inv_std) : var;
+}
+
+static cubnStatus_t compute_statistics(const cubn_joint *joint) {
+  const cubn_channel_arrays *const arrays = &joint->arrays;
+  cubn_problem problem = joint->call->problem;
+  cubn_args args = joint->call->args;
+  problem.has_output = problem.adds = problem.blends = false;
+  problem.activation = cubn_identity;
+  problem.has_saved = problem.has_running = problem.running_is_biased = true;
+  problem.descriptors[CUBN_ARRAY_Z] = NULL;
+  args.output = NULL;
+  args.z = args.factor_pointer = NULL;
+  args.factor = 1;
+  args.epsilon = 0;
+  args.saved_mean = cubn_device_array(arrays, MEAN);
+  args.saved_mean_low = cubn_device_array(arrays, LOW);
+  args.saved_inv_std = cubn_device_array(arrays, INV_STD);
+  args.running_mean = cubn_device_array(arrays, RUNNING_MEAN);
+  args.running_var = cubn_device_array(arrays, VAR);
+  args.previous_running_mean = args.running_mean; /* not read: the factor is 1 */
+  args.previous_running_var = args.running_var;
+  return cubn_joint_run(joint, problem, args);
+}
+
+/* Puts the statistics of the share into the block of this rank. */
+static cubnStatus_t send_statistics(const cubn_joint *joint) {
+  const cubn_channel_arrays *const arrays = &joint->arrays;
+  double *const means = cubn_joint_values(joint, 0), *const lows = cubn_joint_values(joint, 1);
+  double *const m2 = cubn_joint_values(joint, 2);
+  CUBN_TRY(compute_statistics(joint));
+  CUBN_TRY(cubn_within(joint->call->function, cubn_download_arrays(arrays, MEAN, VAR + 1)));
+  for (int64_t c = 0; c < joint->exchange->channels; ++c) {
+    const int64_t place = cubn_channel_place(arrays, c);
+    means[c] = cubn_get_value(arrays, MEAN, place);
+    lows[c] = cubn_get_value(arrays, LOW, place);
+    m2[c] = joint->count * variance(cubn_get_value(arrays, VAR, place),
+                                    cubn_get_value(arrays, INV_STD, place));
+  }
+  return CUBN_STATUS_SUCCESS;
+}
+
+/* ---- After it ---- */
+typedef struct running_update {
+  double factor;
+  bool is_biased;
+} running_update;
+
+/* The weight of the batch in the running statistics, and what these are before. */
+static cubnStatus_t begin_running(const cubn_joint *joint, running_update *update) {
+  const cubn_args *const args = &joint->call->args;
+  const cubn_channel_arrays *const arrays = &joint->arrays;
+  *update = (running_update){args->factor, joint->call->problem.running_is_biased};
+  if (args->factor_pointer) {
+    const cubnHandle_t handle = joint->call->handle;
+    CUBN_TRY(handle->backend->download(handle->device, cubn_host_array(arrays, RUNNING_MEAN),
+                                       args->factor_pointer, arrays->element_bytes));
+    update->factor = cubn_get_value(arrays, RUNNING_MEAN, 0);
+  }
+  if (update->factor == 1) return CUBN_STATUS_SUCCESS;
+  CUBN_TRY(cubn_download_array(arrays, RUNNING_MEAN, args->previous_running_mean));
+  return cubn_download_array(arrays, RUNNING_VAR, args->previous_running_var);
+}
+
+/* The statistics of no values leave the running ones as they were; see cubnBatchNormForward. */
+static void update_running(const cubn_joint *joint, const running_update *update, int64_t place,
+                           const cubn_moments *all) {
+  const cubn_channel_arrays *const arrays = &joint->arrays;
+  const double weight = all->count > 0 ? update->factor : 0;
+  const double divisor = update->is_biased || all->count <= 1 ? all->count : all->count - 1;
+  double mean = 0, var = 0;
+  if (weight != 0) {
+    mean = weight * (all->pivot + all->mean);
+    var = weight * (all->m2 / divisor);
+  }
+  if (update->factor != 1) {
+    mean += (1 - weight) * cubn_get_value(arrays, RUNNING_MEAN, place);
+    var += (1 - weight) * cubn_get_value(arrays, RUNNING_VAR, place);
+  }
+  cubn_set_value(arrays, RUNNING_MEAN, place, mean);
+  cubn_set_value(arrays, RUNNING_VAR, place, var);
+}
+
+static void set_statistics(const cubn_joint *joint, int64_t place, const cubn_moments *all) {
+  const cubn_channel_arrays *const arrays = &joint->arrays;
+  const double sum = (all->count > 0 ? all->m2 / all->count : 0) + joint->call->args.epsilon;
+  double inv_std = sum == 0 ? 0 : 1 / sqrt(sum);
+  if (inv_std > FLT_MAX && isfinite(inv_std) && arrays->element_bytes == sizeof(float))
+    inv_std = FLT_MAX; /* as every saved_inv_std */
+  cubn_set_value(arrays, MEAN, place, all->pivot + all->mean);
+  const double mean = cubn_get_value(arrays, MEAN, place);
+  cubn_set_value(arrays, LOW, place, (all->pivot - mean) + all->mean);
+  cubn_set_value(arrays, INV_STD, place, inv_std);
+}
+
+/* Merges the statistics and hands them to the caller and to the device. */
+static cubnStatus_t receive_statistics(const cubn_joint *joint, const cubn_blocks *blocks) {
+  const cubn_args *const args = &joint->call->args;
+  const cubn_channel_arrays *const arrays = &joint->arrays;
+  const bool has_running = joint->call->problem.has_running;
+  running_update update = {0};
+  if (has_running) CUBN_TRY(begin_running(joint, &update));
+  for (int64_t c = 0; c < blocks->channels; ++c) {
+    const int64_t place = cubn_channel_place(arrays, c);
+    const cubn_moments all = cubn_merge_moments(blocks, c);
+    set_statistics(joint, place, &all);
+    if (has_running) update_running(joint, &update, place, &all);
+  }
+  if (has_running) {
+    CUBN_TRY(cubn_upload_array(arrays, RUNNING_MEAN, args->running_mean));
+    CUBN_TRY(cubn_upload_array(arrays, RUNNING_VAR, args->running_var));
+  }
+  CUBN_TRY(cubn_upload_array(arrays, MEAN, args->saved_mean));
+  CUBN_TRY(cubn_upload_array(arrays, LOW, args->saved_mean_low));
+  CUBN_TRY(cubn_upload_array(arrays, INV_STD, args->saved_inv_std));
+  return cubn_upload_arrays(arrays, MEAN, INV_STD + 1);
+}
+
+static cubnStatus_t apply(const cubn_joint *joint) {
+  const cubn_channel_arrays *const arrays = &joint->arrays;
+  cubn_problem problem = joint->call->problem;
+  cubn_args args = joint->call->args;
+  if (!problem.has_output) return CUBN_STATUS_SUCCESS;
+  problem.pass = CUBN_PASS_INFER;
+  problem.var_is_inv_std = true;
+  problem.has_saved = problem.has_running = false;
+  args.saved_mean = args.saved_mean_low = args.saved_inv_std = NULL;
+  args.running_mean = args.running_var = NULL;
+  args.previous_running_mean = args.previous_running_var = args.factor_pointer = NULL;
+  args.mean = cubn_device_array(arrays, MEAN);
+  args.mean_low = cubn_device_array(arrays, LOW);
+  args.var = cubn_device_array(arrays, INV_STD);
+  return cubn_joint_run(joint, problem, args);
+}
+
+cubnStatus_t cubn_synchronized_forward(const cubn_exchange *exchange, const cubn_call *call,
+                                       cubnStatus_t status) {
+  cubn_joint joint = {.exchange = exchange, .call = call};
+  cubn_blocks blocks;
+  if (status == CUBN_STATUS_SUCCESS) status = cubn_joint_check(&joint);
+  if (exchange->communicator->ranks == 1) {
+    CUBN_TRY(status);
+    return cubn_joint_run(&joint, call->problem, call->args);
+  }
+  if (status == CUBN_STATUS_SUCCESS) status = send_statistics(&joint);
+  CUBN_TRY(cubn_joint_gather(&joint, CUBN_FORWARD, status, CUBN_FORWARD_VALUES, &blocks));
+  CUBN_TRY(cubn_within(call->function, receive_statistics(&joint, &blocks)));
+  return apply(&joint);
+}
