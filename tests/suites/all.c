@@ -60,6 +60,7 @@
   X(semantics)             \
   X(streamed)              \
   X(cooperative)           \
+  X(communicator)          \
   X(synchronized)          \
   X(traffic)               \
   X(threads)               \

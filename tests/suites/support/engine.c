@@ -1,0 +1,113 @@
+#include "suites/support/engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "suites/support/expect_error.h"
+
+/* ---- Whose turn it is; all with the mutex held ---- */
+static int next_in(const engine *e, int after, engine_state wanted) {
+  for (int i = 1; i <= e->ranks; ++i) {
+    const int step = e->reversed ? e->ranks - i : i;
+    const int rank = (after + step) % e->ranks;
+    if (e->states[rank] == wanted) return rank;
+  }
+  return -1;
+}
+
+/* All ranks that have not ended are in a gather. */
+static void complete(engine *e) {
+  e->error = e->fail_at && e->gathers + 1 >= e->fail_at ? ENGINE_ORDERED : 0;
+  for (int r = 0; r < e->ranks; ++r) {
+    if (e->states[r] == ENGINE_FINISHED) e->error = ENGINE_MISSING;
+    if (e->counts[r] != e->counts[0]) e->error = ENGINE_COUNTS;
+  }
+  for (int r = 0; r < e->ranks; ++r)
+    if (e->states[r] == ENGINE_WAITING) e->states[r] = ENGINE_READY;
+  ++e->gathers;
+}
+
+static void pass_turn(engine *e, int rank) {
+  e->turn = next_in(e, rank, ENGINE_READY);
+  if (e->turn < 0 && next_in(e, rank, ENGINE_WAITING) >= 0) {
+    complete(e);
+    e->turn = next_in(e, rank, ENGINE_READY);
+  }
+  pthread_cond_broadcast(&e->changed);
+}
+
+static void await_turn(engine *e, int rank) {
+  while (e->turn != rank) pthread_cond_wait(&e->changed, &e->mutex);
+}
+
+/* ---- The functions of the communicators ---- */
+static int gather(void *context, const double *send, double *receive, size_t count,
+                  cubnStream_t stream) {
+  const engine_rank *const self = context;
+  engine *const e = self->engine;
+  (void)stream;
+  pthread_mutex_lock(&e->mutex);
+  double **const blocks = e->blocks[e->gathers % 2];
+  blocks[self->rank] = realloc(blocks[self->rank], count * sizeof *send);
+  memcpy(blocks[self->rank], send, count * sizeof *send);
+  e->counts[self->rank] = count;
+  e->states[self->rank] = ENGINE_WAITING;
+  pass_turn(e, self->rank);
+  await_turn(e, self->rank);
+  const int error = e->error;
+  for (int r = 0; r < e->ranks && !error; ++r)
+    memcpy(receive + (size_t)r * count, blocks[r], count * sizeof *send);
+  pthread_mutex_unlock(&e->mutex);
+  return error;
+}
+
+static const char *error_string(void *context, int error) {
+  (void)context;
+  return error == ENGINE_MISSING  ? "a rank has ended"
+         : error == ENGINE_COUNTS ? "ranks gather different numbers of values"
+                                  : "an error that the test ordered";
+}
+
+/* ---- Ranks ---- */
+static void open_and_run(engine_rank *self) {
+  const cubnCommunicatorFunctions_t functions = {.gather = gather, .error_string = error_string};
+  if (expect_success(cubnCreateOnDevice(&self->handle, suite_device()), "handle of a rank") &&
+      expect_success(cubnCreateCommunicator(&self->communicator, &functions, self, self->rank,
+                                            self->engine->ranks),
+                     "communicator"))
+    self->engine->body(self);
+  expect_success(cubnDestroyCommunicator(self->communicator), "the end of a communicator");
+  expect_success(cubnDestroy(self->handle), "the end of a rank's handle");
+}
+
+static void *run_rank(void *argument) {
+  engine_rank *const self = argument;
+  engine *const e = self->engine;
+  pthread_mutex_lock(&e->mutex);
+  await_turn(e, self->rank);
+  pthread_mutex_unlock(&e->mutex);
+  open_and_run(self);
+  pthread_mutex_lock(&e->mutex);
+  e->states[self->rank] = ENGINE_FINISHED;
+  pass_turn(e, self->rank);
+  pthread_mutex_unlock(&e->mutex);
+  return NULL;
+}
+
+void engine_run(engine *e, int ranks, void (*body)(engine_rank *self), void *context) {
+  pthread_t threads[ENGINE_RANKS_MAX];
+  *e = (engine){.ranks = ranks, .reversed = e->reversed, .fail_at = e->fail_at, .body = body};
+  e->turn = e->reversed ? ranks - 1 : 0;
+  pthread_mutex_init(&e->mutex, NULL);
+  pthread_cond_init(&e->changed, NULL);
+  for (int r = 0; r < ranks; ++r) {
+    e->members[r] = (engine_rank){.engine = e, .rank = r, .context = context};
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[r], NULL, run_rank, &e->members[r]), 0);
+  }
+  for (int r = 0; r < ranks; ++r) pthread_join(threads[r], NULL);
+  for (int r = 0; r < ranks; ++r)
+    for (int i = 0; i < 2; ++i) free(e->blocks[i][r]);
+  pthread_cond_destroy(&e->changed);
+  pthread_mutex_destroy(&e->mutex);
+}

@@ -1,0 +1,142 @@
+/* Descriptors with a communicator: any division of a batch among ranks gives what one call gives.
+ * The results of all ranks together are judged by the oracle, with the tolerances of that call. */
+#include <stdio.h>
+#include <string.h>
+
+#include "suites/support/expect_error.h"
+#include "suites/support/joint_batch.h"
+
+static const joint_case cases[] = {
+    {"nchw", "f32", "", 0},           {"nchw", "f32", "", 1e4},
+    {"nhwc", "f32", "", 1e6},         {"nchw+1", "f32", "", 1e4},
+    {"nchw", "f32", "relu", 1e4},     {"nhwc", "f32", "gelu", 10},
+    {"nhwc", "f32", "add_relu", 1e6}, {"nchw+1", "f32", "relu", 1e6},
+    {"nchw", "f16", "", 10},          {"nhwc", "f16", "add_relu", 0},
+    {"nhwc", "bf16", "relu", 10},     {"nchw", "bf16", "add_tanh", 0},
+    {"nchw", "f64", "", 1e6},         {"nhwc", "f64", "relu", 1e4},
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* Divides the images at random; shares may be empty. */
+static void divide(joint_batch *b, int ranks, int number) {
+  b->ranks = ranks;
+  for (int i = 0; i < JOINT_IMAGES; ++i)
+    ++b->shares[(int)(data_uniform((uint64_t)(97 * ranks + number), (uint64_t)i) * ranks)];
+}
+
+static void judge(const joint_batch *b, const joint_part *whole) {
+  char line[256], text[320], shares[64] = "";
+  const compare_result result = compare_outputs(&whole->problem, &whole->before, &whole->after, 1);
+  line_format(&whole->problem, line, sizeof line);
+  compare_describe(&result, text, sizeof text);
+  for (int r = 0, used = 0; r < b->ranks; ++r)
+    used += snprintf(shares + used, sizeof shares - (size_t)used, " %d", b->shares[r]);
+  SUITE_CHECK(result.failures == 0, "%s in shares%s: %s", line, shares, text);
+}
+
+static void check_cases(int ranks) {
+  for (int i = 0; i < CASES; ++i) {
+    joint_batch b = {.what = &cases[i], .local_sums = i % 2, .reversed = i % 3 == 1};
+    divide(&b, ranks, i);
+    if (joint_run(&b)) {
+      judge(&b, &b.forward);
+      judge(&b, &b.backward);
+    }
+    joint_destroy(&b);
+  }
+}
+
+static void test_one(void) {
+  check_cases(1);
+}
+
+static void test_two(void) {
+  check_cases(2);
+}
+
+static void test_three(void) {
+  check_cases(3);
+}
+
+static void test_four(void) {
+  check_cases(4);
+}
+
+static void test_seven(void) {
+  check_cases(7);
+}
+
+/* The results of all ranks have the same bits in whatever order the ranks run. */
+static void test_order(void) {
+  for (int i = 0; i < CASES; i += 3) {
+    joint_batch b[2];
+    char report[256];
+    bool good = true;
+    for (int k = 0; k < 2; ++k) {
+      b[k] = (joint_batch){.what = &cases[i], .reversed = k == 1};
+      divide(&b[k], 4, 100 + i);
+      good = joint_run(&b[k]) && good;
+    }
+    for (int r = 0; r < 4 && good; ++r) {
+      const joint_part *const f = b[0].rank_forward, *const g = b[1].rank_forward;
+      SUITE_CHECK(compare_equal(&f[r].problem, &f[r].after, &g[r].problem, &g[r].after, report,
+                                sizeof report),
+                  "forward: %s", report);
+      const joint_part *const p = b[0].rank_backward, *const q = b[1].rank_backward;
+      SUITE_CHECK(compare_equal(&p[r].problem, &p[r].after, &q[r].problem, &q[r].after, report,
+                                sizeof report),
+                  "backward: %s", report);
+    }
+    joint_destroy(&b[0]);
+    joint_destroy(&b[1]);
+  }
+}
+
+/* One rank has the bits of the call without a communicator. */
+static void test_one_is_plain(void) {
+  for (int i = 0; i < CASES; ++i) {
+    joint_batch b = {.what = &cases[i], .ranks = 1, .shares = {JOINT_IMAGES}};
+    joint_part *const parts[] = {&b.rank_forward[0], &b.rank_backward[0]};
+    char report[256];
+    if (joint_run(&b))
+      for (int k = 0; k < 2; ++k) {
+        data_set joint;
+        if (data_copy(&parts[k]->after, &joint) &&
+            joint_call(suite_handle(), NULL, parts[k], false))
+          SUITE_CHECK(compare_equal(&parts[k]->problem, &joint, &parts[k]->problem,
+                                    &parts[k]->after, report, sizeof report),
+                      "%s %s %s: %s", cases[i].layout, cases[i].type, cases[i].words, report);
+        data_destroy(&joint);
+      }
+    joint_destroy(&b);
+  }
+}
+
+/* Seven ranks without a value leave the running statistics as they were. */
+static void test_empty(void) {
+  const joint_case what = {"nchw", "f32", "", 1};
+  joint_batch b = {.what = &what, .ranks = 3};
+  if (joint_run(&b))
+    for (int64_t c = 0; c < JOINT_CHANNELS; ++c) {
+      const joint_part *const p = &b.rank_forward[1];
+      SUITE_CHECK(data_get(&p->after.arrays[DATA_SAVED_MEAN], c) == 0, "saved_mean");
+      SUITE_CHECK(data_get(&p->after.arrays[DATA_RUNNING_MEAN], c) ==
+                      data_get(&p->before.arrays[DATA_RUNNING_MEAN], c),
+                  "running_mean");
+      SUITE_CHECK(data_get(&b.rank_backward[2].after.arrays[DATA_DSCALE], c) == 0, "dscale");
+    }
+  joint_destroy(&b);
+}
+
+void test_communicator_suites(void) {
+  static const suite_test tests[] = {{"one rank", test_one},
+                                     {"two ranks", test_two},
+                                     {"three ranks", test_three},
+                                     {"four ranks", test_four},
+                                     {"seven ranks", test_seven},
+                                     {"order of ranks", test_order},
+                                     {"bits of one rank", test_one_is_plain},
+                                     {"no values", test_empty},
+                                     {NULL, NULL}};
+  suite_add("communicator", SUITE_DEVICES, tests);
+}
