@@ -19,13 +19,13 @@ cubnStatus_t cubn_joint_check(cubn_joint *joint) {
   CUBN_REQUIRE(call->handle == exchange->handle, call->function,
                "handle %p is not %p, which cubnSetBatchNormCommunicator got",
                (const void *)call->handle, (const void *)exchange->handle);
+  CUBN_TRY(check_saved(call));
   cubn_problem problem = call->problem;
   cubn_args args = call->args;
   CUBN_TRY(cubn_prepare(&problem, &args, call->reserve, call->function));
   CUBN_REQUIRE(problem.c == exchange->channels, call->function,
                "x_desc has %lld channels, must have the %lld of cubnSetBatchNormCommunicator",
                (long long)problem.c, (long long)exchange->channels);
-  CUBN_TRY(check_saved(call));
   joint->type = problem.type;
   joint->count = (double)cubn_count(&problem);
   return cubn_channel_arrays_init(&joint->arrays, exchange, problem.descriptors[CUBN_ARRAY_PARAM],

@@ -61,6 +61,7 @@
   X(streamed)              \
   X(cooperative)           \
   X(communicator)          \
+  X(communicator_faults)   \
   X(synchronized)          \
   X(traffic)               \
   X(threads)               \

@@ -7,13 +7,17 @@
 #include "suites/support/joint_batch.h"
 
 static const joint_case cases[] = {
-    {"nchw", "f32", "", 0},           {"nchw", "f32", "", 1e4},
-    {"nhwc", "f32", "", 1e6},         {"nchw+1", "f32", "", 1e4},
-    {"nchw", "f32", "relu", 1e4},     {"nhwc", "f32", "gelu", 10},
-    {"nhwc", "f32", "add_relu", 1e6}, {"nchw+1", "f32", "relu", 1e6},
-    {"nchw", "f16", "", 10},          {"nhwc", "f16", "add_relu", 0},
-    {"nhwc", "bf16", "relu", 10},     {"nchw", "bf16", "add_tanh", 0},
-    {"nchw", "f64", "", 1e6},         {"nhwc", "f64", "relu", 1e4},
+    {"nchw", "f32", "", 0, ""},           {"nchw", "f32", "", 1e4, ""},
+    {"nhwc", "f32", "", 1e6, ""},         {"nchw+1", "f32", "", 1e4, ""},
+    {"nchw", "f32", "relu", 1e4, ""},     {"nhwc", "f32", "gelu", 10, ""},
+    {"nhwc", "f32", "add_relu", 1e6, ""}, {"nchw+1", "f32", "relu", 1e6, ""},
+    {"nchw", "f16", "", 10, ""},          {"nhwc", "f16", "add_relu", 0, ""},
+    {"nhwc", "bf16", "relu", 10, ""},     {"nchw", "bf16", "add_tanh", 0, ""},
+    {"nchw", "f64", "", 1e6, ""},         {"nhwc", "f64", "relu", 1e4, ""},
+    {"nchw", "f32", "peract", 10, ""},    {"nhwc", "f32", "peract xparams relu", 1e4, ""},
+    {"nchw", "f32", "beta=0.5", 1, ""},   {"nhwc", "f32", "noscale nobias", 1e4, "biased separate"},
+    {"nchw", "f32", "inplace", 1, ""},    {"nhwc", "f32", "", 10, "devfactor"},
+    {"nhwc", "f32", "", 1, "norunning factor=1"},
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
@@ -114,7 +118,7 @@ static void test_one_is_plain(void) {
 
 /* Seven ranks without a value leave the running statistics as they were. */
 static void test_empty(void) {
-  const joint_case what = {"nchw", "f32", "", 1};
+  const joint_case what = {"nchw", "f32", "", 1, ""};
   joint_batch b = {.what = &what, .ranks = 3};
   if (joint_run(&b))
     for (int64_t c = 0; c < JOINT_CHANNELS; ++c) {

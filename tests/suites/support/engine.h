@@ -8,7 +8,7 @@
 
 #include "suites/support/suite.h"
 
-enum { ENGINE_RANKS_MAX = 7 };
+enum { ENGINE_RANKS_MAX = 7, ENGINE_WORDS_MAX = 1024 };
 /* Error numbers of gather. */
 enum { ENGINE_MISSING = 41, ENGINE_COUNTS = 42, ENGINE_ORDERED = 43 };
 
@@ -31,7 +31,7 @@ typedef struct engine {
   pthread_cond_t changed;
   int turn, gathers, error;
   engine_state states[ENGINE_RANKS_MAX];
-  double *blocks[2][ENGINE_RANKS_MAX]; /* of this gather and of the one before */
+  double blocks[2][ENGINE_RANKS_MAX][ENGINE_WORDS_MAX]; /* of this gather and the one before */
   size_t counts[ENGINE_RANKS_MAX];
   engine_rank members[ENGINE_RANKS_MAX];
   void (*body)(engine_rank *self);

@@ -12,9 +12,10 @@ enum { SHAPES = sizeof shapes / sizeof *shapes };
 bool joint_make_part(joint_part *p, const joint_case *what, const char *pass, int images,
                      int shape) {
   char line[256];
-  const bool has_gaps = strchr(what->layout, '+');
-  snprintf(line, sizeof line, "%s %s %s n%dc5%s low mean=%g data=spread %s", pass, what->layout,
-           what->type, images, shapes[has_gaps ? 0 : shape % SHAPES], what->mean, what->words);
+  const bool is_fixed = strchr(what->layout, '+') || strstr(what->words, "peract");
+  snprintf(line, sizeof line, "%s %s %s n%dc5%s low mean=%g data=spread %s %s", pass, what->layout,
+           what->type, images, shapes[is_fixed ? 0 : shape % SHAPES], what->mean, what->words,
+           strcmp(pass, "train") == 0 ? what->forward_words : "");
   const char *const wrong = line_parse(line, &p->problem);
   return SUITE_CHECK(!wrong, "%s: %s", line, wrong) &&
          SUITE_CHECK(data_create(&p->problem, &p->before), "%s: no data", line) &&
@@ -75,6 +76,10 @@ static bool make(joint_batch *b) {
   for (int r = 0; r < b->ranks && good; ++r) {
     good = joint_make_part(&b->rank_forward[r], b->what, "train", b->shares[r], r) &&
            joint_make_part(&b->rank_backward[r], b->what, "backward", b->shares[r], r);
+    if (good) {
+      copy_share(b, r, &b->forward.before, &b->rank_forward[r].before, DATA_OUTPUT, false);
+      copy_share(b, r, &b->backward.before, &b->rank_backward[r].before, DATA_OUTPUT, false);
+    }
     for (int i = 0; i < 3 && good; ++i) {
       if (inputs[i] != DATA_DY)
         copy_share(b, r, &b->forward.before, &b->rank_forward[r].before, inputs[i], false);
@@ -117,7 +122,7 @@ static void take(const joint_batch *b, const joint_part *parts, data_set *whole,
 
 static void add_up(const joint_batch *b, data_set *whole, int array) {
   if (!data_has(whole, array)) return;
-  for (int64_t c = 0; c < JOINT_CHANNELS; ++c) {
+  for (int64_t c = 0; c < whole->arrays[array].extent; ++c) {
     double sum = 0;
     for (int r = 0; r < b->ranks; ++r)
       sum += data_get(&b->rank_backward[r].after.arrays[array], c);
@@ -128,8 +133,8 @@ static void add_up(const joint_batch *b, data_set *whole, int array) {
 static void put_together(joint_batch *b) {
   data_set *const forward = &b->forward.after, *const backward = &b->backward.after;
   for (int r = 0; r < b->ranks; ++r) {
-    copy_share(b, r, forward, &b->rank_forward[r].after, DATA_OUTPUT, true);
-    copy_share(b, r, backward, &b->rank_backward[r].after, DATA_OUTPUT, true);
+    copy_share(b, r, forward, &b->rank_forward[r].after, forward->output, true);
+    copy_share(b, r, backward, &b->rank_backward[r].after, backward->output, true);
     copy_share(b, r, backward, &b->rank_backward[r].after, DATA_DZ, true);
   }
   for (int i = 0; i < 3; ++i) take(b, b->rank_forward, forward, saved[i]);
@@ -137,8 +142,8 @@ static void put_together(joint_batch *b) {
   take(b, b->rank_forward, forward, DATA_RUNNING_VAR);
   copy_saved(forward, &b->backward.before);
   copy_saved(forward, backward);
-  if (data_has(&b->backward.before, DATA_Y) && data_has(forward, DATA_OUTPUT)) {
-    const data_array *const y = &forward->arrays[DATA_OUTPUT];
+  if (data_has(&b->backward.before, DATA_Y) && data_has(forward, forward->output)) {
+    const data_array *const y = &forward->arrays[forward->output];
     const size_t bytes = (size_t)y->extent * data_type_bytes(y->type);
     memcpy(data_elements(&b->backward.before.arrays[DATA_Y]), data_elements(y), bytes);
     memcpy(data_elements(&backward->arrays[DATA_Y]), data_elements(y), bytes);

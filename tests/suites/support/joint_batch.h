@@ -11,6 +11,7 @@ enum { JOINT_IMAGES = 7, JOINT_CHANNELS = 5, JOINT_IMAGE_VALUES = 42 };
 typedef struct joint_case {
   const char *layout, *type, *words;
   double mean;
+  const char *forward_words; /* of forward alone */
 } joint_case;
 
 typedef struct joint_part {

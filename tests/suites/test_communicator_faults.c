@@ -1,0 +1,232 @@
+/* Communicators: a rank that refuses its call, engines that fail, and arguments of the functions. */
+#include <stdio.h>
+#include <string.h>
+
+#include "suites/support/expect_error.h"
+#include "suites/support/joint_batch.h"
+#include "suites/support/wrapped.h"
+
+enum { RANKS = 3, WRONG = 1 }; /* the rank whose call is wrong */
+
+typedef struct fault {
+  const char *line; /* of rank WRONG's tensors, if they are others */
+  cubnStatus_t status;
+  const char *reason; /* a word of the message of all */
+  enum { TENSORS, NO_TENSORS, NO_X, NO_LOW, NO_HANDLE, EPSILON, OTHER_CALL, GAPS } kind;
+} fault;
+
+#define LINE " nchw f32 n2c5h3w4 relu low"
+static const fault faults[] = {
+    {NULL, CUBN_STATUS_BAD_PARAM, "tensors is NULL", NO_TENSORS},
+    {NULL, CUBN_STATUS_BAD_PARAM, "x is NULL", NO_X},
+    {NULL, CUBN_STATUS_BAD_PARAM, "saved_mean_low", NO_LOW},
+    {NULL, CUBN_STATUS_NOT_INITIALIZED, "handle is NULL", NO_HANDLE},
+    {NULL, CUBN_STATUS_BAD_PARAM, "CUBN_BATCHNORM_EPSILON", EPSILON},
+    {NULL, CUBN_STATUS_BAD_PARAM, "called", OTHER_CALL},
+    {" nchw f32 n2c6h3w4 relu low", CUBN_STATUS_BAD_PARAM, "6 channels", TENSORS},
+    {" nchw f64 n2c5h3w4 relu low", CUBN_STATUS_BAD_PARAM, "CUBN_DATA_DOUBLE", TENSORS},
+    {NULL, CUBN_STATUS_NOT_SUPPORTED, "gaps", GAPS},
+};
+
+typedef struct fault_test {
+  const char *pass;
+  const fault *fault;
+} fault_test;
+
+typedef struct opened {
+  data_set before, after;
+  run_context run;
+  cubnBatchNormTensors_t tensors;
+} opened;
+
+static bool open_line(opened *o, cubnHandle_t handle, const char *pass, const char *rest) {
+  char line[128], report[256] = "";
+  line_problem problem;
+  memset(o, 0, sizeof *o);
+  snprintf(line, sizeof line, "%s%s", pass, rest);
+  const char *const wrong = line_parse(line, &problem);
+  if (!SUITE_CHECK(!wrong, "%s: %s", line, wrong) ||
+      !SUITE_CHECK(run_create(handle, &problem, &o->before, report, sizeof report), "%s", report) ||
+      !SUITE_CHECK(data_copy(&o->before, &o->after), "no memory") ||
+      !expect_success(run_open(&o->run, handle, &problem, &o->before), line))
+    return false;
+  o->tensors = run_tensors(&o->run);
+  return true;
+}
+
+static void close_line(opened *o) {
+  if (o->run.handle) run_close(&o->run);
+  data_destroy(&o->before);
+  data_destroy(&o->after);
+}
+
+static void check_unwritten(opened *o) {
+  expect_success(run_download(&o->run, &o->after), "download");
+  for (int i = 0; i < DATA_ARRAYS; ++i)
+    if (data_has(&o->before, i))
+      SUITE_CHECK(memcmp(o->before.arrays[i].block, o->after.arrays[i].block,
+                         o->before.arrays[i].block_bytes) == 0,
+                  "%s was written by a failed call", data_array_name(&o->run.problem, i));
+}
+
+static cubnStatus_t make_call(bool backward, cubnHandle_t handle, cubnBatchNormDescriptor_t bn,
+                              const cubnBatchNormTensors_t *tensors) {
+  return backward ? cubnBatchNormBackward(handle, bn, tensors)
+                  : cubnBatchNormForward(handle, bn, tensors);
+}
+
+/* The wrong call of rank WRONG, the right one of the others. */
+static void call_wrongly(const engine_rank *self, const opened *good, opened *bad) {
+  const fault_test *const test = self->context;
+  const fault *const f = test->fault;
+  cubnBatchNormTensors_t tensors = self->rank == WRONG ? bad->tensors : good->tensors;
+  cubnHandle_t handle = self->handle;
+  bool backward = strcmp(test->pass, "backward") == 0, has_tensors = true;
+  if (self->rank == WRONG) {
+    if (f->kind == NO_TENSORS) has_tensors = false;
+    if (f->kind == NO_X) tensors.x = NULL;
+    if (f->kind == NO_LOW) tensors.saved_mean_low = NULL;
+    if (f->kind == NO_HANDLE) handle = NULL;
+    if (f->kind == OTHER_CALL) backward = !backward;
+    if (f->kind == GAPS)
+      CU_ASSERT_EQUAL(cubnSetTensorNdDescriptor(bad->run.params, CUBN_DATA_FLOAT, 4,
+                                                (const int[]){1, 5, 1, 1},
+                                                (const int[]){10, 2, 1, 1}),
+                      CUBN_STATUS_SUCCESS);
+    if (f->kind == EPSILON)
+      cubnSetBatchNormAttribute(good->run.batch_norm, CUBN_BATCHNORM_EPSILON, 1e-3);
+  }
+  const cubnStatus_t status =
+      make_call(backward, handle, good->run.batch_norm, has_tensors ? &tensors : NULL);
+  expect_error(status, f->status, backward ? "cubnBatchNormBackward" : "cubnBatchNormForward",
+               "rank 1", f->reason);
+  cubnSetBatchNormAttribute(good->run.batch_norm, CUBN_BATCHNORM_EPSILON, 1e-5);
+}
+
+/* All ranks return the error, write nothing, and make the next call together. */
+static void run_fault(engine_rank *self) {
+  const fault_test *const test = self->context;
+  const bool backward = strcmp(test->pass, "backward") == 0;
+  const char *other = test->fault->line ? test->fault->line : LINE;
+  opened good, bad;
+  const bool both = self->rank == WRONG;
+  bool opens = open_line(&good, self->handle, test->pass, LINE);
+  if (both)
+    opens = open_line(&bad, self->handle,
+                      test->fault->kind == OTHER_CALL ? (backward ? "train" : "backward")
+                                                      : test->pass,
+                      other) &&
+            opens;
+  if (opens && expect_success(cubnSetBatchNormCommunicator(self->handle, good.run.batch_norm,
+                                                           self->communicator, 5),
+                              "attach")) {
+    call_wrongly(self, &good, &bad);
+    check_unwritten(&good);
+    if (both) check_unwritten(&bad);
+    expect_success(make_call(backward, self->handle, good.run.batch_norm, &good.tensors),
+                   "the call after a failure");
+  }
+  if (both) close_line(&bad);
+  close_line(&good);
+}
+
+static void run_engine(void (*body)(engine_rank *self), void *context, int fail_at) {
+  static engine e;
+  e = (engine){.fail_at = fail_at};
+  engine_run(&e, RANKS, body, context);
+}
+
+static void test_refusals(void) {
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; ++i) {
+    run_engine(run_fault, &(fault_test){"train", &faults[i]}, 0);
+    run_engine(run_fault, &(fault_test){"backward", &faults[i]}, 0);
+  }
+}
+
+/* ---- Attaching ---- */
+static void run_attach(engine_rank *self) {
+  static const char *const name = "cubnSetBatchNormCommunicator";
+  const bool wrong = self->rank == WRONG;
+  cubnBatchNormDescriptor_t bn;
+  CU_ASSERT_EQUAL(cubnCreateBatchNormDescriptor(&bn), CUBN_STATUS_SUCCESS);
+  expect_error(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, wrong ? 6 : 5),
+               CUBN_STATUS_BAD_PARAM, name, "channels is 6", "rank 1");
+  expect_error(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, wrong ? 0 : 5),
+               CUBN_STATUS_BAD_PARAM, name, "channels is 0", "rank 1");
+  expect_error(
+      cubnSetBatchNormCommunicator(wrong ? NULL : self->handle, bn, self->communicator, 5),
+      CUBN_STATUS_NOT_INITIALIZED, name, "handle is NULL", "rank 1");
+  expect_error(
+      cubnSetBatchNormCommunicator(self->handle, wrong ? NULL : bn, self->communicator, 5),
+      CUBN_STATUS_BAD_PARAM, name, "descriptor is NULL", "rank 1");
+  expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 5), "attach");
+  expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 9), "again");
+  expect_error(cubnDestroyCommunicator(self->communicator), CUBN_STATUS_BAD_PARAM,
+               "cubnDestroyCommunicator", "communicator", "1");
+  expect_error(cubnDestroy(self->handle), CUBN_STATUS_BAD_PARAM, "cubnDestroy", "buffers", "1");
+  if (wrong) expect_success(cubnSetBatchNormCommunicator(NULL, bn, NULL, 0), "take away");
+  expect_success(cubnDestroyBatchNormDescriptor(bn), "the end of a descriptor");
+}
+
+static void test_attach(void) {
+  run_engine(run_attach, NULL, 0);
+}
+
+/* ---- Engines that fail ---- */
+static void run_with_error(engine_rank *self) {
+  opened o;
+  if (open_line(&o, self->handle, "train", LINE) &&
+      expect_success(cubnSetBatchNormCommunicator(self->handle, o.run.batch_norm,
+                                                  self->communicator, 5),
+                     "attach")) {
+    const bool ends = self->context && self->rank == WRONG;
+    if (!ends)
+      expect_error(cubnBatchNormForward(self->handle, o.run.batch_norm, &o.tensors),
+                   CUBN_STATUS_EXECUTION_FAILED, "cubnBatchNormForward",
+                   self->context ? "error 41" : "error 43",
+                   self->context ? "a rank has ended" : "an error that the test ordered");
+    check_unwritten(&o);
+  }
+  close_line(&o);
+}
+
+static void test_engine_error(void) {
+  run_engine(run_with_error, NULL, 2);
+}
+
+static void test_missing_rank(void) {
+  run_engine(run_with_error, &(int){1}, 0);
+}
+
+/* ---- Calls allocate nothing ---- */
+static void run_counted(engine_rank *self) {
+  opened o;
+  if (open_line(&o, self->handle, self->context, LINE) &&
+      expect_success(cubnSetBatchNormCommunicator(self->handle, o.run.batch_norm,
+                                                  self->communicator, 5),
+                     "attach"))
+    for (int i = 0; i < 3; ++i) { /* in the last one of rank 0 all ranks are in their calls */
+      if (self->rank == 0) wrapped_reset();
+      const cubnStatus_t status = make_call(strcmp(self->context, "backward") == 0, self->handle,
+                                            o.run.batch_norm, &o.tensors);
+      const int allocations = wrapped_counts[WRAPPED_ALLOCATIONS];
+      if (self->rank == 0 && i == 2) SUITE_CHECK(allocations == 0, "%d allocations", allocations);
+      expect_success(status, self->context);
+    }
+  close_line(&o);
+}
+
+static void test_allocations(void) {
+  run_engine(run_counted, "train", 0);
+  run_engine(run_counted, "backward", 0);
+}
+
+void test_communicator_faults_suites(void) {
+  static const suite_test tests[] = {{"refusals", test_refusals},
+                                     {"attaching", test_attach},
+                                     {"an engine's error", test_engine_error},
+                                     {"a missing rank", test_missing_rank},
+                                     {"allocations", test_allocations},
+                                     {NULL, NULL}};
+  suite_add("communicator faults", SUITE_DEVICES, tests);
+}
