@@ -55,8 +55,8 @@
  * }
  *
  * // All ranks call it. Then the functions of cubn_extended.h work as if x were the whole batch.
- * cubnStatus_t synchronize(cubnHandle_t handle, cubnBatchNormDescriptor_t bn, void *group, int rank,
- *                          int ranks, int64_t channels, cubnCommunicator_t *communicator) {
+ * cubnStatus_t synchronize(cubnHandle_t handle, cubnBatchNormDescriptor_t bn, int64_t channels,
+ *                          void *group, int rank, int ranks, cubnCommunicator_t *communicator) {
  *   const cubnCommunicatorFunctions_t functions = {.gather = gather};
  *   cubnStatus_t status = cubnCreateCommunicator(communicator, &functions, group, rank, ranks);
  *   if (status == CUBN_STATUS_SUCCESS)
@@ -182,6 +182,16 @@ CUBN_API cubnStatus_t cubnSetBatchNormCommunicator(cubnHandle_t handle,
                                                    cubnBatchNormDescriptor_t descriptor,
                                                    cubnCommunicator_t communicator,
                                                    int64_t channels);
+
+/**
+ * Sets the message of the calling thread's last error, for functions that make communicators.
+ *
+ * @param[in] status    is returned
+ * @param[in] function  whose failure it is; NULL: "cubnReportError"
+ * @param[in] text      names the argument, its value and what to do; NULL: ""
+ * @return  status
+ */
+CUBN_API cubnStatus_t cubnReportError(cubnStatus_t status, const char *function, const char *text);
 
 /** @} */
 

@@ -35,6 +35,7 @@ read_build() {
   major=${BUILT_VERSION%%.*}
   local file files=("libcubn.so.$BUILT_VERSION" libcubn.a)
   [ "$BUILT_CUDA" = 0 ] || files+=(libcubn_cudnn.so)
+  [ "$BUILT_MPI" = 0 ] || files+=("libcubn_mpi.so.$BUILT_VERSION" libcubn_mpi.a)
   for file in "${files[@]}"; do
     if [ ! -f "$BUILD/$file" ] || [ "$BUILD/$file" -nt "$BUILD/built" ]; then
       stop "$BUILD/$file is not that of the last finished build; run make again"
@@ -72,9 +73,18 @@ put() {
   install -m "$1" -t "$2" "${@:3}"
 }
 
+install_mpi() {
+  put 644 "$1" "$BUILD/libcubn_mpi.a"
+  put 755 "$1" "$BUILD/libcubn_mpi.so.$BUILT_VERSION"
+  ln -sf "libcubn_mpi.so.$BUILT_VERSION" "$1/libcubn_mpi.so.$major"
+  ln -sf "libcubn_mpi.so.$major" "$1/libcubn_mpi.so"
+  fill cubn_mpi.pc.in "$1/pkgconfig/cubn_mpi.pc"
+}
+
 install_all() {
   local lib=$DESTDIR$LIBDIR strip=${STRIP:-$BUILT_STRIP} pages=("$BUILD"/docs/man/man3/*.3)
   put 644 "$DESTDIR$INCLUDEDIR" include/*.h
+  [ "$BUILT_MPI" = 1 ] || rm -f "$DESTDIR$INCLUDEDIR/cubn_mpi.h"
   put 644 "$DESTDIR$INCLUDEDIR/cubn-cudnn" include/cubn-cudnn/*.h
   put 644 "$lib" "$BUILD/libcubn.a"
   put 755 "$lib" "$BUILD/libcubn.so.$BUILT_VERSION"
@@ -85,6 +95,7 @@ install_all() {
   ln -sf "libcubn.so.$BUILT_VERSION" "$lib/libcubn.so.$major"
   ln -sf "libcubn.so.$major" "$lib/libcubn.so"
   fill cubn.pc.in "$lib/pkgconfig/cubn.pc"
+  [ "$BUILT_MPI" = 0 ] || install_mpi "$lib"
   fill cubnConfig.cmake.in "$lib/cmake/cubn/cubnConfig.cmake"
   fill cubnConfigVersion.cmake.in "$lib/cmake/cubn/cubnConfigVersion.cmake"
   [ ! -e "${pages[0]}" ] || put 644 "$DESTDIR$MANDIR/man3" "${pages[@]}"
@@ -92,14 +103,23 @@ install_all() {
 }
 
 # Needs no build. Folders that are empty then were ours, or nobody's.
-uninstall_all() {
+uninstall_mpi() {
+  put 644 "$1" "$BUILD/libcubn_mpi.a"
+  put 755 "$1" "$BUILD/libcubn_mpi.so.$BUILT_VERSION"
+  ln -sf "libcubn_mpi.so.$BUILT_VERSION" "$1/libcubn_mpi.so.$major"
+  ln -sf "libcubn_mpi.so.$major" "$1/libcubn_mpi.so"
+  fill cubn_mpi.pc.in "$1/pkgconfig/cubn_mpi.pc"
+}
+
+install_all() {
   local lib=$DESTDIR$LIBDIR header
   local major
   major=$(awk '/define CUBN_VERSION_MAJOR/ {print $3}' include/cubn.h)
   for header in include/*.h include/*/*.h; do
     rm -f "$DESTDIR$INCLUDEDIR/${header#include/}"
   done
-  rm -f "$lib"/libcubn{.a,.so,_cudnn.so} "$lib/libcubn.so.$major"{,.*} "$lib/pkgconfig/cubn.pc" \
+  rm -f "$lib"/libcubn{.a,.so,_cudnn.so,_mpi.a,_mpi.so} "$lib"/libcubn{,_mpi}.so."$major"{,.*} \
+    "$lib"/pkgconfig/cubn{,_mpi}.pc \
     "$lib"/cmake/cubn/cubnConfig{,Version}.cmake "$DESTDIR$MANDIR"/man3/{cubn,CUBN}*.3
   for folder in "$lib"/{cmake/cubn,cmake,pkgconfig} "$DESTDIR$INCLUDEDIR/cubn-cudnn" \
     "$DESTDIR$MANDIR/man3"; do

@@ -35,6 +35,7 @@ MAY_INCLUDE = {
     "src/core": [],
     "src/host": ["src/core"],
     "src/cudnn": ["src/core"],
+    "src/mpi": [],
     "src/cpu/kernels": [],
     "src/cpu/pool": [],
     "src/cpu/common": ["src/core", "src/cpu/kernels", "src/cpu/pool"],

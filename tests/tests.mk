@@ -170,6 +170,7 @@ traffic test-emulated emu-selftest:
 	@echo 'CUDA kernels: not executed, cuda_runtime.h not found (scripts/setup.sh fetches it)'
 endif
 
+include tests/distributed/distributed.mk
 include tests/dropin/dropin.mk
 include tests/fuzz/fuzz.mk
 
@@ -181,6 +182,7 @@ test: test-programs
 	$(MAKE) --no-print-directory test-native
 	$(MAKE) --no-print-directory test-emulated
 	$(MAKE) --no-print-directory test-dropin
+	$(MAKE) --no-print-directory test-distributed
 	@echo 'All tests passed.'
 
 -include $(TEST_OBJECTS:.o=.d)

@@ -68,3 +68,7 @@ cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, int *rank,
   if (ranks) *ranks = communicator->ranks;
   return CUBN_STATUS_SUCCESS;
 }
+
+cubnStatus_t cubnReportError(cubnStatus_t status, const char *function, const char *text) {
+  return cubn_fail(status, function ? function : __func__, "%s", text ? text : "");
+}

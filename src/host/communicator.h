@@ -31,7 +31,7 @@ typedef struct cubn_share {
 } cubn_share;
 
 enum {
-  CUBN_SHARE_WORDS = 8,   /* doubles of a cubn_share */
+  CUBN_SHARE_WORDS = 8,     /* doubles of a cubn_share */
   CUBN_BLOCK_WORDS_MIN = 32 /* of a block, so that a text fits */
 };
 

@@ -20,8 +20,8 @@ static cubnStatus_t allocate(cubn_exchange *exchange, const char *function) {
   if (!exchange->send || !exchange->receive || !exchange->host)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function,
                      "no memory for the statistics of %zu channels of %zu ranks", channels, ranks);
-  CUBN_TRY(cubn_within(function,
-                       cubnCreateBuffer(exchange->handle, array_bytes, &exchange->buffer)));
+  CUBN_TRY(
+      cubn_within(function, cubnCreateBuffer(exchange->handle, array_bytes, &exchange->buffer)));
   void *pointer;
   CUBN_TRY(cubn_within(function, cubnGetBufferPointer(exchange->buffer, &pointer)));
   exchange->device = pointer;
@@ -57,8 +57,8 @@ cubnStatus_t cubn_exchange_destroy(cubn_exchange *exchange) {
 
 /* Everything that one rank can find out alone. */
 static cubnStatus_t prepare(cubnHandle_t handle, cubnBatchNormDescriptor_t descriptor,
-                            cubnCommunicator_t communicator, int64_t channels,
-                            const char *function, cubn_exchange **exchange) {
+                            cubnCommunicator_t communicator, int64_t channels, const char *function,
+                            cubn_exchange **exchange) {
   CUBN_REQUIRE_HANDLE(handle, function);
   CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, function, "descriptor");
   CUBN_REQUIRE(channels >= 1 && channels <= CHANNELS_MAX, function,
@@ -71,8 +71,7 @@ cubnStatus_t cubnSetBatchNormCommunicator(cubnHandle_t handle, cubnBatchNormDesc
   cubn_exchange *exchange = NULL;
   if (communicator) {
     CUBN_REQUIRE_OBJECT(communicator, CUBN_COMMUNICATOR, __func__, "communicator");
-    cubnStatus_t status =
-        prepare(handle, descriptor, communicator, channels, __func__, &exchange);
+    cubnStatus_t status = prepare(handle, descriptor, communicator, channels, __func__, &exchange);
     const cubn_share own = {.status = status, .call = CUBN_ATTACH, .channels = (double)channels};
     status = cubn_gather(communicator, &own, communicator->greeting, communicator->replies,
                          CUBN_BLOCK_WORDS_MIN, NULL, __func__);

@@ -132,8 +132,7 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   problem.descriptors[CUBN_ARRAY_DY] = tensors->dy_desc;
   problem.descriptors[CUBN_ARRAY_Z] = problem.has_dz ? tensors->dz_desc : NULL;
   problem.descriptors[CUBN_ARRAY_PARAM] = tensors->param_desc;
-  call->sums_are_joint =
-      (int)descriptor->values[CUBN_BATCHNORM_PARAM_SUMS] == CUBN_PARAM_SUMS_ALL;
+  call->sums_are_joint = (int)descriptor->values[CUBN_BATCHNORM_PARAM_SUMS] == CUBN_PARAM_SUMS_ALL;
   call->problem = problem;
   call->args = args;
   call->reserve = (cubn_reserve_space){tensors->reserve, tensors->reserve_bytes};

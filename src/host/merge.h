@@ -5,7 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Blocks as cubn_gather receives them: after the cubn_share of each, arrays of `channels` values. */
+/* Blocks as cubn_gather receives them: after the cubn_share of each, arrays of one value per
+ * channel. */
 typedef struct cubn_blocks {
   const double *first;
   int count;

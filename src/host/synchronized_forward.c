@@ -52,8 +52,8 @@ static cubnStatus_t send_statistics(const cubn_joint *joint) {
     const int64_t place = cubn_channel_place(arrays, c);
     means[c] = cubn_get_value(arrays, MEAN, place);
     lows[c] = cubn_get_value(arrays, LOW, place);
-    m2[c] = joint->count * variance(cubn_get_value(arrays, VAR, place),
-                                    cubn_get_value(arrays, INV_STD, place));
+    m2[c] = joint->count *
+            variance(cubn_get_value(arrays, VAR, place), cubn_get_value(arrays, INV_STD, place));
   }
   return CUBN_STATUS_SUCCESS;
 }

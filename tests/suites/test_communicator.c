@@ -1,51 +1,13 @@
 /* Descriptors with a communicator: any division of a batch among ranks gives what one call gives.
  * The results of all ranks together are judged by the oracle, with the tolerances of that call. */
-#include <stdio.h>
-#include <string.h>
-
 #include "suites/support/expect_error.h"
 #include "suites/support/joint_batch.h"
 
-static const joint_case cases[] = {
-    {"nchw", "f32", "", 0, ""},           {"nchw", "f32", "", 1e4, ""},
-    {"nhwc", "f32", "", 1e6, ""},         {"nchw+1", "f32", "", 1e4, ""},
-    {"nchw", "f32", "relu", 1e4, ""},     {"nhwc", "f32", "gelu", 10, ""},
-    {"nhwc", "f32", "add_relu", 1e6, ""}, {"nchw+1", "f32", "relu", 1e6, ""},
-    {"nchw", "f16", "", 10, ""},          {"nhwc", "f16", "add_relu", 0, ""},
-    {"nhwc", "bf16", "relu", 10, ""},     {"nchw", "bf16", "add_tanh", 0, ""},
-    {"nchw", "f64", "", 1e6, ""},         {"nhwc", "f64", "relu", 1e4, ""},
-    {"nchw", "f32", "peract", 10, ""},    {"nhwc", "f32", "peract xparams relu", 1e4, ""},
-    {"nchw", "f32", "beta=0.5", 1, ""},   {"nhwc", "f32", "noscale nobias", 1e4, "biased separate"},
-    {"nchw", "f32", "inplace", 1, ""},    {"nhwc", "f32", "", 10, "devfactor"},
-    {"nhwc", "f32", "", 1, "norunning factor=1"},
-};
-enum { CASES = sizeof cases / sizeof *cases };
-
-/* Divides the images at random; shares may be empty. */
-static void divide(joint_batch *b, int ranks, int number) {
-  b->ranks = ranks;
-  for (int i = 0; i < JOINT_IMAGES; ++i)
-    ++b->shares[(int)(data_uniform((uint64_t)(97 * ranks + number), (uint64_t)i) * ranks)];
-}
-
-static void judge(const joint_batch *b, const joint_part *whole) {
-  char line[256], text[320], shares[64] = "";
-  const compare_result result = compare_outputs(&whole->problem, &whole->before, &whole->after, 1);
-  line_format(&whole->problem, line, sizeof line);
-  compare_describe(&result, text, sizeof text);
-  for (int r = 0, used = 0; r < b->ranks; ++r)
-    used += snprintf(shares + used, sizeof shares - (size_t)used, " %d", b->shares[r]);
-  SUITE_CHECK(result.failures == 0, "%s in shares%s: %s", line, shares, text);
-}
-
 static void check_cases(int ranks) {
-  for (int i = 0; i < CASES; ++i) {
-    joint_batch b = {.what = &cases[i], .local_sums = i % 2, .reversed = i % 3 == 1};
-    divide(&b, ranks, i);
-    if (joint_run(&b)) {
-      judge(&b, &b.forward);
-      judge(&b, &b.backward);
-    }
+  for (int i = 0; i < joint_case_count; ++i) {
+    joint_batch b = {.what = &joint_cases[i], .local_sums = i % 2, .reversed = i % 3 == 1};
+    joint_divide(&b, ranks, i);
+    if (joint_run(&b)) joint_judge(&b);
     joint_destroy(&b);
   }
 }
@@ -72,13 +34,13 @@ static void test_seven(void) {
 
 /* The results of all ranks have the same bits in whatever order the ranks run. */
 static void test_order(void) {
-  for (int i = 0; i < CASES; i += 3) {
+  for (int i = 0; i < joint_case_count; i += 3) {
     joint_batch b[2];
     char report[256];
     bool good = true;
     for (int k = 0; k < 2; ++k) {
-      b[k] = (joint_batch){.what = &cases[i], .reversed = k == 1};
-      divide(&b[k], 4, 100 + i);
+      b[k] = (joint_batch){.what = &joint_cases[i], .reversed = k == 1};
+      joint_divide(&b[k], 4, 100 + i);
       good = joint_run(&b[k]) && good;
     }
     for (int r = 0; r < 4 && good; ++r) {
@@ -98,8 +60,8 @@ static void test_order(void) {
 
 /* One rank has the bits of the call without a communicator. */
 static void test_one_is_plain(void) {
-  for (int i = 0; i < CASES; ++i) {
-    joint_batch b = {.what = &cases[i], .ranks = 1, .shares = {JOINT_IMAGES}};
+  for (int i = 0; i < joint_case_count; ++i) {
+    joint_batch b = {.what = &joint_cases[i], .ranks = 1, .shares = {JOINT_IMAGES}};
     joint_part *const parts[] = {&b.rank_forward[0], &b.rank_backward[0]};
     char report[256];
     if (joint_run(&b))
@@ -109,7 +71,8 @@ static void test_one_is_plain(void) {
             joint_call(suite_handle(), NULL, parts[k], false))
           SUITE_CHECK(compare_equal(&parts[k]->problem, &joint, &parts[k]->problem,
                                     &parts[k]->after, report, sizeof report),
-                      "%s %s %s: %s", cases[i].layout, cases[i].type, cases[i].words, report);
+                      "%s %s %s: %s", joint_cases[i].layout, joint_cases[i].type,
+                      joint_cases[i].words, report);
         data_destroy(&joint);
       }
     joint_destroy(&b);

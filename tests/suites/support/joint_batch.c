@@ -9,8 +9,8 @@
 static const char *const shapes[] = {"h6w7", "h42w1", "h3w14", "h1w42"};
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
-bool joint_make_part(joint_part *p, const joint_case *what, const char *pass, int images,
-                     int shape) {
+static bool make_part(joint_part *p, const joint_case *what, const char *pass, int images,
+                      int shape) {
   char line[256];
   const bool is_fixed = strchr(what->layout, '+') || strstr(what->words, "peract");
   snprintf(line, sizeof line, "%s %s %s n%dc5%s low mean=%g data=spread %s %s", pass, what->layout,
@@ -22,7 +22,7 @@ bool joint_make_part(joint_part *p, const joint_case *what, const char *pass, in
          SUITE_CHECK(data_copy(&p->before, &p->after), "%s: no data", line);
 }
 
-void joint_drop(joint_part *p) {
+static void drop(joint_part *p) {
   data_destroy(&p->before);
   data_destroy(&p->after);
 }
@@ -33,10 +33,10 @@ bool joint_call(cubnHandle_t handle, cubnCommunicator_t communicator, joint_part
   if (!expect_success(run_open(&run, handle, &p->problem, &p->before), "open")) return false;
   bool good = true;
   if (communicator)
-    good = expect_success(cubnSetBatchNormAttribute(
-                              run.batch_norm, CUBN_BATCHNORM_PARAM_SUMS,
-                              local_sums ? CUBN_PARAM_SUMS_LOCAL : CUBN_PARAM_SUMS_ALL),
-                          "attribute") &&
+    good = expect_success(
+               cubnSetBatchNormAttribute(run.batch_norm, CUBN_BATCHNORM_PARAM_SUMS,
+                                         local_sums ? CUBN_PARAM_SUMS_LOCAL : CUBN_PARAM_SUMS_ALL),
+               "attribute") &&
            expect_success(cubnSetBatchNormCommunicator(handle, run.batch_norm, communicator,
                                                        line_channels(&p->problem)),
                           "attach");
@@ -69,13 +69,13 @@ static void copy_share(const joint_batch *b, int r, const data_set *all, data_se
   memcpy(back ? in_all : in_share, back ? in_share : in_all, (size_t)part->extent * bytes);
 }
 
-static bool make(joint_batch *b) {
-  bool good = joint_make_part(&b->forward, b->what, "train", JOINT_IMAGES, 0) &&
-              joint_make_part(&b->backward, b->what, "backward", JOINT_IMAGES, 0);
+bool joint_create(joint_batch *b) {
+  bool good = make_part(&b->forward, b->what, "train", JOINT_IMAGES, 0) &&
+              make_part(&b->backward, b->what, "backward", JOINT_IMAGES, 0);
   static const int inputs[] = {DATA_X, DATA_Z, DATA_DY};
   for (int r = 0; r < b->ranks && good; ++r) {
-    good = joint_make_part(&b->rank_forward[r], b->what, "train", b->shares[r], r) &&
-           joint_make_part(&b->rank_backward[r], b->what, "backward", b->shares[r], r);
+    good = make_part(&b->rank_forward[r], b->what, "train", b->shares[r], r) &&
+           make_part(&b->rank_backward[r], b->what, "backward", b->shares[r], r);
     if (good) {
       copy_share(b, r, &b->forward.before, &b->rank_forward[r].before, DATA_OUTPUT, false);
       copy_share(b, r, &b->backward.before, &b->rank_backward[r].before, DATA_OUTPUT, false);
@@ -97,14 +97,13 @@ static void copy_saved(const data_set *from, data_set *to) {
   for (int i = 0; i < 3; ++i) copy_array(from, to, saved[i]);
 }
 
-static void run_rank(engine_rank *self) {
-  joint_batch *const b = self->context;
-  joint_part *const forward = &b->rank_forward[self->rank];
-  joint_part *const backward = &b->rank_backward[self->rank];
-  if (!joint_call(self->handle, self->communicator, forward, b->local_sums)) return;
+void joint_run_rank(joint_batch *b, int rank, cubnHandle_t handle,
+                    cubnCommunicator_t communicator) {
+  joint_part *const forward = &b->rank_forward[rank], *const backward = &b->rank_backward[rank];
+  if (!joint_call(handle, communicator, forward, b->local_sums)) return;
   copy_saved(&forward->after, &backward->before);
   copy_array(&forward->after, &backward->before, DATA_RESERVE);
-  joint_call(self->handle, self->communicator, backward, b->local_sums);
+  joint_call(handle, communicator, backward, b->local_sums);
 }
 
 /* Takes a per-channel array from rank 0, where all have the same. */
@@ -124,13 +123,12 @@ static void add_up(const joint_batch *b, data_set *whole, int array) {
   if (!data_has(whole, array)) return;
   for (int64_t c = 0; c < whole->arrays[array].extent; ++c) {
     double sum = 0;
-    for (int r = 0; r < b->ranks; ++r)
-      sum += data_get(&b->rank_backward[r].after.arrays[array], c);
+    for (int r = 0; r < b->ranks; ++r) sum += data_get(&b->rank_backward[r].after.arrays[array], c);
     data_set_value(&whole->arrays[array], c, sum);
   }
 }
 
-static void put_together(joint_batch *b) {
+void joint_put_together(joint_batch *b) {
   data_set *const forward = &b->forward.after, *const backward = &b->backward.after;
   for (int r = 0; r < b->ranks; ++r) {
     copy_share(b, r, forward, &b->rank_forward[r].after, forward->output, true);
@@ -157,20 +155,24 @@ static void put_together(joint_batch *b) {
   }
 }
 
+static void run_rank(engine_rank *self) {
+  joint_run_rank(self->context, self->rank, self->handle, self->communicator);
+}
+
 bool joint_run(joint_batch *b) {
   static engine e;
-  if (!make(b)) return false;
+  if (!joint_create(b)) return false;
   e = (engine){.reversed = b->reversed};
   engine_run(&e, b->ranks, run_rank, b);
-  put_together(b);
+  joint_put_together(b);
   return true;
 }
 
 void joint_destroy(joint_batch *b) {
-  joint_drop(&b->forward);
-  joint_drop(&b->backward);
+  drop(&b->forward);
+  drop(&b->backward);
   for (int r = 0; r < b->ranks; ++r) {
-    joint_drop(&b->rank_forward[r]);
-    joint_drop(&b->rank_backward[r]);
+    drop(&b->rank_forward[r]);
+    drop(&b->rank_backward[r]);
   }
 }

@@ -28,16 +28,29 @@ typedef struct joint_batch {
   joint_part rank_forward[ENGINE_RANKS_MAX], rank_backward[ENGINE_RANKS_MAX];
 } joint_batch;
 
-/* Creates the data, and makes all calls. Checks that all ranks have the same statistics, and sums,
- * to the bit. */
+/* Creates the data, and makes all calls: joint_create, joint_run_rank of each rank as a thread, and
+ * joint_put_together. */
 bool joint_run(joint_batch *b);
 void joint_destroy(joint_batch *b);
+
+/* ---- In single steps ---- */
+bool joint_create(joint_batch *b);
+/* The calls of one rank. */
+void joint_run_rank(joint_batch *b, int rank, cubnHandle_t handle, cubnCommunicator_t communicator);
+/* From the ranks' results to those of the whole batch. Checks that all ranks have the same
+ * statistics, and sums, to the bit. */
+void joint_put_together(joint_batch *b);
+/* The whole batch against the oracle. */
+void joint_judge(const joint_batch *b);
 
 /* Makes a call of a rank: of its part, with a communicator, unless that is NULL. */
 bool joint_call(cubnHandle_t handle, cubnCommunicator_t communicator, joint_part *part,
                 bool local_sums);
-bool joint_make_part(joint_part *part, const joint_case *what, const char *pass, int images,
-                     int shape);
-void joint_drop(joint_part *part);
+
+/* The cases of the tests. */
+extern const joint_case joint_cases[];
+extern const int joint_case_count;
+/* Divides the images at random; shares may be empty. */
+void joint_divide(joint_batch *b, int ranks, int number);
 
 #endif /* CUBN_TESTS_JOINT_BATCH_H */

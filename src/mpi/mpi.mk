@@ -1,0 +1,44 @@
+# libcubn_mpi: communicators of MPI, where there is an MPI compiler for the machine that CC compiles
+# for. MPICC= leaves it out. Included by the top Makefile.
+
+ifeq ($(origin MPICC),undefined)
+MPICC := $(if $(BUILDS),$(shell command -v mpicc 2>/dev/null))
+ifneq ($(MPICC),)
+ifneq ($(shell $(CC) -dumpmachine 2>/dev/null),$(shell $(MPICC) -dumpmachine 2>/dev/null))
+MPICC :=
+endif
+endif
+endif
+MPIRUN ?= $(subst mpicc,mpirun,$(MPICC))
+MPI := $(if $(MPICC),1,0)
+
+MPI_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard src/mpi/*.c))
+MPI_SO := $(BUILD)/libcubn_mpi.so.$(VERSION)
+MPI_STATIC := $(BUILD)/libcubn_mpi.a
+MPI_SETTINGS = $(MPICC)
+RECORDS += $(BUILD)/mpi-settings=MPI_SETTINGS
+
+$(BUILD)/obj/src/mpi/%.o: src/mpi/%.c $(BUILD)/settings $(BUILD)/mpi-settings
+	@mkdir -p $(@D)
+	$(MPICC) $(CPP_ALL) $(C_ALL) -fPIC -fvisibility=hidden -c $< -o $@
+
+$(MPI_STATIC): $(MPI_OBJECTS) $(BUILD)/link-settings
+	rm -f $@
+	$(AR) rcs $@ $(MPI_OBJECTS)
+
+$(MPI_SO): $(MPI_OBJECTS) $(SO) scripts/cubn.map $(BUILD)/link-settings
+	$(MPICC) $(CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libcubn_mpi.so.$(MAJOR) \
+	  -Wl,--version-script=scripts/cubn.map -Wl,-z,defs $(MPI_OBJECTS) $(SO) $(LDLIBS) -o $@
+	ln -sf $(@F) $(BUILD)/libcubn_mpi.so.$(MAJOR)
+	ln -sf $(@F) $(BUILD)/libcubn_mpi.so
+
+.PHONY: mpi
+ifeq ($(MPI),1)
+mpi: $(MPI_SO) $(MPI_STATIC)
+$(BUILD)/built: $(MPI_SO) $(MPI_STATIC)
+else
+mpi:
+	@echo 'libcubn_mpi: not built, there is no MPI compiler mpicc; name one by MPICC=' >&2; exit 2
+endif
+
+-include $(MPI_OBJECTS:.o=.d)

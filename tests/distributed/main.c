@@ -1,0 +1,114 @@
+/* Ranks as processes of MPI. Every process creates the whole batch, computes its share, and
+ * receives the results of the others, which it judges together. */
+#include <CUnit/Basic.h>
+#include <limits.h>
+#include <stdio.h>
+
+#include "cubn_mpi.h"
+#include "suites/support/expect_error.h"
+#include "suites/support/joint_batch.h"
+
+static cubnHandle_t handle;
+static cubnCommunicator_t communicator;
+static int rank, ranks;
+
+static void share_results(joint_part *part, int owner) {
+  for (int i = 0; i < DATA_ARRAYS; ++i)
+    if (data_has(&part->after, i))
+      MPI_Bcast(part->after.arrays[i].block, (int)part->after.arrays[i].block_bytes, MPI_BYTE,
+                owner, MPI_COMM_WORLD);
+}
+
+static void test_cases(void) {
+  for (int i = 0; i < joint_case_count; ++i) {
+    joint_batch b = {.what = &joint_cases[i], .local_sums = i % 2};
+    joint_divide(&b, ranks, i);
+    if (joint_create(&b)) {
+      joint_run_rank(&b, rank, handle, communicator);
+      for (int r = 0; r < ranks; ++r) {
+        share_results(&b.rank_forward[r], r);
+        share_results(&b.rank_backward[r], r);
+      }
+      joint_put_together(&b);
+      joint_judge(&b);
+    }
+    joint_destroy(&b);
+  }
+}
+
+/* The last rank gives no tensors: all return its error, and go on. */
+static void test_refusal(void) {
+  const bool wrong = rank == ranks - 1;
+  const float x[4] = {1, 2, 3, 5};
+  float y[4] = {0};
+  char name[32];
+  cubnBatchNormDescriptor_t bn;
+  cubnTensorDescriptor_t image, param;
+  snprintf(name, sizeof name, "rank %d", ranks - 1);
+  if (!expect_success(cubnCreateBatchNormDescriptor(&bn), "descriptor") ||
+      !expect_success(cubnCreateTensorDescriptor(&image), "descriptor") ||
+      !expect_success(cubnCreateTensorDescriptor(&param), "descriptor"))
+    return;
+  expect_success(cubnSetTensor4dDescriptor(image, CUBN_TENSOR_NCHW, CUBN_DATA_FLOAT, 4, 1, 1, 1),
+                 "image");
+  expect_success(cubnDeriveBNTensorDescriptor(param, image, CUBN_BATCHNORM_SPATIAL), "param");
+  const cubnBatchNormTensors_t tensors = {
+      .x_desc = image, .y_desc = image, .param_desc = param, .x = x, .y = y};
+  expect_error(cubnSetBatchNormCommunicator(handle, bn, communicator, wrong ? -1 : 1),
+               CUBN_STATUS_BAD_PARAM, "cubnSetBatchNormCommunicator", "channels is -1", name);
+  expect_success(cubnSetBatchNormCommunicator(handle, bn, communicator, 1), "attach");
+  if (ranks > 1)
+    expect_error(cubnBatchNormForward(handle, bn, wrong ? NULL : &tensors), CUBN_STATUS_BAD_PARAM,
+                 "cubnBatchNormForward", "tensors is NULL", name);
+  SUITE_CHECK(y[3] == 0, "y was written by a failed call");
+  expect_success(cubnBatchNormForward(handle, bn, &tensors), "the call after a failure");
+  SUITE_CHECK(y[3] > 1.5f && y[3] < 1.6f, "y is %g", (double)y[3]); /* (5 - 2.75) / 1.479 */
+  cubnDestroyTensorDescriptor(image);
+  cubnDestroyTensorDescriptor(param);
+  expect_success(cubnDestroyBatchNormDescriptor(bn), "destroy");
+}
+
+static void test_arguments(void) {
+  static const char *const name = "cubnCreateCommunicatorMPI";
+  cubnCommunicator_t none;
+  expect_error(cubnCreateCommunicatorMPI(NULL, MPI_COMM_WORLD), CUBN_STATUS_BAD_PARAM, name,
+               "communicator", "NULL");
+  expect_error(cubnCreateCommunicatorMPI(&none, MPI_COMM_NULL), CUBN_STATUS_BAD_PARAM, name, "comm",
+               "MPI_COMM_NULL");
+  int found = -1, count = -1;
+  expect_success(cubnGetCommunicatorRank(communicator, &found, &count), "rank");
+  SUITE_CHECK(found == rank && count == ranks, "rank %d of %d", found, count);
+}
+
+static unsigned run_tests(void) {
+  static const suite_test tests[] = {{"shares", test_cases},
+                                     {"a refusal", test_refusal},
+                                     {"arguments", test_arguments},
+                                     {NULL, NULL}};
+  if (CU_initialize_registry() != CUE_SUCCESS) return 1;
+  suite_begin_pass(&(suite_options){.where = SUITE_CPU});
+  suite_add("distributed", SUITE_CPU, tests);
+  CU_run_all_tests();
+  const unsigned failures = CU_get_number_of_failures();
+  if (failures > 0) CU_basic_show_failures(CU_get_failure_list());
+  CU_cleanup_registry();
+  return failures;
+}
+
+int main(int count, char **arguments) {
+  unsigned failures = 1, all = 1;
+  cubnCommunicator_t before;
+  if (cubnCreateCommunicatorMPI(&before, MPI_COMM_WORLD) != CUBN_STATUS_BAD_PARAM) return 1;
+  MPI_Init(&count, &arguments);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  if (ranks <= ENGINE_RANKS_MAX && cubnCreateOnDevice(&handle, "cpu") == CUBN_STATUS_SUCCESS &&
+      cubnCreateCommunicatorMPI(&communicator, MPI_COMM_WORLD) == CUBN_STATUS_SUCCESS)
+    failures = run_tests();
+  if (cubnDestroyCommunicator(communicator) != CUBN_STATUS_SUCCESS) ++failures;
+  if (cubnDestroy(handle) != CUBN_STATUS_SUCCESS) ++failures;
+  MPI_Allreduce(&failures, &all, 1, MPI_UNSIGNED, MPI_SUM, MPI_COMM_WORLD);
+  if (rank == 0) printf("%d ranks: %s\n", ranks, all > 0 ? "FAILED" : "passed");
+  MPI_Finalize();
+  return all > 0;
+}
