@@ -146,7 +146,7 @@ help:
 	@echo 'make              the library: $(BUILD)/libcubn.so, $(BUILD)/libcubn.a'
 	@echo '                  CUDA=0, 1 or the folder of a toolkit; CC CFLAGS LDFLAGS ... as usual'
 	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, for programs that use cuDNN'
-	@echo '                  where there is an MPI compiler $(BUILD)/libcubn_mpi.so, too; MPICC= without'
+	@echo '                  where there is an MPI compiler (MPICC=) also libcubn_mpi.so'
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make test-distributed   synchronized batch normalization under mpirun; needs an MPI'

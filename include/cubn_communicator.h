@@ -161,8 +161,8 @@ CUBN_API cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, i
  *     dscale and dbias are as CUBN_BATCHNORM_PARAM_SUMS says
  *     the per-channel arrays have no gaps
  *
- * Other calls exchange nothing. With one rank the results have the bits of the call without a
- * communicator.
+ * Other calls exchange nothing, and their sums are those of the share. With one rank the results
+ * have the bits of the call without a communicator.
  *
  * @param[in] handle          whose device the calls run on
  * @param[in,out] descriptor  is set; if the call fails, it is as before

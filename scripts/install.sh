@@ -103,15 +103,7 @@ install_all() {
 }
 
 # Needs no build. Folders that are empty then were ours, or nobody's.
-uninstall_mpi() {
-  put 644 "$1" "$BUILD/libcubn_mpi.a"
-  put 755 "$1" "$BUILD/libcubn_mpi.so.$BUILT_VERSION"
-  ln -sf "libcubn_mpi.so.$BUILT_VERSION" "$1/libcubn_mpi.so.$major"
-  ln -sf "libcubn_mpi.so.$major" "$1/libcubn_mpi.so"
-  fill cubn_mpi.pc.in "$1/pkgconfig/cubn_mpi.pc"
-}
-
-install_all() {
+uninstall_all() {
   local lib=$DESTDIR$LIBDIR header
   local major
   major=$(awk '/define CUBN_VERSION_MAJOR/ {print $3}' include/cubn.h)

@@ -174,6 +174,19 @@ check_size() {
   [ $((all - gpu)) -le 15000000 ] || fail "libcubn.a has $((all - gpu)) bytes for the host"
 }
 
+# use_mpi PREFIX: a program with a communicator of MPI, on one rank, if there is an MPI.
+use_mpi() {
+  local flags
+  [ -e "$build/libcubn_mpi.a" ] || return 0
+  flags=$(PKG_CONFIG_LIBDIR=$1/lib/pkgconfig pkg-config --define-variable=prefix="$1" \
+    --cflags --libs cubn_mpi) || fail "pkg-config cubn_mpi"
+  # shellcheck disable=SC2086
+  mpicc examples/minimal_mpi.c $flags -lm -o "$folder/minimal_mpi" || fail "cubn_mpi.pc"
+  OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 LD_LIBRARY_PATH=$1/lib \
+    mpirun -n 1 "$folder/minimal_mpi" >"$folder/out" 2>&1 ||
+    fail "minimal_mpi: $(tail -3 "$folder/out")"
+}
+
 check_install() {
   local plain="$folder/plain root" multi=$folder/multi lib
   find "$build" -printf '%p %T@ %s\n' | sort >"$folder/before"
@@ -186,6 +199,7 @@ check_install() {
   check_size "$plain/opt/cubn/lib/libcubn.a"
   cp -r "$plain/opt/cubn" "$folder/moved"
   use "make install, moved" "$folder/moved" "$folder/moved/lib"
+  use_mpi "$folder/moved"
   use "make install, multiarch" "$multi/usr" "$multi$lib"
   make -s uninstall DESTDIR="$plain" PREFIX=/opt/cubn >/dev/null || fail "make uninstall"
   make -s uninstall DESTDIR="$multi" PREFIX=/usr LIBDIR="$lib" >/dev/null || fail "make uninstall"
