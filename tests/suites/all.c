@@ -62,6 +62,7 @@
   X(cooperative)           \
   X(communicator)          \
   X(communicator_faults)   \
+  X(communicator_setup)    \
   X(synchronized)          \
   X(traffic)               \
   X(threads)               \

@@ -143,33 +143,6 @@ static void test_refusals(void) {
   }
 }
 
-/* ---- Attaching ---- */
-static void run_attach(engine_rank *self) {
-  static const char *const name = "cubnSetBatchNormCommunicator";
-  const bool wrong = self->rank == WRONG;
-  cubnBatchNormDescriptor_t bn;
-  CU_ASSERT_EQUAL(cubnCreateBatchNormDescriptor(&bn), CUBN_STATUS_SUCCESS);
-  expect_error(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, wrong ? 6 : 5),
-               CUBN_STATUS_BAD_PARAM, name, "channels is 6", "rank 1");
-  expect_error(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, wrong ? 0 : 5),
-               CUBN_STATUS_BAD_PARAM, name, "channels is 0", "rank 1");
-  expect_error(cubnSetBatchNormCommunicator(wrong ? NULL : self->handle, bn, self->communicator, 5),
-               CUBN_STATUS_NOT_INITIALIZED, name, "handle is NULL", "rank 1");
-  expect_error(cubnSetBatchNormCommunicator(self->handle, wrong ? NULL : bn, self->communicator, 5),
-               CUBN_STATUS_BAD_PARAM, name, "descriptor is NULL", "rank 1");
-  expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 5), "attach");
-  expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 9), "again");
-  expect_error(cubnDestroyCommunicator(self->communicator), CUBN_STATUS_BAD_PARAM,
-               "cubnDestroyCommunicator", "communicator", "1");
-  expect_error(cubnDestroy(self->handle), CUBN_STATUS_BAD_PARAM, "cubnDestroy", "buffers", "1");
-  if (wrong) expect_success(cubnSetBatchNormCommunicator(NULL, bn, NULL, 0), "take away");
-  expect_success(cubnDestroyBatchNormDescriptor(bn), "the end of a descriptor");
-}
-
-static void test_attach(void) {
-  run_engine(run_attach, NULL, 0);
-}
-
 /* ---- Engines that fail ---- */
 static void run_with_error(engine_rank *self) {
   opened o;
@@ -221,7 +194,6 @@ static void test_allocations(void) {
 
 void test_communicator_faults_suites(void) {
   static const suite_test tests[] = {{"refusals", test_refusals},
-                                     {"attaching", test_attach},
                                      {"an engine's error", test_engine_error},
                                      {"a missing rank", test_missing_rank},
                                      {NULL, NULL}};

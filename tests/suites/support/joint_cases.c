@@ -25,6 +25,8 @@ const joint_case joint_cases[] = {
     {"nchw", "f32", "inplace", 1, ""},
     {"nhwc", "f32", "", 10, "devfactor"},
     {"nhwc", "f32", "", 1, "norunning factor=1"},
+    {"nchw", "f32", "data=large", 0, "norunning"},
+    {"nhwc", "f32", "data=tiny eps=0", 0, ""},
 };
 const int joint_case_count = sizeof joint_cases / sizeof *joint_cases;
 
