@@ -44,8 +44,9 @@
  * all found.
  *
  * **Asynchrony.** On a GPU the operations are enqueued on the handle's stream and return at once.
- * They never allocate and never synchronize and can be captured into CUDA graphs. On a CPU they
- * have finished when they return.
+ * They never allocate and never synchronize and can be captured into CUDA graphs; calls that
+ * cubn_communicator.h synchronizes with other processes wait. On a CPU they have finished when they
+ * return.
  *
  * **Reproducibility.** The same call on the same device gives the same bits, whatever else runs
  * there and however many CPU threads there are. The same call: the same descriptors, arguments and
@@ -253,7 +254,7 @@ CUBN_API cubnStatus_t cubnCreateOnDevice(cubnHandle_t *handle, const char *devic
  *
  * @param[in] handle  NULL is allowed and does nothing
  * @retval CUBN_STATUS_BAD_PARAM  buffers that were created with the handle are left, and must be
- *         destroyed before it; the message says how many
+ *         destroyed before it; the message says how many. A descriptor with a communicator has one.
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error, perhaps of earlier
  *         work; the handle is gone all the same
  */

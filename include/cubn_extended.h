@@ -270,6 +270,9 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * is right: saved_mean and saved_mean_low are 0, saved_inv_std is that of variance 0, and the
  * running statistics are the previous ones, or 0 where the factor is 1 and those are not read.
  *
+ * With a communicator the statistics of the batch are those of all ranks, which call this function
+ * together; see cubnSetBatchNormCommunicator.
+ *
  * @param[in] handle      a handle
  * @param[in] descriptor  what is computed
  * @param[in] tensors     its tensors
@@ -292,7 +295,8 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  *     dx     = scale * inv_std * dp                                         given statistics
  *
  * With CUBN_SUMS_GIVEN dbias and dscale on the right are the given sums and m is
- * CUBN_BATCHNORM_COUNT.
+ * CUBN_BATCHNORM_COUNT. With a communicator they are, on the right, the sums over all ranks, which
+ * call this function together; see cubnSetBatchNormCommunicator.
  *
  * @param[in] handle      a handle
  * @param[in] descriptor  what is computed

@@ -4,7 +4,8 @@
 ifeq ($(origin MPICC),undefined)
 MPICC := $(if $(BUILDS),$(shell command -v mpicc 2>/dev/null))
 ifneq ($(MPICC),)
-ifneq ($(shell $(CC) -dumpmachine 2>/dev/null),$(shell $(MPICC) -dumpmachine 2>/dev/null))
+MACHINE_OF = $(firstword $(subst -, ,$(shell $(1) -dumpmachine 2>/dev/null)))
+ifneq ($(call MACHINE_OF,$(CC)),$(call MACHINE_OF,$(MPICC)))
 MPICC :=
 endif
 endif

@@ -36,7 +36,7 @@ static void test_seven(void) {
 static void test_order(void) {
   for (int i = 0; i < joint_case_count; i += 3) {
     joint_batch b[2];
-    char report[256];
+    char report[256] = "";
     bool good = true;
     for (int k = 0; k < 2; ++k) {
       b[k] = (joint_batch){.what = &joint_cases[i], .reversed = k == 1};
@@ -63,7 +63,7 @@ static void test_one_is_plain(void) {
   for (int i = 0; i < joint_case_count; ++i) {
     joint_batch b = {.what = &joint_cases[i], .ranks = 1, .shares = {JOINT_IMAGES}};
     joint_part *const parts[] = {&b.rank_forward[0], &b.rank_backward[0]};
-    char report[256];
+    char report[256] = "";
     if (joint_run(&b))
       for (int k = 0; k < 2; ++k) {
         data_set joint;
