@@ -63,6 +63,7 @@
   X(communicator)          \
   X(communicator_faults)   \
   X(communicator_setup)    \
+  X(communicator_capture)  \
   X(synchronized)          \
   X(traffic)               \
   X(threads)               \
