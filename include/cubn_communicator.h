@@ -33,9 +33,9 @@
  * **Faults.** A rank whose call is refused takes part in the gather all the same, and says so: all
  * ranks return its status, with a message that names the rank and its reason, write none of their
  * outputs, and none waits for ever. The exceptions: a rank whose batch-norm descriptor is no
- * descriptor, a rank that makes no call at all, or other calls in another order, and a failure
- * after the gather, such as a GPU's, which its rank alone returns. An error of the user's functions
- * is CUBN_STATUS_EXECUTION_FAILED, with their number and text.
+ * descriptor; a rank that makes no call, a call that exchanges nothing, or calls in another order;
+ * and a failure after the gather, such as a GPU's, which its rank alone returns. An error of the
+ * user's functions is CUBN_STATUS_EXECUTION_FAILED, with their number and text.
  *
  * **GPUs.** The gather is one between the memories of hosts. On a GPU handle statistics are copied
  * to the host and back, so a synchronized call waits for its stream, and cannot be captured into a
