@@ -81,8 +81,11 @@ __device__ inline void apply_chunk(const Iterator &iterator, const Op &op, int64
   constexpr int U = APPLY_BATCH<Op::FUSED, Op::INPUTS, Iterator::VECTOR>;
   CUBN_SHARED(Coefficients, coefficients, [Iterator::UNIT_CHANNELS_MAX]);
   const int channels = iterator.unit_channels(unit);
-  for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS)
-    coefficients[i] = op.coefficients(iterator.first_channel(unit) + i);
+  for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS) {
+    // A value of its own: what a function returns right into memory is no access that gcc traces.
+    const Coefficients own = op.coefficients(iterator.first_channel(unit) + i);
+    coefficients[i] = own;
+  }
   __syncthreads();
   typename Iterator::Cursor cursor = iterator.begin(unit, chunk);
   if (iterator.done(cursor)) return;
