@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/reserve.h"
 #include "cubn.h"
 
 #ifdef __cplusplus
@@ -62,40 +63,6 @@ typedef struct cubn_activation {
   double coef, swish_beta;
 } cubn_activation;
 
-/* What forward leaves for backward in the reserve space, beside the saved statistics. Its layout
- * depends on x and the mode alone, so that any forward goes with any backward.
- *   MEANS  the difference between each channel's mean and its saved, rounded mean: [c] values of
- *          the parameters' type, in the order of cubn_problem.channels. Backward computes the
- *          pre-activation again, from
- *            x, scale, bias, saved_mean, saved_inv_std and this, by the very operations of forward.
- *          NONE instead if backward has it in cubn_args.mean_low.
- *   MASK   a bit per element: whether the activation let it pass (see cubn_mask)
- *   INPUT  the pre-activation itself, rounded to the type of x, packed by CUBN_ARRAY_PLACE */
-typedef enum {
-  CUBN_RESERVE_NONE,
-  CUBN_RESERVE_MEANS,
-  CUBN_RESERVE_MASK,
-  CUBN_RESERVE_INPUT
-} cubn_reserve;
-
-/* The layout of mask bits. A mask row is a run of s elements of x = [n][c][s], or a row of c
- * elements of x = [n][c]; otherwise all elements of x are one row. Each row begins at a byte of its
- * own, so that work that is divided by rows shares no byte. Work that is divided within a row ends
- * at multiples of 8 elements, or sets bits atomically. If is_phased, the bits of a row are shifted
- * so that element `place` has bit place % 8: eight elements that form an aligned vector are then
- * one byte. cubn_mask_bit states it in code. */
-typedef struct cubn_mask {
-  int64_t row;       /* elements of a row */
-  int64_t row_bytes; /* from row to row */
-  bool is_phased;
-} cubn_mask;
-
-/* Bit (byte * 8 + bit in the byte) of the element at `place`; at = place / row, if it is known. */
-static inline int64_t cubn_mask_bit(const cubn_mask *mask, int64_t at, int64_t place) {
-  const int64_t begin = at * mask->row;
-  return at * mask->row_bytes * 8 + (place - begin) + (mask->is_phased ? begin & 7 : 0);
-}
-
 /* What is to be computed, without pointers.
  *
  * Packed problems, in which all tensors have the same layout, are [n][c][s] with statistics over n
@@ -112,7 +79,10 @@ typedef struct cubn_problem {
   cubnDataType_t type;
   int64_t n, c, s;
   cubn_axes channels, samples;
-  bool has_saved;      /* saved statistics are given (in training: to be written) */
+  bool has_saved; /* saved statistics are given (in training: to be written) */
+  /* Backward: these and mean_low come from the reserve space. They are in the order of `channels`,
+   * not at the offsets of CUBN_ARRAY_PARAM. */
+  bool saved_is_reserved;
   bool has_running;    /* running statistics are to be updated */
   bool blends;         /* beta is not 0: the prior output is read */
   bool has_output;     /* y or dx is wanted. Without: only statistics, or only dscale and dbias */
@@ -161,6 +131,17 @@ static inline size_t cubn_element_bytes(cubnDataType_t type) {
       return 1;
   }
   return 0;
+}
+
+/* Bytes of a parameter for tensors of this type. */
+static inline size_t cubn_param_bytes(cubnDataType_t type) {
+  return type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float);
+}
+
+/* One of the arrays of CUBN_RESERVE_STATISTICS. */
+static inline void *cubn_reserved_array(const cubn_problem *problem, void *reserve,
+                                        cubn_reserved which) {
+  return (char *)reserve + (size_t)which * (size_t)problem->c * cubn_param_bytes(problem->type);
 }
 
 /* What it is computed from. Parameters are double for CUBN_DATA_DOUBLE, else float. */

@@ -102,7 +102,7 @@ cubnStatus_t run_forward(const cubn_device *device, const StridedParams &params)
 template <class T>
 cubnStatus_t run_backward(const cubn_device *device, const StridedParams &params) {
   const bool empty = params.tiling.splits == 0;
-  if (params.needs_statistics && !params.has_saved && !empty)
+  if (params.computes_statistics && !empty)
     CUBN_TRY((sum<T, MomentsReducer>(device, params)));
   if (params.needs_sums)
     CUBN_TRY((params.needs_epilogue ? sum<T, FusedGradientsReducer>(device, params)
@@ -147,13 +147,15 @@ StridedParams make_params(const cubn_device *device, const cubn_problem &problem
   params.has_running = problem.has_running;
   params.needs_epilogue = needs_epilogue(problem);
   params.needs_sums = needs_sums(problem, args);
-  params.needs_statistics = needs_statistics(problem, args);
+  params.computes_statistics = computes_statistics(problem, args);
   params.recomputes = cubn_recomputes_preactivation(&problem);
   params.is_frozen = problem.is_frozen;
   params.var_is_inv_std = problem.var_is_inv_std;
   params.running_is_biased = problem.running_is_biased;
   params.sums_are_given = problem.sums_are_given;
+  params.saved_is_reserved = problem.saved_is_reserved;
   params.reserve = problem.reserve;
+  params.reserved_channels = problem.c;
   params.mask = make_mask(problem, args);
   params.activation = make_activation<float>(problem.activation);
   params.activation_in_double = make_activation<double>(problem.activation);

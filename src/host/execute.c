@@ -32,7 +32,7 @@ static cubn_reserve reserve_of_call(const cubn_problem *problem, const cubn_args
   const cubn_reserve kind = cubn_reserve_kind(problem);
   const bool requires = backward || (problem->is_classic && problem->pass == CUBN_PASS_TRAIN);
   if (!requires && !reserve.memory) return CUBN_RESERVE_NONE;
-  return kind == CUBN_RESERVE_MEANS && args->mean_low ? CUBN_RESERVE_NONE : kind;
+  return kind == CUBN_RESERVE_STATISTICS && args->mean_low ? CUBN_RESERVE_NONE : kind;
 }
 
 /* Whether there is nothing to compute. A backward pass over no values still has gradients of
@@ -65,6 +65,7 @@ cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args 
                           cubn_reserve_space reserve, const char *function) {
   CUBN_TRY(cubn_prepare(problem, args, reserve, function));
   if (is_nothing(problem, args)) return CUBN_STATUS_SUCCESS;
+  cubn_take_reserved_statistics(problem, args);
 
   const cubn_algo *algo = cubn_select(handle, problem, args);
   handle->last_algo = algo;

@@ -87,8 +87,7 @@ static void add_parameters(regions *all, const cubn_problem *problem, const cubn
   if (!trains || !args->running_mean) return;
   add_parameter(all, "running_mean", args->running_mean, true);
   add_parameter(all, "running_var", args->running_var, true);
-  add_bytes(all, "factor", args->factor_pointer,
-            problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float), false);
+  add_bytes(all, "factor", args->factor_pointer, cubn_param_bytes(problem->type), false);
   if (args->previous_running_mean != args->running_mean)
     add_parameter(all, "previous_running_mean", args->previous_running_mean, false);
   if (args->previous_running_var != args->running_var)

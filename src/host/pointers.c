@@ -34,8 +34,8 @@ static cubnStatus_t check_pair(const char *function, const char *name_a, const v
 
 static size_t reserve_alignment(const cubn_problem *problem) {
   switch (problem->reserve) {
-    case CUBN_RESERVE_MEANS:
-      return problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float);
+    case CUBN_RESERVE_STATISTICS:
+      return cubn_param_bytes(problem->type);
     case CUBN_RESERVE_INPUT:
       return cubn_element_bytes(problem->type);
     default:
@@ -46,7 +46,7 @@ static size_t reserve_alignment(const cubn_problem *problem) {
 static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *args,
                                   const char *function) {
   const size_t element = cubn_element_bytes(problem->type);
-  const size_t parameter = problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float);
+  const size_t parameter = cubn_param_bytes(problem->type);
   const bool filled = problem->n > 0 && problem->c > 0;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const bool training = problem->pass == CUBN_PASS_TRAIN;

@@ -152,7 +152,7 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
       {problem->is_frozen, "frozen"},
       {problem->var_is_inv_std, "invstd"},
       {problem->sums_are_given, "sums"},
-      {args->mean_low || args->saved_mean_low, "low"},
+      {(args->mean_low && !problem->saved_is_reserved) || args->saved_mean_low, "low"},
       {problem->has_running && problem->running_is_biased, "biased"},
       {separate, "separate"},
       {args->factor_pointer, "devfactor"},
@@ -185,7 +185,8 @@ void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char 
     append(&to, " inplace_z");
   }
   if (problem->pass == CUBN_PASS_TRAIN && !problem->has_running) append(&to, " norunning");
-  if (problem->pass != CUBN_PASS_INFER && !problem->has_saved && !problem->is_frozen)
+  const bool has_saved = problem->has_saved && !problem->saved_is_reserved;
+  if (problem->pass != CUBN_PASS_INFER && !has_saved && !problem->is_frozen)
     append(&to, " nosaved");
   append_extensions(&to, problem, args);
   if (args->alpha != 1.0) append(&to, " alpha=%g", args->alpha);

@@ -20,7 +20,7 @@ cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {
     default:
       if (problem->adds) return CUBN_RESERVE_INPUT;
   }
-  return has_given_statistics ? CUBN_RESERVE_NONE : CUBN_RESERVE_MEANS;
+  return has_given_statistics ? CUBN_RESERVE_NONE : CUBN_RESERVE_STATISTICS;
 }
 
 const char *cubn_reserve_name(const cubn_problem *problem) {
@@ -37,9 +37,8 @@ size_t cubn_reserve_bytes(cubn_problem *problem) {
   const int64_t count = problem->c * cubn_count(problem);
   if (count == 0) return 0;
   switch (cubn_reserve_kind(problem)) {
-    case CUBN_RESERVE_MEANS:
-      return multiply(problem->c,
-                      problem->type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float));
+    case CUBN_RESERVE_STATISTICS:
+      return multiply(problem->c, CUBN_RESERVED_ARRAYS * cubn_param_bytes(problem->type));
     case CUBN_RESERVE_MASK:
       return (size_t)cubn_mask_layout(problem);
     case CUBN_RESERVE_INPUT:
@@ -47,6 +46,16 @@ size_t cubn_reserve_bytes(cubn_problem *problem) {
     default:
       return 0;
   }
+}
+
+void cubn_take_reserved_statistics(cubn_problem *problem, cubn_args *args) {
+  if (problem->pass != CUBN_PASS_BACKWARD || problem->reserve != CUBN_RESERVE_STATISTICS) return;
+  if (problem->has_saved || cubn_count(problem) == 0) return;
+  args->mean_low = cubn_reserved_array(problem, args->reserve, CUBN_RESERVED_MEAN_LOW);
+  args->saved_mean = cubn_reserved_array(problem, args->reserve, CUBN_RESERVED_MEAN);
+  args->saved_inv_std = cubn_reserved_array(problem, args->reserve, CUBN_RESERVED_INV_STD);
+  problem->has_saved = problem->saved_is_reserved = true;
+  problem->reserve = CUBN_RESERVE_NONE;
 }
 
 cubnStatus_t cubn_reserve_query(cubn_problem *problem, const cubnTensorDescriptor_t x_desc,

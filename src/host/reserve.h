@@ -14,6 +14,9 @@ const char *cubn_reserve_name(const cubn_problem *problem);
 /* Its bytes, of a collapsed problem. */
 size_t cubn_reserve_bytes(cubn_problem *problem);
 
+/* Lets backward take its statistics from the reserve space if the caller has not saved them. */
+void cubn_take_reserved_statistics(cubn_problem *problem, cubn_args *args);
+
 /* Bytes for x and a problem in which mode, activation, adds and is_frozen are set. */
 cubnStatus_t cubn_reserve_query(cubn_problem *problem, const cubnTensorDescriptor_t x_desc,
                                 const char *function, size_t *bytes);

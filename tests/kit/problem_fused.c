@@ -42,7 +42,7 @@ static line_reserve reserve_of_activation(const line_problem *p) {
   if (p->activation == CUBN_ACTIVATION_IDENTITY) return LINE_RESERVE_NONE;
   const bool knows_means =
       line_has_given_statistics(p) || (p->pass == LINE_BACKWARD && p->mean_low);
-  if (!p->adds) return knows_means ? LINE_RESERVE_NONE : LINE_RESERVE_MEANS;
+  if (!p->adds) return knows_means ? LINE_RESERVE_NONE : LINE_RESERVE_STATISTICS;
   return line_decides(p) && p->activation != CUBN_ACTIVATION_ELU ? LINE_RESERVE_MASK
                                                                  : LINE_RESERVE_INPUT;
 }

@@ -91,7 +91,7 @@ typedef struct line_problem {
 /* What forward leaves in the reserve space, as cubn.h has it. */
 typedef enum {
   LINE_RESERVE_NONE,
-  LINE_RESERVE_MEANS,
+  LINE_RESERVE_STATISTICS,
   LINE_RESERVE_MASK,
   LINE_RESERVE_INPUT
 } line_reserve;

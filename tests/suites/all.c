@@ -30,6 +30,7 @@
   X(cuda_backend)          \
   X(cuda_cleanup)          \
   X(descriptor)            \
+  X(decisions)             \
   X(determinism)           \
   X(double_channels)       \
   X(edges)                 \

@@ -56,8 +56,8 @@ static void test_reserve(void) {
     refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ADD_ACTIVATION, CUBN_ACTIVATION_LEAKY_RELU,
                    f.valid.reserve_bytes, 1);
     refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ADD_ACTIVATION, CUBN_ACTIVATION_TANH, 480, 4);
-    refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ACTIVATION, CUBN_ACTIVATION_RELU, 12, 4);
-    refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ACTIVATION, CUBN_ACTIVATION_GELU, 12, 4);
+    refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ACTIVATION, CUBN_ACTIVATION_RELU, 36, 4);
+    refuse_reserve(&f, CUBN_BATCHNORM_OPS_BN_ACTIVATION, CUBN_ACTIVATION_GELU, 36, 4);
     api_close(&f, false);
   }
 }
@@ -71,7 +71,7 @@ static void test_bias(void) {
   a.bias = NULL;
   a.ops = CUBN_BATCHNORM_OPS_BN_ACTIVATION;
   a.reserve = a.x;
-  a.reserve_bytes = 12;
+  a.reserve_bytes = 36;
   api_refuse(&f, &a, CUBN_STATUS_BAD_PARAM, "bias", "NULL");
   a = f.valid;
   a.bias = NULL;

@@ -158,7 +158,7 @@ static void test_answers(void) {
     a.z = a.dz = NULL;
     a.ops = CUBN_BATCHNORM_OPS_BN_ACTIVATION;
     expect_success(ask(query, &a), functions[query]);
-    CU_ASSERT(query == RESERVE ? size == 12 : size == 0);
+    CU_ASSERT(query == RESERVE ? size == 36 : size == 0);
     a.ops = CUBN_BATCHNORM_OPS_BN;
     a.activation = NULL;
     expect_success(ask(query, &a), functions[query]);

@@ -84,7 +84,7 @@ static void test_forward_lines(void) {
     line_reserve kind;
   } cases[] = {
       {"backward nc f32 n2c3 relu inplace pbeta=1 beta=2", "train nc f32 n2c3 relu norunning",
-       LINE_RESERVE_MEANS},
+       LINE_RESERVE_STATISTICS},
       {"backward nc f32 n2c3 add_leaky coef=0.5 inplace_z nosaved nodx",
        "train nc f32 n2c3 add_leaky coef=0.5 norunning nosaved", LINE_RESERVE_MASK},
       {"backward nc f32 n2c3 add_elu foreign noscale",
@@ -94,7 +94,7 @@ static void test_forward_lines(void) {
       {"backward nc f32 n2c3 frozen add_relu", "infer nc f32 n2c3 add_relu reserve",
        LINE_RESERVE_MASK},
       {"backward nc f32 n2c3 sums count=7 gelu eps=1 mean=3",
-       "train nc f32 n2c3 gelu norunning eps=1 mean=3", LINE_RESERVE_MEANS},
+       "train nc f32 n2c3 gelu norunning eps=1 mean=3", LINE_RESERVE_STATISTICS},
       {"backward nc f32 n2c3 relu low", "train nc f32 n2c3 relu norunning noreserve low",
        LINE_RESERVE_NONE},
   };

@@ -43,11 +43,11 @@ static void test_sizes(void) {
   /* No activation, nothing to keep. */
   check_size("train nchw f32 n2c3h4w5", 0, 0);
   check_size("train nchw f32 n2c3h4w5 add", 0, 0);
-  /* One value per channel, of the parameters' type; none if the statistics are given. */
-  check_size("train nchw f32 n2c3h4w5 relu", 3 * 4, 3 * 4);
-  check_size("train nhwc f16 n2c3h4w5 gelu", 3 * 4, 3 * 4);
-  check_size("train nhwc f64 n2c3h4w5 elu", 3 * 8, 3 * 8);
-  check_size("train nhwc bf16 n2c3h4w5 peract clipped", 60 * 4, 60 * 4);
+  /* Three values per channel, of the parameters' type; none if the statistics are given. */
+  check_size("train nchw f32 n2c3h4w5 relu", 9 * 4, 9 * 4);
+  check_size("train nhwc f16 n2c3h4w5 gelu", 9 * 4, 9 * 4);
+  check_size("train nhwc f64 n2c3h4w5 elu", 9 * 8, 9 * 8);
+  check_size("train nhwc bf16 n2c3h4w5 peract clipped", 180 * 4, 180 * 4);
   check_size("infer nchw f32 n2c3h4w5 relu", 0, 0);
   /* The pre-activation. */
   check_size("train nchw f32 n2c3h4w5 add_tanh", 120 * 4, 120 * 4);

@@ -41,7 +41,7 @@ static int64_t asked_again(const line_problem *p, const traffic *t) {
   const int64_t pivots = CLUSTER_BLOCKS_MAX * line_channels(p) * (int64_t)data_type_bytes(p->type);
   if (p->pass != LINE_BACKWARD) return pivots;
   const bool has_mask = line_reserve_kind(p) == LINE_RESERVE_MASK;
-  const bool recomputes = line_reserve_kind(p) == LINE_RESERVE_MEANS;
+  const bool recomputes = line_reserve_kind(p) == LINE_RESERVE_STATISTICS;
   const int64_t values = (p->no_saved ? 0 : 2) + line_is_fused(p) + (recomputes ? 2 : 0);
   return pivots + CHANNELS_PER_THREAD * t->threads * values * param_bytes +
          (has_mask ? line_elements(p) : 0);

@@ -18,8 +18,9 @@ static inline cubn_needs cubn_needs_of(const cubn_problem *problem, const cubn_a
   needs.dx_waits = problem->has_output && computes_sums && !problem->is_frozen;
   needs.x_sums = needs.dx_waits || (computes_sums && args->dscale);
   needs.sums = needs.x_sums || (computes_sums && args->dbias);
-  needs.moments = !problem->is_frozen && !problem->has_saved &&
-                  (problem->has_output || needs.x_sums || cubn_recomputes_preactivation(problem));
+  /* A pre-activation that is computed again has the statistics of forward. */
+  needs.moments =
+      !problem->is_frozen && !problem->has_saved && (problem->has_output || needs.x_sums);
   return needs;
 }
 

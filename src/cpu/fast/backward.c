@@ -10,7 +10,7 @@ static void set_preact(const cubn_call *call, cubn_channels *channels) {
   const bool is_single = cubn_is_single(call->param_type);
   cubn_fast_load(call, channels, args->scale, 1, channels->scale);
   cubn_fast_load(call, channels, args->bias, 0, channels->bias);
-  if (call->problem->reserve == CUBN_RESERVE_MEANS)
+  if (call->problem->reserve == CUBN_RESERVE_STATISTICS)
     cubn_fast_load(call, channels, args->reserve, 0, channels->mean_low);
   for (int64_t i = 0; i < channels->count; ++i) {
     const double kept = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);

@@ -58,9 +58,5 @@ static cubn_refusal refuse_type(cubnDataType_t type) {
 
 cubn_refusal cubn_fast_reject(const cubn_device *device, const cubn_problem *problem) {
   if (!cubn_machine_kernels(&device->machine, problem->type)) return refuse_type(problem->type);
-  if (cubn_count(problem) == 0) return cubn_refuse_empty();
-  /* Backward will compute the statistics again, and all algorithms must find the same. */
-  if (problem->reserve == CUBN_RESERVE_MEANS && !problem->has_saved)
-    return cubn_refuse("backward recomputes the activation, and no statistics are saved for it");
-  return cubn_accept();
+  return cubn_count(problem) == 0 ? cubn_refuse_empty() : cubn_accept();
 }

@@ -55,6 +55,16 @@ static void update_running(const cubn_call *call, cubn_channels *channels) {
                   args->running_var);
 }
 
+/* Writes what backward computes the pre-activation from. */
+static void store_reserved(const cubn_call *call, const cubn_channels *channels) {
+  const double *const values[CUBN_RESERVED_ARRAYS] = {[CUBN_RESERVED_MEAN_LOW] = channels->mean_low,
+                                                      [CUBN_RESERVED_MEAN] = channels->mean,
+                                                      [CUBN_RESERVED_INV_STD] = channels->inv_std};
+  for (int i = 0; i < CUBN_RESERVED_ARRAYS; ++i)
+    cubn_fast_store(call, channels, values[i],
+                    cubn_reserved_array(call->problem, call->args->reserve, (cubn_reserved)i));
+}
+
 void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   cubn_fast_set_statistics(call, channels);
@@ -62,13 +72,11 @@ void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
     load_scale_and_bias(call, channels);
     for (int64_t i = 0; i < channels->count; ++i) set_forward(call, channels, i);
   }
-  /* Backward computes the pre-activation from it. */
-  if (call->problem->reserve == CUBN_RESERVE_MEANS)
-    cubn_fast_store(call, channels, channels->mean_low, args->reserve);
+  for (int64_t i = 0; i < channels->count; ++i)
+    channels->inv_std[i] = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);
+  if (call->problem->reserve == CUBN_RESERVE_STATISTICS) store_reserved(call, channels);
   if (call->problem->has_saved) {
     cubn_fast_store(call, channels, channels->mean, args->saved_mean);
-    for (int64_t i = 0; i < channels->count; ++i)
-      channels->inv_std[i] = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);
     cubn_fast_store(call, channels, channels->inv_std, args->saved_inv_std);
     if (args->saved_mean_low)
       cubn_fast_store(call, channels, channels->mean_low, args->saved_mean_low);

@@ -70,8 +70,8 @@ static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes 
   cubn_load_param(job, group, job->args->scale, 1, scale);
   cubn_load_param(job, group, job->args->bias, 0, bias);
   memcpy(mean_low, lanes->mean_low, (size_t)group->width * sizeof *mean_low);
-  if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_MEANS)
-    cubn_load_reserved_means(job, group, mean_low);
+  if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_STATISTICS)
+    cubn_load_reserved(job, group, CUBN_RESERVED_MEAN_LOW, mean_low);
   lanes->preact_is_single = is_single;
   for (int64_t j = 0; j < group->width; ++j) {
     const double kept = cubn_kept_inv_std(job->param_type, lanes->inv_std[j]);
@@ -128,11 +128,11 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
     for (int64_t j = 0; j < group->width; ++j)
       lanes->inv_std[j] = cubn_given_inv_std(problem, args, var[j]);
   } else if (problem->has_saved) {
-    cubn_load_param(job, group, args->saved_mean, 0, lanes->mean_high);
-    cubn_load_param(job, group, args->saved_inv_std, 0, lanes->inv_std);
+    cubn_load_saved(job, group, args->saved_mean, lanes->mean_high);
+    cubn_load_saved(job, group, args->saved_inv_std, lanes->inv_std);
   }
   if (!job->needs.moments) {
-    cubn_load_param(job, group, args->mean_low, 0, lanes->mean_low);
+    cubn_load_saved(job, group, args->mean_low, lanes->mean_low);
     use_statistics(job, group, lanes);
   }
   spread(job, group, lanes);
@@ -168,15 +168,22 @@ static void split_mean(const cubn_job *job, const cubn_group *group, const doubl
   }
 }
 
-/* Writes the saved statistics. */
+/* Writes the saved statistics, and those that backward computes the pre-activation from. */
 static void store_saved(const cubn_job *job, const cubn_group *group, const double *mean,
                         const double *mean_low, const double *inv_std) {
-  cubn_store_param(job, group, mean, job->args->saved_mean);
+  const cubn_args *args = job->args;
   double kept[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j)
     kept[j] = cubn_kept_inv_std(job->param_type, inv_std[j]);
-  cubn_store_param(job, group, kept, job->args->saved_inv_std);
-  if (job->args->saved_mean_low) cubn_store_param(job, group, mean_low, job->args->saved_mean_low);
+  if (job->problem->reserve == CUBN_RESERVE_STATISTICS) {
+    cubn_store_reserved(job, group, CUBN_RESERVED_MEAN_LOW, mean_low);
+    cubn_store_reserved(job, group, CUBN_RESERVED_MEAN, mean);
+    cubn_store_reserved(job, group, CUBN_RESERVED_INV_STD, kept);
+  }
+  if (!job->problem->has_saved) return;
+  cubn_store_param(job, group, mean, args->saved_mean);
+  cubn_store_param(job, group, kept, args->saved_inv_std);
+  if (args->saved_mean_low) cubn_store_param(job, group, mean_low, args->saved_mean_low);
 }
 
 void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
@@ -199,9 +206,7 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
   }
   use_statistics(job, group, lanes);
   if (problem->pass == CUBN_PASS_TRAIN) {
-    if (problem->reserve == CUBN_RESERVE_MEANS)
-      cubn_store_reserved_means(job, group, lanes->mean_low);
-    if (problem->has_saved) store_saved(job, group, mean, saved_low, lanes->inv_std);
+    store_saved(job, group, mean, saved_low, lanes->inv_std);
     if (problem->has_running) update_running(job, group, moments, mean);
   }
   spread(job, group, lanes);

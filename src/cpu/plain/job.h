@@ -156,9 +156,14 @@ void cubn_blend_param(const cubn_job *job, const cubn_group *group, double weigh
                       const double *values, double prior_weight, const void *prior, void *array);
 /* The value as a parameter would be stored. */
 double cubn_round_param(const cubn_job *job, double value);
-/* The means in the reserve space, see CUBN_RESERVE_MEANS. */
-void cubn_load_reserved_means(const cubn_job *job, const cubn_group *group, double *values);
-void cubn_store_reserved_means(const cubn_job *job, const cubn_group *group, const double *values);
+/* A saved statistic of backward, or what it lacks of the mean; 0 if the array is NULL. */
+void cubn_load_saved(const cubn_job *job, const cubn_group *group, const void *array,
+                     double *values);
+/* An array of CUBN_RESERVE_STATISTICS. */
+void cubn_load_reserved(const cubn_job *job, const cubn_group *group, cubn_reserved which,
+                        double *values);
+void cubn_store_reserved(const cubn_job *job, const cubn_group *group, cubn_reserved which,
+                         const double *values);
 
 /* ---- channels.c */
 /* Appends the moments of further values (Chan, Golub and LeVeque 1979). */

@@ -9,7 +9,7 @@ static cubn_patch get_params(const cubn_group *group) {
 }
 
 /* The reserve space has an order of its own. */
-static cubn_patch get_reserved_means(const cubn_group *group) {
+static cubn_patch get_reserved(const cubn_group *group) {
   return (cubn_patch){group->first_channel, 1, 0, group->width, 1};
 }
 
@@ -34,10 +34,23 @@ double cubn_round_param(const cubn_job *job, double value) {
   return value;
 }
 
-void cubn_load_reserved_means(const cubn_job *job, const cubn_group *group, double *values) {
-  job->param_type->load(job->args->reserve, get_reserved_means(group), values);
+void cubn_load_saved(const cubn_job *job, const cubn_group *group, const void *array,
+                     double *values) {
+  const cubn_patch channels =
+      job->problem->saved_is_reserved ? get_reserved(group) : get_params(group);
+  cubn_params_load(job->param_type, array, channels, 0, values);
 }
 
-void cubn_store_reserved_means(const cubn_job *job, const cubn_group *group, const double *values) {
-  job->param_type->store(values, get_reserved_means(group), job->args->reserve);
+static void *get_reserved_array(const cubn_job *job, cubn_reserved which) {
+  return cubn_reserved_array(job->problem, job->args->reserve, which);
+}
+
+void cubn_load_reserved(const cubn_job *job, const cubn_group *group, cubn_reserved which,
+                        double *values) {
+  job->param_type->load(get_reserved_array(job, which), get_reserved(group), values);
+}
+
+void cubn_store_reserved(const cubn_job *job, const cubn_group *group, cubn_reserved which,
+                         const double *values) {
+  job->param_type->store(values, get_reserved(group), get_reserved_array(job, which));
 }

@@ -97,8 +97,8 @@ FusedForward<T> make_fused_forward(const cubn_problem &problem, const cubn_args 
   op.needs_epilogue = true;
   op.activation = make_activation<Real>(problem.activation);
   op.z = static_cast<const T *>(args.z);
-  if (problem.reserve == CUBN_RESERVE_MEANS)
-    op.reserved_mean_low = static_cast<Real *>(args.reserve);
+  if (problem.reserve == CUBN_RESERVE_STATISTICS) op.reserved = static_cast<Real *>(args.reserve);
+  op.reserved_channels = problem.c;
   if (problem.reserve == CUBN_RESERVE_INPUT) op.preact = static_cast<T *>(args.reserve);
   op.mask = make_mask_rows(problem, args.reserve);
   op.output_alpha = static_cast<Real>(args.alpha);
@@ -121,7 +121,7 @@ FusedBackward<T> make_fused_backward(const cubn_problem &problem, const cubn_arg
     if (!problem.var_is_inv_std) op.var = op.saved_inv_std;
   }
   op.bias = static_cast<const Real *>(args.bias);
-  const bool is_reserved = problem.reserve == CUBN_RESERVE_MEANS;
+  const bool is_reserved = problem.reserve == CUBN_RESERVE_STATISTICS;
   op.preact_mean_low = is_reserved ? static_cast<const Real *>(args.reserve) : op.mean_low;
   if (problem.reserve == CUBN_RESERVE_INPUT) op.preact = static_cast<const T *>(args.reserve);
   op.mask = make_mask_rows(problem, args.reserve);

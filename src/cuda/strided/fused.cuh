@@ -119,9 +119,10 @@ class PreactGradient {
     if (!params.recomputes) return {};
     const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
     const Statistics statistics = backward_statistics<P>(params, index, offset);
-    const P mean_low = params.reserve == CUBN_RESERVE_MEANS
+    const int64_t saved = saved_index(params, index, offset);
+    const P mean_low = params.reserve == CUBN_RESERVE_STATISTICS
                            ? static_cast<const P *>(params.args.reserve)[index]
-                           : static_cast<P>(load_or<P>(params.args.mean_low, offset, 0.0));
+                           : static_cast<P>(load_or<P>(params.args.mean_low, saved, 0.0));
     return preact_affine<P>(params, offset, static_cast<P>(statistics.mean), mean_low,
                             round_coefficient<P>(statistics.inv_std));
   }
@@ -199,7 +200,7 @@ class FusedBackwardElement {
     BackwardFactors factors = {given.mean, given.inv_std, gain_of<P>(params, offset, given.inv_std),
                                0.0, 0.0};
     if (params.sums_are_given && !params.is_frozen) {
-      const double error = error_of<P>(params, offset, given.inv_std);
+      const double error = error_of<P>(params, index, offset, given.inv_std);
       factors.slope = load<P>(params.args.dscale, offset) / params.args.count;
       factors.shift =
           load<P>(params.args.dbias, offset) / params.args.count - error * factors.slope;

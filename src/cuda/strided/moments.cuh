@@ -102,10 +102,14 @@ struct Moments {
                                           double inv_std) const {
     const P center = from_double<P>(batch_mean);
     const P mean_low = from_double<P>(low_part<P>(batch_mean, pivot));
-    if (params.reserve == CUBN_RESERVE_MEANS)
-      static_cast<P *>(params.args.reserve)[channel] = mean_low;
-    const Affine<P> affine =
-        preact_affine<P>(params, offset, center, mean_low, round_coefficient<P>(inv_std));
+    const P kept_inv_std = round_coefficient<P>(inv_std);
+    if (params.reserve == CUBN_RESERVE_STATISTICS) {
+      P *const reserved = static_cast<P *>(params.args.reserve) + channel;
+      reserved[CUBN_RESERVED_MEAN_LOW * params.reserved_channels] = mean_low;
+      reserved[CUBN_RESERVED_MEAN * params.reserved_channels] = center;
+      reserved[CUBN_RESERVED_INV_STD * params.reserved_channels] = kept_inv_std;
+    }
+    const Affine<P> affine = preact_affine<P>(params, offset, center, mean_low, kept_inv_std);
     return {static_cast<double>(affine.center), static_cast<double>(affine.gain),
             static_cast<double>(affine.shift)};
   }

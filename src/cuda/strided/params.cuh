@@ -32,10 +32,12 @@ struct StridedParams {
   cubn_pass pass;
   bool has_saved, has_running;
   bool needs_epilogue;                // As in plan/needs.cuh.
-  bool needs_sums, needs_statistics;  // Backward, as in plan/needs.cuh.
+  bool needs_sums, computes_statistics;  // Backward, as in plan/needs.cuh.
   bool recomputes;                    // Backward recomputes the pre-activation.
   bool is_frozen, var_is_inv_std, running_is_biased, sums_are_given;
+  bool saved_is_reserved;
   cubn_reserve reserve;
+  int64_t reserved_channels;  // Values of each array of CUBN_RESERVE_STATISTICS.
   MaskTarget mask;
   Activation<float> activation;
   Activation<double> activation_in_double;
@@ -128,10 +130,18 @@ __device__ inline Affine<P> preact_affine(const StridedParams &params, int64_t o
                      static_cast<P>(load_or<P>(params.args.bias, offset, 0.0)));
 }
 
+// The index of a channel in the arrays of saved statistics.
+__device__ inline int64_t saved_index(const StridedParams &params, int64_t channel,
+                                      int64_t param_offset) {
+  return params.saved_is_reserved ? channel : param_offset;
+}
+
 // By how much x_hat is too large for want of the low part of a given mean, if that is known.
 template <class P>
-__device__ inline double error_of(const StridedParams &params, int64_t offset, double inv_std) {
-  return load_or<P>(params.args.mean_low, offset, 0.0) * inv_std;
+__device__ inline double error_of(const StridedParams &params, int64_t channel,
+                                  int64_t param_offset, double inv_std) {
+  const int64_t index = saved_index(params, channel, param_offset);
+  return load_or<P>(params.args.mean_low, index, 0.0) * inv_std;
 }
 
 // The inv_std of the given statistics.

@@ -48,8 +48,8 @@ __device__ inline Statistics backward_statistics(const StridedParams &params, in
     return {load<P>(params.args.mean, param_offset),
             static_cast<double>(round_coefficient<P>(given_inv_std<P>(params, param_offset)))};
   if (!params.has_saved) return {*factor(params, 0, channel), *factor(params, 1, channel)};
-  return {load<P>(params.args.saved_mean, param_offset),
-          load<P>(params.args.saved_inv_std, param_offset)};
+  const int64_t index = saved_index(params, channel, param_offset);
+  return {load<P>(params.args.saved_mean, index), load<P>(params.args.saved_inv_std, index)};
 }
 
 template <class P>
@@ -71,9 +71,10 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
     // A saved mean that is further away is the caller's own choice.
     const double roundoff = params.has_saved && sizeof(P) == sizeof(float) ? 0x1p-23 : 0x1p-52;
     const bool is_rounding = !params.is_frozen && fabs(residue) <= roundoff * fabs(statistics.mean);
-    const double error = params.args.mean_low ? error_of<P>(params, offset, statistics.inv_std)
-                         : is_rounding        ? residue * statistics.inv_std
-                                              : 0.0;
+    const double error = params.args.mean_low
+                             ? error_of<P>(params, channel, offset, statistics.inv_std)
+                         : is_rounding ? residue * statistics.inv_std
+                                       : 0.0;
     dscale -= dy * error;
     const double slope = dscale / params.args.count;
     *factor(params, 0, channel) = statistics.mean;

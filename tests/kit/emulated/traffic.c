@@ -35,8 +35,11 @@ static void count_arrays(const line_problem *problem, const data_set *set, traff
     result->param_written_bytes += writes ? bytes : 0;
   }
   const int64_t reserve_bytes = set->arrays[DATA_RESERVE].extent;
-  if (line_reserve_kind(problem) == LINE_RESERVE_MEANS)
-    *(backward ? &result->param_read_bytes : &result->param_written_bytes) += reserve_bytes;
+  /* Beside saved statistics backward reads one of three arrays, what these lack of the means. */
+  const bool reads_part = backward && !problem->no_saved;
+  if (line_reserve_kind(problem) == LINE_RESERVE_STATISTICS)
+    *(backward ? &result->param_read_bytes : &result->param_written_bytes) +=
+        reads_part ? reserve_bytes / 3 : reserve_bytes;
   else
     result->reserve_bytes = reserve_bytes;
   if (data_has(set, DATA_FACTOR)) result->param_read_bytes += param_bytes;

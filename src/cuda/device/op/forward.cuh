@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "core/reserve.h"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
 
@@ -72,7 +73,8 @@ struct Forward {
   Real *saved_mean, *saved_inv_std;  // May be NULL.
   int64_t saved_first_channel;       // The channel of element 0 of these two.
   Real *saved_mean_low;              // Receives what rounding takes from the means; may be NULL.
-  Real *reserved_mean_low;           // The same in the reserve space.
+  Real *reserved;                    // The arrays of CUBN_RESERVE_STATISTICS; may be NULL.
+  int64_t reserved_channels;         // Values of each of them.
   Real *running_mean, *running_var;  // May be NULL.
   const Real *previous_mean, *previous_var;
   const Real *factor_pointer;  // If NULL, `factor` is used.
@@ -153,13 +155,22 @@ struct Forward {
       saved_inv_std[channel - saved_first_channel] = round_coefficient<Real>(inv_std);
     }
     if (saved_mean_low) saved_mean_low[channel] = static_cast<Real>(mean_low);
-    if (reserved_mean_low) reserved_mean_low[channel] = static_cast<Real>(mean_low);
+    if (reserved) store_reserved(channel, static_cast<Real>(mean_low), center, inv_std);
     if (running_mean) {
       const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
       const double var = m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0));
       blend_from(previous_mean + channel, running_mean + channel, weight, mean, 1.0 - weight);
       blend_from(previous_var + channel, running_var + channel, weight, var, 1.0 - weight);
     }
+  }
+
+  // Leaves the statistics of a channel as the pre-activation is computed from them.
+  __device__ void store_reserved(int64_t channel, Real mean_low, Real center,
+                                 double inv_std) const {
+    Real *const at = reserved + channel;
+    at[CUBN_RESERVED_MEAN_LOW * reserved_channels] = mean_low;
+    at[CUBN_RESERVED_MEAN * reserved_channels] = center;
+    at[CUBN_RESERVED_INV_STD * reserved_channels] = round_coefficient<Real>(inv_std);
   }
 
   __device__ Coefficients coefficients_of(int64_t channel, Real center, double mean_low,
