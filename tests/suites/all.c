@@ -46,6 +46,7 @@
   X(log)                   \
   X(log_destination)       \
   X(callback)              \
+  X(nan_bits)              \
   X(normalization)         \
   X(fold)                  \
   X(fold_types)            \

@@ -1,0 +1,97 @@
+/* NaN and infinity give the same bits, signs of NaN included, with every number of CPU threads. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/handle.h"
+#include "kit/run_line.h"
+#include "suites/support/suite.h"
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const types[] = {"f32", "f64", "f16", "bf16"};
+static const char *const data[] = {"nan", "inf", "nandy"};
+static const char *const shapes[][2] = {
+    {"nchw", "n3c6h31w35"}, {"nhwc", "n6c24h13w15"}, {"nhwc", "n2c600h5w5"}};
+static const char *const calls[][2] = {{"train", ""},
+                                       {"train", "relu"},
+                                       {"backward", ""},
+                                       {"backward", "leaky"},
+                                       {"backward", "add_gelu"}};
+
+/* The sign of the NaN in x: hardware makes both. */
+static void negate_nans(data_array *array) {
+  for (int64_t i = 0; i < array->extent; ++i) {
+    const double value = data_get(array, i);
+    if (value != value) data_set_value(array, i, -value);
+  }
+}
+
+static bool call_with(const char *threads, const cubn_algo *algo, const line_problem *problem,
+                      const data_set *before, data_set *after) {
+  cubnHandle_t handle = NULL;
+  run_context run;
+  CU_ASSERT_FATAL(data_copy(before, after));
+  setenv("CUBN_THREADS", threads, 1);
+  CU_ASSERT_FATAL(cubnCreateOnDevice(&handle, "cpu") == CUBN_STATUS_SUCCESS);
+  unsetenv("CUBN_THREADS");
+  snprintf(handle->forced_algo, sizeof handle->forced_algo, "%s", algo->name);
+  CU_ASSERT_FATAL(run_open(&run, handle, problem, before) == CUBN_STATUS_SUCCESS);
+  CU_ASSERT(run_call(&run) == CUBN_STATUS_SUCCESS);
+  CU_ASSERT(run_download(&run, after) == CUBN_STATUS_SUCCESS);
+  run_close(&run);
+  const bool accepted = handle->last_algo == algo;
+  CU_ASSERT(cubnDestroy(handle) == CUBN_STATUS_SUCCESS);
+  return accepted;
+}
+
+static void compare_threads(const char *line, const cubn_algo *algo, const line_problem *problem,
+                            const data_set *before) {
+  static const char *const counts[] = {"2", "3", "4", "7"};
+  data_set alone, shared;
+  const bool accepted = call_with("1", algo, problem, before, &alone);
+  for (size_t i = 0; accepted && i < COUNT_OF(counts); ++i) {
+    char report[256] = "";
+    call_with(counts[i], algo, problem, before, &shared);
+    SUITE_CHECK(compare_equal(problem, &alone, problem, &shared, report, sizeof report),
+                "%s: %s: with %s threads: %s", line, algo->name, counts[i], report);
+    data_destroy(&shared);
+  }
+  data_destroy(&alone);
+}
+
+static void check_line(const char *line, bool is_negative) {
+  line_problem problem;
+  data_set before;
+  char report[512] = "";
+  CU_ASSERT_PTR_NULL_FATAL(line_parse(line, &problem));
+  if (!SUITE_CHECK(run_create(suite_handle(), &problem, &before, report, sizeof report), "%s: %s",
+                   line, report))
+    return;
+  if (is_negative) negate_nans(&before.arrays[DATA_X]);
+  for (const cubn_algo *const *algo = suite_handle()->backend->algos[problem.pass]; *algo; ++algo)
+    compare_threads(line, *algo, &problem, &before);
+  data_destroy(&before);
+}
+
+static void test_threads(void) {
+  char *const old = getenv("CUBN_THREADS") ? strdup(getenv("CUBN_THREADS")) : NULL;
+  char line[160];
+  size_t turn = 0;
+  for (size_t s = 0; s < COUNT_OF(shapes); ++s)
+    for (size_t t = 0; t < COUNT_OF(types); ++t)
+      for (size_t c = 0; c < COUNT_OF(calls); ++c)
+        for (size_t d = 0; d < COUNT_OF(data); ++d) {
+          if (!suite_all_cases() && d != (s + t + c) % COUNT_OF(data)) continue;
+          snprintf(line, sizeof line, "%s %s %s %s %s data=%s", calls[c][0], shapes[s][0], types[t],
+                   shapes[s][1], calls[c][1], data[d]);
+          check_line(line, turn++ % 2);
+        }
+  if (old) setenv("CUBN_THREADS", old, 1);
+  free(old);
+}
+
+void test_nan_bits_suites(void) {
+  static const suite_test tests[] = {{"numbers of threads", test_threads}, {NULL, NULL}};
+  suite_add("bits of NaN", SUITE_CPU, tests);
+}
