@@ -143,8 +143,9 @@ CUBN_API cubnStatus_t cubnGetActivationDescriptorSwishBeta(
  * its content from one to the other, and be aligned to the type of the tensors (of the parameters
  * for BN_ACTIVATION). Its size, where the activation is not the identity (which needs none):
  *
- *     BN_ACTIVATION      one parameter value per channel: what rounding took from saved_mean. With
- *                        it backward computes p again, by the same operations in the same order.
+ *     BN_ACTIVATION      three parameter values per channel: the statistics as forward used them.
+ *                        With them backward computes p again, by the same operations in the same
+ *                        order.
  *     BN_ADD_ACTIVATION with RELU, CLIPPED_RELU, LEAKY_RELU
  *                        one bit per element, rows of spatial positions (or channels) filled up to
  *                        whole bytes: where p was positive (and below the ceiling)
@@ -284,11 +285,8 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardTrainingEx(
  *     dz = dp
  *
  * Where forward stopped p, backward stops dy, exactly, also at 0, NaN and infinity: the y of RELU,
- * before blending, is positive just where its gradient passes. One case is not exact: where p is
- * computed again (BN_ACTIVATION) from statistics that are computed again, because saved_mean and
- * saved_inv_std are NULL, backward may decide otherwise about a p within a rounding of the
- * threshold. On a CPU only double tensors are concerned, and only if dy or dx have other strides
- * than x.
+ * before blending, is positive just where its gradient passes, whatever the strides and addresses
+ * of the two calls.
  *
  * @param[in] handle           a handle
  * @param[in] mode             what a channel is
@@ -315,7 +313,7 @@ CUBN_API cubnStatus_t cubnBatchNormalizationForwardTrainingEx(
  * @param[in,out] dbias        output
  * @param[in] epsilon          as in forward
  * @param[in] saved_mean       as in cubnBatchNormalizationBackward. For BN_ACTIVATION both must be
- *                             those of forward, or both NULL.
+ *                             those of forward, or both NULL: then the reserve space has them.
  * @param[in] saved_inv_std    as saved_mean
  * @param[in] activation_desc  as in forward
  * @param[in] workspace        ignored; may be NULL

@@ -195,8 +195,8 @@ cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const c
   const auto op = make_fused_backward<T>(problem, args);
   if (!fused_phase_fits(problem, common_phase(op)))
     return cubn_cuda_backward_strided.run(device, &problem, &args);
-  const Steps steps = {computes_statistics(problem, args),
-                       needs_sums(problem, args), problem.has_output || problem.has_dz};
+  const Steps steps = {computes_statistics(problem, args), needs_sums(problem, args),
+                       problem.has_output || problem.has_dz};
   return visit_fused_iterator(
       device, problem, op, [&](const auto &iterator, const Partition &partition) {
         return run_backward<T>(device, args, iterator, op, partition, steps);
