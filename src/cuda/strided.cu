@@ -102,8 +102,7 @@ cubnStatus_t run_forward(const cubn_device *device, const StridedParams &params)
 template <class T>
 cubnStatus_t run_backward(const cubn_device *device, const StridedParams &params) {
   const bool empty = params.tiling.splits == 0;
-  if (params.computes_statistics && !empty)
-    CUBN_TRY((sum<T, MomentsReducer>(device, params)));
+  if (params.computes_statistics && !empty) CUBN_TRY((sum<T, MomentsReducer>(device, params)));
   if (params.needs_sums)
     CUBN_TRY((params.needs_epilogue ? sum<T, FusedGradientsReducer>(device, params)
                                     : sum<T, GradientsReducer>(device, params)));

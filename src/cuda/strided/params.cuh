@@ -31,9 +31,9 @@ struct StridedParams {
   Tiling tiling;
   cubn_pass pass;
   bool has_saved, has_running;
-  bool needs_epilogue;                // As in plan/needs.cuh.
+  bool needs_epilogue;                   // As in plan/needs.cuh.
   bool needs_sums, computes_statistics;  // Backward, as in plan/needs.cuh.
-  bool recomputes;                    // Backward recomputes the pre-activation.
+  bool recomputes;                       // Backward recomputes the pre-activation.
   bool is_frozen, var_is_inv_std, running_is_biased, sums_are_given;
   bool saved_is_reserved;
   cubn_reserve reserve;
