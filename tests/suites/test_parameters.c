@@ -26,6 +26,11 @@ static const placement placements[] = {
     {"backward nhwc f32 n4c5h2w3 peract", {30, 1, 15, 5}},
     {"train nchw f32 n4c5h2w3 peract", {99, 12, 6, 2}},
     {"backward nchw f32 n4c5h2w3 peract", {30, 6, 1, 2}},
+    /* The reserve space has no gaps. */
+    {"backward nchw f32 n3c5h2w3 relu", {99, 3, 1, 1}},
+    {"backward nchw f16 n3c5h2w3 relu nosaved", {99, 3, 1, 1}},
+    {"backward nhwc f64 n3c5h2w3 gelu nosaved mean=1e4", {99, 2, 1, 1}},
+    {"backward nhwc f32 n4c5h2w3 peract leaky nosaved mean=1e4", {30, 6, 1, 2}},
 };
 
 static const int param_arrays[] = {
@@ -109,15 +114,14 @@ static void test_placements(void) {
     line_problem problem;
     data_set before, after;
     run_context run;
+    char report[512] = "";
     CU_ASSERT_PTR_NULL_FATAL(line_parse(placements[i].line, &problem));
-    CU_ASSERT_FATAL(data_create(&problem, &before));
-    if (problem.pass == LINE_BACKWARD && !problem.no_saved) oracle_fill_saved(&problem, &before);
+    CU_ASSERT_FATAL(run_create(suite_handle(), &problem, &before, report, sizeof report));
     CU_ASSERT_FATAL(data_copy(&before, &after));
     if (expect_success(run_open(&run, suite_handle(), &problem, &before), "open")) {
       run_placed(&placements[i], &run, &before, &after);
       run_close(&run);
       const compare_result result = compare_outputs(&problem, &before, &after, 1);
-      char report[256] = "";
       compare_describe(&result, report, sizeof report);
       SUITE_CHECK(result.failures == 0, "%s: %s", placements[i].line, report);
     }
