@@ -30,10 +30,6 @@ void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capaci
 /* Marks channel i as one that float arithmetic cannot compute. */
 void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
 
-/* Marks channel i if its coefficients make all outputs NaN. Where two NaN meet, kernels keep one or
- * the other, and the threads may decide which kernel it is; exact.h makes them all alike. */
-void cubn_fast_mark_nan(cubn_channels *channels, int64_t i);
-
 /* Loads the parameters of the channels; all are `absent` if the array is NULL. */
 static inline void cubn_fast_load(const cubn_call *call, const cubn_channels *channels,
                                   const void *array, double absent, double *values) {

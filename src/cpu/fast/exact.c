@@ -66,7 +66,6 @@ static void normalize(const cubn_call *call, cubn_patch values, const cubn_coeff
     call->type->load(call->args->x, tile, x);
     for (int64_t i = 0; i < tile.count; ++i)
       x[i] = (x[i] - coef->center) * coef->gain + coef->shift;
-    cubn_settle_nans(x, tile.count);
     call->type->store(x, tile, call->args->output);
   }
 }
@@ -82,7 +81,6 @@ static void gradient(const cubn_call *call, cubn_patch values, const cubn_coeffi
       const double x_hat = (x[i] - coef->center) * coef->inv_std;
       dy[i] = dy[i] * coef->gain + (x_hat * coef->slope + coef->shift);
     }
-    cubn_settle_nans(dy, tile.count);
     call->type->store(dy, tile, call->args->output);
   }
 }
