@@ -12,8 +12,11 @@ int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
   return call->nontemporal && excess ? (CUBN_LINE_BYTES - excess) / call->element_bytes : 0;
 }
 
-static bool is_aligned(const cubn_call *call, const void *array, int64_t offset) {
-  return (uintptr_t)cubn_element_at(call, array, offset) % (uintptr_t)call->kernels->store_bytes ==
+/* Whether the array has whole vectors to store where the output has. The output itself may begin
+ * within one: then the kernel takes care of the values before. */
+static bool is_aligned_like_output(const cubn_call *call, const void *array) {
+  return ((uintptr_t)array - (uintptr_t)call->args->output) %
+             (uintptr_t)call->kernels->store_bytes ==
          0;
 }
 
@@ -30,10 +33,10 @@ static void set_arrays(const cubn_call *call, int64_t offset, bool for_sums, cub
   fused->z = !backward && problem->adds ? cubn_element_at(call, args->z, offset) : NULL;
   fused->output = problem->has_output ? cubn_output_at(call, offset) : NULL;
   fused->dz = problem->has_dz ? (void *)(uintptr_t)cubn_element_at(call, args->dz, offset) : NULL;
-  fused->nontemporal_dz = fused->nontemporal && fused->dz && is_aligned(call, args->dz, offset);
+  fused->nontemporal_dz = fused->nontemporal && fused->dz && is_aligned_like_output(call, args->dz);
   if (problem->reserve != CUBN_RESERVE_INPUT) return;
   fused->preact = (void *)(uintptr_t)cubn_element_at(call, args->reserve, offset);
-  fused->nontemporal_preact = fused->nontemporal && is_aligned(call, args->reserve, offset);
+  fused->nontemporal_preact = fused->nontemporal && is_aligned_like_output(call, args->reserve);
 }
 
 /* Calls the kernel: for sums, unless these are NULL, or for output. */

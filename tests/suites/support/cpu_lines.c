@@ -145,6 +145,11 @@ const char *const cpu_lines[] = {
     "infer nchw f16 n1c1h301w333 add_swish reserve inplace",
     "infer nhwc f64 n5c33h7w9 elu",
     "infer nc bf16 n10c2100 tanh beta=1",
+    /* dz has other places to store whole vectors than dx. */
+    "backward nchw f16 n8c4h20w32 add_relu offset_out=8 offset_z=0",
+    "backward nchw bf16 n8c4h20w32 add_relu offset_out=8 offset_z=16",
+    "backward nchw f32 n8c4h20w32 add_relu offset_out=4 offset_z=8",
+    "backward nchw f16 n8c4h20w32 add_tanh offset_out=8 offset_z=0",
 };
 
 const size_t cpu_line_count = sizeof cpu_lines / sizeof *cpu_lines;
