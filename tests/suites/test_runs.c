@@ -180,8 +180,13 @@ static void check_call(call *it, arrays *all) {
 }
 
 static void check_kernels(const cubn_kernels *kernels, int64_t bytes, arrays *all) {
-  const cubn_coefficients around = {
-      .gain = 0.75, .slope = -0.5, .shift = 0.125, .preact_gain = 1.5, .preact_shift = 0.25};
+  const cubn_coefficients around = {.prescale = 1,
+                                    .dy_prescale = 1,
+                                    .gain = 0.75,
+                                    .slope = -0.5,
+                                    .shift = 0.125,
+                                    .preact_gain = 1.5,
+                                    .preact_shift = 0.25};
   for (int way = 0; way < 16; ++way)
     for (int i = 0; i < COUNTS; ++i) {
       call it = {.kernels = kernels, .bytes = bytes, .summed = around, .written = around};

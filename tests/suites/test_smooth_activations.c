@@ -27,7 +27,8 @@ static const char *const names[] = {"", "elu", "sigmoid", "tanh", "swish", "gelu
 /* Computes to = activation(x), or its derivative; `ones` is a dy. */
 static void apply(const cubn_kernels *kernels, int smooth, const void *ones, const void *x,
                   void *to) {
-  const cubn_coefficients coef = {.inv_std = 1, .gain = 1, .preact_gain = 1};
+  const cubn_coefficients coef = {
+      .prescale = 1, .dy_prescale = 1, .inv_std = 1, .gain = 1, .preact_gain = 1};
   const cubn_fusion fusion = {.decides = true,
                               .smooth = (cubn_smooth)smooth,
                               .swish_beta = 1,

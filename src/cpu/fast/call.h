@@ -10,6 +10,10 @@
 #include "cpu/common/needs.h"
 #include "cpu/kernels/kernels.h"
 
+/* With these prescales, no sum of squares of single or of double numbers overflows. */
+#define CUBN_PRESCALE_MIN 0x1p-70
+#define CUBN_PRESCALE_MIN_DOUBLE 0x1p-540
+
 /* What is decided once per call. */
 typedef struct cubn_call {
   const cubn_device *device;

@@ -19,11 +19,8 @@
 
 #include "cpu/common/preactivation.h"
 #include "cpu/fast/exact.h"
+#include "cpu/fast/pivots.h"
 
-/* Values that show whether a channel is around 0. */
-enum { SAMPLE = 16 };
-/* The values of a sample are neighbors, or in rows so short and so many that they cost nothing. */
-enum { FEW_COLUMNS = 64, ROWS_MIN = 4096 };
 /* A mean is around 0 if it is at most this many deviations away. */
 #define MEAN_DEVIATIONS 2.0
 /* Deviations are between the inverse of this and this. Beyond, sums of dy * (x - center), and
@@ -31,8 +28,8 @@ enum { FEW_COLUMNS = 64, ROWS_MIN = 4096 };
 #define DEVIATION_MAX 0x1p40
 #define DEVIATION_MAX_DOUBLE 0x1p300
 
-/* Whether inv_std may be applied to sums and slope. With 0 and NaN the results are the same
- * anyway. */
+/* Whether inv_std may be applied to sums and slope as it is. With 0 and NaN the results are the
+ * same anyway. */
 static bool can_fold_deviation(const cubn_call *call, double inv_std) {
   const double most = cubn_is_single(call->param_type) ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
   return isnan(inv_std) || inv_std == 0 || (inv_std <= most && inv_std >= 1 / most);
@@ -46,41 +43,23 @@ static bool is_near_zero(const cubn_call *call, double center, double inv_std) {
          inv_std * inv_std * call->args->epsilon <= 0.5;
 }
 
-/* A pivot is the first value of the channel; or 0, if the sample has values on both sides of it. */
-void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
-  const cubn_problem *problem = call->problem;
-  const int64_t s = problem->s, first = channels->first * s;
-  const bool are_near = s >= SAMPLE, are_few = problem->c * s <= FEW_COLUMNS;
-  const int64_t stride = are_near ? 1 : problem->c * s;
-  double *const pivot = channels->pivot, values[SAMPLE];
-  call->type->load(call->args->x, (cubn_patch){first, 1, 0, channels->count, s}, pivot);
-  for (int64_t i = 0; i < channels->count; ++i) {
-    if (!are_near && !(are_few && problem->n >= ROWS_MIN)) continue;
-    call->type->load(call->args->x, (cubn_patch){first + i * s, 1, 0, SAMPLE, stride}, values);
-    double least = pivot[i], most = pivot[i];
-    for (int k = 1; k < SAMPLE; ++k) {
-      if (values[k] < least) least = values[k];
-      if (values[k] > most) most = values[k];
-    }
-    if (least < 0 && most > 0) pivot[i] = 0;
-  }
-}
-
 void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
   for (int64_t i = 0; i < channels->count; ++i) {
     const double center = channels->center[i];
-    channels->pivot[i] = is_near_zero(call, center, channels->inv_std[i]) ? 0 : center;
+    const double inv_std = channels->inv_std[i];
+    channels->pivot[i] = is_near_zero(call, center, inv_std) ? 0 : center;
+    if (!can_fold_deviation(call, inv_std))
+      cubn_fast_prescale(channels, channels->prescale, i,
+                         cubn_fast_get_prescale(call, 1 / inv_std, center));
   }
 }
 
-/* Sums a channel in double if its sums overflowed or its deviation is extreme; false if not. */
+/* Sums a channel in double if its deviation is so extreme that no prescale helps; false if not. */
 static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const cubn_coefficients coef = cubn_fast_coefficients(channels, i);
   const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
-  double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
-  if (can_fold_deviation(call, coef.inv_std) && isfinite(sums[0]) && isfinite(sums[1]) &&
-      isfinite(sums[2]))
-    return false;
+  double sums[3];
+  if (can_fold_deviation(call, coef.inv_std) || coef.prescale != 1) return false;
   cubn_exact_sums(call, values, &coef, sums);
   for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
   return true;
@@ -91,15 +70,19 @@ static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t 
 void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64_t i) {
   if (sum_exactly(call, channels, i)) return;
   const double distance = channels->center[i] - channels->pivot[i];
+  const double prescale = channels->prescale[i], dy_prescale = channels->dy_prescale[i];
+  channels->sums[0][i] /= dy_prescale;
+  channels->sums[1][i] /= prescale * dy_prescale;
+  channels->sums[2][i] /= prescale;
   channels->sums[1][i] =
       (channels->sums[1][i] - distance * channels->sums[0][i]) * channels->inv_std[i];
   if (distance != 0) channels->sums[2][i] = 0;
 }
 
-/* Multiplies the slope by inv_std; false if that is not possible. */
+/* Multiplies the slope by what prescale leaves of inv_std; false if that is not possible. */
 static bool fold_deviation(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const double slope = channels->slope[i] * channels->inv_std[i];
-  if (!can_fold_deviation(call, channels->inv_std[i]) ||
+  const double slope = channels->slope[i] * (channels->inv_std[i] / channels->prescale[i]);
+  if ((!can_fold_deviation(call, channels->inv_std[i]) && channels->prescale[i] == 1) ||
       (cubn_is_single(call->param_type) && fabs(slope) > CUBN_COEFFICIENT_MAX)) {
     cubn_fast_mark_double(channels, i);
     return false;
@@ -119,6 +102,6 @@ void cubn_fast_fold(const cubn_call *call, cubn_channels *channels, int64_t i) {
   if (!folds_center || channels->needs_double[i] != 0) return;
   double *const factor = backward ? &channels->slope[i] : &channels->gain[i];
   *factor = cubn_to_real(call, *factor);
-  channels->shift[i] -= center * *factor;
+  channels->shift[i] -= center * channels->prescale[i] * *factor;
   channels->center[i] = 0;
 }

@@ -4,10 +4,7 @@
 
 #include "cpu/fast/channels.h"
 
-/* Sets the pivots for the sums of the statistics: a value of each channel, or 0. */
-void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels);
-
-/* Sets the pivots for the sums of backward: the center, or 0. */
+/* Sets the pivots for the sums of backward, the center or 0, and the prescales. */
 void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels);
 
 /* Moves work from values to channel i: changes its coefficients for output, with the same y or

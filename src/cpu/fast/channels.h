@@ -7,7 +7,7 @@
 #include "cpu/fast/call.h"
 
 /* The arrays of cubn_channels. */
-#define CUBN_CHANNEL_ARRAYS 17
+#define CUBN_CHANNEL_ARRAYS 20
 
 /* Neighboring channels, with one array of doubles for each of their numbers. */
 typedef struct cubn_channels {
@@ -16,19 +16,36 @@ typedef struct cubn_channels {
   double *mean, *var;                 /* statistics, as they were computed or given */
   double *mean_low;                   /* what the center lacks of the mean */
   double *pivot;                      /* the center while sums are formed */
+  double *prescale, *dy_prescale;     /* powers of two, mostly 1: see kernels.h */
   double *sums[CUBN_RUN_SUMS_MAX];    /* the sums of the pass, see kernels.h */
   double *center, *inv_std;           /* coefficients, see kernels.h */
   double *gain, *slope, *shift;       /* coefficients, see kernels.h */
   double *preact_gain, *preact_shift; /* coefficients of the pre-activation, in backward */
+  double *seen;          /* not 0 if NaN or infinity need not, or not again, be looked for */
   double *needs_double;  /* not 0 if float arithmetic cannot compute the channel, see exact.h */
   bool any_needs_double; /* some channel needs double */
+  bool any_prescaled;    /* some prescale or dy_prescale is not 1 */
+  int rounds;            /* how many times the sums were formed */
 } cubn_channels;
 
 /* Sets the arrays, each of `capacity` doubles. Memory is CUBN_CHANNEL_ARRAYS * capacity doubles. */
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity);
 
+/* A part of the channels, in the same memory. */
+cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, int64_t count);
+
 /* Marks channel i as one that float arithmetic cannot compute. */
 void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
+
+/* Sets a prescale of channel i, one of the two arrays. */
+static inline void cubn_fast_prescale(cubn_channels *channels, double *prescales, int64_t i,
+                                      double prescale) {
+  prescales[i] = prescale;
+  if (prescale != 1) channels->any_prescaled = true;
+}
+
+/* Sets all prescales to 1, for the first round of sums. */
+void cubn_fast_clear_prescales(cubn_channels *channels);
 
 /* Loads the parameters of the channels; all are `absent` if the array is NULL. */
 static inline void cubn_fast_load(const cubn_call *call, const cubn_channels *channels,
@@ -51,7 +68,18 @@ static inline void cubn_fast_blend(const cubn_call *call, const cubn_channels *c
   cubn_params_blend(call->param_type, &patch, weight, values, prior_weight, prior, array);
 }
 
-/* Sets mean, var and inv_std from the sums over x - pivot, or from x where these do not suffice. */
+/* Mean and variance of a channel, from its sums over x - pivot. */
+typedef struct cubn_fast_moments {
+  double square, distance, var; /* prescaled; the distance is that of the mean from the pivot */
+  bool are_nan;                 /* for there are NaN or infinity among the values */
+  bool are_small;               /* squares may have lost digits, or vanished */
+  bool suffice;                 /* float arithmetic lost nothing */
+} cubn_fast_moments;
+cubn_fast_moments cubn_fast_get_moments(const cubn_call *call, const cubn_channels *channels,
+                                        int64_t i);
+
+/* Sets mean, var and inv_std from the sums over x - pivot, or from x where these do not suffice,
+ * and clears the prescales. */
 void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels);
 
 /* All values of a channel. */

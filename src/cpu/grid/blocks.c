@@ -4,6 +4,7 @@
 
 #include "cpu/common/arith.h"
 #include "cpu/fast/passes.h"
+#include "cpu/fast/pivots.h"
 #include "cpu/grid/grid.h"
 
 /* Bytes of a block's rows; longer ones are read faster. */
@@ -69,9 +70,24 @@ static void fold_sums(const cubn_call *call, const double *sums, block *block) {
                    block->channels.sums[k]);
 }
 
-static void finish_block(const cubn_call *call, const double *sums, block *block) {
+static void step(const cubn_call *call, const block *current, const block *next, double *sums);
+
+/* Forms sums again, for those channels of the block that need them. The block is in the caches. */
+static void fold_and_sum_again(const cubn_call *call, double *sums, block *block) {
   const cubn_pattern pattern = {call->problem->s, 1};
+  cubn_channels again;
   fold_sums(call, sums, block);
+  while (cubn_fast_sum_again(call, &block->channels, &again)) {
+    cubn_grid_set_sum_coef(call, &block->channels, pattern, &block->coef);
+    clear_sums(call, block, sums);
+    step(call, NULL, block, sums);
+    fold_sums(call, sums, block);
+  }
+}
+
+static void finish_block(const cubn_call *call, double *sums, block *block) {
+  const cubn_pattern pattern = {call->problem->s, 1};
+  fold_and_sum_again(call, sums, block);
   cubn_fast_finish(call, &block->channels);
   if (call->writes) cubn_grid_set_output_coef(call, &block->channels, pattern, &block->coef);
 }
@@ -117,7 +133,7 @@ static void find_moments(const cubn_call *call, block *block, double *sums) {
   cubn_grid_set_sum_coef(&moments, &block->channels, pattern, &block->coef);
   clear_sums(&moments, block, sums);
   step(&moments, NULL, block, sums);
-  fold_sums(&moments, sums, block);
+  fold_and_sum_again(&moments, sums, block);
   cubn_fast_finish_moments(call, &block->channels);
   cubn_grid_set_sum_coef(call, &block->channels, pattern, &block->coef);
 }

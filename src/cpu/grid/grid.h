@@ -12,7 +12,7 @@
 #define CUBN_SLICE_COLUMNS_MAX 8192
 
 /* Arrays of cubn_grid_coefficients. */
-#define CUBN_GRID_ARRAYS 6
+#define CUBN_GRID_ARRAYS 8
 
 /* Scratch memory of a worker that processes blocks: the coefficients of two blocks and the numbers
  * of their channels, and the sums of one block. */

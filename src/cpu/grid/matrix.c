@@ -5,8 +5,9 @@
 #include "cpu/grid/grid.h"
 
 void cubn_grid_place(cubn_grid_coefficients *coef, void *memory, int64_t padded) {
-  void **const arrays[CUBN_GRID_ARRAYS] = {&coef->center, &coef->gain,        &coef->slope,
-                                           &coef->shift,  &coef->preact_gain, &coef->preact_shift};
+  void **const arrays[CUBN_GRID_ARRAYS] = {
+      &coef->center, &coef->prescale, &coef->dy_prescale, &coef->gain,
+      &coef->slope,  &coef->shift,    &coef->preact_gain, &coef->preact_shift};
   for (int64_t i = 0; i < CUBN_GRID_ARRAYS; ++i) *arrays[i] = (double *)memory + i * padded;
 }
 
@@ -18,11 +19,15 @@ static void spread(const cubn_call *call, const cubn_channels *channels, cubn_pa
 static void spread_centers(const cubn_call *call, const cubn_channels *channels,
                            cubn_pattern pattern, const double *centers,
                            cubn_grid_coefficients *coef) {
-  coef->is_centered = false;
+  coef->is_prescaled = channels->any_prescaled;
+  coef->is_centered = coef->is_prescaled;
   for (int64_t i = 0; i < channels->count; ++i)
     if (centers[i] != 0) coef->is_centered = true;
   if (coef->is_centered || call->has_epilogue)
     spread(call, channels, pattern, centers, coef->center);
+  if (!coef->is_prescaled) return;
+  spread(call, channels, pattern, channels->prescale, coef->prescale);
+  spread(call, channels, pattern, channels->dy_prescale, coef->dy_prescale);
 }
 
 void cubn_grid_set_sum_coef(const cubn_call *call, const cubn_channels *channels,
@@ -126,8 +131,9 @@ void cubn_grid_write(const cubn_call *call, cubn_grid grid, cubn_grid_operand wr
 static cubn_grid_coefficients skip_columns(const cubn_call *call, const cubn_grid_coefficients *all,
                                            int64_t column) {
   cubn_grid_coefficients coef = *all;
-  void **const arrays[CUBN_GRID_ARRAYS] = {&coef.center, &coef.gain,        &coef.slope,
-                                           &coef.shift,  &coef.preact_gain, &coef.preact_shift};
+  void **const arrays[CUBN_GRID_ARRAYS] = {&coef.center,      &coef.prescale,    &coef.dy_prescale,
+                                           &coef.gain,        &coef.slope,       &coef.shift,
+                                           &coef.preact_gain, &coef.preact_shift};
   for (int i = 0; i < CUBN_GRID_ARRAYS; ++i)
     *arrays[i] = (char *)*arrays[i] + column * call->kernels->real_bytes;
   return coef;
@@ -171,7 +177,8 @@ void cubn_grid_sum_and_write(const cubn_call *call, cubn_grid grid, cubn_grid_op
                              double *sums, int64_t sum_stride, cubn_grid_operand written,
                              bool nontemporal) {
   const int64_t rows = grid.rows;
-  const bool can_join = summed.coef->is_centered == written.coef->is_centered;
+  const bool can_join = summed.coef->is_centered == written.coef->is_centered &&
+                        !summed.coef->is_prescaled && !written.coef->is_prescaled;
   if (call->has_epilogue || !can_join) {
     /* Alternates by as many rows as are summed before they go to doubles. */
     for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {

@@ -6,6 +6,7 @@
 #include "core/check.h"
 #include "cpu/common/arith.h"
 #include "cpu/fast/passes.h"
+#include "cpu/fast/pivots.h"
 #include "cpu/grid/grid.h"
 
 /* Values of a chunk, unless there would be too many chunks; and the least that is worth a
@@ -164,6 +165,22 @@ static void form_sums(shared_work *work) {
                    work->shape.pattern, work->channels.sums[k]);
 }
 
+/* Forms the sums, and those of some channels again if they need it. Folded rows have all channels,
+ * other rows are narrowed to the ones that matter. */
+static void form_final_sums(shared_work *work) {
+  cubn_channels part;
+  form_sums(work);
+  while (cubn_fast_sum_again(work->call, &work->channels, &part)) {
+    shared_work again = *work;
+    const bool is_narrow = work->shape.pattern.times == 1 && part.count < work->channels.count;
+    if (is_narrow) {
+      again.channels = part;
+      again.in_order = false;
+    }
+    form_sums(&again);
+  }
+}
+
 /* Writes the rows of a chunk: batches of rows, from the last one to the first. */
 static void write_chunk(const shared_work *work, int64_t chunk) {
   const shape *shape = &work->shape;
@@ -192,7 +209,7 @@ static void output_task(void *context, int64_t worker, cubn_items *chunks) {
 static void find_moments(shared_work *work) {
   const cubn_call *const call = work->call, moments = cubn_call_of_moments(call);
   work->call = &moments;
-  form_sums(work);
+  form_final_sums(work);
   work->call = call;
   cubn_fast_finish_moments(call, &work->channels);
 }
@@ -204,7 +221,7 @@ static void run_slice(shared_work *work, int64_t first) {
                   &work->channels);
   if (cubn_begins_with_moments(call)) find_moments(work);
   if (call->sums) {
-    form_sums(work);
+    form_final_sums(work);
     cubn_fast_finish(call, &work->channels);
   }
   if (!call->writes) return;

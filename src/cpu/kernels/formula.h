@@ -7,14 +7,20 @@
 
 /* cubn_coefficients, for as many values as a vector has lanes. */
 typedef struct coefficients {
-  vec center, gain, slope, shift, preact_gain, preact_shift;
+  vec center, gain, slope, shift, preact_gain, preact_shift, prescale, dy_prescale;
 } coefficients;
 
 /* Those of a run: all lanes are alike. */
 INLINED coefficients run_coefficients(const cubn_coefficients *coef) {
   return (coefficients){vec_all((real)coef->center),      vec_all((real)coef->gain),
                         vec_all((real)coef->slope),       vec_all((real)coef->shift),
-                        vec_all((real)coef->preact_gain), vec_all((real)coef->preact_shift)};
+                        vec_all((real)coef->preact_gain), vec_all((real)coef->preact_shift),
+                        vec_all((real)coef->prescale),    vec_all((real)coef->dy_prescale)};
+}
+
+/* (x - center) * prescale. The difference itself need not be in the range of reals. */
+INLINED vec prescaled_difference(vec x, vec center, vec prescale) {
+  return vec_multiply_add(x, prescale, -(center * prescale));
 }
 
 /* dx = dy * gain + ((x - center) * slope + shift) */

@@ -62,8 +62,14 @@ INLINED vec dp_of(const fused_row *row, span span, vec x, const decisions *decis
   return decided_dp(dy, passes(recomputed_preact(x, coef), fusion), fusion);
 }
 
-INLINED vec fused_dx(vec x, vec dp, const coefficients *coef, bool needs_x) {
-  return needs_x ? dx_of(x - coef->center, dp, coef) : dp * coef->gain;
+/* x - center, or prescaled. */
+INLINED vec fused_difference(vec x, const coefficients *coef, bool is_prescaled) {
+  return is_prescaled ? prescaled_difference(x, coef->center, coef->prescale) : x - coef->center;
+}
+
+INLINED vec fused_dx(vec x, vec dp, const coefficients *coef, features has) {
+  if (!has.dx_needs_x) return dp * coef->gain;
+  return dx_of(fused_difference(x, coef, has.prescaled), dp, coef);
 }
 
 /* ---- sums: lanes beyond the row add nothing */
@@ -76,9 +82,12 @@ INLINED void add_forward(const fused_row *row, span span, const coefficients *co
 
 INLINED void add_backward(const fused_row *row, span span, const decisions *decisions,
                           const coefficients *coef, vec *sums, int stride) {
+  const bool is_prescaled = row->fusion->has.prescaled;
   const vec x = load_span(row->x, span);
-  const vec dp = dp_of(row, span, x, decisions, coef);
-  add_backward_sums(keep_lanes(x - coef->center, span.lanes), dp, true, sums, stride);
+  const vec centered = fused_difference(x, coef, is_prescaled);
+  vec dp = dp_of(row, span, x, decisions, coef);
+  if (is_prescaled) dp *= coef->dy_prescale;
+  add_backward_sums(keep_lanes(centered, span.lanes), dp, true, sums, stride);
 }
 
 #endif /* CUBN_CPU_KERNELS_FUSED_MATH_H */

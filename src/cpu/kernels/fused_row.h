@@ -16,6 +16,7 @@ typedef struct features {
   bool nan;  /* NaN passes. */
   bool most; /* p may be too large to pass. */
   bool x, z, bits, preact, dz, output, dx_needs_x;
+  bool prescaled; /* In backward. */
   uint8_t smooth; /* a cubn_smooth */
 } features;
 
@@ -69,6 +70,8 @@ INLINED features call_features(const cubn_fused *args) {
                     .dz = args->dz,
                     .output = args->output,
                     .dx_needs_x = args->dx_needs_x,
+                    .prescaled = args->dy && (args->coef ? cubn_is_prescaled(args->coef)
+                                                         : args->columns->is_prescaled),
                     .smooth = (uint8_t)fusion->smooth};
 }
 
@@ -165,10 +168,17 @@ INLINED fused_row row_below(const fused_row *above, int64_t rows) {
 INLINED coefficients coefficients_at(const fused_row *row, int64_t column) {
   const cubn_grid_coefficients *const columns = row->args->columns;
   if (!row->task.columns) return *row->coef;
-  return (coefficients){
-      reals_at(columns->center, column),      reals_at(columns->gain, column),
-      reals_at(columns->slope, column),       reals_at(columns->shift, column),
-      reals_at(columns->preact_gain, column), reals_at(columns->preact_shift, column)};
+  coefficients coef = {.center = reals_at(columns->center, column),
+                       .gain = reals_at(columns->gain, column),
+                       .slope = reals_at(columns->slope, column),
+                       .shift = reals_at(columns->shift, column),
+                       .preact_gain = reals_at(columns->preact_gain, column),
+                       .preact_shift = reals_at(columns->preact_shift, column)};
+  if (row->fusion->has.prescaled) {
+    coef.prescale = reals_at(columns->prescale, column);
+    coef.dy_prescale = reals_at(columns->dy_prescale, column);
+  }
+  return coef;
 }
 
 /* ---- the vectors of a step */

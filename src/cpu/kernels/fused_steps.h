@@ -99,7 +99,7 @@ INLINED void backward_step(const fused_row *row, int64_t column, int64_t count) 
     const coefficients coef = coefficients_at(row, span.offset);
     const vec x = has.x ? load_span(row->x, span) : (vec){0};
     dp[k] = dp_of(row, span, x, &decisions, &coef);
-    dx[k] = blended(row, span, fused_dx(x, dp[k], &coef, has.dx_needs_x));
+    dx[k] = blended(row, span, fused_dx(x, dp[k], &coef, has));
   }
   if (has.dz) store_step(row->dz + column, dp, count, nontemporal && row->args->nontemporal_dz);
   if (has.output) store_step(row->output + column, dx, count, nontemporal);

@@ -41,20 +41,26 @@ INLINED coefficients columns_at(const grid_view *view, int64_t column) {
                        .shift = reals_at(reals->shift, column)};
   if (view->task.centered) coef.center = reals_at(reals->center, column);
   if (view->task.backward) coef.slope = reals_at(reals->slope, column);
+  if (view->task.prescaled) coef.prescale = reals_at(reals->prescale, column);
   return coef;
 }
 
-/* The centers of the sums. */
-INLINED vec centers_at(const grid_view *view, int64_t column) {
-  return view->task.centered ? reals_at(view->summed_coef->center, column) : (vec){0};
+/* The coefficients of the sums. */
+INLINED coefficients sum_columns_at(const grid_view *view, int64_t column) {
+  const cubn_grid_coefficients *const reals = view->summed_coef;
+  coefficients coef = {.center = {0}};
+  if (view->task.centered) coef.center = reals_at(reals->center, column);
+  if (view->task.prescaled) coef.prescale = reals_at(reals->prescale, column);
+  if (view->task.prescaled) coef.dy_prescale = reals_at(reals->dy_prescale, column);
+  return coef;
 }
 
 /* Adds up to one vector to the sums of its columns. */
-INLINED void add_grid_lanes(const grid_view *view, int64_t offset, int64_t lanes, vec center,
-                            vec sums[CUBN_RUN_SUMS_MAX]) {
+INLINED void add_grid_lanes(const grid_view *view, int64_t offset, int64_t lanes,
+                            const coefficients *coef, vec sums[CUBN_RUN_SUMS_MAX]) {
   const vec x = load_lanes(view->summed_x + offset, lanes);
   const vec dy = view->task.backward ? load_lanes(view->summed_dy + offset, lanes) : (vec){0};
-  add_values(x, dy, lanes, center, view->task, sums, 1);
+  add_values(x, dy, lanes, coef, view->task, sums, 1);
 }
 
 INLINED vec output_of_grid(const grid_view *view, int64_t offset, int64_t lanes,

@@ -56,11 +56,11 @@ INLINED void flush_group(const grid_view *view, int64_t width) {
 /* Adds some rows to the sums of up to one vector of columns. */
 INLINED void sum_columns(const grid_view *view, int rows, int64_t column, int64_t lanes) {
   const int count = sum_count(view->task);
-  const vec center = centers_at(view, column);
+  const coefficients coef = sum_columns_at(view, column);
   vec sums[CUBN_RUN_SUMS_MAX];
   for (int i = 0; i < count; ++i) sums[i] = vec_load_reals(sum_of(view, i, column));
   for (int r = 0; r < rows; ++r)
-    add_grid_lanes(view, r * view->stride + column, lanes, center, sums);
+    add_grid_lanes(view, r * view->stride + column, lanes, &coef, sums);
   for (int i = 0; i < count; ++i) memcpy(sum_of(view, i, column), &sums[i], sizeof sums[i]);
 }
 
@@ -165,6 +165,8 @@ INLINED cubn_grid_coefficients coefficients_from(const cubn_grid_coefficients *a
   return (cubn_grid_coefficients){.center = (real *)all->center + column,
                                   .gain = (real *)all->gain + column,
                                   .slope = (real *)all->slope + column,
+                                  .prescale = (real *)all->prescale + column,
+                                  .dy_prescale = (real *)all->dy_prescale + column,
                                   .shift = (real *)all->shift + column};
 }
 

@@ -10,14 +10,14 @@
 
 INLINED void narrow_sums(const grid_view *grid, int64_t rows) {
   const int count = sum_count(grid->task);
-  vec centers[STEP_VECTORS];
-  for (int k = 0; k < STEP_VECTORS; ++k) centers[k] = centers_at(grid, k * LANES);
+  coefficients coef[STEP_VECTORS];
+  for (int k = 0; k < STEP_VECTORS; ++k) coef[k] = sum_columns_at(grid, k * LANES);
   grid_view view = *grid;
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
     vec sums[STEP_VECTORS][CUBN_RUN_SUMS_MAX] = {{{0}}};
     for (int64_t r = group; r < group + least(rows - group, GROUP_ROWS); ++r) {
       for (int k = 0; k < STEP_VECTORS; ++k)
-        add_grid_lanes(&view, k * LANES, LANES, centers[k], sums[k]);
+        add_grid_lanes(&view, k * LANES, LANES, &coef[k], sums[k]);
       view = move_rows(&view, 1);
     }
     for (int k = 0; k < STEP_VECTORS; ++k)
@@ -78,7 +78,12 @@ INLINED void sum_grid_with_output(cubn_grid grid, const cubn_grid_input *summed,
 static void grid_sums(cubn_grid grid, const cubn_grid_input *summed,
                       const cubn_grid_output *written) {
   const bool backward = summed->dy != NULL, centered = summed->coef->is_centered;
-  if (backward && centered)
+  if (backward && summed->coef->is_prescaled)
+    sum_grid(grid, summed, NULL,
+             (affine_task){.sums = true, .backward = true, .centered = true, .prescaled = true});
+  else if (summed->coef->is_prescaled)
+    sum_grid(grid, summed, NULL, (affine_task){.sums = true, .centered = true, .prescaled = true});
+  else if (backward && centered)
     sum_grid_with_output(grid, summed, written,
                          (affine_task){.sums = true, .backward = true, .centered = true});
   else if (backward)
@@ -115,7 +120,11 @@ INLINED void output_grid_with_stores(cubn_grid grid, const cubn_grid_output *wri
 
 static void grid_output(cubn_grid grid, const cubn_grid_output *written) {
   const bool backward = written->dy != NULL, centered = written->coef->is_centered;
-  if (backward && centered)
+  if (backward && written->coef->is_prescaled)
+    output_grid_with_stores(
+        grid, written,
+        (affine_task){.output = true, .backward = true, .centered = true, .prescaled = true});
+  else if (backward && centered)
     output_grid_with_stores(grid, written,
                             (affine_task){.output = true, .backward = true, .centered = true});
   else if (backward)

@@ -10,7 +10,12 @@
  *   dx                 dy * gain + ((x - center) * slope + shift)
  *
  * Centers of 0 cost nothing, and without centers backward leaves out the last sum; fused kernels
- * make no such difference. A sum goes into a double after at most 32 additions of reals. */
+ * make no such difference. A sum goes into a double after at most 32 additions of reals.
+ *
+ * Where values are so large or so small that squares or products would leave the range of reals,
+ * sums and dx take (x - center) * prescale for x - center, and sums take dy * dy_prescale for dy.
+ * Both factors are powers of two, so that nothing is rounded more often. They cost nothing where
+ * all of them are 1. */
 #ifndef CUBN_CPU_KERNELS_H
 #define CUBN_CPU_KERNELS_H
 
@@ -32,10 +37,15 @@
 
 /* The coefficients of a channel. Kernels do not read inv_std: it is a factor of their slope. */
 typedef struct cubn_coefficients {
-  double center, inv_std, gain, slope, shift;
+  double center, prescale, dy_prescale, inv_std, gain, slope, shift;
   /* Gain and shift of the pre-activation p, with which backward computes it again. */
   double preact_gain, preact_shift;
 } cubn_coefficients;
+
+/* Whether the kernels have to multiply by the prescales of a run. */
+static inline bool cubn_is_prescaled(const cubn_coefficients *coef) {
+  return coef->prescale != 1 || coef->dy_prescale != 1;
+}
 
 /* What is summed: one run of `count` values, or CUBN_INTERLEAVE runs whose first values are
  * `stride` elements apart. The sums are those of backward if there is a dy; in forward the pivot is
@@ -62,7 +72,8 @@ typedef struct cubn_run_output {
 typedef struct cubn_grid_coefficients {
   /* Some center is not 0. Otherwise only fused kernels read the centers. */
   bool is_centered;
-  void *center, *gain, *slope, *shift, *preact_gain, *preact_shift;
+  bool is_prescaled; /* Some prescale or dy_prescale is not 1. Otherwise nobody reads them. */
+  void *center, *prescale, *dy_prescale, *gain, *slope, *shift, *preact_gain, *preact_shift;
 } cubn_grid_coefficients;
 
 typedef struct cubn_grid {
@@ -172,12 +183,12 @@ typedef struct cubn_kernels {
   int lanes; /* Of the sums of a run: sum i of lane l is sums[i * lanes + l]. */
 
   /* Adds the sums of a run. `out`, if not NULL, is an output of the same shape, which is computed
-   * at the same time. */
+   * at the same time; neither then is prescaled. */
   void (*run_sums)(const cubn_run_input *in, double *sums, const cubn_run_output *out);
   void (*run_output)(const cubn_run_output *out);
 
   /* Adds the sums of a grid. `out`, if not NULL, is an output of the same shape, which is computed
-   * at the same time. */
+   * at the same time; neither then is prescaled. */
   void (*grid_sums)(cubn_grid grid, const cubn_grid_input *in, const cubn_grid_output *out);
   void (*grid_output)(cubn_grid grid, const cubn_grid_output *out);
 

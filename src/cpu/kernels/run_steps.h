@@ -94,7 +94,7 @@ INLINED written_runs begin_output(const cubn_run_output *args, affine_task task)
 typedef struct summed_runs {
   const element *x, *dy;
   int64_t stride, count, prefetch_distance;
-  vec center;
+  coefficients coef;
   affine_task task;
 } summed_runs;
 
@@ -103,7 +103,7 @@ INLINED void add_run_lanes(const summed_runs *runs, int64_t offset, int64_t lane
                            step_sums sums) {
   const vec x = load_lanes(runs->x + offset, lanes);
   const vec dy = runs->task.backward ? load_lanes(runs->dy + offset, lanes) : (vec){0};
-  add_values(x, dy, lanes, runs->center, runs->task, &sums[0][k], STEP_VECTORS);
+  add_values(x, dy, lanes, &runs->coef, runs->task, &sums[0][k], STEP_VECTORS);
 }
 
 /* Prefetches values that will be summed soon into L2, while memory waits for output. L1 is full of

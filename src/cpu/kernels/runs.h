@@ -22,7 +22,7 @@ INLINED void sum_values(const cubn_run_input *args, const cubn_run_output *outpu
                               args->stride,
                               args->count,
                               args->prefetch_distance,
-                              vec_all((real)args->coef->center),
+                              run_coefficients(args->coef),
                               task};
   const written_runs written = begin_output(output_args, task);
   const int depth = step_depth(task), step = depth * LANES;
@@ -64,7 +64,10 @@ INLINED void output_with_runs(const cubn_run_output *args, affine_task task) {
 
 static void run_output(const cubn_run_output *args) {
   const bool backward = args->dy != NULL, centered = args->coef->center != 0;
-  if (backward && centered)
+  if (backward && args->coef->prescale != 1)
+    output_with_runs(
+        args, (affine_task){.output = true, .backward = true, .centered = true, .prescaled = true});
+  else if (backward && centered)
     output_with_runs(args, (affine_task){.output = true, .backward = true, .centered = true});
   else if (backward)
     output_with_runs(args, (affine_task){.output = true, .backward = true});
@@ -89,6 +92,17 @@ INLINED void sum_with_output(const cubn_run_input *summed, const cubn_run_output
   }
 }
 
+/* Sums that are prescaled, without output. */
+INLINED void sum_prescaled(const cubn_run_input *summed, affine_task task, double *totals) {
+  task.centered = task.prescaled = true;
+  if (summed->runs == 1) {
+    sum_values(summed, NULL, task, totals);
+  } else {
+    task.interleaved = true;
+    sum_values(summed, NULL, task, totals);
+  }
+}
+
 INLINED void sum_with_runs(const cubn_run_input *summed, const cubn_run_output *written,
                            affine_task task, double *totals) {
   if (summed->runs == 1) {
@@ -102,7 +116,11 @@ INLINED void sum_with_runs(const cubn_run_input *summed, const cubn_run_output *
 static void run_sums(const cubn_run_input *summed, double *sums, const cubn_run_output *written) {
   const bool backward = summed->dy != NULL;
   const bool centered = summed->coef->center != 0 || (written && written->coef->center != 0);
-  if (backward && centered)
+  if (backward && cubn_is_prescaled(summed->coef))
+    sum_prescaled(summed, (affine_task){.sums = true, .backward = true}, sums);
+  else if (cubn_is_prescaled(summed->coef))
+    sum_prescaled(summed, (affine_task){.sums = true}, sums);
+  else if (backward && centered)
     sum_with_runs(summed, written, (affine_task){.sums = true, .backward = true, .centered = true},
                   sums);
   else if (backward)

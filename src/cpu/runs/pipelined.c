@@ -9,6 +9,7 @@
 #include "cpu/common/arith.h"
 #include "cpu/fast/long_runs.h"
 #include "cpu/fast/passes.h"
+#include "cpu/fast/pivots.h"
 #include "cpu/runs/chunks.h"
 
 /* Consecutive bytes of a block in one image; more are read faster. */
@@ -79,15 +80,29 @@ static void clear_sums(cubn_block *block) {
     for (int64_t j = 0; j < block->channels.count; ++j) block->channels.sums[k][j] = 0;
 }
 
+/* Forms the sums of a block. */
+static void sum_block(const cubn_call *call, const cubn_run_partition *partition,
+                      cubn_block *block) {
+  clear_sums(block);
+  for (int64_t chunk = 0; chunk < partition->chunks; ++chunk) {
+    cubn_chunk_sums sums;
+    cubn_chunk_step(call, partition, chunk, NULL, block, &sums);
+    add_sums(call, &sums, block);
+  }
+}
+
+/* Forms the sums again, as long as some channel needs them. The block is in the caches. */
+static void sum_again(const cubn_call *call, const cubn_run_partition *partition,
+                      cubn_block *block) {
+  cubn_channels again;
+  while (cubn_fast_sum_again(call, &block->channels, &again)) sum_block(call, partition, block);
+}
+
 /* Backward: computes statistics in a pass of their own, after which the block is in the caches. */
 static void own_moments(const pipeline *work, cubn_block *block) {
   const cubn_call call = cubn_call_of_moments(&work->call);
-  clear_sums(block);
-  for (int64_t chunk = 0; chunk < work->partition.chunks; ++chunk) {
-    cubn_chunk_sums sums;
-    cubn_chunk_step(&call, &work->partition, chunk, NULL, block, &sums);
-    add_sums(&call, &sums, block);
-  }
+  sum_block(&call, &work->partition, block);
+  sum_again(&call, &work->partition, block);
   cubn_fast_finish_moments(&work->call, &block->channels);
 }
 
@@ -111,6 +126,7 @@ static void own_blocks_task(void *context, int64_t worker, cubn_items *items) {
       cubn_chunk_step(&work->call, &work->partition, chunk, current, summed, &sums);
       if (summed) add_sums(&work->call, &sums, summed);
     }
+    if (next) sum_again(&work->call, &work->partition, next);
     if (next) cubn_fast_finish(&work->call, &next->channels);
   } while (next);
   if (work->call.nontemporal) work->call.kernels->fence();
@@ -136,6 +152,14 @@ static void share_chunks(pipeline *work) {
     add_sums(&work->call, &work->sums[chunk], work->next);
 }
 
+/* Forms the sums again, on all threads, as long as some channel needs them. */
+static void share_sums_again(pipeline *work, cubn_block *block) {
+  cubn_channels again;
+  work->current = NULL;
+  work->next = block;
+  while (cubn_fast_sum_again(&work->call, &block->channels, &again)) share_chunks(work);
+}
+
 /* Backward: computes statistics in a pass of their own, on all threads. */
 static void share_moments(const pipeline *work, cubn_block *block) {
   pipeline moments = *work;
@@ -143,6 +167,7 @@ static void share_moments(const pipeline *work, cubn_block *block) {
   moments.current = NULL;
   moments.next = block;
   share_chunks(&moments);
+  share_sums_again(&moments, block);
   cubn_fast_finish_moments(&work->call, &block->channels);
 }
 
@@ -156,6 +181,7 @@ static void run_shared(pipeline *work) {
     work->current = index > 0 && work->call.writes ? &blocks[(index + 1) % 2] : NULL;
     work->next = work->call.sums ? next : NULL;
     share_chunks(work);
+    if (next) share_sums_again(work, next);
     if (next) cubn_fast_finish(&work->call, &next->channels);
   }
 }

@@ -110,6 +110,7 @@ static bool step_joined(const cubn_call *call, const cubn_block *current, const 
   if (!current || !next || !cubn_runs_share_alignment(call, segment->runs, segment->stride))
     return false;
   if (current->channels.needs_double[channel] != 0 || backward != (call->sums == 3)) return false;
+  if (current->channels.any_prescaled || next->channels.any_prescaled) return false;
   const cubn_coefficients in_coef = cubn_fast_sum_coefficients(&next->channels, channel);
   const cubn_coefficients out_coef = cubn_fast_coefficients(&current->channels, channel);
   cubn_fused in = {
@@ -185,6 +186,9 @@ static void step_plain(const cubn_call *call, const cubn_block *current, const c
     step_alternating(call, next, segment, &coef, lanes);
   } else if (!next) {
     call->kernels->run_output(&out);
+  } else if (current->channels.any_prescaled || next->channels.any_prescaled) {
+    call->kernels->run_output(&out);
+    sum_values(call, next, segment, 0, segment->count, lanes, NULL);
   } else {
     sum_values(call, next, segment, 0, segment->count, lanes, &out);
   }

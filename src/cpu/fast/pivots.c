@@ -1,0 +1,188 @@
+/* A pivot should be near the mean, and squares of differences from it in the range of reals. A few
+ * values of the channel show both. They may mislead, so the sums are judged when they are known. */
+#include "cpu/fast/pivots.h"
+
+#include <math.h>
+
+#include "cpu/common/preactivation.h"
+#include "cpu/fast/nonfinite.h"
+
+/* Values that are neighbors of the first one, or in rows so short and so many that they cost
+ * nothing: they show whether the channel is around 0. */
+enum { NEIGHBORS = 16, FEW_COLUMNS = 64, ROWS_MIN = 4096 };
+/* Values in other parts of the channel, if it has at least so many. */
+enum { SPREAD = 3, SPREAD_MIN = 64 };
+/* A channel is around 0 if so many values are negative, and so many positive. */
+enum { BOTH_SIGNS = 2 };
+/* Sums are formed so many times, at most. */
+enum { ROUNDS = 4 };
+
+/* The range of sizes that need no prescale, the range of prescales and of what they make of a
+ * pivot, and the prescale of differences whose squares vanished: as exponents of 2. */
+typedef struct real_range {
+  int size_min, size_max, prescale_max, pivot_max, enlarging;
+} real_range;
+
+static real_range get_range(const cubn_call *call) {
+  if (cubn_is_single(call->param_type)) return (real_range){-40, 50, 120, 110, 90};
+  return (real_range){-400, 450, 1000, 1000, 700};
+}
+
+static double limit_prescale(const cubn_call *call, double prescale, double pivot) {
+  const real_range range = get_range(call);
+  const double most = ldexp(1, range.prescale_max);
+  prescale = fmin(fmax(prescale, 1 / most), most);
+  if (pivot == 0 || !isfinite(pivot)) return prescale;
+  return fmin(prescale, ldexp(1, range.pivot_max - ilogb(pivot)));
+}
+
+double cubn_fast_get_prescale(const cubn_call *call, double size, double pivot) {
+  const real_range range = get_range(call);
+  if (size == 0 || !isfinite(size)) return 1;
+  const int exponent = ilogb(size);
+  if (exponent >= range.size_min && exponent <= range.size_max) return 1;
+  return limit_prescale(call, ldexp(1, -exponent), pivot);
+}
+
+/* ---- at first */
+
+typedef struct sample {
+  double least, most;
+  int negative, positive;
+} sample;
+
+static void add_value(sample *sample, double value) {
+  if (value < sample->least) sample->least = value;
+  if (value > sample->most) sample->most = value;
+  sample->negative += value < 0;
+  sample->positive += value > 0;
+}
+
+/* Loads value `place` of image `image` of each channel. */
+static void load_values(const cubn_call *call, const cubn_channels *channels, int64_t image,
+                        int64_t place, double *values) {
+  const int64_t s = call->problem->s, run = image * call->problem->c + channels->first;
+  call->type->load(call->args->x, (cubn_patch){run * s + place, 1, 0, channels->count, s}, values);
+}
+
+/* Images in equal distances; places that are no borders of them. */
+static void load_spread(const cubn_call *call, const cubn_channels *channels) {
+  const cubn_problem *problem = call->problem;
+  for (int k = 0; k < SPREAD; ++k)
+    load_values(call, channels, problem->n * (k + 1) / (SPREAD + 1), problem->s * (5 * k + 8) / 23,
+                channels->sums[k]);
+}
+
+static void add_neighbors(const cubn_call *call, const cubn_channels *channels, int64_t i,
+                          sample *sample) {
+  const int64_t s = call->problem->s, first = (channels->first + i) * s;
+  const int64_t stride = s >= NEIGHBORS ? 1 : call->problem->c * s;
+  double values[NEIGHBORS];
+  call->type->load(call->args->x, (cubn_patch){first, 1, 0, NEIGHBORS, stride}, values);
+  for (int k = 1; k < NEIGHBORS; ++k) add_value(sample, values[k]);
+}
+
+static double get_median(double a, double b, double c) {
+  return fmax(fmin(a, b), fmin(fmax(a, b), c));
+}
+
+/* The pivot is one of the values, or 0 if values are around it. An outlier must not be it. */
+void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
+  const cubn_problem *problem = call->problem;
+  const bool has_neighbors =
+      problem->s >= NEIGHBORS || (problem->c * problem->s <= FEW_COLUMNS && problem->n >= ROWS_MIN);
+  const bool has_spread = cubn_count(problem) >= SPREAD_MIN;
+  double *const pivot = channels->pivot, *const *const spread = channels->sums;
+  load_values(call, channels, 0, 0, pivot);
+  if (has_spread) load_spread(call, channels);
+  for (int64_t i = 0; i < channels->count; ++i) {
+    sample sample = {pivot[i], pivot[i], pivot[i]<0, pivot[i]> 0};
+    if (has_neighbors) add_neighbors(call, channels, i, &sample);
+    for (int k = 0; has_spread && k < SPREAD; ++k) add_value(&sample, spread[k][i]);
+    if (has_spread) pivot[i] = get_median(spread[0][i], spread[1][i], spread[2][i]);
+    const bool is_around_0 = sample.negative >= BOTH_SIGNS && sample.positive >= BOTH_SIGNS;
+    if (is_around_0 || !isfinite(pivot[i])) pivot[i] = 0;
+    const double size = fmax(sample.most - pivot[i], pivot[i] - sample.least);
+    cubn_fast_prescale(channels, channels->prescale, i,
+                       cubn_fast_get_prescale(call, size, pivot[i]));
+  }
+}
+
+/* ---- when the sums are known */
+
+/* Whether sums that are not finite can be those of finite values. Half does not overflow; nor does
+ * what is prescaled so much. */
+static bool can_overflow(const cubn_call *call, double prescale) {
+  const bool is_single = cubn_is_single(call->param_type);
+  return call->problem->type != CUBN_DATA_HALF &&
+         prescale > (is_single ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE);
+}
+
+/* Whether it takes a look at the values to know why the sums of channel i are not finite. */
+static bool is_doubtful(const cubn_call *call, const cubn_channels *channels, int64_t i) {
+  if (call->sums == 2)
+    return isinf(channels->sums[1][i]) && can_overflow(call, channels->prescale[i]);
+  const bool are_finite = isfinite(channels->sums[0][i]) && isfinite(channels->sums[1][i]) &&
+                          isfinite(channels->sums[2][i]);
+  return !are_finite && !isnan(channels->inv_std[i]) &&
+         can_overflow(call, channels->dy_prescale[i]);
+}
+
+/* Finds the channels in which NaN or infinity explain the sums. */
+static void explain_sums(const cubn_call *call, cubn_channels *channels) {
+  bool any = false;
+  for (int64_t i = 0; i < channels->count; ++i) {
+    channels->seen[i] = !is_doubtful(call, channels, i);
+    if (channels->seen[i] == 0) any = true;
+  }
+  if (!any) return;
+  if (call->sums == 3) cubn_fast_find_nonfinite(call, channels, call->args->dy, channels->seen);
+  cubn_fast_find_nonfinite(call, channels, call->args->x, channels->seen);
+}
+
+/* Whether the sums of the statistics of channel i are formed again. */
+static bool adjust_moments(const cubn_call *call, cubn_channels *channels, int64_t i) {
+  const cubn_fast_moments moments = cubn_fast_get_moments(call, channels, i);
+  const bool is_single = cubn_is_single(call->param_type);
+  const double pivot = channels->pivot[i], prescale = channels->prescale[i];
+  double next = prescale;
+  if (moments.are_nan || moments.suffice) return false;
+  if (!isfinite(moments.square)) {
+    if (channels->seen[i] != 0) return false;
+    next = is_single ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE;
+  } else {
+    channels->pivot[i] = cubn_to_real(call, pivot + moments.distance / prescale);
+    if (moments.are_small)
+      next = limit_prescale(call, ldexp(prescale, get_range(call).enlarging), channels->pivot[i]);
+    else if (moments.var > 0)
+      next = cubn_fast_get_prescale(call, sqrt(moments.var) / prescale, channels->pivot[i]);
+  }
+  cubn_fast_prescale(channels, channels->prescale, i, next);
+  return channels->pivot[i] != pivot || next != prescale;
+}
+
+/* The same for backward. */
+static bool adjust_gradients(const cubn_call *call, cubn_channels *channels, int64_t i) {
+  const bool is_single = cubn_is_single(call->param_type);
+  if (channels->seen[i] != 0) return false;
+  cubn_fast_prescale(channels, channels->dy_prescale, i,
+                     is_single ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE);
+  return true;
+}
+
+bool cubn_fast_sum_again(const cubn_call *call, cubn_channels *channels, cubn_channels *again) {
+  int64_t first = channels->count, end = 0;
+  if (!call->sums || channels->rounds >= ROUNDS) return false;
+  ++channels->rounds;
+  explain_sums(call, channels);
+  for (int64_t i = 0; i < channels->count; ++i) {
+    const bool is_again =
+        call->sums == 2 ? adjust_moments(call, channels, i) : adjust_gradients(call, channels, i);
+    if (!is_again) continue;
+    if (first > i) first = i;
+    end = i + 1;
+  }
+  if (end == 0) return false;
+  *again = cubn_channels_from(channels, first, end - first);
+  return true;
+}
