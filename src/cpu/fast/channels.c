@@ -2,41 +2,19 @@
 #include "cpu/fast/channels.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "cpu/common/preactivation.h"
 #include "cpu/common/statistics.h"
 #include "cpu/fast/exact.h"
-
-/* A pivot further from the mean than this many deviations costs too much of the sum of squares. */
-#define PIVOT_DEVIATIONS 4.0
-/* Mean squares below this may have lost terms to underflow. */
-#define SQUARE_MIN 1e-30
-#define SQUARE_MIN_DOUBLE 1e-280
-
-/* The arrays in `channels`. */
-static void list_arrays(cubn_channels *channels, double **arrays[CUBN_CHANNEL_ARRAYS]) {
-  double **const all[CUBN_CHANNEL_ARRAYS] = {
-      &channels->pivot,   &channels->prescale, &channels->dy_prescale,  &channels->center,
-      &channels->inv_std, &channels->gain,     &channels->slope,        &channels->shift,
-      &channels->sums[0], &channels->sums[1],  &channels->sums[2],      &channels->preact_gain,
-      &channels->scale,   &channels->bias,     &channels->preact_shift, &channels->mean,
-      &channels->seen,    &channels->var,      &channels->mean_low,     &channels->needs_double};
-  memcpy(arrays, all, sizeof all);
-}
+#include "cpu/fast/judge.h"
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
-  double **arrays[CUBN_CHANNEL_ARRAYS];
   *channels = (cubn_channels){0};
-  list_arrays(channels, arrays);
-  for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) *arrays[i] = memory + i * capacity;
+  for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) channels->arrays[i] = memory + i * capacity;
 }
 
 cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, int64_t count) {
-  double **arrays[CUBN_CHANNEL_ARRAYS];
   cubn_channels part = *channels;
-  list_arrays(&part, arrays);
-  for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) *arrays[i] += first;
+  for (int i = 0; i < CUBN_CHANNEL_ARRAYS; ++i) part.arrays[i] += first;
   part.first += first;
   part.count = count;
   return part;
@@ -58,36 +36,24 @@ void cubn_fast_clear_prescales(cubn_channels *channels) {
     channels->prescale[i] = channels->dy_prescale[i] = 1;
 }
 
-cubn_fast_moments cubn_fast_get_moments(const cubn_call *call, const cubn_channels *channels,
-                                        int64_t i) {
-  const double m = (double)cubn_count(call->problem), prescale = channels->prescale[i];
-  const double square = channels->sums[1][i] / m, distance = channels->sums[0][i] / m;
-  const double least = cubn_is_single(call->param_type) ? SQUARE_MIN : SQUARE_MIN_DOUBLE;
-  cubn_fast_moments moments = {.square = square, .distance = distance};
-  const bool is_constant =
-      square == 0 && distance == 0 && (call->args->epsilon >= least * 0x1p24 || prescale > 1);
-  moments.var = square - distance * distance;
-  moments.are_small = square < least;
-  /* Pivots are finite, so that squares become NaN by NaN only. */
-  moments.are_nan = isnan(square) || (isinf(square) && channels->seen[i] != 0);
-  moments.suffice =
-      is_constant || (isfinite(square) && !moments.are_small &&
-                      distance * distance <= PIVOT_DEVIATIONS * PIVOT_DEVIATIONS * moments.var);
-  return moments;
-}
-
 /* Sets mean and variance of channel i from its sums, or from x if these do not suffice. */
-static void set_moments(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const cubn_fast_moments moments = cubn_fast_get_moments(call, channels, i);
+static void set_moments(const cubn_call *call, const cubn_sums_judge *judge,
+                        cubn_channels *channels, int64_t i) {
   const double prescale = channels->prescale[i];
-  double pivot = channels->pivot[i], distance = moments.distance / prescale;
-  double var = moments.var / prescale / prescale;
-  if (moments.are_nan) {
-    distance = var = NAN;
-  } else if (!moments.suffice) {
-    const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
-    cubn_exact_moments(call, values, &pivot, &distance, &var);
-    if (isnan(var)) distance = var; /* infinity is among the values */
+  const double square = channels->sums[1][i] / judge->m;
+  double pivot = channels->pivot[i], distance = channels->sums[0][i] / judge->m;
+  double var = square - distance * distance;
+  if (!cubn_fast_sums_suffice(judge, channels, i)) {
+    if (cubn_fast_shows_nan(channels, i)) {
+      distance = var = NAN;
+    } else {
+      const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
+      cubn_exact_moments(call, values, &pivot, &distance, &var);
+      if (isnan(var)) distance = var; /* infinity is among the values */
+    }
+  } else if (prescale != 1) {
+    distance /= prescale;
+    var = var / prescale / prescale;
   }
   channels->var[i] = var;
   channels->mean[i] = pivot + distance;
@@ -95,11 +61,13 @@ static void set_moments(const cubn_call *call, cubn_channels *channels, int64_t 
 }
 
 void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {
+  const cubn_sums_judge judge = cubn_fast_judge(call);
   for (int64_t i = 0; i < channels->count; ++i) {
-    set_moments(call, channels, i);
+    set_moments(call, &judge, channels, i);
     channels->inv_std[i] = cubn_inverse_deviation(channels->var[i], call->args->epsilon);
   }
-  cubn_fast_clear_prescales(channels);
+  if (channels->any_prescaled) cubn_fast_clear_prescales(channels);
+  channels->rounds = 0;
 }
 
 cubn_coefficients cubn_fast_coefficients(const cubn_channels *channels, int64_t i) {

@@ -12,17 +12,22 @@
 /* Neighboring channels, with one array of doubles for each of their numbers. */
 typedef struct cubn_channels {
   int64_t first, count;
-  double *scale, *bias;               /* parameters, as the caller gave them */
-  double *mean, *var;                 /* statistics, as they were computed or given */
-  double *mean_low;                   /* what the center lacks of the mean */
-  double *pivot;                      /* the center while sums are formed */
-  double *prescale, *dy_prescale;     /* powers of two, mostly 1: see kernels.h */
-  double *sums[CUBN_RUN_SUMS_MAX];    /* the sums of the pass, see kernels.h */
-  double *center, *inv_std;           /* coefficients, see kernels.h */
-  double *gain, *slope, *shift;       /* coefficients, see kernels.h */
-  double *preact_gain, *preact_shift; /* coefficients of the pre-activation, in backward */
-  double *seen;          /* not 0 if NaN or infinity need not, or not again, be looked for */
-  double *needs_double;  /* not 0 if float arithmetic cannot compute the channel, see exact.h */
+  union {
+    struct {
+      double *scale, *bias;               /* parameters, as the caller gave them */
+      double *mean, *var;                 /* statistics, as they were computed or given */
+      double *mean_low;                   /* what the center lacks of the mean */
+      double *pivot;                      /* the center while sums are formed */
+      double *prescale, *dy_prescale;     /* powers of two, mostly 1: see kernels.h */
+      double *sums[CUBN_RUN_SUMS_MAX];    /* the sums of the pass, see kernels.h */
+      double *center, *inv_std;           /* coefficients, see kernels.h */
+      double *gain, *slope, *shift;       /* coefficients, see kernels.h */
+      double *preact_gain, *preact_shift; /* coefficients of the pre-activation, in backward */
+      double *seen;         /* not 0 if NaN or infinity need not, or not again, be looked for */
+      double *needs_double; /* not 0 if float arithmetic cannot compute the channel, see exact.h */
+    };
+    double *arrays[CUBN_CHANNEL_ARRAYS]; /* all of these */
+  };
   bool any_needs_double; /* some channel needs double */
   bool any_prescaled;    /* some prescale or dy_prescale is not 1 */
   int rounds;            /* how many times the sums were formed */
@@ -67,16 +72,6 @@ static inline void cubn_fast_blend(const cubn_call *call, const cubn_channels *c
   const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
   cubn_params_blend(call->param_type, &patch, weight, values, prior_weight, prior, array);
 }
-
-/* Mean and variance of a channel, from its sums over x - pivot. */
-typedef struct cubn_fast_moments {
-  double square, distance, var; /* prescaled; the distance is that of the mean from the pivot */
-  bool are_nan;                 /* for there are NaN or infinity among the values */
-  bool are_small;               /* squares may have lost digits, or vanished */
-  bool suffice;                 /* float arithmetic lost nothing */
-} cubn_fast_moments;
-cubn_fast_moments cubn_fast_get_moments(const cubn_call *call, const cubn_channels *channels,
-                                        int64_t i);
 
 /* Sets mean, var and inv_std from the sums over x - pivot, or from x where these do not suffice,
  * and clears the prescales. */

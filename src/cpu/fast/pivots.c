@@ -4,15 +4,17 @@
 
 #include <math.h>
 
-#include "cpu/common/preactivation.h"
+#include "cpu/fast/judge.h"
 #include "cpu/fast/nonfinite.h"
 
+/* So many values are worth a look at some of them. */
+enum { LOOK_MIN = 256 };
 /* Values that are neighbors of the first one, or in rows so short and so many that they cost
  * nothing: they show whether the channel is around 0. */
 enum { NEIGHBORS = 16, FEW_COLUMNS = 64, ROWS_MIN = 4096 };
-/* Values in other parts of the channel, if it has at least so many. */
-enum { SPREAD = 3, SPREAD_MIN = 64 };
-/* A channel is around 0 if so many values are negative, and so many positive. */
+/* Values in other parts of the channel. */
+enum { SPREAD = 3 };
+/* A channel is around 0 if so many values are negative, and so many are not. */
 enum { BOTH_SIGNS = 2 };
 /* Sums are formed so many times, at most. */
 enum { ROUNDS = 4 };
@@ -22,6 +24,10 @@ enum { ROUNDS = 4 };
 typedef struct real_range {
   int size_min, size_max, prescale_max, pivot_max, enlarging;
 } real_range;
+
+/* Within the range of sizes of all types, for a quick answer. */
+#define SIZE_USUAL_MIN 0x1p-30
+#define SIZE_USUAL_MAX 0x1p30
 
 static real_range get_range(const cubn_call *call) {
   if (cubn_is_single(call->param_type)) return (real_range){-40, 50, 120, 110, 90};
@@ -38,6 +44,7 @@ static double limit_prescale(const cubn_call *call, double prescale, double pivo
 
 double cubn_fast_get_prescale(const cubn_call *call, double size, double pivot) {
   const real_range range = get_range(call);
+  if (size >= SIZE_USUAL_MIN && size <= SIZE_USUAL_MAX) return 1;
   if (size == 0 || !isfinite(size)) return 1;
   const int exponent = ilogb(size);
   if (exponent >= range.size_min && exponent <= range.size_max) return 1;
@@ -48,14 +55,14 @@ double cubn_fast_get_prescale(const cubn_call *call, double size, double pivot) 
 
 typedef struct sample {
   double least, most;
-  int negative, positive;
+  int count, negative;
 } sample;
 
 static void add_value(sample *sample, double value) {
-  if (value < sample->least) sample->least = value;
-  if (value > sample->most) sample->most = value;
+  sample->least = value < sample->least ? value : sample->least;
+  sample->most = value > sample->most ? value : sample->most;
   sample->negative += value < 0;
-  sample->positive += value > 0;
+  ++sample->count;
 }
 
 /* Loads value `place` of image `image` of each channel. */
@@ -83,29 +90,39 @@ static void add_neighbors(const cubn_call *call, const cubn_channels *channels, 
 }
 
 static double get_median(double a, double b, double c) {
-  return fmax(fmin(a, b), fmin(fmax(a, b), c));
+  const double low = a < b ? a : b, high = a < b ? b : a;
+  return c < low ? low : c > high ? high : c;
 }
 
-/* The pivot is one of the values, or 0 if values are around it. An outlier must not be it. */
+/* Sets the pivot of channel i to one of the values, or to 0 if values are around it. An outlier must
+ * not be it. */
+static void choose_pivot(const cubn_call *call, cubn_channels *channels, int64_t i,
+                         bool has_neighbors) {
+  double *const pivot = &channels->pivot[i], *const *const spread = channels->sums;
+  sample sample = {*pivot, *pivot, *pivot<0, *pivot> 0};
+  if (has_neighbors) add_neighbors(call, channels, i, &sample);
+  for (int k = 0; k < SPREAD; ++k) add_value(&sample, spread[k][i]);
+  *pivot = get_median(spread[0][i], spread[1][i], spread[2][i]);
+  const bool is_around_0 =
+      sample.negative >= BOTH_SIGNS && sample.count - sample.negative >= BOTH_SIGNS;
+  if (is_around_0 || !isfinite(*pivot)) *pivot = 0;
+  const double above = sample.most - *pivot, below = *pivot - sample.least;
+  cubn_fast_prescale(channels, channels->prescale, i,
+                     cubn_fast_get_prescale(call, above > below ? above : below, *pivot));
+}
+
 void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
   const cubn_problem *problem = call->problem;
-  const bool has_neighbors =
-      problem->s >= NEIGHBORS || (problem->c * problem->s <= FEW_COLUMNS && problem->n >= ROWS_MIN);
-  const bool has_spread = cubn_count(problem) >= SPREAD_MIN;
-  double *const pivot = channels->pivot, *const *const spread = channels->sums;
-  load_values(call, channels, 0, 0, pivot);
-  if (has_spread) load_spread(call, channels);
-  for (int64_t i = 0; i < channels->count; ++i) {
-    sample sample = {pivot[i], pivot[i], pivot[i]<0, pivot[i]> 0};
-    if (has_neighbors) add_neighbors(call, channels, i, &sample);
-    for (int k = 0; has_spread && k < SPREAD; ++k) add_value(&sample, spread[k][i]);
-    if (has_spread) pivot[i] = get_median(spread[0][i], spread[1][i], spread[2][i]);
-    const bool is_around_0 = sample.negative >= BOTH_SIGNS && sample.positive >= BOTH_SIGNS;
-    if (is_around_0 || !isfinite(pivot[i])) pivot[i] = 0;
-    const double size = fmax(sample.most - pivot[i], pivot[i] - sample.least);
-    cubn_fast_prescale(channels, channels->prescale, i,
-                       cubn_fast_get_prescale(call, size, pivot[i]));
+  const bool are_few = problem->c * problem->s <= FEW_COLUMNS && problem->n >= ROWS_MIN;
+  load_values(call, channels, 0, 0, channels->pivot);
+  if (cubn_count(problem) < LOOK_MIN) {
+    for (int64_t i = 0; i < channels->count; ++i)
+      if (!isfinite(channels->pivot[i])) channels->pivot[i] = 0;
+    return;
   }
+  load_spread(call, channels);
+  for (int64_t i = 0; i < channels->count; ++i)
+    choose_pivot(call, channels, i, problem->s >= NEIGHBORS || are_few);
 }
 
 /* ---- when the sums are known */
@@ -141,21 +158,22 @@ static void explain_sums(const cubn_call *call, cubn_channels *channels) {
 }
 
 /* Whether the sums of the statistics of channel i are formed again. */
-static bool adjust_moments(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const cubn_fast_moments moments = cubn_fast_get_moments(call, channels, i);
+static bool adjust_moments(const cubn_call *call, const cubn_sums_judge *judge,
+                           cubn_channels *channels, int64_t i) {
   const bool is_single = cubn_is_single(call->param_type);
   const double pivot = channels->pivot[i], prescale = channels->prescale[i];
+  const double square = channels->sums[1][i] / judge->m, distance = channels->sums[0][i] / judge->m;
   double next = prescale;
-  if (moments.are_nan || moments.suffice) return false;
-  if (!isfinite(moments.square)) {
-    if (channels->seen[i] != 0) return false;
+  if (cubn_fast_sums_suffice(judge, channels, i) || cubn_fast_shows_nan(channels, i)) return false;
+  if (!isfinite(square)) {
     next = is_single ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE;
   } else {
-    channels->pivot[i] = cubn_to_real(call, pivot + moments.distance / prescale);
-    if (moments.are_small)
+    const double var = square - distance * distance;
+    channels->pivot[i] = cubn_to_real(call, pivot + distance / prescale);
+    if (cubn_fast_is_small(judge, channels, i))
       next = limit_prescale(call, ldexp(prescale, get_range(call).enlarging), channels->pivot[i]);
-    else if (moments.var > 0)
-      next = cubn_fast_get_prescale(call, sqrt(moments.var) / prescale, channels->pivot[i]);
+    else if (var > 0)
+      next = cubn_fast_get_prescale(call, sqrt(var) / prescale, channels->pivot[i]);
   }
   cubn_fast_prescale(channels, channels->prescale, i, next);
   return channels->pivot[i] != pivot || next != prescale;
@@ -170,14 +188,29 @@ static bool adjust_gradients(const cubn_call *call, cubn_channels *channels, int
   return true;
 }
 
+/* Whether all sums are of use. */
+static bool are_good(const cubn_call *call, const cubn_sums_judge *judge,
+                     const cubn_channels *channels) {
+  double *const *const sums = channels->sums;
+  if (call->sums == 2) {
+    for (int64_t i = 0; i < channels->count; ++i)
+      if (!cubn_fast_sums_suffice(judge, channels, i)) return false;
+  } else {
+    for (int64_t i = 0; i < channels->count; ++i)
+      if (!isfinite(sums[0][i] + sums[1][i] + sums[2][i])) return false;
+  }
+  return true;
+}
+
 bool cubn_fast_sum_again(const cubn_call *call, cubn_channels *channels, cubn_channels *again) {
+  const cubn_sums_judge judge = cubn_fast_judge(call);
   int64_t first = channels->count, end = 0;
-  if (!call->sums || channels->rounds >= ROUNDS) return false;
+  if (!call->sums || channels->rounds >= ROUNDS || are_good(call, &judge, channels)) return false;
   ++channels->rounds;
   explain_sums(call, channels);
   for (int64_t i = 0; i < channels->count; ++i) {
-    const bool is_again =
-        call->sums == 2 ? adjust_moments(call, channels, i) : adjust_gradients(call, channels, i);
+    const bool is_again = call->sums == 2 ? adjust_moments(call, &judge, channels, i)
+                                          : adjust_gradients(call, channels, i);
     if (!is_again) continue;
     if (first > i) first = i;
     end = i + 1;

@@ -1,0 +1,54 @@
+/* Whether the sums of the statistics of a channel are of use: that float arithmetic neither
+ * overflowed nor lost digits. */
+#ifndef CUBN_CPU_FAST_JUDGE_H
+#define CUBN_CPU_FAST_JUDGE_H
+
+#include <math.h>
+
+#include "cpu/common/preactivation.h"
+#include "cpu/fast/channels.h"
+
+/* A pivot further from the mean than this many deviations costs too much of the sum of squares. */
+#define CUBN_PIVOT_DEVIATIONS 4.0
+/* Mean squares below this may have lost terms to underflow. */
+#define CUBN_SQUARE_MIN 1e-30
+#define CUBN_SQUARE_MIN_DOUBLE 1e-280
+
+/* What is the same for all channels. */
+typedef struct cubn_sums_judge {
+  double m;           /* values of a channel */
+  double least;       /* of sums of squares */
+  bool ignores_least; /* epsilon is so large that smaller squares do not matter */
+} cubn_sums_judge;
+
+static inline cubn_sums_judge cubn_fast_judge(const cubn_call *call) {
+  const double m = (double)cubn_count(call->problem);
+  const double least = cubn_is_single(call->param_type) ? CUBN_SQUARE_MIN : CUBN_SQUARE_MIN_DOUBLE;
+  return (cubn_sums_judge){m, m * least, call->args->epsilon >= least * 0x1p24};
+}
+
+/* Whether squares of channel i may have lost digits, or vanished. */
+static inline bool cubn_fast_is_small(const cubn_sums_judge *judge, const cubn_channels *channels,
+                                      int64_t i) {
+  return channels->sums[1][i] < judge->least;
+}
+
+/* The distance d of the pivot from the mean is at most CUBN_PIVOT_DEVIATIONS = k deviations if
+ * d^2 <= k^2 (square - d^2). */
+static inline bool cubn_fast_sums_suffice(const cubn_sums_judge *judge,
+                                          const cubn_channels *channels, int64_t i) {
+  const double k2 = CUBN_PIVOT_DEVIATIONS * CUBN_PIVOT_DEVIATIONS;
+  const double sum = channels->sums[0][i], squares = channels->sums[1][i];
+  if (squares >= judge->least && squares < (double)INFINITY)
+    return (k2 + 1) * sum * sum <= k2 * judge->m * squares;
+  return squares == 0 && sum == 0 && (judge->ignores_least || channels->prescale[i] > 1);
+}
+
+/* Whether NaN or infinity are among the values. Pivots are finite, so that squares become NaN by
+ * NaN only; infinity may come of overflow, unless that is excluded. */
+static inline bool cubn_fast_shows_nan(const cubn_channels *channels, int64_t i) {
+  const double squares = channels->sums[1][i];
+  return isnan(squares) || (isinf(squares) && channels->seen[i] != 0);
+}
+
+#endif /* CUBN_CPU_FAST_JUDGE_H */
