@@ -80,6 +80,9 @@ typedef struct data_set {
  *   nan inf    pairs with one NaN / infinity in every third channel
  *   nandy      pairs, with one NaN in dy in every third channel
  *   ties       pairs and a value whose pre-activation is 0, or the ceiling, up to rounding; z is 0
+ *   decoy      pairs, with 0 as the first value, the last of each quarter and every 23rd
+ *   spike      pairs, with one value of each channel whose square is beyond the range of the type
+ *   largedy    pairs, and dy of +-3e37, f16: 6e4
  *   nanz infz  pairs, with one NaN / infinity in z in every third channel
  * dy is 0.25 + noise + 0.5 * (x - M) / S, so that dscale and dbias are more than rounding. */
 bool data_create(const line_problem *problem, data_set *set);

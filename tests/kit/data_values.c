@@ -28,8 +28,9 @@ enum {
 };
 
 static const char *const pattern_names[PATTERN_COUNT] = {
-    "pairs", "spread", "ramp", "onehot", "onehot0", "constant", "zeros", "outlier",
-    "large", "tiny",   "nan",  "inf",    "nandy",   "nanz",     "infz",  "ties"};
+    "pairs",   "spread", "ramp",  "onehot", "onehot0", "constant", "zeros",
+    "outlier", "large",  "tiny",  "nan",    "inf",     "nandy",    "nanz",
+    "infz",    "ties",   "decoy", "spike",  "largedy"};
 
 data_pattern data_find_pattern(const char *name) {
   int pattern = 0;
@@ -64,7 +65,7 @@ channel_source data_open_channel(const line_problem *problem, data_pattern patte
   if (pattern == PATTERN_LARGE) source.center = 0, source.width = is_half ? 3e4 : 1e30;
   if (pattern == PATTERN_ONEHOT || pattern == PATTERN_ONEHOT0 || pattern == PATTERN_ZEROS)
     source.center = 0, source.width = 1;
-  const bool is_marked = pattern == PATTERN_OUTLIER || channel % 3 == 0;
+  const bool is_marked = pattern == PATTERN_OUTLIER || pattern == PATTERN_SPIKE || channel % 3 == 0;
   if (is_marked) source.marked = (int64_t)(data_uniform(STREAM_PLACE, at) * (double)source.count);
   return source;
 }
@@ -96,6 +97,20 @@ bool data_is_tie(const channel_source *source, int64_t sample) {
   return source->pattern == PATTERN_TIES && (is_flat(source) || sample % 4 == 1);
 }
 
+/* Values that mislead those who look at a few: the first, the last of each quarter, and so on. */
+static bool is_decoy(const channel_source *source, int64_t sample) {
+  for (int64_t k = 1; k < 4; ++k)
+    if (sample == source->count * k / 4) return true;
+  return sample % 23 == 0;
+}
+
+/* A value whose square is beyond the range of its type, or of float for half. */
+static double spike_of(const channel_source *source) {
+  const double half_least = 0x1p-24, double_least = 0x1p-1074;
+  if (source->least == half_least) return 6e4;
+  return source->least == double_least ? 5e154 : 1e30;
+}
+
 /* x without NaN and infinity. */
 static double finite_value(const channel_source *source, int64_t sample) {
   const double u = data_uniform(value_stream(STREAM_X, source->channel), (uint64_t)sample);
@@ -117,6 +132,10 @@ static double finite_value(const channel_source *source, int64_t sample) {
       return (sample % 2 ? -1.0 : 1.0) * source->width * (0.5 + 0.5 * u);
     case PATTERN_OUTLIER:
       return pair_value(source, sample) + (sample == source->marked ? 1000 * source->width : 0.0);
+    case PATTERN_DECOY:
+      return is_decoy(source, sample) ? 0 : pair_value(source, sample);
+    case PATTERN_SPIKE:
+      return sample == source->marked ? spike_of(source) : pair_value(source, sample);
     case PATTERN_TIES:
       if (is_flat(source)) return center;
       return data_is_tie(source, sample) ? tie_value(source) : pair_value(source, sample);
@@ -142,7 +161,16 @@ static double z_value(const channel_source *source, int64_t sample) {
   return 3 * data_uniform(value_stream(STREAM_Z, source->channel), (uint64_t)sample) - 1.5;
 }
 
+/* Sums of neighbors are beyond float, those of a channel are not; nor are those of dy * x_hat, as x
+ * comes in pairs. */
+static double large_gradient(const channel_source *source, int64_t sample) {
+  const double half_least = 0x1p-24, size = source->least == half_least ? 6e4 : 3e37;
+  const double noise = data_uniform(value_stream(STREAM_DY, source->channel), (uint64_t)sample);
+  return (sample * 8 / source->count % 2 ? -size : size) * (1 + 0.01 * noise);
+}
+
 static double dy_value(const channel_source *source, int64_t sample) {
+  if (source->pattern == PATTERN_LARGEDY) return large_gradient(source, sample);
   if (sample == source->marked && source->pattern == PATTERN_NANDY) return (double)NAN;
   const double noise =
       data_uniform(value_stream(STREAM_DY, source->channel), (uint64_t)sample) - 0.5;

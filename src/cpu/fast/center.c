@@ -71,11 +71,15 @@ void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64
   if (sum_exactly(call, channels, i)) return;
   const double distance = channels->center[i] - channels->pivot[i];
   const double prescale = channels->prescale[i], dy_prescale = channels->dy_prescale[i];
-  channels->sums[0][i] /= dy_prescale;
-  channels->sums[1][i] /= prescale * dy_prescale;
-  channels->sums[2][i] /= prescale;
-  channels->sums[1][i] =
-      (channels->sums[1][i] - distance * channels->sums[0][i]) * channels->inv_std[i];
+  const double inv_std = channels->inv_std[i];
+  double *const *const sums = channels->sums;
+  if (prescale == 1 && dy_prescale == 1) {
+    sums[1][i] = (sums[1][i] - distance * sums[0][i]) * inv_std;
+  } else { /* No product leaves the range of double. */
+    sums[0][i] /= dy_prescale;
+    sums[1][i] = sums[1][i] * (inv_std / prescale / dy_prescale) - distance * inv_std * sums[0][i];
+    sums[2][i] /= prescale;
+  }
   if (distance != 0) channels->sums[2][i] = 0;
 }
 

@@ -99,14 +99,13 @@ static double get_median(double a, double b, double c) {
 static void choose_pivot(const cubn_call *call, cubn_channels *channels, int64_t i,
                          bool has_neighbors) {
   double *const pivot = &channels->pivot[i], *const *const spread = channels->sums;
-  sample sample = {*pivot, *pivot, *pivot<0, *pivot> 0};
-  if (has_neighbors) add_neighbors(call, channels, i, &sample);
-  for (int k = 0; k < SPREAD; ++k) add_value(&sample, spread[k][i]);
+  sample seen = {*pivot, *pivot, 1, *pivot < 0};
+  if (has_neighbors) add_neighbors(call, channels, i, &seen);
+  for (int k = 0; k < SPREAD; ++k) add_value(&seen, spread[k][i]);
   *pivot = get_median(spread[0][i], spread[1][i], spread[2][i]);
-  const bool is_around_0 =
-      sample.negative >= BOTH_SIGNS && sample.count - sample.negative >= BOTH_SIGNS;
+  const bool is_around_0 = seen.negative >= BOTH_SIGNS && seen.count - seen.negative >= BOTH_SIGNS;
   if (is_around_0 || !isfinite(*pivot)) *pivot = 0;
-  const double above = sample.most - *pivot, below = *pivot - sample.least;
+  const double above = seen.most - *pivot, below = *pivot - seen.least;
   cubn_fast_prescale(channels, channels->prescale, i,
                      cubn_fast_get_prescale(call, above > below ? above : below, *pivot));
 }
