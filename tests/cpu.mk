@@ -64,6 +64,15 @@ else
 	@echo 'valgrind: not run, it is not there'
 endif
 
+# Whether time depends on values.
+$(BUILD)/tests/cubn-values: $(BUILD)/obj/tests/tools/values.o $(STATIC)
+	@mkdir -p $(@D)
+	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
+
+.PHONY: values
+values: $(BUILD)/tests/cubn-values
+	$<
+
 .PHONY: test-instructions
 test-instructions:
 ifneq ($(and $(VALGRIND),$(filter x86_64,$(CPU_ARCH))),)

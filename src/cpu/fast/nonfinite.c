@@ -12,6 +12,11 @@ enum { RUN_MIN = 16, RUN_PART = 1024, COLUMNS = 512, ROWS_PART = 32 };
 
 #define EXPONENT_F64 UINT64_C(0x7ff0000000000000)
 
+/* Rows of `width` values. */
+typedef struct rows {
+  int64_t count, width, stride;
+} rows;
+
 /* Whether one of some neighboring values is not finite; `exponent` is that of bf16 or half. */
 CUBN_CLONES static bool search_16(const uint16_t *values, int64_t count, uint16_t exponent) {
   uint16_t any = 0;
@@ -31,18 +36,22 @@ CUBN_CLONES static bool search_64(const uint64_t *values, int64_t count) {
   return any != 0;
 }
 
-/* The same for rows of columns: adds what is found in column i to any[i]. */
-CUBN_CLONES static void mark_16(const uint16_t *values, int64_t count, uint16_t exponent,
+/* The same for rows of columns, `stride` values apart: adds what is found in column i to any[i]. */
+CUBN_CLONES static void mark_16(const uint16_t *values, rows rows, uint16_t exponent,
                                 uint16_t *restrict any) {
-  for (int64_t i = 0; i < count; ++i) any[i] |= (uint16_t)((values[i] & exponent) == exponent);
+  for (int64_t r = 0; r < rows.count; ++r, values += rows.stride)
+    for (int64_t i = 0; i < rows.width; ++i)
+      any[i] |= (uint16_t)((values[i] & exponent) == exponent);
 }
 
-CUBN_CLONES static void mark_32(const uint32_t *values, int64_t count, uint32_t *restrict any) {
-  for (int64_t i = 0; i < count; ++i) any[i] |= (values[i] & 0x7f800000u) == 0x7f800000u;
+CUBN_CLONES static void mark_32(const uint32_t *values, rows rows, uint32_t *restrict any) {
+  for (int64_t r = 0; r < rows.count; ++r, values += rows.stride)
+    for (int64_t i = 0; i < rows.width; ++i) any[i] |= (values[i] & 0x7f800000u) == 0x7f800000u;
 }
 
-CUBN_CLONES static void mark_64(const uint64_t *values, int64_t count, uint64_t *restrict any) {
-  for (int64_t i = 0; i < count; ++i) any[i] |= (values[i] & EXPONENT_F64) == EXPONENT_F64;
+CUBN_CLONES static void mark_64(const uint64_t *values, rows rows, uint64_t *restrict any) {
+  for (int64_t r = 0; r < rows.count; ++r, values += rows.stride)
+    for (int64_t i = 0; i < rows.width; ++i) any[i] |= (values[i] & EXPONENT_F64) == EXPONENT_F64;
 }
 
 static uint16_t exponent_of(const cubn_call *call) {
@@ -87,13 +96,13 @@ static bool is_marked(const cubn_call *call, const columns *columns, int64_t col
   return false;
 }
 
-static void mark_row(const cubn_call *call, const void *row, int64_t width, columns *columns) {
+static void mark_rows(const cubn_call *call, const void *values, rows rows, columns *columns) {
   if (call->element_bytes == 8)
-    mark_64(row, width, columns->any);
+    mark_64(values, rows, columns->any);
   else if (call->element_bytes == 4)
-    mark_32(row, width, (uint32_t *)columns->any);
+    mark_32(values, rows, (uint32_t *)columns->any);
   else
-    mark_16(row, width, exponent_of(call), (uint16_t *)columns->any);
+    mark_16(values, rows, exponent_of(call), (uint16_t *)columns->any);
 }
 
 /* Whether all channels of the columns are seen; sets `seen`. */
@@ -113,13 +122,13 @@ static void search_columns(const cubn_call *call, const cubn_channels *channels,
                            columns *columns, double *seen) {
   const cubn_problem *problem = call->problem;
   const int64_t first = (channels->first + columns->first) * problem->s;
+  rows rows = {.width = columns->count * problem->s, .stride = problem->c * problem->s};
   memset(columns->any, 0, sizeof columns->any);
   if (are_all_seen(call, columns, seen)) return;
-  for (int64_t n = 0; n < problem->n; ++n) {
-    const int64_t offset = n * problem->c * problem->s + first;
-    mark_row(call, cubn_element_at(call, array, offset), columns->count * problem->s, columns);
-    const bool is_part = (n + 1) % ROWS_PART == 0 || n + 1 == problem->n;
-    if (is_part && are_all_seen(call, columns, seen)) return;
+  for (int64_t n = 0; n < problem->n; n += ROWS_PART) {
+    rows.count = cubn_min(problem->n - n, ROWS_PART);
+    mark_rows(call, cubn_element_at(call, array, n * rows.stride + first), rows, columns);
+    if (are_all_seen(call, columns, seen)) return;
   }
 }
 
