@@ -94,8 +94,8 @@ static double get_median(double a, double b, double c) {
   return c < low ? low : c > high ? high : c;
 }
 
-/* Sets the pivot of channel i to one of the values, or to 0 if values are around it. An outlier must
- * not be it. */
+/* Sets the pivot of channel i to one of the values, but no outlier; or to 0 if values are around
+ * 0. */
 static void choose_pivot(const cubn_call *call, cubn_channels *channels, int64_t i,
                          bool has_neighbors) {
   double *const pivot = &channels->pivot[i], *const *const spread = channels->sums;
