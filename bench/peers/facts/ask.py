@@ -69,6 +69,8 @@ def running_var(library):
 @question
 def momentum(library):
     """Which value it weighs, and its default."""
+    if library.fixed:
+        return "fixed " + number(step(library, None)[0])
     given = step(library, 0.25)[0]
     meaning = nearest(given, {"new": 0.25, "old": 0.75, "debiased": 1})
     if not library.has_default_momentum:
@@ -80,6 +82,10 @@ def momentum(library):
 @question
 def epsilon(library):
     """Its default, and whether it stands under the root."""
+    if library.fixed:  # a variance so small that the epsilon under the root would hide it
+        y = library.infer(make_case(numpy.full((1, 2, 1, 1), 1e-3), var=1e-8))
+        epsilon = 1e-3 / float(y[0, 0, 0, 0]) - 1e-4
+        return "outside %.3g" % epsilon
     y = library.infer(make_case(numpy.ones((1, 2, 1, 1)), epsilon=0.25))
     place = nearest(float(y[0, 0, 0, 0]), {"inside": 1.25 ** -0.5, "outside": 1 / 1.25})
     if not library.has_default_epsilon:
@@ -120,6 +126,8 @@ def empty_batch(library):
 @question
 def nan_before(library):
     """NaN in the running statistics, and a momentum by which only the new value counts."""
+    if library.fixed:
+        raise Missing("momentum is fixed")
     only_new = 1 if step(library, 0.25)[0] < 0.5 else 0
     done = library.train(make_case(small_x(), mean=numpy.nan, var=numpy.nan, epsilon=1e-5,
                                    momentum=only_new))
@@ -149,6 +157,8 @@ def infer_two(library, **more):
 @question
 def zero_variance(library):
     """Inference with variance 0 and epsilon 0: y of mean and of mean + 1."""
+    if library.fixed:
+        raise Missing("epsilon is fixed")
     return infer_two(library, var=0, epsilon=0)
 
 
@@ -190,7 +200,8 @@ def types(library):
     for dtype in library.types:
         tolerance = {"float16": 3e-2, "bfloat16": 0.2}.get(dtype, 1e-4)
         for params in dict.fromkeys((dtype, "float32")):
-            case = make_case(small_x(), **CHOSEN, dtype=dtype, param_dtype=params)
+            case = make_case(small_x(), **CHOSEN, dtype=dtype, param_dtype=params,
+                             other_formula=library.other_formula)
             try:
                 done = run(case)
                 error = abs(numpy.asarray(getattr(done, "y", done), numpy.float64) - expected(case))
@@ -211,7 +222,10 @@ def errors(library, layout, compute, expected):
         raise Missing("layout")
     found = []
     for mean in MEANS:
-        case = make_case(spread_x(mean), **CHOSEN, layout=layout, dy=spread_dy())
+        case = make_case(spread_x(mean), **CHOSEN, layout=layout, dy=spread_dy(),
+                         other_formula=library.other_formula)
+        if library.fixed:
+            case.epsilon = library.fixed[1]
         found.append("%.1e" % abs(numpy.asarray(compute(case), numpy.float64) - expected(case)).max())
     return " ".join(found)
 

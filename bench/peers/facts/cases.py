@@ -23,6 +23,7 @@ class Case:
     dtype: str = "float32"
     param_dtype: str = "float32"
     dy: numpy.ndarray = None
+    other_formula: bool = False  # what y is compared with, see normalized
 
 
 @dataclasses.dataclass
@@ -45,6 +46,8 @@ class Library:
     package = None  # whose version counts
     layouts = ("nchw",)
     has_default_momentum = has_default_epsilon = True
+    fixed = None  # (momentum, epsilon) where no argument sets them
+    other_formula = False  # see Case
     usual_momentum = 0.1  # where the question is not about it and there is no default
     types = ("float32", "float64", "float16", "bfloat16")
 
@@ -104,20 +107,25 @@ def by_channel(values):
     return numpy.asarray(values, numpy.float64).reshape(1, -1, 1, 1)
 
 
-def normalized(x, epsilon):
+def normalized(case):
     """x_hat and 1 / sqrt(var + epsilon), two passes in double."""
-    x = x.astype(numpy.float64)
+    x = case.x.astype(numpy.float64)
     centered = x - x.mean(axis=(0, 2, 3), keepdims=True)
-    inv_std = 1 / numpy.sqrt((centered**2).mean(axis=(0, 2, 3), keepdims=True) + epsilon)
+    var = (centered**2).mean(axis=(0, 2, 3), keepdims=True)
+    if case.other_formula:  # the unbiased variance, epsilon outside the root
+        count = x.size // x.shape[1]
+        inv_std = 1 / (numpy.sqrt(var * count / (count - 1)) + case.epsilon)
+    else:
+        inv_std = 1 / numpy.sqrt(var + case.epsilon)
     return centered * inv_std, inv_std
 
 
 def expected_y(case):
-    return normalized(case.x, case.epsilon)[0] * by_channel(case.scale) + by_channel(case.bias)
+    return normalized(case)[0] * by_channel(case.scale) + by_channel(case.bias)
 
 
 def expected_dx(case):
-    x_hat, inv_std = normalized(case.x, case.epsilon)
+    x_hat, inv_std = normalized(case)
     dy = case.dy.astype(numpy.float64)
     axes = {"axis": (0, 2, 3), "keepdims": True}
     return by_channel(case.scale) * inv_std * (dy - dy.mean(**axes)
