@@ -32,13 +32,14 @@ fetch_source() { # KIND:NAME
     script:*) "scripts/${1#script:}" || return ;;
     deb:*)
       (mkdir -p "$deps" && cd "$deps" && apt-get download -q "${1#deb:}" >/dev/null &&
-        for file in *.deb; do dpkg-deb -x "$file" .; done && rm -- *.deb)
+        dpkg-deb -f ./*.deb Version >version && dpkg-deb -x ./*.deb . && rm -- *.deb)
       ;;
-    sdist:*)
+    sdist:*) # its sources
+      local package=${1#sdist:}
       mkdir -p "$deps"
       "$env/bin/pip" download --quiet --disable-pip-version-check --no-cache-dir --no-deps \
-        --no-build-isolation --no-binary :all: --dest "$deps" "${1#sdist:}"
-      for file in "$deps"/*.tar.gz; do tar -C "$deps" -xzf "$file" && rm "$file"; done
+        --no-binary "${package%%==*}" --dest "$deps" "$package" || return
+      tar -C "$deps" -xzf "$deps"/*.tar.gz && rm "$deps"/*.tar.gz
       ;;
     source:*) # built with the packages of its environment
       "$env/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps \

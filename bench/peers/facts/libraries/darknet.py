@@ -7,7 +7,7 @@ import native
 import numpy
 from native import SOURCES, floats, pointer
 
-from cases import Library, Trained
+from cases import Library, Missing, Trained
 
 LIBRARY = SOURCES / "usr/lib/darknet"
 
@@ -61,6 +61,9 @@ class Darknet(Library):
 
     def infer(self, case):
         return self.run(case, 0).y
+
+    def backward(self, case):
+        raise Missing("not run")
 
 
 LIBRARIES = [Darknet()]

@@ -82,7 +82,7 @@ class Haiku(OnJax):
             layer = haiku.BatchNorm(
                 True, True, data_format="NHWC" if case.layout == "nhwc" else "NCHW",
                 **arguments(case, "decay_rate", "eps"))
-            return layer(x, is_training=training)
+            return layer(x, is_training=training or haiku.running_init())
 
         transformed = haiku.transform_with_state(call)
         names, state = jax.eval_shape(transformed.init, jax.random.PRNGKey(0), x)

@@ -12,7 +12,7 @@ class Keras(Library):
     layouts = ("nhwc", "nchw")
     name = "keras-" + keras.backend.backend()
 
-    def run(self, case, training):
+    def make(self, case):
         given = {"momentum": case.momentum, "epsilon": case.epsilon}
         layer = keras.layers.BatchNormalization(
             axis=-1 if case.layout == "nhwc" else 1,
@@ -25,20 +25,55 @@ class Keras(Library):
                                  (layer.moving_mean, case.mean),
                                  (layer.moving_variance, case.var)):
             variable.assign(values)
-        return layer, layer(x, training=training)
+        return layer, x
 
     def to_numpy(self, case, y):
         return from_layout(ops.convert_to_numpy(ops.cast(y, "float64" if case.dtype == "float64"
                                                          else "float32")), case.layout)
 
     def train(self, case):
-        layer, y = self.run(case, True)
+        layer, x = self.make(case)
+        y = layer(x, training=True)
         return Trained(self.to_numpy(case, y), numpy.array(ops.convert_to_numpy(
             ops.cast(layer.moving_mean, "float32"))), numpy.array(ops.convert_to_numpy(
                 ops.cast(layer.moving_variance, "float32"))))
 
     def infer(self, case):
-        return self.to_numpy(case, self.run(case, False)[1])
+        layer, x = self.make(case)
+        return self.to_numpy(case, layer(x, training=False))
+
+    def backward(self, case):
+        layer, x = self.make(case)
+        dy = ops.convert_to_tensor(to_layout(case.dy, case.layout))
+        return self.to_numpy(case, GRADIENTS[keras.backend.backend()](layer, x, dy)), None, None
+
+
+def torch_gradient(layer, x, dy):
+    x.requires_grad_()
+    layer(x, training=True).backward(dy)
+    return x.grad
+
+
+def jax_gradient(layer, x, dy):
+    import jax
+
+    def call(x):
+        return layer.stateless_call([v.value for v in layer.trainable_variables],
+                                    [v.value for v in layer.non_trainable_variables], x,
+                                    training=True)[0]
+
+    return jax.vjp(call, x)[1](dy)[0]
+
+
+def tensorflow_gradient(layer, x, dy):
+    import tensorflow as tf
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = layer(x, training=True)
+    return tape.gradient(y, x, dy)
+
+
+GRADIENTS = {"torch": torch_gradient, "jax": jax_gradient, "tensorflow": tensorflow_gradient}
 
 
 LIBRARIES = [Keras()]

@@ -4,7 +4,7 @@ import numpy
 import tvm
 from tvm import relax
 
-from cases import Library, Trained, from_layout, to_layout
+from cases import Library, Missing, Trained, from_layout, to_layout
 
 
 class Tvm(Library):
@@ -40,6 +40,9 @@ class Tvm(Library):
 
     def infer(self, case):
         return from_layout(self.run(case, False)[0], case.layout)
+
+    def backward(self, case):
+        raise Missing("not run")
 
 
 LIBRARIES = [Tvm()]
