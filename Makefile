@@ -29,7 +29,7 @@ $(foreach v,CC=gcc CXX=g++ AR=ar,$(if $(filter default,$(origin $(firstword $(su
 
 # Whether this run of make compiles anything.
 BUILDS := $(if $(filter-out install uninstall clean help check-structure check-format \
-  check-cppcheck check-scripts check-performance,$(or $(MAKECMDGOALS),all)),1)
+  check-cppcheck check-scripts check-performance check-peers peers,$(or $(MAKECMDGOALS),all)),1)
 YES := 1 yes on true Yes On True YES ON TRUE
 NO := 0 no off false No Off False NO OFF FALSE
 include scripts/cuda.mk
@@ -157,6 +157,7 @@ help:
 	@echo 'make accuracy     errors far from zero, beside those of other libraries'
 	@echo 'make predictions  writes what is expected of an H100 into bench/results/emulated-sm90'
 	@echo 'make performance  writes docs/PERFORMANCE.md and bench/results/*/README.md; make pictures'
+	@echo 'make peers        writes docs/PEERS.md from the answers of scripts/peers.sh'
 	@echo 'make sass         registers, spills, widths of access of every kernel; needs cuobjdump'
 	@echo 'make profile      a layer and a loop under Nsight; see docs/PROFILING.md'
 	@echo 'make fuzz         looks for inputs that break the library, SECONDS=60 per harness'

@@ -94,4 +94,14 @@ performance:
 check-performance:
 	bench/report/performance.py --check
 
+# What other libraries compute, as a page, from the answers that scripts/peers.sh wrote.
+.PHONY: peers check-peers
+peers check-peers: export PYTHONDONTWRITEBYTECODE = 1
+peers:
+	bench/peers/facts/document.py
+	bench/peers/facts/picture.py
+
+check-peers:
+	bench/peers/facts/document.py --check
+
 -include $(BENCH_OBJECTS:.o=.d) $(BENCH_EMULATED:.o=.d)

@@ -6,7 +6,7 @@ FOLDERS := include src tests bench examples
 SOURCES = $(shell find $(FOLDERS) -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp')
 SCRIPTS = $(shell find $(FOLDERS) scripts .ci -name '*.sh') .ci/run
 
-CHECKS := format structure performance docs scripts cppcheck bench clang archs cpu
+CHECKS := format structure performance peers docs scripts cppcheck bench clang archs cpu
 .PHONY: check $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%)
 	@echo 'All checks passed.'

@@ -10,12 +10,8 @@ namespace {
 struct shape {
   long n, c, h, w;
 
-  long channel_count() const {
-    return c;
-  }
-  long count() const {
-    return n * c * h * w;
-  }
+  long channel_count() const { return c; }
+  long count() const { return n * c * h * w; }
 };
 
 dlib::resizable_tensor of_channels(const shape &s, const float *values) {
@@ -34,7 +30,7 @@ void copy_out(const dlib::tensor &from, float *to) {
   std::copy(from.begin(), from.end(), to);
 }
 
-} // namespace
+}  // namespace
 
 // saved: mean and 1 / standard deviation, one array behind the other.
 extern "C" int facts_train(const long *dims, const float *x, const float *scale, const float *bias,
