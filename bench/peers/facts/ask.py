@@ -15,7 +15,8 @@ import warnings
 
 import numpy
 
-from cases import (MEANS, Library, Missing, expected_dx, expected_y, make_case, small_x, spread_dy, spread_x)
+from cases import (MEANS, Library, Missing, expected_dx, expected_y, make_case, small_x, spread_dy,
+                   spread_x)
 
 QUESTIONS = {}
 CHOSEN = {"epsilon": 1e-5, "momentum": 0.25}
@@ -173,7 +174,7 @@ def subnormal(library):
     """Inference: y of x = 1e-39, mean 0, variance 1."""
     y = library.infer(make_case(numpy.full((8, 8, 32, 32), 1e-39), epsilon=1e-5))
     zeros = int((y == 0).sum())
-    return "kept" if zeros == 0 else "zero" if zeros == y.size else "%d-of-%d-zero" % (zeros, y.size)
+    return {0: "kept", y.size: "zero"}.get(zeros, "%d-of-%d-zero" % (zeros, y.size))
 
 
 def classify(array):
@@ -192,7 +193,7 @@ def saved(library):
 
 @question
 def types(library):
-    """Types of x that training (or inference) takes, with parameters of float32 (/float32) or of x's type."""
+    """Types of x that are taken, with parameters of float32 (/float32) or of x's type."""
     run, expected = library.train, expected_y
     if type(library).train is Library.train:  # inference with mean 0 and variance 1
         run, expected = library.infer, lambda case: case.x / numpy.sqrt(1 + case.epsilon)
@@ -226,7 +227,8 @@ def errors(library, layout, compute, expected):
                          other_formula=library.other_formula)
         if library.fixed:
             case.epsilon = library.fixed[1]
-        found.append("%.1e" % abs(numpy.asarray(compute(case), numpy.float64) - expected(case)).max())
+        difference = numpy.asarray(compute(case), numpy.float64) - expected(case)
+        found.append("%.1e" % abs(difference).max())
     return " ".join(found)
 
 

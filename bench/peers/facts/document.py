@@ -49,13 +49,13 @@ TABLES = [
       "subnormal": "subnormal"}),
     ("Types, layouts, and what is saved",
      "Types of x that are computed, with parameters of the same type or of float32 (/float32). "
-     "Orders in memory. What forward keeps for backward, where it can be seen (PyTorch: for float32 "
-     "and for bfloat16 throughout).",
+     "Orders in memory. What forward keeps for backward, where it can be seen (PyTorch: for "
+     "float32 and for bfloat16 throughout).",
      {"types": "types", "layouts": "layouts", "saved": "saved"}),
     ("Errors far from zero",
-     "Largest error of y in training, and of dx in the layout that the table above names first, for "
-     "float32: against the formula in double, 8192 values per channel, standard deviation 1, and "
-     "means 0, 10, 100, 1000, 10000.",
+     "Largest error of y in training, and of dx in the layout that the table above names first, "
+     "for float32: against the formula in double, 8192 values per channel, standard deviation 1, "
+     "and means 0, 10, 100, 1000, 10000.",
      {"y, NCHW": "error_y_nchw", "y, NHWC": "error_y_nhwc", "dx": "error_dx"})]
 QUESTIONS = [question for table in TABLES for question in table[2].values()]
 

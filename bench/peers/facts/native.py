@@ -14,8 +14,8 @@ HERE = pathlib.Path(__file__).resolve().parent / "native"
 def build(compiler, source, *options):
     library = SOURCES / ("facts_" + source.partition(".")[0] + ".so")
     if not library.exists():
-        subprocess.run([compiler, "-O2", "-fPIC", "-shared", "-o", library, HERE / source, *options],
-                       check=True)
+        command = [compiler, "-O2", "-fPIC", "-shared", "-o", library, HERE / source, *options]
+        subprocess.run(command, check=True)
     return ctypes.CDLL(library)
 
 

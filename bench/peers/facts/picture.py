@@ -31,7 +31,8 @@ def read_series(libraries, question):
 def draw_panel(pyplot, axes, title, series):
     colors = pyplot.get_cmap("tab10")
     places = range(len(MEANS))
-    for index, (name, values) in enumerate(series.items()):
+    for name, values in series.items():
+        index = list(document.TITLES.values()).index(name)
         own = name == "cubn"
         drawn = [TOP if math.isnan(value) else value for value in values]
         axes.plot(places, drawn, label=name, linewidth=2.5 if own else 1,
@@ -47,7 +48,7 @@ def draw_panel(pyplot, axes, title, series):
     axes.set_xlabel("mean of a channel, standard deviation 1")
     axes.set_title(title)
     handles, names = axes.get_legend_handles_labels()
-    axes.legend(handles[::-1], names[::-1], loc="upper left", fontsize=6.5, ncol=1)
+    axes.legend(handles[::-1], names[::-1], loc="upper left", bbox_to_anchor=(1, 1), fontsize=7)
 
 
 def main():
@@ -55,12 +56,12 @@ def main():
     if not pyplot:
         return 1
     libraries = document.load()
-    figure, (left, right) = pyplot.subplots(1, 2, sharey=True, figsize=(9, 5.2))
+    figure, (left, right) = pyplot.subplots(1, 2, sharey=True, figsize=(11.5, 5))
     draw_panel(pyplot, left, "NCHW", read_series(libraries, "error_y_nchw"))
     draw_panel(pyplot, right, "NHWC", read_series(libraries, "error_y_nhwc"))
     left.set_ylabel("largest error of y in training, float32")
-    figure.suptitle("Errors far from zero: cubn (thick) and other libraries; the legends are in "
-                    "the order of the right ends", fontsize=9)
+    figure.suptitle("Errors far from zero: cubn (thick) and other libraries; "
+                    "each list is in the order of the right ends", fontsize=9)
     figure.tight_layout()
     pictures.save(pyplot, figure, ROOT / "docs" / "pictures" / "peers_error.svg")
     return 0

@@ -1,5 +1,8 @@
 """OpenCV's dnn, which has inference only: a graph of ONNX, by both of its engines."""
 
+import os
+import tempfile
+
 import cv2
 import numpy
 from libraries.onnx_graph import make_model
@@ -12,9 +15,11 @@ class OpenCv(Library):
     types = ("float32",)
 
     def infer(self, case):
-        model = numpy.frombuffer(make_model(case, False, constant=True).SerializeToString(),
-                                 numpy.uint8)
-        net = cv2.dnn.readNetFromONNX(model, engine=getattr(cv2.dnn, self.engine))
+        with tempfile.TemporaryDirectory() as folder:  # it looks at the engine for files only
+            path = os.path.join(folder, "one.onnx")
+            with open(path, "wb") as file:
+                file.write(make_model(case, False, constant=True).SerializeToString())
+            net = cv2.dnn.readNetFromONNX(path, engine=getattr(cv2.dnn, self.engine))
         net.setInput(numpy.ascontiguousarray(case.x))
         return net.forward()
 

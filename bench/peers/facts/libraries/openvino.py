@@ -15,7 +15,8 @@ class OpenVino(Library):
 
     def infer(self, case):
         x = opset.parameter(list(case.x.shape), getattr(openvino.Type, NAMES[case.dtype]), name="x")
-        constants = [opset.constant(values, getattr(openvino.Type, NAMES[case.param_dtype])) for values in
+        kind = getattr(openvino.Type, NAMES[case.param_dtype])
+        constants = [opset.constant(values, kind) for values in
                      (case.scale, case.bias, case.mean, case.var)]
         y = opset.batch_norm_inference(x, *constants, case.epsilon)
         model = openvino.compile_model(openvino.Model([y], [x]), "CPU")
