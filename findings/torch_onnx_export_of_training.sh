@@ -4,8 +4,8 @@
 # torch.onnx.export of a model in training mode, with training=TrainingMode.TRAINING or PRESERVE,
 # writes a graph of two minds: Dropout trains (its input training_mode is true), and
 # BatchNormalization does not (its attribute training_mode is missing, and its default is 0), so it
-# normalizes by the running statistics. There is no error. The
-# exporter of before (dynamo=False), with the same arguments, writes both for training.
+# normalizes by the running statistics. There is no error. The exporter of before (dynamo=False),
+# with the same arguments, writes both for training.
 #
 # Seen:
 #   default exporter, PRESERVE: Dropout trains True, BatchNormalization trains False
