@@ -3,7 +3,6 @@
 measured/ and of cubn. Needs matplotlib (scripts/setup.sh bench)."""
 
 import math
-import pathlib
 import sys
 
 import document

@@ -1,6 +1,5 @@
 """MXNet, by the operator BatchNorm. It updates the running statistics in backward."""
 
-import mxnet
 from mxnet import autograd, nd
 
 from cases import Library, Trained, from_layout, to_layout

@@ -1,6 +1,5 @@
 """PaddlePaddle, by paddle.nn.BatchNorm2D."""
 
-import numpy
 import paddle
 
 from cases import Library, Trained, from_layout, to_layout

@@ -1,6 +1,5 @@
 """TensorFlow's fused batch normalization, eager and compiled by XLA; tf_keras."""
 
-import numpy
 import tensorflow as tf
 
 from cases import Library, Trained, from_layout, to_layout

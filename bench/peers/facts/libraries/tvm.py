@@ -1,6 +1,5 @@
 """TVM, by Relax's batch_norm, compiled for the CPU by LLVM."""
 
-import numpy
 import tvm
 from tvm import relax
 
