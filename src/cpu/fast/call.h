@@ -8,7 +8,26 @@
 #include "cpu/common/convert.h"
 #include "cpu/common/device.h"
 #include "cpu/common/needs.h"
+#include "cpu/fast/places.h"
 #include "cpu/kernels/kernels.h"
+
+/* Copies of arrays in which neighboring channels, not values of one channel, are neighbors in
+ * memory: `count` values of each of some channels, in some rows. Row r has the places offset + r *
+ * stride + i of the first channel. */
+typedef struct cubn_panel {
+  unsigned arrays; /* those that have a panel: bits 1 << cubn_array */
+  int64_t offset, rows, stride, count;
+  int64_t channel, channels; /* the first channel, and how many there are */
+  int64_t padded;            /* elements from channel to channel of a row */
+} cubn_panel;
+
+/* Values of each channel in a panel, at most: of all rows, with padding. */
+#define CUBN_PANEL_VALUES (4 * (28 * 64 + 64))
+
+/* The stage of a worker: its copies of arrays that are not packed, see window.h, and the panels,
+ * one cache line of channels wide. Arrays do not begin at the same position in their pages. */
+#define CUBN_STAGE_ARRAY_BYTES (CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
+#define CUBN_STAGE_BYTES (2 * (size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES)
 
 /* What is decided once per call. */
 typedef struct cubn_call {
@@ -30,10 +49,16 @@ typedef struct cubn_call {
   cubn_fusion fusion;       /* the epilogue, as the kernels compute it */
   cubn_activator activator; /* its activation, as it is computed in double */
   bool factor_needs_double; /* float cannot represent a factor of the epilogue: see exact.h */
+  const cubn_places *places; /* NULL if all tensors are packed, as `problem` always is */
+  char *stage;               /* of the worker whose copy of the call this is, if there are places */
+  const cubn_panel *panel;   /* the panels on the stage, or NULL */
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args);
+
+/* The call for one worker: the call itself if it is packed, else *own, with the worker's stage. */
+const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn_call *own);
 
 /* The call as it is while backward forms the sums of the statistics. */
 cubn_call cubn_call_of_moments(const cubn_call *call);

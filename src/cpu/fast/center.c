@@ -19,6 +19,7 @@
 
 #include "cpu/common/preactivation.h"
 #include "cpu/fast/exact.h"
+#include "cpu/fast/gaps.h"
 
 /* Values that show whether a channel is around 0. */
 enum { SAMPLE = 16 };
@@ -53,10 +54,12 @@ void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
   const bool are_near = s >= SAMPLE, are_few = problem->c * s <= FEW_COLUMNS;
   const int64_t stride = are_near ? 1 : problem->c * s;
   double *const pivot = channels->pivot, values[SAMPLE];
-  call->type->load(call->args->x, (cubn_patch){first, 1, 0, channels->count, s}, pivot);
+  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x,
+                     (cubn_patch){first, 1, 0, channels->count, s}, pivot);
   for (int64_t i = 0; i < channels->count; ++i) {
     if (!are_near && !(are_few && problem->n >= ROWS_MIN)) continue;
-    call->type->load(call->args->x, (cubn_patch){first + i * s, 1, 0, SAMPLE, stride}, values);
+    cubn_load_elements(call, CUBN_ARRAY_X, call->args->x,
+                       (cubn_patch){first + i * s, 1, 0, SAMPLE, stride}, values);
     double least = pivot[i], most = pivot[i];
     for (int k = 1; k < SAMPLE; ++k) {
       if (values[k] < least) least = values[k];

@@ -34,6 +34,9 @@ cubn_refusal cubn_refuse_long_runs(const cubn_problem *problem) {
 }
 
 cubn_refusal cubn_long_runs_reject(const cubn_device *device, const cubn_problem *problem) {
+  cubn_problem packed;
+  problem = cubn_packed_problem(problem, &packed);
+  if (!problem) return cubn_refuse_strided();
   if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
   if (!cubn_has_long_runs(problem))
     return cubn_refuse_number(

@@ -137,7 +137,8 @@ static double *place_blocks(const cubn_call *call, int64_t worker, block blocks[
 
 static void blocks_task(void *context, int64_t worker, cubn_items *items) {
   const blocks_work *work = context;
-  const cubn_call *call = work->call;
+  cubn_call own;
+  const cubn_call *call = cubn_call_of_worker(work->call, worker, &own);
   block blocks[2], *next = NULL;
   double *const sums = place_blocks(call, worker, blocks);
   do {

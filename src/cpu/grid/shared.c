@@ -117,6 +117,15 @@ static void write_rows(const shared_work *work, int64_t row, cubn_grid grid, boo
     cubn_grid_write(work->call, grid, written, nontemporal);
 }
 
+/* The work of one worker, whose call has a stage if the tensors are not packed. */
+static const shared_work *get_work(const shared_work *work, int64_t worker, cubn_call *call,
+                                   shared_work *copy) {
+  if (!work->call->places) return work;
+  *copy = *work;
+  copy->call = cubn_call_of_worker(work->call, worker, call);
+  return copy;
+}
+
 static void sum_chunk(const shared_work *work, int64_t chunk) {
   const shape *shape = &work->shape;
   double *const sums = work->partials + chunk * work->call->sums * shape->padded;
@@ -128,9 +137,11 @@ static void sum_chunk(const shared_work *work, int64_t chunk) {
 }
 
 static void sums_task(void *context, int64_t worker, cubn_items *chunks) {
-  (void)worker;
+  cubn_call call;
+  shared_work copy;
+  const shared_work *work = get_work(context, worker, &call, &copy);
   for (int64_t chunk, end; cubn_claim(chunks, &chunk, &end);)
-    for (; chunk < end; ++chunk) sum_chunk(context, chunk);
+    for (; chunk < end; ++chunk) sum_chunk(work, chunk);
 }
 
 /* Adds the chunks' sums for columns first .. end - 1 into those of the first chunk. */
@@ -181,8 +192,9 @@ static void write_chunk(const shared_work *work, int64_t chunk) {
 
 /* Chunks go in reverse, too. */
 static void output_task(void *context, int64_t worker, cubn_items *chunks) {
-  const shared_work *work = context;
-  (void)worker;
+  cubn_call call;
+  shared_work copy;
+  const shared_work *work = get_work(context, worker, &call, &copy);
   for (int64_t index, end; cubn_claim(chunks, &index, &end);)
     for (; index < end; ++index) write_chunk(work, chunks->count - 1 - index);
   if (work->nontemporal) work->call->kernels->fence();

@@ -80,8 +80,8 @@ static void clear_sums(cubn_block *block) {
 }
 
 /* Backward: computes statistics in a pass of their own, after which the block is in the caches. */
-static void own_moments(const pipeline *work, cubn_block *block) {
-  const cubn_call call = cubn_call_of_moments(&work->call);
+static void own_moments(const pipeline *work, const cubn_call *own, cubn_block *block) {
+  const cubn_call call = cubn_call_of_moments(own);
   clear_sums(block);
   for (int64_t chunk = 0; chunk < work->partition.chunks; ++chunk) {
     cubn_chunk_sums sums;
@@ -95,20 +95,21 @@ static void own_moments(const pipeline *work, cubn_block *block) {
 static void own_blocks_task(void *context, int64_t worker, cubn_items *items) {
   const pipeline *work = context;
   cubn_block blocks[2], *next = NULL;
-  (void)worker;
+  cubn_call own;
+  const cubn_call *call = cubn_call_of_worker(&work->call, worker, &own);
   do {
     const cubn_block *const current = work->call.writes ? next : NULL;
     int64_t index, end;
     next = !cubn_claim(items, &index, &end) ? NULL : next == blocks ? blocks + 1 : blocks;
     if (next) {
       begin_block(work, index, next);
-      if (cubn_begins_with_moments(&work->call)) own_moments(work, next);
+      if (cubn_begins_with_moments(&work->call)) own_moments(work, call, next);
       clear_sums(next);
     }
     cubn_block *const summed = work->call.sums ? next : NULL;
     for (int64_t chunk = 0; chunk < work->partition.chunks && (current || summed); ++chunk) {
       cubn_chunk_sums sums;
-      cubn_chunk_step(&work->call, &work->partition, chunk, current, summed, &sums);
+      cubn_chunk_step(call, &work->partition, chunk, current, summed, &sums);
       if (summed) add_sums(&work->call, &sums, summed);
     }
     if (next) cubn_fast_finish(&work->call, &next->channels);
@@ -118,10 +119,10 @@ static void own_blocks_task(void *context, int64_t worker, cubn_items *items) {
 
 static void shared_chunks_task(void *context, int64_t worker, cubn_items *chunks) {
   const pipeline *work = context;
-  (void)worker;
+  cubn_call own;
+  const cubn_call *call = cubn_call_of_worker(&work->call, worker, &own);
   for (int64_t chunk, end; cubn_claim(chunks, &chunk, &end);)
-    cubn_chunk_step(&work->call, &work->partition, chunk, work->current, work->next,
-                    &work->sums[chunk]);
+    cubn_chunk_step(call, &work->partition, chunk, work->current, work->next, &work->sums[chunk]);
   if (work->call.nontemporal) work->call.kernels->fence();
 }
 
@@ -162,13 +163,18 @@ static void run_shared(pipeline *work) {
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
+  cubn_problem packed;
+  problem = cubn_packed_problem(problem, &packed);
   return 2 * sizeof(cubn_block) +
          (size_t)cubn_partition_runs(problem).chunks * sizeof(cubn_chunk_sums);
 }
 
-static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn_args *args) {
+  cubn_places places;
+  const cubn_problem *const problem = cubn_set_places(any, &places);
   pipeline work = {.call = cubn_call_begin(device, problem, args),
                    .partition = cubn_partition_runs(problem)};
+  if (problem != any) work.call.places = &places;
   const bool has_own = has_channels_for_all(&work.call);
   if (!has_own) CUBN_TRY(cubn_check_workspace(args, workspace_bytes(device, problem), __func__));
   work.block_channels = has_own ? choose_block(&work.call) : 1;

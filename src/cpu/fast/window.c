@@ -1,0 +1,197 @@
+/* Maps windows. */
+#include "cpu/fast/window.h"
+
+#include "cpu/common/arith.h"
+
+/* Rows this wide may be mapped one by one. */
+enum { WIDE = 64 };
+
+static char *base_of(const cubn_call *call, int array) {
+  const cubn_args *args = call->args;
+  switch (array) {
+    case CUBN_ARRAY_X:
+      return (char *)(uintptr_t)args->x;
+    case CUBN_ARRAY_OUTPUT:
+      return args->output;
+    case CUBN_ARRAY_DY:
+      return (char *)(uintptr_t)args->dy;
+    case CUBN_ARRAY_Z:
+      return call->problem->pass == CUBN_PASS_BACKWARD ? args->dz : (char *)(uintptr_t)args->z;
+    default:
+      return args->reserve;
+  }
+}
+
+/* The memory of an array on the stage, and that of its panel. */
+static char *stage_of(const cubn_call *call, int array) {
+  return call->stage + array * (int64_t)CUBN_STAGE_ARRAY_BYTES;
+}
+
+static char *panel_of(const cubn_call *call, int array) {
+  return stage_of(call, CUBN_VIEWS + array);
+}
+
+/* Whether there is a panel of the array. */
+static bool has_panel(const cubn_call *call, int array) {
+  return call->panel && (call->panel->arrays >> array & 1);
+}
+
+/* Elements from row to row of a panel. */
+static int64_t panel_distance(const cubn_panel *panel) {
+  return panel->channels * panel->padded;
+}
+
+/* The element of a panel, at column *column of its row. */
+static char *panel_at(const cubn_call *call, int array, int64_t place, int64_t *column) {
+  const cubn_panel *panel = call->panel;
+  const int64_t s = call->problem->s;
+  const int64_t channel = place / s % call->problem->c - panel->channel;
+  const int64_t distance = place - panel->offset - channel * s;
+  const int64_t row = distance / panel->stride;
+  *column = distance % panel->stride;
+  const int64_t element = row * panel_distance(panel) + channel * panel->padded + *column;
+  return panel_of(call, array) + element * call->element_bytes;
+}
+
+char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *count,
+                    int64_t *stride) {
+  if (has_panel(call, array)) {
+    int64_t column;
+    char *const at = panel_at(call, array, place, &column);
+    *count = call->panel->count - column;
+    *stride = 1;
+    return at;
+  }
+  const cubn_view *view = &call->places->views[array];
+  const int64_t offset = cubn_view_offset(view, place, count);
+  *stride = view->stride[view->rank - 1];
+  return base_of(call, array) + offset * call->element_bytes;
+}
+
+/* How many rows of the window lie in memory at one distance, each of neighbors; 0 if not even the
+ * first one does. */
+static int64_t map_rows(const cubn_call *call, int array, const cubn_window *window, char **at,
+                        int64_t *distance) {
+  int64_t count, stride;
+  *at = cubn_place_at(call, array, window->offset, &count, &stride);
+  if (window->width > 1 && (stride != 1 || count < window->width)) return 0;
+  if (!has_panel(call, array))
+    return cubn_even_rows(&call->places->views[array], window, distance);
+  *distance = panel_distance(call->panel);
+  return window->rows;
+}
+
+/* Maps memory; false if it does not lie as the kernels want it. */
+static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
+  cubn_window *const window = &mapping->window;
+  const int64_t left = window->rows;
+  bool is_first = true;
+  for (int a = 0; a < CUBN_VIEWS; ++a) {
+    int64_t distance = 0;
+    if (!((mapper->reads | mapper->writes) >> a & 1)) continue;
+    const int64_t rows = map_rows(call, a, window, &mapping->at[a], &distance);
+    if (rows == 0) return false;
+    window->rows = cubn_min(window->rows, rows);
+    if (is_first) mapping->stride = distance;
+    if (distance != mapping->stride) window->rows = 1;
+    is_first = false;
+  }
+  if (window->rows < left) window->rows -= window->rows % mapper->row_unit;
+  return window->rows == left || window->rows > 1 || (window->rows == 1 && window->width >= WIDE);
+}
+
+/* Elements from row to row on the stage: an odd number of cache lines, which are in different sets
+ * of L1. */
+static int64_t pad(const cubn_call *call, int64_t width) {
+  const int64_t line = CUBN_LINE_BYTES / call->element_bytes;
+  return (cubn_divide_up(width, line) | 1) * line;
+}
+
+/* Limits the window to what fits on the stage. */
+static void fit_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
+  const int64_t most = mapper->row_unit == 1 ? CUBN_GRID_GROUP_ROWS : mapper->row_unit;
+  const int64_t together = cubn_min(window->rows, most);
+  if (together * pad(call, window->width) > CUBN_STAGE_VALUES) {
+    const int64_t line = 2 * CUBN_LINE_BYTES / call->element_bytes;
+    const int64_t width = CUBN_STAGE_VALUES / together - line;
+    window->width = cubn_min(window->width, width - width % mapper->unit);
+  }
+  const int64_t rows = CUBN_STAGE_VALUES / pad(call, window->width);
+  if (rows < window->rows) window->rows = rows - rows % mapper->row_unit;
+}
+
+static void copy(const cubn_call *call, const cubn_window *window, int array, char *stage,
+                 int64_t stride, bool stores) {
+  const cubn_transfer transfer = {&call->places->views[array],
+                                  base_of(call, array),
+                                  stage,
+                                  stride,
+                                  call->element_bytes,
+                                  stores};
+  cubn_transfer_window(&transfer, window);
+}
+
+/* Maps the stage. A single row is copied only where it must be. Of several, those of all arrays are
+ * at one distance. */
+static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
+  cubn_window *const window = &mapping->window;
+  fit_stage(call, mapper, window);
+  mapping->stride = call->panel ? panel_distance(call->panel) : pad(call, window->width);
+  for (int a = 0; a < CUBN_VIEWS; ++a) {
+    int64_t distance;
+    if (!((mapper->reads | mapper->writes) >> a & 1)) continue;
+    if ((window->rows == 1 || has_panel(call, a)) &&
+        map_rows(call, a, window, &mapping->at[a], &distance) > 0)
+      continue;
+    mapping->at[a] = stage_of(call, a);
+    mapping->staged |= 1U << a;
+    if (mapper->reads >> a & 1) copy(call, window, a, mapping->at[a], mapping->stride, false);
+  }
+}
+
+bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping *mapping) {
+  const cubn_window *all = &mapper->window;
+  if (mapper->column == all->width) return false;
+  const cubn_window rest = {all->offset + mapper->row * all->stride + mapper->column,
+                            all->rows - mapper->row, all->stride, all->width - mapper->column};
+  mapping->window = rest;
+  mapping->row = mapper->row;
+  mapping->column = mapper->column;
+  mapping->staged = 0;
+  if (!map_memory(call, mapper, mapping)) {
+    mapping->window = rest;
+    map_stage(call, mapper, mapping);
+  }
+  mapper->row += mapping->window.rows;
+  if (mapper->row == all->rows) mapper->row = 0, mapper->column += mapping->window.width;
+  return true;
+}
+
+void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
+                         const cubn_mapping *mapping) {
+  for (int a = 0; a < CUBN_VIEWS; ++a)
+    if ((mapper->writes & mapping->staged) >> a & 1)
+      copy(call, &mapping->window, a, mapping->at[a], mapping->stride, true);
+}
+
+/* Copies panels of the arrays that have one: channel by channel of every row. */
+static void copy_panels(const cubn_call *call, unsigned arrays, bool stores) {
+  const cubn_panel *panel = call->panel;
+  for (int a = 0; a < CUBN_VIEWS; ++a) {
+    if (!((arrays & panel->arrays) >> a & 1)) continue;
+    for (int64_t r = 0; r < panel->rows; ++r) {
+      const cubn_window window = {panel->offset + r * panel->stride, panel->channels,
+                                  call->problem->s, panel->count};
+      char *const row = panel_of(call, a) + r * panel_distance(panel) * call->element_bytes;
+      copy(call, &window, a, row, panel->padded, stores);
+    }
+  }
+}
+
+void cubn_load_panels(const cubn_call *call, unsigned arrays) {
+  copy_panels(call, arrays, false);
+}
+
+void cubn_store_panels(const cubn_call *call, unsigned arrays) {
+  copy_panels(call, arrays, true);
+}

@@ -1,0 +1,46 @@
+/* Windows on tensors that are not packed, for the kernels: pointers to the elements themselves where
+ * these lie as a kernel wants them, else to copies on the worker's stage. */
+#ifndef CUBN_CPU_FAST_WINDOW_H
+#define CUBN_CPU_FAST_WINDOW_H
+
+#include "cpu/fast/call.h"
+#include "cpu/fast/transfer.h"
+
+/* Values of one array on the stage, at most, so that those of a few arrays stay in L1 and L2. */
+#define CUBN_STAGE_VALUES 8192
+
+/* What is to be mapped, bit by bit of 1 << cubn_array, and how far. */
+typedef struct cubn_mapper {
+  cubn_window window;
+  unsigned reads, writes;
+  int64_t row_unit; /* a mapping has all rows that are left, or a multiple of this */
+  int64_t unit;     /* and all columns that are left, or a multiple of this */
+  int64_t row, column; /* where the next mapping begins */
+} cubn_mapper;
+
+/* Some rows and columns of a window. */
+typedef struct cubn_mapping {
+  cubn_window window;
+  int64_t row, column; /* of the whole window, where it begins */
+  int64_t stride;      /* elements from row to row */
+  unsigned staged;     /* arrays that are on the stage */
+  char *at[CUBN_VIEWS];
+} cubn_mapping;
+
+/* The next mapping, from left to right and, there, from the first row to the last; false if there
+ * is none. Each must be finished before the next. */
+bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping *mapping);
+
+/* Writes what was put on the stage to memory. */
+void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
+                         const cubn_mapping *mapping);
+
+/* The element at a place. `*count` elements from it on are `*stride` apart. */
+char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *count,
+                    int64_t *stride);
+
+/* Copies panels from memory, or to memory: see call.h. */
+void cubn_load_panels(const cubn_call *call, unsigned arrays);
+void cubn_store_panels(const cubn_call *call, unsigned arrays);
+
+#endif /* CUBN_CPU_FAST_WINDOW_H */
