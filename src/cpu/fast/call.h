@@ -50,12 +50,16 @@ typedef struct cubn_call {
   cubn_activator activator; /* its activation, as it is computed in double */
   bool factor_needs_double; /* float cannot represent a factor of the epilogue: see exact.h */
   const cubn_places *places; /* NULL if all tensors are packed, as `problem` always is */
+  unsigned spread;           /* see cubn_spread_arrays */
   char *stage;               /* of the worker whose copy of the call this is, if there are places */
   const cubn_panel *panel;   /* the panels on the stage, or NULL */
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args);
+
+/* Makes a call one of a problem that is not packed. */
+void cubn_call_set_places(cubn_call *call, const cubn_places *places);
 
 /* The call for one worker: the call itself if it is packed, else *own, with the worker's stage. */
 const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn_call *own);

@@ -126,7 +126,7 @@ static cubn_mapper map_fused(const cubn_fused *fused, int64_t offset, bool for_s
 
 /* The part of a fused operation that is mapped. */
 static cubn_fused get_part(const cubn_call *call, const cubn_fused *fused,
-                           const cubn_mapping *mapping) {
+                           const cubn_mapping *mapping, bool for_sums) {
   cubn_fused part = *fused;
   part.rows = mapping->window.rows;
   part.width = mapping->window.width;
@@ -134,12 +134,13 @@ static cubn_fused get_part(const cubn_call *call, const cubn_fused *fused,
   if (fused->x) part.x = mapping->at[CUBN_ARRAY_X];
   if (fused->dy) part.dy = mapping->at[CUBN_ARRAY_DY];
   if (fused->z) part.z = mapping->at[CUBN_ARRAY_Z];
-  if (fused->output) part.output = mapping->at[CUBN_ARRAY_OUTPUT];
-  if (fused->dz) part.dz = mapping->at[CUBN_ARRAY_Z];
+  /* Sums do not write, but which kernel they have depends on what the call writes. */
+  if (fused->output && !for_sums) part.output = mapping->at[CUBN_ARRAY_OUTPUT];
+  if (fused->dz && !for_sums) part.dz = mapping->at[CUBN_ARRAY_Z];
   if (fused->preact) part.preact = mapping->at[CUBN_ARRAY_PLACE];
   if (fused->bits) part.bits += mapping->row * fused->bits_stride + mapping->column / 8;
   part.nontemporal =
-      fused->nontemporal && !call->panel && are_aligned(call, mapping, CUBN_ARRAY_OUTPUT);
+      !for_sums && fused->nontemporal && !call->panel && are_aligned(call, mapping, CUBN_ARRAY_OUTPUT);
   part.nontemporal_dz = part.nontemporal && part.dz && are_aligned(call, mapping, CUBN_ARRAY_Z);
   part.nontemporal_preact =
       part.nontemporal && part.preact && are_aligned(call, mapping, CUBN_ARRAY_PLACE);
@@ -153,7 +154,7 @@ void cubn_gaps_fused(const cubn_call *call, const cubn_fused *fused, int64_t off
   cubn_mapper mapper = map_fused(fused, offset, sums != NULL);
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
-    cubn_fused part = get_part(call, fused, &mapping);
+    cubn_fused part = get_part(call, fused, &mapping, sums != NULL);
     cubn_grid_coefficients columns;
     if (fused->columns) {
       columns = cubn_skip_columns(call, fused->columns, mapping.column);

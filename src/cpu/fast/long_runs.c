@@ -42,5 +42,11 @@ cubn_refusal cubn_long_runs_reject(const cubn_device *device, const cubn_problem
     return cubn_refuse_number(
         "runs of %lld values are short: below %lld they are columns of a grid", problem->s,
         LONG_RUN);
+  if (problem == &packed && problem->reserve == CUBN_RESERVE_MASK && problem->s % 8 != 0 &&
+      cubn_spread_arrays(problem) != 0)
+    return cubn_refuse_number(
+        "the mask has bytes with bits of two tiles, because runs of %lld values are no multiple of "
+        "%lld, and some tensor is in another order than x",
+        problem->s, 8);
   return cubn_fast_reject(device, problem);
 }

@@ -95,6 +95,21 @@ const cubn_problem *cubn_set_places(const cubn_problem *problem, cubn_places *pl
   return &places->problem;
 }
 
+unsigned cubn_spread_arrays(const cubn_problem *problem) {
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const cubn_axes *samples = &problem->samples;
+  unsigned arrays = 0, spread = 0;
+  if (problem->layout != CUBN_LAYOUT_ROWS) return 0;
+  if (problem->has_output) arrays |= 1U << CUBN_ARRAY_OUTPUT;
+  if (backward) arrays |= 1U << CUBN_ARRAY_DY;
+  if (backward ? problem->has_dz : problem->adds) arrays |= 1U << CUBN_ARRAY_Z;
+  for (int i = 0; i < samples->rank; ++i)
+    for (int a = CUBN_ARRAY_OUTPUT; a <= CUBN_ARRAY_Z; ++a)
+      if (samples->stride[CUBN_ARRAY_PLACE][i] == 1 && samples->stride[a][i] != 1)
+        spread |= arrays & 1U << a;
+  return spread;
+}
+
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count) {
   int64_t offset = 0;
   for (int i = 0; i < view->rank; ++i) {

@@ -34,6 +34,10 @@ const cubn_problem *cubn_packed_problem(const cubn_problem *problem, cubn_proble
  * Sets the views if the problem is not packed. The order must be one of the two. */
 const cubn_problem *cubn_set_places(const cubn_problem *problem, cubn_places *places);
 
+/* The arrays whose values of one channel are not neighbors in memory, bits 1 << cubn_array, of a
+ * problem with runs of x. Other tensors than x only. */
+unsigned cubn_spread_arrays(const cubn_problem *problem);
+
 /* The offset in memory of the element at `place`. `*count` becomes the number of elements from it on
  * that follow one another at the distance of the last axis. */
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count);

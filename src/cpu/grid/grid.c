@@ -42,7 +42,7 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const 
   cubn_places places;
   const cubn_problem *const packed = cubn_set_places(problem, &places);
   cubn_call call = cubn_call_begin(device, packed, args);
-  if (packed != problem) call.places = &places;
+  if (packed != problem) cubn_call_set_places(&call, &places);
   if (!has_blocks(device, packed)) return cubn_grid_run_shared(&call);
   cubn_grid_run_blocks(&call);
   return CUBN_STATUS_SUCCESS;

@@ -27,10 +27,12 @@ static int64_t slice_channels(const cubn_problem *problem) {
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
-  (void)device;
   cubn_problem packed;
   problem = cubn_packed_problem(problem, &packed);
-  return (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
+  const size_t own = (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
+  if (!cubn_spread_arrays(problem)) return own;
+  const size_t mixed = cubn_cpu_pipelined.workspace_bytes(device, problem);
+  return own > mixed ? own : mixed;
 }
 
 /* With an epilogue: writes `count` values at `offset`, which begin at position `begin` of a run. */
@@ -103,7 +105,8 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn
   const cubn_problem *const problem = cubn_set_places(any, &places);
   inference work = {.call = cubn_call_begin(device, problem, args),
                     .segments = cubn_divide_up(problem->s, SEGMENT_VALUES)};
-  if (problem != any) work.call.places = &places;
+  if (problem != any) cubn_call_set_places(&work.call, &places);
+  if (work.call.spread) return cubn_cpu_pipelined.run(device, any, args);
   const int64_t slice = slice_channels(problem);
   const int64_t claimed = cubn_divide_up(CLAIM_VALUES, CUBN_INTERLEAVE * problem->s);
   cubn_channels_place(&work.channels, args->workspace, slice);

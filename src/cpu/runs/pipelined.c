@@ -15,7 +15,7 @@
 enum { BLOCK_BYTES = 12000 };
 /* Blocks per thread, so that all end at about the same time; two for one thread, so that the output
  * of one is written while the next is summed. */
-enum { BLOCKS_PER_THREAD = 8, BLOCKS_ALONE = 2 };
+enum { BLOCKS_PER_THREAD = 8, BLOCKS_ALONE = 2, BLOCKS_MIXED = 4 };
 /* Values of a channel for each thread that are worth the wait for the others. */
 enum { SHARED_VALUES = 1 << 17 };
 
@@ -39,8 +39,14 @@ static bool are_channels_too_large(const cubn_call *call) {
          2 * call->threads * bytes > call->device->machine.llc_bytes / 4;
 }
 
+/* Channels of a block where some tensor is in another order than x: a cache line of that tensor. */
+static int64_t mixed_block(const cubn_call *call) {
+  return CUBN_LINE_BYTES / call->element_bytes;
+}
+
 /* Whether every thread can have channels of its own. */
 static bool has_channels_for_all(const cubn_call *call) {
+  if (call->spread) return call->problem->c >= call->threads * BLOCKS_MIXED * mixed_block(call);
   const int64_t per_thread = cubn_divide_up(call->problem->c, call->threads);
   if (call->threads == 1) return true;
   return per_thread * call->threads * 10 <= call->problem->c * 11 && !are_channels_too_large(call);
@@ -174,10 +180,11 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn
   const cubn_problem *const problem = cubn_set_places(any, &places);
   pipeline work = {.call = cubn_call_begin(device, problem, args),
                    .partition = cubn_partition_runs(problem)};
-  if (problem != any) work.call.places = &places;
+  if (problem != any) cubn_call_set_places(&work.call, &places);
   const bool has_own = has_channels_for_all(&work.call);
   if (!has_own) CUBN_TRY(cubn_check_workspace(args, workspace_bytes(device, problem), __func__));
   work.block_channels = has_own ? choose_block(&work.call) : 1;
+  if (work.call.spread) work.block_channels = mixed_block(&work.call);
   work.blocks = cubn_divide_up(problem->c, work.block_channels);
   if (has_own)
     cubn_share(device, work.call.threads, work.blocks, 1, own_blocks_task, &work);
