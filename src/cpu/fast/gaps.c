@@ -30,21 +30,27 @@ static unsigned dy_of_output(const cubn_call *call) {
 /* Whether non-temporal stores can write rows: all begin where a vector can be stored. */
 static bool are_aligned(const cubn_call *call, const cubn_mapping *mapping, int array) {
   const uintptr_t bytes = (uintptr_t)call->kernels->store_bytes;
-  const uintptr_t stride = (uintptr_t)(mapping->stride * call->element_bytes);
+  const uintptr_t stride = (uintptr_t)(mapping->stride[array] * call->element_bytes);
   return !(mapping->staged >> array & 1) && (uintptr_t)mapping->at[array] % bytes == 0 &&
          (mapping->window.rows == 1 || stride % bytes == 0);
+}
+
+static void *move(const cubn_call *call, void *pointer, int64_t elements) {
+  return (char *)pointer + elements * call->element_bytes;
 }
 
 void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,
                         const cubn_coefficients *coef, double *sums) {
   const unsigned dy = dy_of_sums(call);
-  cubn_mapper mapper = {*runs, X | dy, 0, runs->rows, RUN_UNIT, 0, 0};
+  cubn_mapper mapper = {
+      .window = *runs, .reads = X | dy, .row_unit = runs->rows, .unit = RUN_UNIT};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     const cubn_run_input in = {.x = mapping.at[CUBN_ARRAY_X],
                                .dy = dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
                                .runs = mapping.window.rows,
-                               .stride = mapping.stride,
+                               .stride = mapping.stride[CUBN_ARRAY_X],
+                               .dy_stride = dy ? mapping.stride[CUBN_ARRAY_DY] : 0,
                                .count = mapping.window.width,
                                .coef = coef};
     call->kernels->run_sums(&in, sums, NULL);
@@ -54,18 +60,30 @@ void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,
 void cubn_gaps_run_output(const cubn_call *call, int64_t offset, int64_t count,
                           const cubn_coefficients *coef) {
   const unsigned dy = dy_of_output(call);
-  cubn_mapper mapper = {{offset, 1, 0, count}, X | dy, OUTPUT, 1, RUN_UNIT, 0, 0};
+  cubn_mapper mapper = {.window = {offset, 1, 0, count},
+                        .reads = X | dy,
+                        .writes = OUTPUT,
+                        .row_unit = 1,
+                        .unit = 1,
+                        .may_divide = true};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
-    const cubn_run_output out = {
+    const bool is_whole = mapping.window.rows == 1;
+    cubn_run_output out = {
         .x = mapping.at[CUBN_ARRAY_X],
         .dy = dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
         .output = mapping.at[CUBN_ARRAY_OUTPUT],
         .runs = 1,
         .count = mapping.window.width,
         .coef = coef,
-        .nontemporal = call->nontemporal && !call->panel && !(mapping.staged & OUTPUT)};
-    call->kernels->run_output(&out);
+        .nontemporal =
+            call->nontemporal && is_whole && !call->panel && !(mapping.staged & OUTPUT)};
+    for (int64_t r = 0; r < mapping.window.rows; ++r) {
+      call->kernels->run_output(&out);
+      out.x = cubn_element_at(call, out.x, mapping.stride[CUBN_ARRAY_X]);
+      out.output = move(call, out.output, mapping.stride[CUBN_ARRAY_OUTPUT]);
+      if (dy) out.dy = cubn_element_at(call, out.dy, mapping.stride[CUBN_ARRAY_DY]);
+    }
     cubn_finish_mapping(call, &mapper, &mapping);
   }
 }
@@ -73,33 +91,43 @@ void cubn_gaps_run_output(const cubn_call *call, int64_t offset, int64_t count,
 void cubn_gaps_grid_sums(const cubn_call *call, const cubn_window *grid,
                          const cubn_grid_coefficients *coef, double *sums, int64_t sum_stride) {
   const unsigned dy = dy_of_sums(call);
-  cubn_mapper mapper = {*grid, X | dy, 0, CUBN_GRID_GROUP_ROWS, COLUMN_UNIT, 0, 0};
+  cubn_mapper mapper = {.window = *grid,
+                        .reads = X | dy,
+                        .row_unit = CUBN_GRID_GROUP_ROWS,
+                        .unit = COLUMN_UNIT};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     const cubn_window *window = &mapping.window;
     const cubn_grid_coefficients columns = cubn_skip_columns(call, coef, mapping.column);
     const cubn_grid_input in = {mapping.at[CUBN_ARRAY_X],
                                 dy ? mapping.at[CUBN_ARRAY_DY] : NULL, &columns,
-                                sums + mapping.column, sum_stride};
-    call->kernels->grid_sums((cubn_grid){window->rows, window->width, mapping.stride, false}, &in,
-                             NULL);
+                                sums + mapping.column, sum_stride,
+                                dy ? mapping.stride[CUBN_ARRAY_DY] : 0};
+    call->kernels->grid_sums(
+        (cubn_grid){window->rows, window->width, mapping.stride[CUBN_ARRAY_X], false}, &in, NULL);
   }
 }
 
 void cubn_gaps_grid_output(const cubn_call *call, const cubn_window *grid,
                            const cubn_grid_coefficients *coef) {
   const unsigned dy = dy_of_output(call);
-  cubn_mapper mapper = {*grid, X | dy, OUTPUT, 1, COLUMN_UNIT, 0, 0};
+  cubn_mapper mapper = {
+      .window = *grid, .reads = X | dy, .writes = OUTPUT, .row_unit = 1, .unit = COLUMN_UNIT};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     const cubn_window *window = &mapping.window;
     const cubn_grid_coefficients columns = cubn_skip_columns(call, coef, mapping.column);
-    const cubn_grid_output out = {
-        mapping.at[CUBN_ARRAY_X], dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
-        mapping.at[CUBN_ARRAY_OUTPUT], &columns,
-        call->nontemporal && are_aligned(call, &mapping, CUBN_ARRAY_OUTPUT)};
-    call->kernels->grid_output((cubn_grid){window->rows, window->width, mapping.stride, false},
-                               &out);
+    cubn_grid_output out = {mapping.at[CUBN_ARRAY_X], dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
+                            mapping.at[CUBN_ARRAY_OUTPUT], &columns,
+                            call->nontemporal && are_aligned(call, &mapping, CUBN_ARRAY_OUTPUT)};
+    const int64_t rows = mapping.is_even ? window->rows : 1; /* of a call of the kernel */
+    for (int64_t r = 0; r < window->rows; r += rows) {
+      call->kernels->grid_output(
+          (cubn_grid){rows, window->width, mapping.stride[CUBN_ARRAY_X], false}, &out);
+      out.x = cubn_element_at(call, out.x, mapping.stride[CUBN_ARRAY_X]);
+      out.output = move(call, out.output, mapping.stride[CUBN_ARRAY_OUTPUT]);
+      if (dy) out.dy = cubn_element_at(call, out.dy, mapping.stride[CUBN_ARRAY_DY]);
+    }
     cubn_finish_mapping(call, &mapper, &mapping);
   }
 }
@@ -111,7 +139,9 @@ static cubn_mapper map_fused(const cubn_fused *fused, int64_t offset, bool for_s
   const int64_t sums_unit = fused->coef ? fused->rows : CUBN_GRID_GROUP_ROWS;
   cubn_mapper mapper = {.window = {offset, fused->rows, fused->stride, fused->width},
                         .row_unit = for_sums ? sums_unit : 1,
-                        .unit = fused->coef ? RUN_UNIT : COLUMN_UNIT};
+                        .unit = !fused->coef ? COLUMN_UNIT : for_sums ? RUN_UNIT : 8,
+                        .one_stride = for_sums && !fused->coef,
+                        .may_divide = !for_sums && fused->coef && fused->rows == 1};
   if (fused->x) mapper.reads |= X;
   if (backward) mapper.reads |= DY;
   if (fused->z) mapper.reads |= Z;
@@ -130,7 +160,8 @@ static cubn_fused get_part(const cubn_call *call, const cubn_fused *fused,
   cubn_fused part = *fused;
   part.rows = mapping->window.rows;
   part.width = mapping->window.width;
-  part.stride = mapping->stride;
+  part.stride = mapping->stride[CUBN_ARRAY_X];
+  if (fused->rows == 1) part.bits_stride = mapping->window.stride / 8; /* of a row in parts */
   if (fused->x) part.x = mapping->at[CUBN_ARRAY_X];
   if (fused->dy) part.dy = mapping->at[CUBN_ARRAY_DY];
   if (fused->z) part.z = mapping->at[CUBN_ARRAY_Z];
@@ -148,6 +179,13 @@ static cubn_fused get_part(const cubn_call *call, const cubn_fused *fused,
   return part;
 }
 
+static cubn_fused_strides get_strides(const cubn_mapping *mapping) {
+  const int64_t *const strides = mapping->stride;
+  return (cubn_fused_strides){strides[CUBN_ARRAY_X], strides[CUBN_ARRAY_DY], strides[CUBN_ARRAY_Z],
+                              strides[CUBN_ARRAY_OUTPUT], strides[CUBN_ARRAY_Z],
+                              strides[CUBN_ARRAY_PLACE]};
+}
+
 void cubn_gaps_fused(const cubn_call *call, const cubn_fused *fused, int64_t offset, double *sums,
                      int64_t sum_stride) {
   const cubn_fused_kernels *kernels = call->kernels->fused;
@@ -155,7 +193,9 @@ void cubn_gaps_fused(const cubn_call *call, const cubn_fused *fused, int64_t off
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     cubn_fused part = get_part(call, fused, &mapping, sums != NULL);
+    const cubn_fused_strides strides = get_strides(&mapping);
     cubn_grid_coefficients columns;
+    if (part.rows > 1 && !mapper.one_stride) part.strides = &strides;
     if (fused->columns) {
       columns = cubn_skip_columns(call, fused->columns, mapping.column);
       part.columns = &columns;

@@ -3,8 +3,8 @@
 
 #include "cpu/common/arith.h"
 
-/* Rows this wide may be mapped one by one. */
-enum { WIDE = 64 };
+/* Narrower rows are not mapped one by one. */
+enum { NARROW = 16 };
 
 static char *base_of(const cubn_call *call, int array) {
   const cubn_args *args = call->args;
@@ -81,23 +81,56 @@ static int64_t map_rows(const cubn_call *call, int array, const cubn_window *win
   return window->rows;
 }
 
+static bool is_mapped(const cubn_mapper *mapper, int array) {
+  return (mapper->reads | mapper->writes) >> array & 1;
+}
+
+/* Whether the rows of all arrays are at one distance. */
+static bool is_even(const cubn_mapper *mapper, const cubn_mapping *mapping) {
+  int64_t stride = 0;
+  if (mapping->window.rows == 1) return true;
+  for (int a = 0; a < CUBN_VIEWS; ++a) {
+    if (!is_mapped(mapper, a)) continue;
+    if (stride != 0 && mapping->stride[a] != stride) return false;
+    stride = mapping->stride[a];
+  }
+  return true;
+}
+
 /* Maps memory; false if it does not lie as the kernels want it. */
 static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
   const int64_t left = window->rows;
-  bool is_first = true;
   for (int a = 0; a < CUBN_VIEWS; ++a) {
-    int64_t distance = 0;
-    if (!((mapper->reads | mapper->writes) >> a & 1)) continue;
-    const int64_t rows = map_rows(call, a, window, &mapping->at[a], &distance);
+    mapping->stride[a] = 0;
+    if (!is_mapped(mapper, a)) continue;
+    const int64_t rows = map_rows(call, a, window, &mapping->at[a], &mapping->stride[a]);
     if (rows == 0) return false;
     window->rows = cubn_min(window->rows, rows);
-    if (is_first) mapping->stride = distance;
-    if (distance != mapping->stride) window->rows = 1;
-    is_first = false;
   }
   if (window->rows < left) window->rows -= window->rows % mapper->row_unit;
-  return window->rows == left || window->rows > 1 || (window->rows == 1 && window->width >= WIDE);
+  mapping->is_even = is_even(mapper, mapping);
+  if (!mapping->is_even && (mapper->one_stride || window->width < NARROW)) return false;
+  return window->rows == left || window->rows > 1 || (window->rows == 1 && window->width >= NARROW);
+}
+
+/* Makes rows of one row whose parts are apart in some array. The window becomes what follows up to
+ * the end of a part, or whole parts. */
+static bool divide(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
+  int64_t part = INT64_MAX, left = window->width;
+  for (int a = 0; a < CUBN_VIEWS; ++a) {
+    if (!is_mapped(mapper, a) || has_panel(call, a)) continue;
+    const cubn_view *view = &call->places->views[a];
+    const int last = view->rank - 1;
+    if (view->stride[last] != 1) return false;
+    part = cubn_min(part, view->size[last]);
+    left = cubn_min(left, view->size[last] - window->offset % view->size[last]);
+  }
+  if (part < NARROW || part % mapper->unit != 0) return false;
+  window->rows = left == part ? window->width / part : 1;
+  window->stride = part;
+  window->width = left;
+  return window->rows > 0;
 }
 
 /* Elements from row to row on the stage: an odd number of cache lines, which are in different sets
@@ -136,16 +169,18 @@ static void copy(const cubn_call *call, const cubn_window *window, int array, ch
 static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
   fit_stage(call, mapper, window);
-  mapping->stride = call->panel ? panel_distance(call->panel) : pad(call, window->width);
+  const int64_t stride = call->panel ? panel_distance(call->panel) : pad(call, window->width);
+  mapping->is_even = true;
   for (int a = 0; a < CUBN_VIEWS; ++a) {
     int64_t distance;
-    if (!((mapper->reads | mapper->writes) >> a & 1)) continue;
+    mapping->stride[a] = stride;
+    if (!is_mapped(mapper, a)) continue;
     if ((window->rows == 1 || has_panel(call, a)) &&
         map_rows(call, a, window, &mapping->at[a], &distance) > 0)
       continue;
     mapping->at[a] = stage_of(call, a);
     mapping->staged |= 1U << a;
-    if (mapper->reads >> a & 1) copy(call, window, a, mapping->at[a], mapping->stride, false);
+    if (mapper->reads >> a & 1) copy(call, window, a, mapping->at[a], stride, false);
   }
 }
 
@@ -154,11 +189,17 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   if (mapper->column == all->width) return false;
   const cubn_window rest = {all->offset + mapper->row * all->stride + mapper->column,
                             all->rows - mapper->row, all->stride, all->width - mapper->column};
-  mapping->window = rest;
   mapping->row = mapper->row;
   mapping->column = mapper->column;
   mapping->staged = 0;
+  mapping->window = rest;
   if (!map_memory(call, mapper, mapping)) {
+    mapping->window = rest;
+    if (mapper->may_divide && divide(call, mapper, &mapping->window) &&
+        map_memory(call, mapper, mapping)) {
+      mapper->column += mapping->window.rows * mapping->window.width;
+      return true;
+    }
     mapping->window = rest;
     map_stage(call, mapper, mapping);
   }
@@ -167,11 +208,16 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   return true;
 }
 
+bool cubn_map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
+  mapping->window = mapper->window;
+  return map_memory(call, mapper, mapping) && mapping->window.rows == mapper->window.rows;
+}
+
 void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
                          const cubn_mapping *mapping) {
   for (int a = 0; a < CUBN_VIEWS; ++a)
     if ((mapper->writes & mapping->staged) >> a & 1)
-      copy(call, &mapping->window, a, mapping->at[a], mapping->stride, true);
+      copy(call, &mapping->window, a, mapping->at[a], mapping->stride[a], true);
 }
 
 /* Copies panels of the arrays that have one: channel by channel of every row. */

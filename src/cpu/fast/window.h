@@ -9,27 +9,33 @@
 /* Values of one array on the stage, at most, so that those of a few arrays stay in L1 and L2. */
 #define CUBN_STAGE_VALUES 8192
 
-/* What is to be mapped, bit by bit of 1 << cubn_array, and how far. */
+/* What is to be mapped, and how far. Arrays are bits 1 << cubn_array. */
 typedef struct cubn_mapper {
   cubn_window window;
   unsigned reads, writes;
-  int64_t row_unit; /* a mapping has all rows that are left, or a multiple of this */
-  int64_t unit;     /* and all columns that are left, or a multiple of this */
+  int64_t row_unit;  /* a mapping has all rows that are left, or a multiple of this */
+  int64_t unit;      /* and all columns that are left, or a multiple of this */
+  bool one_stride;   /* rows of all arrays must be at one distance */
+  bool may_divide;   /* a row may be mapped as some shorter ones */
   int64_t row, column; /* where the next mapping begins */
 } cubn_mapper;
 
-/* Some rows and columns of a window. */
+/* Some rows and columns of a window, or some parts of one row as rows. */
 typedef struct cubn_mapping {
   cubn_window window;
   int64_t row, column; /* of the whole window, where it begins */
-  int64_t stride;      /* elements from row to row */
   unsigned staged;     /* arrays that are on the stage */
+  bool is_even;        /* the rows of all arrays are at one distance */
   char *at[CUBN_VIEWS];
+  int64_t stride[CUBN_VIEWS]; /* elements from row to row of each array */
 } cubn_mapping;
 
 /* The next mapping, from left to right and, there, from the first row to the last; false if there
  * is none. Each must be finished before the next. */
 bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping *mapping);
+
+/* Maps the whole window without the stage; false if that cannot be. */
+bool cubn_map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping);
 
 /* Writes what was put on the stage to memory. */
 void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,

@@ -17,7 +17,7 @@ INLINED void narrow_sums(const grid_view *grid, int64_t rows) {
     vec sums[STEP_VECTORS][CUBN_RUN_SUMS_MAX] = {{{0}}};
     for (int64_t r = group; r < group + least(rows - group, GROUP_ROWS); ++r) {
       for (int k = 0; k < STEP_VECTORS; ++k)
-        add_grid_lanes(&view, k * LANES, LANES, centers[k], sums[k]);
+        add_grid_lanes(&view, 0, k * LANES, LANES, centers[k], sums[k]);
       view = move_rows(&view, 1);
     }
     for (int k = 0; k < STEP_VECTORS; ++k)
@@ -44,6 +44,7 @@ INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *summed,
                     .summed_x = summed->x,
                     .summed_dy = summed->dy,
                     .stride = grid.stride,
+                    .dy_stride = summed->dy_stride ? summed->dy_stride : grid.stride,
                     .summed_coef = summed->coef,
                     .totals = summed->sums,
                     .total_stride = summed->sum_stride,

@@ -20,6 +20,7 @@ INLINED void sum_values(const cubn_run_input *args, const cubn_run_output *outpu
   const summed_runs summed = {args->x,
                               args->dy,
                               args->stride,
+                              args->dy_stride ? args->dy_stride : args->stride,
                               args->count,
                               args->prefetch_distance,
                               vec_all((real)args->coef->center),
