@@ -6,9 +6,15 @@
 #include "cpu/fast/call.h"
 #include "cpu/fast/transfer.h"
 
-/* Adds the sums of one run, or of CUBN_INTERLEAVE runs. */
+/* Adds the sums of one run, or of CUBN_INTERLEAVE runs. The values so many places further on are
+ * prefetched meanwhile; 0 prefetches nothing. */
 void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,
-                        const cubn_coefficients *coef, double *sums);
+                        const cubn_coefficients *coef, int64_t prefetch_distance, double *sums);
+
+/* Sets the pointers and distances of one run or of CUBN_INTERLEAVE runs that lie in memory as the
+ * kernel wants them; false if they do not. The prefetch distance is given in places. */
+bool cubn_gaps_map_input(const cubn_call *call, const cubn_window *runs, cubn_run_input *in);
+bool cubn_gaps_map_output(const cubn_call *call, const cubn_window *runs, cubn_run_output *out);
 
 /* Writes the output of `count` values of one run. */
 void cubn_gaps_run_output(const cubn_call *call, int64_t offset, int64_t count,

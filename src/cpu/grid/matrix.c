@@ -108,9 +108,11 @@ void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_operand summ
 
 static cubn_grid_output make_output(const cubn_call *call, cubn_grid_operand written,
                                     bool nontemporal) {
-  return (cubn_grid_output){cubn_element_at(call, call->args->x, written.offset),
-                            dy_at(call, written.offset), cubn_output_at(call, written.offset),
-                            written.coef, nontemporal};
+  return (cubn_grid_output){.x = cubn_element_at(call, call->args->x, written.offset),
+                            .dy = dy_at(call, written.offset),
+                            .output = cubn_output_at(call, written.offset),
+                            .coef = written.coef,
+                            .nontemporal = nontemporal};
 }
 
 void cubn_grid_write(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,

@@ -13,6 +13,7 @@ typedef struct grid_view {
   int64_t stride;
   int64_t dy_stride;         /* of the sums' dy, without output */
   int64_t prefetch_distance; /* elements from here to the rows that will be read next */
+  int64_t dy_distance;       /* the same in dy, if the task is apart */
   const cubn_grid_coefficients *summed_coef, *coef; /* of the sums, and of the output */
   real *sums;                                       /* of reals, in L1 or L2: see sum_of */
   double *totals;
@@ -98,7 +99,8 @@ INLINED void prefetch_rows(const grid_view *view, int rows, int64_t column) {
   for (int r = 0; r < rows; ++r) {
     const int64_t offset = view->prefetch_distance + r * view->stride + column;
     __builtin_prefetch(x + offset, 0, 2);
-    if (task.backward) __builtin_prefetch(dy + offset, 0, 2);
+    if (task.backward)
+      __builtin_prefetch(dy + (task.apart ? view->dy_distance + column : offset), 0, 2);
   }
 }
 

@@ -114,8 +114,41 @@ INLINED void output_grid_with_stores(cubn_grid grid, const cubn_grid_output *wri
   }
 }
 
+/* The output of arrays that have strides of their own, row by row. */
+INLINED void output_apart(cubn_grid grid, const cubn_grid_output *written, affine_task task) {
+  enum { PREFETCHED_ROWS = 4 };
+  task.output = task.apart = true;
+  task.nontemporal = written->nontemporal;
+  grid_view view = {.task = task,
+                    .x = written->x,
+                    .dy = written->dy,
+                    .output = written->output,
+                    .prefetch_distance = PREFETCHED_ROWS * written->x_stride,
+                    .dy_distance = PREFETCHED_ROWS * written->dy_stride,
+                    .coef = written->coef};
+  for (int64_t r = 0; r < grid.rows; ++r) {
+    step_rows(&view, 1, grid.width);
+    view.x += written->x_stride;
+    if (task.backward) view.dy += written->dy_stride;
+    view.output += written->output_stride;
+  }
+}
+
+/* One copy, which tests whether values are centered. */
+OUTLINED void grid_output_apart(cubn_grid grid, const cubn_grid_output *written) {
+  const bool centered = written->coef->is_centered;
+  if (written->dy)
+    output_apart(grid, written, (affine_task){.backward = true, .centered = centered});
+  else
+    output_apart(grid, written, (affine_task){.centered = centered});
+}
+
 static void grid_output(cubn_grid grid, const cubn_grid_output *written) {
   const bool backward = written->dy != NULL, centered = written->coef->is_centered;
+  if (written->is_apart) {
+    grid_output_apart(grid, written);
+    return;
+  }
   if (backward && centered)
     output_grid_with_stores(grid, written,
                             (affine_task){.output = true, .backward = true, .centered = true});

@@ -47,6 +47,7 @@ typedef struct cubn_run_input {
   const cubn_coefficients *coef;
   /* Elements from a value to the one that is prefetched meanwhile; 0 prefetches nothing. */
   int64_t prefetch_distance;
+  int64_t dy_distance; /* the same in dy, if there is a dy_stride */
 } cubn_run_input;
 
 /* The output of one run or of CUBN_INTERLEAVE runs: dx if there is a dy, else y. With non-temporal
@@ -90,6 +91,8 @@ typedef struct cubn_grid_output {
   void *output;
   const cubn_grid_coefficients *coef;
   bool nontemporal;
+  bool is_apart; /* The arrays have strides of their own. In grid_output only. */
+  int64_t x_stride, dy_stride, output_stride;
 } cubn_grid_output;
 
 /* Smooth activations. Their derivative depends on p, not on a decision. */

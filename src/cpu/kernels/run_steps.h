@@ -93,7 +93,7 @@ INLINED written_runs begin_output(const cubn_run_output *args, affine_task task)
 /* cubn_run_input, for vectors. */
 typedef struct summed_runs {
   const element *x, *dy;
-  int64_t stride, dy_stride, count, prefetch_distance;
+  int64_t stride, dy_stride, count, prefetch_distance, dy_distance;
   vec center;
   affine_task task;
 } summed_runs;
@@ -120,11 +120,12 @@ INLINED void add_run_lanes(const summed_runs *runs, run_place at, int64_t lanes,
 /* Prefetches values that will be summed soon into L2, while memory waits for output. L1 is full of
  * the values of this step. */
 INLINED void prefetch_values(const summed_runs *runs, run_place at, int count) {
+  const int64_t dy_distance = runs->task.output ? runs->prefetch_distance : runs->dy_distance;
   if (!runs->prefetch_distance) return;
   for (int i = 0; i < count; i += LINE_VALUES) {
     __builtin_prefetch(runs->x + runs->prefetch_distance + at.x + i, 0, 2);
     if (runs->task.backward)
-      __builtin_prefetch(runs->dy + runs->prefetch_distance + at.dy + i, 0, 2);
+      __builtin_prefetch(runs->dy + dy_distance + at.dy + i, 0, 2);
   }
 }
 

@@ -23,6 +23,7 @@ INLINED void sum_values(const cubn_run_input *args, const cubn_run_output *outpu
                               args->dy_stride ? args->dy_stride : args->stride,
                               args->count,
                               args->prefetch_distance,
+                              args->dy_stride ? args->dy_distance : args->prefetch_distance,
                               vec_all((real)args->coef->center),
                               task};
   const written_runs written = begin_output(output_args, task);

@@ -28,7 +28,7 @@ static void sum_values(const cubn_call *call, const cubn_block *next, const cubn
   }
   if (call->places) {
     const cubn_window runs = {offset, segment->runs, segment->stride, count};
-    cubn_gaps_run_sums(call, &runs, &coef, lanes);
+    cubn_gaps_run_sums(call, &runs, &coef, segment->prefetch_distance, lanes);
     return;
   }
   const cubn_run_input in = {.x = cubn_element_at(call, call->args->x, offset),
@@ -183,6 +183,32 @@ static void step_epilogue(const cubn_call *call, const cubn_block *current, cons
   }
 }
 
+/* Sums and output of tensors that are not packed, in one loop; false if they do not lie in memory
+ * as the kernel wants them. */
+static bool step_in_memory(const cubn_call *call, const cubn_block *next,
+                           const cubn_segment *segment, const cubn_coefficients *coef,
+                           double *lanes) {
+  const cubn_window written = {segment->current, segment->runs, segment->stride, segment->count};
+  const cubn_window summed = {segment->next, segment->runs, segment->stride, segment->count};
+  cubn_run_output out = {.coef = coef};
+  cubn_coefficients in_coef;
+  cubn_run_input in = {.coef = &in_coef, .prefetch_distance = segment->prefetch_distance};
+  if (call->panel || !cubn_gaps_map_output(call, &written, &out)) return false;
+  if (out.nontemporal && out.runs > 1 && out.stride * call->element_bytes % CUBN_LINE_BYTES != 0)
+    return false;
+  if (!next) {
+    call->kernels->run_output(&out);
+    return true;
+  }
+  /* Their distance from each other is the same in both blocks, or the arrays are mapped again. */
+  if ((call->sums == 3) != (out.dy != NULL) || !cubn_gaps_map_input(call, &summed, &in) ||
+      in.stride != out.stride)
+    return false;
+  in_coef = cubn_fast_sum_coefficients(&next->channels, segment->channel);
+  call->kernels->run_sums(&in, lanes, &out);
+  return true;
+}
+
 static void step_plain(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                        const cubn_segment *segment, double *lanes) {
   if (!current) {
@@ -197,6 +223,8 @@ static void step_plain(const cubn_call *call, const cubn_block *current, const c
     const cubn_patch values = {segment->current, segment->runs, segment->stride, segment->count, 1};
     cubn_exact_output(call, values, &coef);
     if (next) sum_values(call, next, segment, 0, segment->count, lanes, NULL);
+  } else if (call->places && step_in_memory(call, next, segment, &coef, lanes)) {
+    return;
   } else if (!cubn_runs_share_alignment(call, segment->runs, segment->stride)) {
     step_alternating(call, next, segment, &coef, lanes);
   } else if (!next) {
