@@ -25,8 +25,8 @@ typedef struct cubn_panel {
 #define CUBN_PANEL_VALUES (4 * (28 * 64 + 64))
 
 /* The stage of a worker: its copies of arrays that are not packed, see window.h, and the panels,
- * one cache line of channels wide. Arrays do not begin at the same position in their pages. */
-#define CUBN_STAGE_ARRAY_BYTES (CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
+ * two cache lines of channels wide. Arrays do not begin at the same position in their pages. */
+#define CUBN_STAGE_ARRAY_BYTES (2 * CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
 #define CUBN_STAGE_BYTES (2 * (size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES)
 
 /* What is decided once per call. */
