@@ -105,7 +105,8 @@ static void recognize(cubn_problem *problem) {
 }
 
 /* Whether the dimensions of x are in the order: samples, channels, samples, each of which may be
- * absent. Gaps do not count: bits have places. `inner` becomes the number of elements of the last part. */
+ * absent. Gaps do not count: bits have places. `inner` becomes the number of elements of the last
+ * part. */
 static bool x_is_rows(const cubn_problem *problem, int64_t *inner) {
   const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
   int64_t channels_begin = INT64_MAX, channels_end = 1;

@@ -1,5 +1,6 @@
-/* Tensors with gaps in memory, or in another order than x, on the CPU: the fast algorithms take them
- * and find the bits of packed tensors with the same values. Gaps are NaN, and stay as they are. */
+/* Tensors with gaps in memory, or in another order than x, on the CPU: the fast algorithms take
+ * them and find the bits of packed tensors with the same values. Gaps are NaN, and stay as they
+ * are. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,9 +25,12 @@ typedef struct variant {
   form forms[LINE_TENSORS];
 } variant;
 
-#define PACKED {"nchw", {0, 0, 0, 0}, 1}
-#define LAST {"nhwc", {0, 0, 0, 0}, 1}
-#define ALL(...) {__VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__}
+#define PACKED \
+  { "nchw", {0, 0, 0, 0}, 1 }
+#define LAST \
+  { "nhwc", {0, 0, 0, 0}, 1 }
+#define ALL(...) \
+  { __VA_ARGS__, __VA_ARGS__, __VA_ARGS__, __VA_ARGS__ }
 
 /* The second dimension of a form is padded by whole images: every second one, or a slice of the
  * channels of a wider tensor. */
@@ -46,7 +50,8 @@ static const variant rows_variants[] = {
     {"z channels last", {PACKED, PACKED, PACKED, LAST}},
     {"all but x channels last, cropped",
      {{"nchw", {0, 1, 0, 0}, 1}, LAST, {"nhwc", {0, 0, 1, 2}, 1}, {"nhwc", {0, 1, 0, 0}, 1}}},
-    {"images are the fastest", {PACKED, {"chwn", {0, 0, 0, 0}, 1}, {"hwcn", {0, 0, 0, 1}, 1}, LAST}},
+    {"images are the fastest",
+     {PACKED, {"chwn", {0, 0, 0, 0}, 1}, {"hwcn", {0, 0, 0, 1}, 1}, LAST}},
 };
 
 static const variant columns_variants[] = {
@@ -126,7 +131,8 @@ static void expect_same(cubnHandle_t handle, const line_problem *packed, const d
   line_format(problem, line, sizeof line);
   if (SUITE_CHECK(run_line_keep(handle, problem, &before, &after, NULL, report, sizeof report),
                   "%s: %s", name, report)) {
-    const bool has_own_prior = problem->beta != 0 && !problem->in_place; /* it varies with the gaps */
+    const bool has_own_prior =
+        problem->beta != 0 && !problem->in_place; /* it varies with the gaps */
     if (has_own_prior) {
     } else if (is_refused(problem)) {
       SUITE_CHECK(!strcmp(handle->last_algo->name, "strided"), "%s: %s: accepted", name, line);

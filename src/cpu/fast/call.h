@@ -46,9 +46,9 @@ typedef struct cubn_call {
   bool prefetches;  /* tensors are so large that hardly any of them is in the caches */
   /* There is more than plain y or dx: addition, activation, blending, frozen statistics. */
   bool has_epilogue;
-  cubn_fusion fusion;       /* the epilogue, as the kernels compute it */
-  cubn_activator activator; /* its activation, as it is computed in double */
-  bool factor_needs_double; /* float cannot represent a factor of the epilogue: see exact.h */
+  cubn_fusion fusion;        /* the epilogue, as the kernels compute it */
+  cubn_activator activator;  /* its activation, as it is computed in double */
+  bool factor_needs_double;  /* float cannot represent a factor of the epilogue: see exact.h */
   const cubn_places *places; /* NULL if all tensors are packed, as `problem` always is */
   unsigned spread;           /* see cubn_spread_arrays */
   char *stage;               /* of the worker whose copy of the call this is, if there are places */

@@ -26,7 +26,8 @@ void cubn_exact_moments(const cubn_call *call, cubn_patch values, double *first,
   cubn_exact_tiles tiles = {values, 0, 0};
   cubn_patch tile;
   double x[TILE], squares = 0;
-  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, (cubn_patch){values.offset, 1, 0, 1, 1}, first);
+  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, (cubn_patch){values.offset, 1, 0, 1, 1},
+                     first);
   *distance = get_distance(call, values, *first);
   while (cubn_next_exact_tile(&tiles, &tile)) {
     double tile_sum = 0;

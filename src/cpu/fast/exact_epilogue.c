@@ -53,7 +53,8 @@ static void forward(const cubn_call *call, cubn_patch tile, const cubn_coefficie
     cubn_tile_decide(&call->activator, p, tile.count, passes);
     store_passes(call, tile.offset, tile.count, passes);
   }
-  if (call->problem->reserve == CUBN_RESERVE_INPUT) cubn_store_elements(call, CUBN_ARRAY_PLACE, p, tile, call->args->reserve);
+  if (call->problem->reserve == CUBN_RESERVE_INPUT)
+    cubn_store_elements(call, CUBN_ARRAY_PLACE, p, tile, call->args->reserve);
   cubn_tile_activate(&call->activator, p, tile.count, call->fusion.alpha);
   write_output(call, tile, p);
 }

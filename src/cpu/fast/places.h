@@ -38,8 +38,8 @@ const cubn_problem *cubn_set_places(const cubn_problem *problem, cubn_places *pl
  * problem with runs of x. Other tensors than x only. */
 unsigned cubn_spread_arrays(const cubn_problem *problem);
 
-/* The offset in memory of the element at `place`. `*count` becomes the number of elements from it on
- * that follow one another at the distance of the last axis. */
+/* The offset in memory of the element at `place`. `*count` becomes the number of elements from it
+ * on that follow one another at the distance of the last axis. */
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count);
 
 #endif /* CUBN_CPU_FAST_PLACES_H */

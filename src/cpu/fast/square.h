@@ -31,10 +31,10 @@
   }
 #define CUBN_LIST(...) __VA_ARGS__
 #else
-#define CUBN_DEFINE_SQUARE(TYPE, N, LOW, HIGH)                                    \
-  static inline void square_##TYPE(TYPE *to, int64_t to_stride, const TYPE *from, \
-                                   int64_t from_stride) {                         \
-    for (int i = 0; i < (N); ++i)                                                 \
+#define CUBN_DEFINE_SQUARE(TYPE, N, LOW, HIGH)                                         \
+  static inline void square_##TYPE(TYPE *to, int64_t to_stride, const TYPE *from,      \
+                                   int64_t from_stride) {                              \
+    for (int i = 0; i < (N); ++i)                                                      \
       for (int k = 0; k < (N); ++k) to[k * to_stride + i] = from[i * from_stride + k]; \
   }
 #define CUBN_LIST(...) 0

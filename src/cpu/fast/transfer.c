@@ -103,8 +103,8 @@ static void copy_steps(const even_rows *rows, int axis, int64_t first, int64_t c
              transfer->stage + stage * transfer->element_bytes);
 }
 
-/* Copies `width` places from `place` on, counted from where `axis` begins: the rest of a step, whole
- * steps, and the begin of one. */
+/* Copies `width` places from `place` on, counted from where `axis` begins: the rest of a step,
+ * whole steps, and the begin of one. */
 static void copy_places(const even_rows *rows, int axis, int64_t place, int64_t width,
                         int64_t memory, int64_t stage) {
   const cubn_view *view = rows->transfer->view;

@@ -14,8 +14,7 @@ enum { AHEAD_BYTES = 2048, AHEAD_LINES = 24 };
 static void copy_row(char *to, const char *from, int64_t bytes) {
   int64_t i = 0;
   for (; i + MOVE_BYTES <= bytes; i += MOVE_BYTES) memcpy(to + i, from + i, MOVE_BYTES);
-  if (i < bytes)
-    memcpy(to + bytes - MOVE_BYTES, from + bytes - MOVE_BYTES, MOVE_BYTES);
+  if (i < bytes) memcpy(to + bytes - MOVE_BYTES, from + bytes - MOVE_BYTES, MOVE_BYTES);
 }
 
 void cubn_copy_rows(char *to, const char *from, int64_t to_stride, int64_t from_stride,
@@ -37,49 +36,48 @@ CUBN_DEFINE_SQUARE(uint64_t, 2, CUBN_LIST(0, 2), CUBN_LIST(1, 3))
 
 /* The functions of one size of elements. A tile has some rows, whose elements fill a cache line of
  * memory, and a square of columns. */
-#define DEFINE_PLANES(TYPE)                                                                     \
-  static void gather_##TYPE(TYPE *stage, const TYPE *memory, int64_t stride, int64_t row_stride, \
-                            int64_t stage_stride, int64_t count, int64_t rows) {                \
-    enum { TILE = LINE_BYTES / sizeof(TYPE), SQUARE = MOVE_BYTES / sizeof(TYPE) };              \
-    int64_t r = 0;                                                                              \
-    for (; row_stride == 1 && r + TILE <= rows; r += TILE) {                                    \
-      int64_t i = 0;                                                                            \
-      for (; i + SQUARE <= count; i += SQUARE) {                                                \
-        for (int64_t k = 0; k < SQUARE; ++k)                                                    \
-          __builtin_prefetch(memory + (i + k + AHEAD_LINES) * stride + r, 0, 2);                \
-        for (int64_t k = r; k < r + TILE; k += SQUARE)                                          \
-          square_##TYPE(stage + k * stage_stride + i, stage_stride, memory + i * stride + k,    \
-                        stride);                                                                \
-      }                                                                                         \
-      for (; i < count; ++i)                                                                    \
-        for (int64_t k = r; k < r + TILE; ++k)                                                  \
-          stage[k * stage_stride + i] = memory[i * stride + k];                                 \
-    }                                                                                           \
-    for (; r < rows; ++r)                                                                       \
-      for (int64_t i = 0; i < count; ++i)                                                       \
-        stage[r * stage_stride + i] = memory[r * row_stride + i * stride];                      \
-  }                                                                                             \
-  static void scatter_##TYPE(TYPE *memory, const TYPE *stage, int64_t stride,                   \
-                             int64_t row_stride, int64_t stage_stride, int64_t count,           \
-                             int64_t rows) {                                                    \
-    enum { TILE = LINE_BYTES / sizeof(TYPE), SQUARE = MOVE_BYTES / sizeof(TYPE) };              \
-    int64_t r = 0;                                                                              \
-    for (; row_stride == 1 && r + TILE <= rows; r += TILE) {                                    \
-      int64_t i = 0;                                                                            \
-      for (; i + SQUARE <= count; i += SQUARE) {                                                \
-        for (int64_t k = 0; k < SQUARE; ++k)                                                    \
-          __builtin_prefetch(memory + (i + k + AHEAD_LINES) * stride + r, 1, 2);                \
-        for (int64_t k = r; k < r + TILE; k += SQUARE)                                          \
-          square_##TYPE(memory + i * stride + k, stride, stage + k * stage_stride + i,          \
-                        stage_stride);                                                          \
-      }                                                                                         \
-      for (; i < count; ++i)                                                                    \
-        for (int64_t k = r; k < r + TILE; ++k)                                                  \
-          memory[i * stride + k] = stage[k * stage_stride + i];                                 \
-    }                                                                                           \
-    for (; r < rows; ++r)                                                                       \
-      for (int64_t i = 0; i < count; ++i)                                                       \
-        memory[r * row_stride + i * stride] = stage[r * stage_stride + i];                      \
+#define DEFINE_PLANES(TYPE)                                                                       \
+  static void gather_##TYPE(TYPE *stage, const TYPE *memory, int64_t stride, int64_t row_stride,  \
+                            int64_t stage_stride, int64_t count, int64_t rows) {                  \
+    enum { TILE = LINE_BYTES / sizeof(TYPE), SQUARE = MOVE_BYTES / sizeof(TYPE) };                \
+    int64_t r = 0;                                                                                \
+    for (; row_stride == 1 && r + TILE <= rows; r += TILE) {                                      \
+      int64_t i = 0;                                                                              \
+      for (; i + SQUARE <= count; i += SQUARE) {                                                  \
+        for (int64_t k = 0; k < SQUARE; ++k)                                                      \
+          __builtin_prefetch(memory + (i + k + AHEAD_LINES) * stride + r, 0, 2);                  \
+        for (int64_t k = r; k < r + TILE; k += SQUARE)                                            \
+          square_##TYPE(stage + k * stage_stride + i, stage_stride, memory + i * stride + k,      \
+                        stride);                                                                  \
+      }                                                                                           \
+      for (; i < count; ++i)                                                                      \
+        for (int64_t k = r; k < r + TILE; ++k)                                                    \
+          stage[k * stage_stride + i] = memory[i * stride + k];                                   \
+    }                                                                                             \
+    for (; r < rows; ++r)                                                                         \
+      for (int64_t i = 0; i < count; ++i)                                                         \
+        stage[r * stage_stride + i] = memory[r * row_stride + i * stride];                        \
+  }                                                                                               \
+  static void scatter_##TYPE(TYPE *memory, const TYPE *stage, int64_t stride, int64_t row_stride, \
+                             int64_t stage_stride, int64_t count, int64_t rows) {                 \
+    enum { TILE = LINE_BYTES / sizeof(TYPE), SQUARE = MOVE_BYTES / sizeof(TYPE) };                \
+    int64_t r = 0;                                                                                \
+    for (; row_stride == 1 && r + TILE <= rows; r += TILE) {                                      \
+      int64_t i = 0;                                                                              \
+      for (; i + SQUARE <= count; i += SQUARE) {                                                  \
+        for (int64_t k = 0; k < SQUARE; ++k)                                                      \
+          __builtin_prefetch(memory + (i + k + AHEAD_LINES) * stride + r, 1, 2);                  \
+        for (int64_t k = r; k < r + TILE; k += SQUARE)                                            \
+          square_##TYPE(memory + i * stride + k, stride, stage + k * stage_stride + i,            \
+                        stage_stride);                                                            \
+      }                                                                                           \
+      for (; i < count; ++i)                                                                      \
+        for (int64_t k = r; k < r + TILE; ++k)                                                    \
+          memory[i * stride + k] = stage[k * stage_stride + i];                                   \
+    }                                                                                             \
+    for (; r < rows; ++r)                                                                         \
+      for (int64_t i = 0; i < count; ++i)                                                         \
+        memory[r * row_stride + i * stride] = stage[r * stage_stride + i];                        \
   }
 
 DEFINE_PLANES(uint16_t)

@@ -75,8 +75,7 @@ static int64_t map_rows(const cubn_call *call, int array, const cubn_window *win
   int64_t count, stride;
   *at = cubn_place_at(call, array, window->offset, &count, &stride);
   if (window->width > 1 && (stride != 1 || count < window->width)) return 0;
-  if (!has_panel(call, array))
-    return cubn_even_rows(&call->places->views[array], window, distance);
+  if (!has_panel(call, array)) return cubn_even_rows(&call->places->views[array], window, distance);
   *distance = panel_distance(call->panel);
   return window->rows;
 }
@@ -240,4 +239,11 @@ void cubn_load_panels(const cubn_call *call, unsigned arrays) {
 
 void cubn_store_panels(const cubn_call *call, unsigned arrays) {
   copy_panels(call, arrays, true);
+}
+
+bool cubn_rows_are_aligned(const cubn_call *call, const cubn_mapping *mapping, int array) {
+  const uintptr_t bytes = (uintptr_t)call->kernels->store_bytes;
+  const uintptr_t stride = (uintptr_t)(mapping->stride[array] * call->element_bytes);
+  return !(mapping->staged >> array & 1) && (uintptr_t)mapping->at[array] % bytes == 0 &&
+         (mapping->window.rows == 1 || stride % bytes == 0);
 }

@@ -1,22 +1,31 @@
-/* Windows on tensors that are not packed, for the kernels: pointers to the elements themselves where
- * these lie as a kernel wants them, else to copies on the worker's stage. */
+/* Windows on tensors that are not packed, for the kernels: pointers to the elements themselves
+ * where these lie as a kernel wants them, else to copies on the worker's stage. */
 #ifndef CUBN_CPU_FAST_WINDOW_H
 #define CUBN_CPU_FAST_WINDOW_H
 
 #include "cpu/fast/call.h"
 #include "cpu/fast/transfer.h"
 
+/* The arrays that are mapped, as bits. */
+enum {
+  CUBN_MAP_X = 1U << CUBN_ARRAY_X,
+  CUBN_MAP_OUTPUT = 1U << CUBN_ARRAY_OUTPUT,
+  CUBN_MAP_DY = 1U << CUBN_ARRAY_DY,
+  CUBN_MAP_Z = 1U << CUBN_ARRAY_Z,
+  CUBN_MAP_PREACT = 1U << CUBN_ARRAY_PLACE
+};
+
 /* Values of one array on the stage, at most, so that those of a few arrays stay in L1 and L2. */
 #define CUBN_STAGE_VALUES 8192
 
-/* What is to be mapped, and how far. Arrays are bits 1 << cubn_array. */
+/* What is to be mapped, and how far. Arrays are bits of the above. */
 typedef struct cubn_mapper {
   cubn_window window;
   unsigned reads, writes;
-  int64_t row_unit;  /* a mapping has all rows that are left, or a multiple of this */
-  int64_t unit;      /* and all columns that are left, or a multiple of this */
-  bool one_stride;   /* rows of all arrays must be at one distance */
-  bool may_divide;   /* a row may be mapped as some shorter ones */
+  int64_t row_unit;    /* a mapping has all rows that are left, or a multiple of this */
+  int64_t unit;        /* and all columns that are left, or a multiple of this */
+  bool one_stride;     /* rows of all arrays must be at one distance */
+  bool may_divide;     /* a row may be mapped as some shorter ones */
   int64_t row, column; /* where the next mapping begins */
 } cubn_mapper;
 
@@ -44,6 +53,9 @@ void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
 /* The element at a place. `*count` elements from it on are `*stride` apart. */
 char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *count,
                     int64_t *stride);
+
+/* Whether non-temporal stores can write rows: all begin where a vector can be stored. */
+bool cubn_rows_are_aligned(const cubn_call *call, const cubn_mapping *mapping, int array);
 
 /* Copies panels from memory, or to memory: see call.h. */
 void cubn_load_panels(const cubn_call *call, unsigned arrays);

@@ -102,7 +102,11 @@ void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_operand summ
     return;
   }
   const cubn_grid_input in = {cubn_element_at(call, call->args->x, summed.offset),
-                              dy_at(call, summed.offset), summed.coef, sums, sum_stride, 0};
+                              dy_at(call, summed.offset),
+                              summed.coef,
+                              sums,
+                              sum_stride,
+                              0};
   call->kernels->grid_sums(grid, &in, NULL);
 }
 
@@ -187,7 +191,11 @@ void cubn_grid_sum_and_write(const cubn_call *call, cubn_grid grid, cubn_grid_op
     return;
   }
   const cubn_grid_input in = {cubn_element_at(call, call->args->x, summed.offset),
-                              dy_at(call, summed.offset), summed.coef, sums, sum_stride, 0};
+                              dy_at(call, summed.offset),
+                              summed.coef,
+                              sums,
+                              sum_stride,
+                              0};
   const cubn_grid_output out = make_output(call, written, nontemporal);
   call->kernels->grid_sums(grid, &in, &out);
 }

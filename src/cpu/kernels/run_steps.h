@@ -124,8 +124,7 @@ INLINED void prefetch_values(const summed_runs *runs, run_place at, int count) {
   if (!runs->prefetch_distance) return;
   for (int i = 0; i < count; i += LINE_VALUES) {
     __builtin_prefetch(runs->x + runs->prefetch_distance + at.x + i, 0, 2);
-    if (runs->task.backward)
-      __builtin_prefetch(runs->dy + dy_distance + at.dy + i, 0, 2);
+    if (runs->task.backward) __builtin_prefetch(runs->dy + dy_distance + at.dy + i, 0, 2);
   }
 }
 
@@ -133,7 +132,8 @@ INLINED void prefetch_values(const summed_runs *runs, run_place at, int count) {
 INLINED void add_vectors(const summed_runs *runs, int r, run_place at, int vectors,
                          step_sums sums) {
   for (int k = 0; k < vectors; ++k)
-    add_run_lanes(runs, (run_place){at.x + k * LANES, at.dy + k * LANES}, LANES, runs->task.interleaved ? r : k, sums);
+    add_run_lanes(runs, (run_place){at.x + k * LANES, at.dy + k * LANES}, LANES,
+                  runs->task.interleaved ? r : k, sums);
 }
 
 /* Adds vectors of each run from value i on. */

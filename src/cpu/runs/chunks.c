@@ -105,13 +105,17 @@ static void step_mixed(const cubn_call *call, const segment_shape *shape, const 
                        const cubn_block *next, double lanes[][SUMS_LANES]) {
   const cubn_problem *problem = call->problem;
   const int64_t first = shape->image * problem->c * problem->s + shape->begin;
-  const bool is_divided = shape->runs == 1 && !call->has_epilogue && shape->count >= INTERLEAVED_MIN;
+  const bool is_divided =
+      shape->runs == 1 && !call->has_epilogue && shape->count >= INTERLEAVED_MIN;
   const int64_t part = shape->count / INTERLEAVE / INTERLEAVED_UNIT * INTERLEAVED_UNIT;
-  cubn_mixed_step step = {current, next, {.count = shape->count,
-                                          .runs = shape->runs,
-                                          .stride = problem->c * problem->s,
-                                          .begin = shape->begin},
-                          lanes[0], SUMS_LANES};
+  cubn_mixed_step step = {current,
+                          next,
+                          {.count = shape->count,
+                           .runs = shape->runs,
+                           .stride = problem->c * problem->s,
+                           .begin = shape->begin},
+                          lanes[0],
+                          SUMS_LANES};
   cubn_segment *const segment = &step.segment;
   if (current) segment->current = first + current->channels.first * problem->s;
   if (next) segment->next = first + next->channels.first * problem->s;

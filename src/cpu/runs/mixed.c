@@ -8,8 +8,6 @@
  * several runs after the second, but where the epilogue of backward decides. */
 enum { PANEL_VALUES = 28 * 64, INTERLEAVED_VALUES = 28 * 16 };
 
-enum { OUTPUT = 1U << CUBN_ARRAY_OUTPUT, DY = 1U << CUBN_ARRAY_DY, Z = 1U << CUBN_ARRAY_Z };
-
 static int64_t choose_values(const cubn_call *call, int64_t runs) {
   const bool one_by_one = call->sums == 3 && call->fusion.decides;
   return runs == 1 || one_by_one ? PANEL_VALUES : INTERLEAVED_VALUES;
@@ -46,17 +44,18 @@ static void step_channels(const cubn_call *call, const cubn_mixed_step *step,
 static void write_tile(const cubn_call *call, const cubn_mixed_step *step,
                        const cubn_segment *tile) {
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
-  const cubn_panel panel =
-      make_panel(call, &step->current->channels, tile->current, tile, OUTPUT | DY | Z);
+  const cubn_panel panel = make_panel(call, &step->current->channels, tile->current, tile,
+                                      CUBN_MAP_OUTPUT | CUBN_MAP_DY | CUBN_MAP_Z);
   cubn_call own = *call;
   own.panel = &panel;
-  cubn_load_panels(&own, (backward ? DY : Z) | (call->problem->blends ? OUTPUT : 0U));
+  cubn_load_panels(
+      &own, (backward ? CUBN_MAP_DY : CUBN_MAP_Z) | (call->problem->blends ? CUBN_MAP_OUTPUT : 0U));
   step_channels(&own, step, tile, step->current, NULL);
-  cubn_store_panels(&own, OUTPUT | (backward ? Z : 0U));
+  cubn_store_panels(&own, CUBN_MAP_OUTPUT | (backward ? CUBN_MAP_Z : 0U));
 }
 
 static void sum_tile(const cubn_call *call, const cubn_mixed_step *step, const cubn_segment *tile) {
-  const unsigned arrays = call->sums == 3 ? DY : 0U;
+  const unsigned arrays = call->sums == 3 ? CUBN_MAP_DY : 0U;
   const cubn_panel panel = make_panel(call, &step->next->channels, tile->next, tile, arrays);
   cubn_call own = *call;
   if (panel.arrays) own.panel = &panel;

@@ -1,5 +1,6 @@
 /* Long runs of x where values of a channel are apart in other tensors, as if x were NCHW and dy
- * NHWC: panels of these, two cache lines of channels wide, are transposed on the stage of the worker. */
+ * NHWC: panels of these, two cache lines of channels wide, are transposed on the stage of the
+ * worker. */
 #ifndef CUBN_CPU_RUNS_MIXED_H
 #define CUBN_CPU_RUNS_MIXED_H
 
