@@ -24,10 +24,16 @@ typedef struct cubn_panel {
 /* Values of each channel in a panel, at most: of all rows, with padding. */
 #define CUBN_PANEL_VALUES (4 * (28 * 64 + 64))
 
-/* The stage of a worker: its copies of arrays that are not packed, see window.h, and the panels,
- * two cache lines of channels wide. Arrays do not begin at the same position in their pages. */
-#define CUBN_STAGE_ARRAY_BYTES (2 * CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
-#define CUBN_STAGE_BYTES (2 * (size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES)
+/* Values of one array on the stage, at most, so that those of a few arrays stay in L1 and L2. */
+#define CUBN_STAGE_VALUES 8192
+
+/* The stage of a worker: copies of arrays that are not packed, see window.h, and panels, two cache
+ * lines of channels wide, of all tensors but x. Copies do not begin at the same position in their
+ * pages. */
+#define CUBN_STAGE_ARRAY_BYTES (8 * CUBN_STAGE_VALUES + 21 * CUBN_LINE_BYTES)
+#define CUBN_PANEL_BYTES (2 * CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
+#define CUBN_STAGE_BYTES \
+  ((size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES + CUBN_ARRAY_Z * (size_t)CUBN_PANEL_BYTES)
 
 /* What is decided once per call. */
 typedef struct cubn_call {

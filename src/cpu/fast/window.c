@@ -28,7 +28,7 @@ static char *stage_of(const cubn_call *call, int array) {
 }
 
 static char *panel_of(const cubn_call *call, int array) {
-  return stage_of(call, CUBN_VIEWS + array);
+  return stage_of(call, CUBN_VIEWS) + (array - 1) * (int64_t)CUBN_PANEL_BYTES;
 }
 
 /* Whether there is a panel of the array. */
@@ -104,7 +104,8 @@ static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_ma
     mapping->stride[a] = 0;
     if (!is_mapped(mapper, a)) continue;
     const int64_t rows = map_rows(call, a, window, &mapping->at[a], &mapping->stride[a]);
-    if (rows == 0) return false;
+    /* Kernels do not take several rows in one place. */
+    if (rows == 0 || (rows > 1 && mapping->stride[a] == 0)) return false;
     window->rows = cubn_min(window->rows, rows);
   }
   if (window->rows < left) window->rows -= window->rows % mapper->row_unit;
@@ -164,23 +165,22 @@ static void copy(const cubn_call *call, const cubn_window *window, int array, ch
 }
 
 /* Maps the stage. A single row is copied only where it must be. Of several, those of all arrays are
- * at one distance. */
+ * copied, except for panels. */
 static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
   fit_stage(call, mapper, window);
-  const int64_t stride = call->panel ? panel_distance(call->panel) : pad(call, window->width);
-  mapping->is_even = true;
+  const int64_t stride = pad(call, window->width);
   for (int a = 0; a < CUBN_VIEWS; ++a) {
-    int64_t distance;
     mapping->stride[a] = stride;
     if (!is_mapped(mapper, a)) continue;
     if ((window->rows == 1 || has_panel(call, a)) &&
-        map_rows(call, a, window, &mapping->at[a], &distance) > 0)
+        map_rows(call, a, window, &mapping->at[a], &mapping->stride[a]) > 0)
       continue;
     mapping->at[a] = stage_of(call, a);
     mapping->staged |= 1U << a;
     if (mapper->reads >> a & 1) copy(call, window, a, mapping->at[a], stride, false);
   }
+  mapping->is_even = is_even(mapper, mapping);
 }
 
 bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping *mapping) {

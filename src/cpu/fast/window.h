@@ -15,9 +15,6 @@ enum {
   CUBN_MAP_PREACT = 1U << CUBN_ARRAY_PLACE
 };
 
-/* Values of one array on the stage, at most, so that those of a few arrays stay in L1 and L2. */
-#define CUBN_STAGE_VALUES 8192
-
 /* What is to be mapped, and how far. Arrays are bits of the above. */
 typedef struct cubn_mapper {
   cubn_window window;
