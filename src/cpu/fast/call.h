@@ -26,11 +26,13 @@ typedef struct cubn_panel {
 
 /* Values of one array on the stage, at most, so that those of a few arrays stay in L1 and L2. */
 #define CUBN_STAGE_VALUES 8192
+/* Bytes of one array where a transposition needs more: short runs of a cache line of channels. */
+#define CUBN_STAGE_BYTES_MAX (1 << 19)
 
 /* The stage of a worker: copies of arrays that are not packed, see window.h, and panels, two cache
  * lines of channels wide, of all tensors but x. Copies do not begin at the same position in their
  * pages. */
-#define CUBN_STAGE_ARRAY_BYTES (8 * CUBN_STAGE_VALUES + 21 * CUBN_LINE_BYTES)
+#define CUBN_STAGE_ARRAY_BYTES (CUBN_STAGE_BYTES_MAX + 21 * CUBN_LINE_BYTES)
 #define CUBN_PANEL_BYTES (2 * CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
 #define CUBN_STAGE_BYTES \
   ((size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES + CUBN_ARRAY_Z * (size_t)CUBN_PANEL_BYTES)

@@ -142,14 +142,17 @@ static int64_t pad(const cubn_call *call, int64_t width) {
 
 /* Limits the window to what fits on the stage. */
 static void fit_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
+  const bool is_mixed = call->spread && !call->panel && window->rows > 1;
+  const int64_t capacity =
+      is_mixed ? CUBN_STAGE_BYTES_MAX / call->element_bytes : CUBN_STAGE_VALUES;
   const int64_t most = mapper->row_unit == 1 ? CUBN_GRID_GROUP_ROWS : mapper->row_unit;
   const int64_t together = cubn_min(window->rows, most);
-  if (together * pad(call, window->width) > CUBN_STAGE_VALUES) {
+  if (together * pad(call, window->width) > capacity) {
     const int64_t line = 2 * CUBN_LINE_BYTES / call->element_bytes;
-    const int64_t width = CUBN_STAGE_VALUES / together - line;
+    const int64_t width = capacity / together - line;
     window->width = cubn_min(window->width, width - width % mapper->unit);
   }
-  const int64_t rows = CUBN_STAGE_VALUES / pad(call, window->width);
+  const int64_t rows = capacity / pad(call, window->width);
   if (rows < window->rows) window->rows = rows - rows % mapper->row_unit;
 }
 
@@ -164,8 +167,8 @@ static void copy(const cubn_call *call, const cubn_window *window, int array, ch
   cubn_transfer_window(&transfer, window);
 }
 
-/* Maps the stage. A single row is copied only where it must be. Of several, those of all arrays are
- * copied, except for panels. */
+/* Maps the stage. Arrays are copied only where they must be, or where all rows must be at one
+ * distance. */
 static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
   fit_stage(call, mapper, window);
@@ -173,9 +176,11 @@ static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_map
   for (int a = 0; a < CUBN_VIEWS; ++a) {
     mapping->stride[a] = stride;
     if (!is_mapped(mapper, a)) continue;
-    if ((window->rows == 1 || has_panel(call, a)) &&
-        map_rows(call, a, window, &mapping->at[a], &mapping->stride[a]) > 0)
+    if (!mapper->one_stride &&
+        map_rows(call, a, window, &mapping->at[a], &mapping->stride[a]) >= window->rows &&
+        (window->rows == 1 || mapping->stride[a] != 0))
       continue;
+    mapping->stride[a] = stride;
     mapping->at[a] = stage_of(call, a);
     mapping->staged |= 1U << a;
     if (mapper->reads >> a & 1) copy(call, window, a, mapping->at[a], stride, false);
@@ -220,7 +225,7 @@ void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
 }
 
 /* Copies panels of the arrays that have one: channel by channel of every row. */
-static void copy_panels(const cubn_call *call, unsigned arrays, bool stores) {
+void cubn_copy_panels(const cubn_call *call, unsigned arrays, bool stores) {
   const cubn_panel *panel = call->panel;
   for (int a = 0; a < CUBN_VIEWS; ++a) {
     if (!((arrays & panel->arrays) >> a & 1)) continue;
@@ -231,14 +236,6 @@ static void copy_panels(const cubn_call *call, unsigned arrays, bool stores) {
       copy(call, &window, a, row, panel->padded, stores);
     }
   }
-}
-
-void cubn_load_panels(const cubn_call *call, unsigned arrays) {
-  copy_panels(call, arrays, false);
-}
-
-void cubn_store_panels(const cubn_call *call, unsigned arrays) {
-  copy_panels(call, arrays, true);
 }
 
 bool cubn_rows_are_aligned(const cubn_call *call, const cubn_mapping *mapping, int array) {

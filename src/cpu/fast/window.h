@@ -54,8 +54,7 @@ char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *co
 /* Whether non-temporal stores can write rows: all begin where a vector can be stored. */
 bool cubn_rows_are_aligned(const cubn_call *call, const cubn_mapping *mapping, int array);
 
-/* Copies panels from memory, or to memory: see call.h. */
-void cubn_load_panels(const cubn_call *call, unsigned arrays);
-void cubn_store_panels(const cubn_call *call, unsigned arrays);
+/* Copies the panels of some arrays from memory, or to it: see call.h. */
+void cubn_copy_panels(const cubn_call *call, unsigned arrays, bool stores);
 
 #endif /* CUBN_CPU_FAST_WINDOW_H */

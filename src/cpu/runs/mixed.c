@@ -48,10 +48,11 @@ static void write_tile(const cubn_call *call, const cubn_mixed_step *step,
                                       CUBN_MAP_OUTPUT | CUBN_MAP_DY | CUBN_MAP_Z);
   cubn_call own = *call;
   own.panel = &panel;
-  cubn_load_panels(
-      &own, (backward ? CUBN_MAP_DY : CUBN_MAP_Z) | (call->problem->blends ? CUBN_MAP_OUTPUT : 0U));
+  cubn_copy_panels(
+      &own, (backward ? CUBN_MAP_DY : CUBN_MAP_Z) | (call->problem->blends ? CUBN_MAP_OUTPUT : 0U),
+      false);
   step_channels(&own, step, tile, step->current, NULL);
-  cubn_store_panels(&own, CUBN_MAP_OUTPUT | (backward ? CUBN_MAP_Z : 0U));
+  cubn_copy_panels(&own, CUBN_MAP_OUTPUT | (backward ? CUBN_MAP_Z : 0U), true);
 }
 
 static void sum_tile(const cubn_call *call, const cubn_mixed_step *step, const cubn_segment *tile) {
@@ -59,7 +60,7 @@ static void sum_tile(const cubn_call *call, const cubn_mixed_step *step, const c
   const cubn_panel panel = make_panel(call, &step->next->channels, tile->next, tile, arrays);
   cubn_call own = *call;
   if (panel.arrays) own.panel = &panel;
-  if (panel.arrays) cubn_load_panels(&own, arrays);
+  if (panel.arrays) cubn_copy_panels(&own, arrays, false);
   step_channels(&own, step, tile, NULL, step->next);
 }
 
