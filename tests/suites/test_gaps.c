@@ -11,8 +11,9 @@
 
 enum { RANK = 4 };
 
-/* Strides of one tensor, all 0 if `step` is: the order of the dimensions, slowest first; by how many elements each is
- * longer in memory than its size, in that order; and the distance of the fastest one's elements. */
+/* Strides of one tensor, all 0 if `step` is: the order of the dimensions, slowest first; by how
+ * many elements each is longer in memory than its size, in that order; and the distance of the
+ * fastest one's elements. */
 typedef struct form {
   const char *order;
   int64_t pads[RANK];
