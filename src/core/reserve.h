@@ -35,7 +35,7 @@ typedef enum {
 } cubn_reserved;
 
 /* The layout of mask bits. A mask row is a run of s elements of x = [n][c][s], or a row of c
- * elements of x = [n][c]; otherwise all elements of x are one row. Each row begins at a byte of its
+ * elements of x = [n][c], gaps or not; otherwise all are one row. Each row begins at a byte of its
  * own, so that work that is divided by rows shares no byte. Work that is divided within a row ends
  * at multiples of 8 elements, or sets bits atomically. If is_phased, the bits of a row are shifted
  * so that element `place` has bit place % 8: eight elements that form an aligned vector are then

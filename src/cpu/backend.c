@@ -53,20 +53,24 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   CUBN_TRY(cubn_machine_read(threads, &machine));
   /* Pages that nobody touches take no memory. */
   const size_t scratch_bytes = (size_t)machine.threads * CUBN_WORKER_BYTES;
+  const size_t stage_bytes = (size_t)machine.threads * CUBN_STAGE_BYTES;
   cubn_device *opened = malloc(sizeof *opened);
   void *workspace = aligned_alloc(ALIGNMENT, CUBN_CPU_WORKSPACE_BYTES);
   char *worker_scratch = aligned_alloc(ALIGNMENT, scratch_bytes);
+  char *stages = aligned_alloc(ALIGNMENT, stage_bytes);
   cubn_pool *pool = cubn_pool_create(machine.threads, threads > 0);
-  if (opened == NULL || workspace == NULL || worker_scratch == NULL || pool == NULL) {
+  if (opened == NULL || workspace == NULL || worker_scratch == NULL || stages == NULL ||
+      pool == NULL) {
     cubn_pool_destroy(pool);
     free(opened);
     free(workspace);
     free(worker_scratch);
+    free(stages);
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu",
                      "no memory for the CPU device (%zu bytes)",
-                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes);
+                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes + stage_bytes);
   }
-  *opened = (cubn_device){pool, workspace, machine, worker_scratch};
+  *opened = (cubn_device){pool, workspace, machine, worker_scratch, stages};
   *device = opened;
   return CUBN_STATUS_SUCCESS;
 }
@@ -75,6 +79,7 @@ static cubnStatus_t cpu_close(cubn_device *device) {
   cubn_pool_destroy(device->pool);
   free(device->workspace);
   free(device->worker_scratch);
+  free(device->stages);
   free(device);
   return CUBN_STATUS_SUCCESS;
 }

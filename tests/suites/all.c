@@ -42,6 +42,7 @@
   X(streams)               \
   X(host_path)             \
   X(host_memory)           \
+  X(gaps)                  \
   X(handle)                \
   X(log)                   \
   X(log_destination)       \

@@ -106,10 +106,10 @@ static void test_refusals(void) {
   static const char *const passes[] = {"train", "infer", "backward"};
   for (int pass = 0; pass < 3; ++pass) {
     char text[4096], line[64], wanted[128];
-    snprintf(line, sizeof line, "%s nchw+1 f32 n2c3h4w5", passes[pass]);
+    snprintf(line, sizeof line, "%s nhwc f32 n2c3h4w5 peract", passes[pass]);
     log_of("1", NULL, line, text, sizeof text);
-    snprintf(wanted, sizeof wanted, "\ncubn: %s strided f32 n2c3h4w5 -> %s/strided\n", passes[pass],
-             suite_device());
+    snprintf(wanted, sizeof wanted, "\ncubn: %s nhwc f32 n2c3h4w5 peract -> %s/strided\n",
+             passes[pass], suite_device());
     expect_contains(text, wanted);
     char *at = text;
     int refusals = 0;

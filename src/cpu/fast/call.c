@@ -34,6 +34,18 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
   return call;
 }
 
+void cubn_call_set_places(cubn_call *call, const cubn_places *places) {
+  call->places = places;
+  call->spread = cubn_spread_arrays(call->problem);
+}
+
+const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn_call *own) {
+  if (!call->places) return call;
+  *own = *call;
+  own->stage = call->device->stages + worker * (int64_t)CUBN_STAGE_BYTES;
+  return own;
+}
+
 cubn_call cubn_call_of_moments(const cubn_call *call) {
   cubn_call moments = *call;
   moments.sums = 2;

@@ -8,11 +8,37 @@
 #include "cpu/common/convert.h"
 #include "cpu/common/device.h"
 #include "cpu/common/needs.h"
+#include "cpu/fast/places.h"
 #include "cpu/kernels/kernels.h"
 
 /* With these prescales, no sum of squares of single or of double numbers overflows. */
 #define CUBN_PRESCALE_MIN 0x1p-70
 #define CUBN_PRESCALE_MIN_DOUBLE 0x1p-540
+/* Copies of arrays in which neighboring channels, not values of one channel, are neighbors in
+ * memory: `count` values of each of some channels, in some rows. Row r has the places offset + r *
+ * stride + i of the first channel. */
+typedef struct cubn_panel {
+  unsigned arrays; /* those that have a panel: bits 1 << cubn_array */
+  int64_t offset, rows, stride, count;
+  int64_t channel, channels; /* the first channel, and how many there are */
+  int64_t padded;            /* elements from channel to channel of a row */
+} cubn_panel;
+
+/* Values of each channel in a panel, at most: of all rows, with padding. */
+#define CUBN_PANEL_VALUES (4 * (28 * 64 + 64))
+
+/* Values of one array on the stage, at most, so that those of a few arrays stay in L1 and L2. */
+#define CUBN_STAGE_VALUES 8192
+/* Bytes of one array where a transposition needs more: short runs of a cache line of channels. */
+#define CUBN_STAGE_BYTES_MAX (1 << 19)
+
+/* The stage of a worker: copies of arrays that are not packed, see window.h, and panels, two cache
+ * lines of channels wide, of all tensors but x. Copies do not begin at the same position in their
+ * pages. */
+#define CUBN_STAGE_ARRAY_BYTES (CUBN_STAGE_BYTES_MAX + 21 * CUBN_LINE_BYTES)
+#define CUBN_PANEL_BYTES (2 * CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
+#define CUBN_STAGE_BYTES \
+  ((size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES + CUBN_ARRAY_Z * (size_t)CUBN_PANEL_BYTES)
 
 /* What is decided once per call. */
 typedef struct cubn_call {
@@ -31,13 +57,23 @@ typedef struct cubn_call {
   bool prefetches;  /* tensors are so large that hardly any of them is in the caches */
   /* There is more than plain y or dx: addition, activation, blending, frozen statistics. */
   bool has_epilogue;
-  cubn_fusion fusion;       /* the epilogue, as the kernels compute it */
-  cubn_activator activator; /* its activation, as it is computed in double */
-  bool factor_needs_double; /* float cannot represent a factor of the epilogue: see exact.h */
+  cubn_fusion fusion;        /* the epilogue, as the kernels compute it */
+  cubn_activator activator;  /* its activation, as it is computed in double */
+  bool factor_needs_double;  /* float cannot represent a factor of the epilogue: see exact.h */
+  const cubn_places *places; /* NULL if all tensors are packed, as `problem` always is */
+  unsigned spread;           /* see cubn_spread_arrays */
+  char *stage;               /* of the worker whose copy of the call this is, if there are places */
+  const cubn_panel *panel;   /* the panels on the stage, or NULL */
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args);
+
+/* Makes a call one of a problem that is not packed. */
+void cubn_call_set_places(cubn_call *call, const cubn_places *places);
+
+/* The call for one worker: the call itself if it is packed, else *own, with the worker's stage. */
+const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn_call *own);
 
 /* The call as it is while backward forms the sums of the statistics. */
 cubn_call cubn_call_of_moments(const cubn_call *call);

@@ -4,11 +4,14 @@
 
 #include "cpu/common/arith.h"
 #include "cpu/common/mask_bits.h"
+#include "cpu/fast/gaps.h"
 
 enum { BITS_BYTES = CUBN_EPILOGUE_WIDTH_MAX / 8 };
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
-  const int64_t excess = (int64_t)((uintptr_t)cubn_output_at(call, offset) % CUBN_LINE_BYTES);
+  const void *const output =
+      call->places ? cubn_gaps_output_at(call, offset) : cubn_output_at(call, offset);
+  const int64_t excess = (int64_t)((uintptr_t)output % CUBN_LINE_BYTES);
   return call->nontemporal && excess ? (CUBN_LINE_BYTES - excess) / call->element_bytes : 0;
 }
 
@@ -40,9 +43,11 @@ static void set_arrays(const cubn_call *call, int64_t offset, bool for_sums, cub
 }
 
 /* Calls the kernel: for sums, unless these are NULL, or for output. */
-static void run_kernel(const cubn_call *call, const cubn_fused *fused, double *sums,
+static void run_kernel(const cubn_call *call, const cubn_fused *fused, int64_t offset, double *sums,
                        int64_t sum_stride) {
-  if (!sums)
+  if (call->places)
+    cubn_gaps_fused(call, fused, offset, sums, sum_stride);
+  else if (!sums)
     call->kernels->fused->output(fused);
   else if (fused->coef)
     call->kernels->fused->run_sums(fused, sums);
@@ -81,7 +86,7 @@ static void run_with_bits(const cubn_call *call, cubn_fused *fused, int64_t offs
   uint8_t *const bytes = call->args->reserve;
   if (can_use_mask(call, fused, offset)) {
     use_mask(call, fused, offset);
-    run_kernel(call, fused, sums, sum_stride);
+    run_kernel(call, fused, offset, sums, sum_stride);
     end_row(call, fused, offset);
     return;
   }
@@ -91,7 +96,7 @@ static void run_with_bits(const cubn_call *call, cubn_fused *fused, int64_t offs
   for (int64_t r = 0; fused->dy && r < fused->rows; ++r)
     cubn_mask_load_bits(mask, offset + r * fused->stride, fused->width, bytes,
                         bits + r * fused->bits_stride);
-  run_kernel(call, fused, sums, sum_stride);
+  run_kernel(call, fused, offset, sums, sum_stride);
   for (int64_t r = 0; !fused->dy && r < fused->rows; ++r)
     cubn_mask_store_bits(mask, offset + r * fused->stride, fused->width,
                          bits + r * fused->bits_stride, bytes);
@@ -117,7 +122,7 @@ static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t off
     if (has_bits)
       run_with_bits(call, &batch, offset + skipped, sums, sum_stride);
     else
-      run_kernel(call, &batch, sums, sum_stride);
+      run_kernel(call, &batch, offset + skipped, sums, sum_stride);
   }
 }
 

@@ -3,6 +3,7 @@
 
 #include "cpu/fast/exact_epilogue.h"
 #include "cpu/fast/exact_tiles.h"
+#include "cpu/fast/gaps.h"
 
 enum { TILE = CUBN_EXACT_TILE };
 
@@ -13,7 +14,7 @@ static double get_distance(const cubn_call *call, cubn_patch values, double firs
   double x[TILE], sum = 0;
   while (cubn_next_exact_tile(&tiles, &tile)) {
     double tile_sum = 0;
-    call->type->load(call->args->x, tile, x);
+    cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
     for (int64_t i = 0; i < tile.count; ++i) tile_sum += x[i] - first;
     sum += tile_sum;
   }
@@ -25,11 +26,12 @@ void cubn_exact_moments(const cubn_call *call, cubn_patch values, double *first,
   cubn_exact_tiles tiles = {values, 0, 0};
   cubn_patch tile;
   double x[TILE], squares = 0;
-  call->type->load(call->args->x, (cubn_patch){values.offset, 1, 0, 1, 1}, first);
+  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, (cubn_patch){values.offset, 1, 0, 1, 1},
+                     first);
   *distance = get_distance(call, values, *first);
   while (cubn_next_exact_tile(&tiles, &tile)) {
     double tile_sum = 0;
-    call->type->load(call->args->x, tile, x);
+    cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
     for (int64_t i = 0; i < tile.count; ++i) {
       const double difference = (x[i] - *first) - *distance;
       tile_sum += difference * difference;
@@ -47,8 +49,8 @@ static void gradient_sums(const cubn_call *call, cubn_patch values, const cubn_c
   sums[0] = sums[1] = sums[2] = 0;
   while (cubn_next_exact_tile(&tiles, &tile)) {
     double tile_sums[3] = {0};
-    call->type->load(call->args->x, tile, x);
-    call->type->load(call->args->dy, tile, dy);
+    cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
+    cubn_load_elements(call, CUBN_ARRAY_DY, call->args->dy, tile, dy);
     for (int64_t i = 0; i < tile.count; ++i) {
       tile_sums[0] += dy[i];
       tile_sums[1] += dy[i] * ((x[i] - coef->center) * coef->inv_std);
@@ -63,10 +65,10 @@ static void normalize(const cubn_call *call, cubn_patch values, const cubn_coeff
   cubn_patch tile;
   double x[TILE];
   while (cubn_next_exact_tile(&tiles, &tile)) {
-    call->type->load(call->args->x, tile, x);
+    cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
     for (int64_t i = 0; i < tile.count; ++i)
       x[i] = (x[i] - coef->center) * coef->gain + coef->shift;
-    call->type->store(x, tile, call->args->output);
+    cubn_store_elements(call, CUBN_ARRAY_OUTPUT, x, tile, call->args->output);
   }
 }
 
@@ -75,13 +77,13 @@ static void gradient(const cubn_call *call, cubn_patch values, const cubn_coeffi
   cubn_patch tile;
   double x[TILE], dy[TILE];
   while (cubn_next_exact_tile(&tiles, &tile)) {
-    call->type->load(call->args->x, tile, x);
-    call->type->load(call->args->dy, tile, dy);
+    cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
+    cubn_load_elements(call, CUBN_ARRAY_DY, call->args->dy, tile, dy);
     for (int64_t i = 0; i < tile.count; ++i) {
       const double x_hat = (x[i] - coef->center) * coef->inv_std;
       dy[i] = dy[i] * coef->gain + (x_hat * coef->slope + coef->shift);
     }
-    call->type->store(dy, tile, call->args->output);
+    cubn_store_elements(call, CUBN_ARRAY_OUTPUT, dy, tile, call->args->output);
   }
 }
 

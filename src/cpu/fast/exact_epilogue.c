@@ -5,6 +5,7 @@
 #include "cpu/common/mask_bits.h"
 #include "cpu/common/preactivation.h"
 #include "cpu/fast/exact_tiles.h"
+#include "cpu/fast/gaps.h"
 
 enum { TILE = CUBN_EXACT_TILE };
 
@@ -33,18 +34,18 @@ static void load_passes(const cubn_call *call, int64_t place, int64_t count, uin
 static void write_output(const cubn_call *call, cubn_patch tile, double *values) {
   double prior[TILE];
   if (call->fusion.blends) {
-    call->type->load(call->args->output, tile, prior);
+    cubn_load_elements(call, CUBN_ARRAY_OUTPUT, call->args->output, tile, prior);
     for (int64_t i = 0; i < tile.count; ++i) values[i] += call->fusion.beta * prior[i];
   }
-  call->type->store(values, tile, call->args->output);
+  cubn_store_elements(call, CUBN_ARRAY_OUTPUT, values, tile, call->args->output);
 }
 
 static void forward(const cubn_call *call, cubn_patch tile, const cubn_coefficients *coef) {
   double x[TILE], p[TILE];
-  call->type->load(call->args->x, tile, x);
+  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
   get_preact(call, x, tile.count, coef->center, coef->gain, coef->shift, p);
   if (call->problem->adds) {
-    call->type->load(call->args->z, tile, x);
+    cubn_load_elements(call, CUBN_ARRAY_Z, call->args->z, tile, x);
     for (int64_t i = 0; i < tile.count; ++i) p[i] += x[i];
   }
   if (call->problem->reserve == CUBN_RESERVE_MASK) {
@@ -52,7 +53,8 @@ static void forward(const cubn_call *call, cubn_patch tile, const cubn_coefficie
     cubn_tile_decide(&call->activator, p, tile.count, passes);
     store_passes(call, tile.offset, tile.count, passes);
   }
-  if (call->problem->reserve == CUBN_RESERVE_INPUT) call->type->store(p, tile, call->args->reserve);
+  if (call->problem->reserve == CUBN_RESERVE_INPUT)
+    cubn_store_elements(call, CUBN_ARRAY_PLACE, p, tile, call->args->reserve);
   cubn_tile_activate(&call->activator, p, tile.count, call->fusion.alpha);
   write_output(call, tile, p);
 }
@@ -62,7 +64,7 @@ static void multiply_slope(const cubn_call *call, cubn_patch tile, const double 
                            const cubn_coefficients *coef, double *dy) {
   double p[TILE];
   if (call->problem->reserve == CUBN_RESERVE_INPUT)
-    call->type->load(call->args->reserve, tile, p);
+    cubn_load_elements(call, CUBN_ARRAY_PLACE, call->args->reserve, tile, p);
   else
     get_preact(call, x, tile.count, coef->center, coef->preact_gain, coef->preact_shift, p);
   cubn_tile_multiply_slope(&call->activator, dy, tile.count, p);
@@ -73,7 +75,7 @@ static void get_dp(const cubn_call *call, cubn_patch tile, const double *x,
                    const cubn_coefficients *coef, double *dp) {
   uint64_t passes[TILE];
   double p[TILE];
-  call->type->load(call->args->dy, tile, dp);
+  cubn_load_elements(call, CUBN_ARRAY_DY, call->args->dy, tile, dp);
   if (!call->fusion.decides) return;
   if (call->fusion.smooth != CUBN_SMOOTH_NONE) {
     multiply_slope(call, tile, x, coef, dp);
@@ -93,9 +95,9 @@ static void get_dp(const cubn_call *call, cubn_patch tile, const double *x,
 static void backward(const cubn_call *call, cubn_patch tile, const cubn_coefficients *coef) {
   const bool is_frozen = call->problem->is_frozen;
   double x[TILE], v[TILE];
-  call->type->load(call->args->x, tile, x);
+  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
   get_dp(call, tile, x, coef, v);
-  if (call->problem->has_dz) call->type->store(v, tile, call->args->dz);
+  if (call->problem->has_dz) cubn_store_elements(call, CUBN_ARRAY_Z, v, tile, call->args->dz);
   if (!call->problem->has_output) return;
   for (int64_t i = 0; i < tile.count; ++i) {
     const double x_hat = (x[i] - coef->center) * coef->inv_std;
@@ -124,7 +126,7 @@ void cubn_exact_epilogue_sums(const cubn_call *call, cubn_patch values,
   sums[0] = sums[1] = sums[2] = 0;
   while (cubn_next_exact_tile(&tiles, &tile)) {
     double tile_sums[3] = {0};
-    call->type->load(call->args->x, tile, x);
+    cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
     get_dp(call, tile, x, coef, dp);
     for (int64_t i = 0; i < tile.count; ++i) {
       const double centered = x[i] - coef->center;

@@ -34,10 +34,19 @@ cubn_refusal cubn_refuse_long_runs(const cubn_problem *problem) {
 }
 
 cubn_refusal cubn_long_runs_reject(const cubn_device *device, const cubn_problem *problem) {
+  cubn_problem packed;
+  problem = cubn_packed_problem(problem, &packed);
+  if (!problem) return cubn_refuse_strided();
   if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
   if (!cubn_has_long_runs(problem))
     return cubn_refuse_number(
         "runs of %lld values are short: below %lld they are columns of a grid", problem->s,
         LONG_RUN);
+  if (problem == &packed && problem->reserve == CUBN_RESERVE_MASK && problem->s % 8 != 0 &&
+      cubn_spread_arrays(problem) != 0)
+    return cubn_refuse_number(
+        "the mask has bytes with bits of two tiles, because runs of %lld values are no multiple of "
+        "%lld, and some tensor is in another order than x",
+        problem->s, 8);
   return cubn_fast_reject(device, problem);
 }

@@ -1,10 +1,13 @@
 /* NaN and infinity have an exponent of ones. Bits are compared as integers, many at a time. */
 #include "cpu/fast/nonfinite.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "cpu/common/arith.h"
 #include "cpu/common/clones.h"
+#include "cpu/fast/exact_tiles.h"
+#include "cpu/fast/gaps.h"
 
 /* Runs of so many values are searched one by one; shorter ones as columns, so many at a time. A
  * search ends soon after the values that it looks for. */
@@ -132,9 +135,29 @@ static void search_columns(const cubn_call *call, const cubn_channels *channels,
   }
 }
 
+/* ---- tensors that are not packed: element by element, which is slower */
+
+static bool search_places(const cubn_call *call, cubn_array array, int64_t channel) {
+  cubn_exact_tiles tiles = {cubn_fast_values(call->problem, channel), 0, 0};
+  double values[CUBN_EXACT_TILE];
+  cubn_patch tile;
+  while (cubn_next_exact_tile(&tiles, &tile)) {
+    cubn_gaps_load(call, array, tile, values);
+    for (int64_t i = 0; i < tile.count; ++i)
+      if (!isfinite(values[i])) return true;
+  }
+  return false;
+}
+
 void cubn_fast_find_nonfinite(const cubn_call *call, const cubn_channels *channels,
-                              const void *array, double *seen) {
+                              cubn_array which, double *seen) {
   const int64_t s = call->problem->s;
+  const void *const array = which == CUBN_ARRAY_X ? call->args->x : call->args->dy;
+  if (call->places) {
+    for (int64_t i = 0; i < channels->count; ++i)
+      if (seen[i] == 0 && search_places(call, which, channels->first + i)) seen[i] = 1;
+    return;
+  }
   if (s >= RUN_MIN) {
     for (int64_t i = 0; i < channels->count; ++i)
       if (seen[i] == 0 && search_runs(call, array, channels->first + i)) seen[i] = 1;

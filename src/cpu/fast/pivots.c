@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "cpu/fast/gaps.h"
 #include "cpu/fast/judge.h"
 #include "cpu/fast/nonfinite.h"
 
@@ -69,7 +70,8 @@ static void add_value(sample *sample, double value) {
 static void load_values(const cubn_call *call, const cubn_channels *channels, int64_t image,
                         int64_t place, double *values) {
   const int64_t s = call->problem->s, run = image * call->problem->c + channels->first;
-  call->type->load(call->args->x, (cubn_patch){run * s + place, 1, 0, channels->count, s}, values);
+  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x,
+                     (cubn_patch){run * s + place, 1, 0, channels->count, s}, values);
 }
 
 /* Images in equal distances; places that are no borders of them. */
@@ -85,7 +87,8 @@ static void add_neighbors(const cubn_call *call, const cubn_channels *channels, 
   const int64_t s = call->problem->s, first = (channels->first + i) * s;
   const int64_t stride = s >= NEIGHBORS ? 1 : call->problem->c * s;
   double values[NEIGHBORS];
-  call->type->load(call->args->x, (cubn_patch){first, 1, 0, NEIGHBORS, stride}, values);
+  cubn_load_elements(call, CUBN_ARRAY_X, call->args->x,
+                     (cubn_patch){first, 1, 0, NEIGHBORS, stride}, values);
   for (int k = 1; k < NEIGHBORS; ++k) add_value(sample, values[k]);
 }
 
@@ -152,8 +155,8 @@ static void explain_sums(const cubn_call *call, cubn_channels *channels) {
     if (channels->seen[i] == 0) any = true;
   }
   if (!any) return;
-  if (call->sums == 3) cubn_fast_find_nonfinite(call, channels, call->args->dy, channels->seen);
-  cubn_fast_find_nonfinite(call, channels, call->args->x, channels->seen);
+  if (call->sums == 3) cubn_fast_find_nonfinite(call, channels, CUBN_ARRAY_DY, channels->seen);
+  cubn_fast_find_nonfinite(call, channels, CUBN_ARRAY_X, channels->seen);
 }
 
 /* Whether the sums of the statistics of channel i are formed again. */

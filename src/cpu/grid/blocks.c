@@ -25,9 +25,18 @@ typedef struct blocks_work {
 
 enum { BITS_PER_BYTE = 8 };
 
+/* Channels of a block where some tensor is in another order than x: a cache line of that tensor, if
+ * their columns are not too many. */
+static int64_t choose_mixed_block(const cubn_call *call) {
+  int64_t channels = CUBN_LINE_BYTES / call->element_bytes;
+  while (channels > 1 && channels * call->problem->s > CUBN_BLOCK_COLUMNS_MAX) channels /= 2;
+  return channels;
+}
+
 /* Channels of a block. Results do not depend on it. */
 static int64_t choose_block(const cubn_call *call) {
   const cubn_problem *problem = call->problem;
+  if (call->spread) return choose_mixed_block(call);
   const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t row_bytes = tensors * problem->n * call->element_bytes;
   int64_t columns =
@@ -153,7 +162,8 @@ static double *place_blocks(const cubn_call *call, int64_t worker, block blocks[
 
 static void blocks_task(void *context, int64_t worker, cubn_items *items) {
   const blocks_work *work = context;
-  const cubn_call *call = work->call;
+  cubn_call own;
+  const cubn_call *call = cubn_call_of_worker(work->call, worker, &own);
   block blocks[2], *next = NULL;
   double *const sums = place_blocks(call, worker, blocks);
   do {

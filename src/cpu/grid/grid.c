@@ -13,7 +13,9 @@ enum { BLOCK_COLUMNS_MIN = 64 };
 enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  if (problem->layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
+  cubn_problem packed;
+  problem = cubn_packed_problem(problem, &packed);
+  if (!problem) return cubn_refuse_strided();
   if (cubn_has_long_runs(problem)) return cubn_refuse_long_runs(problem);
   return cubn_fast_reject(device, problem);
 }
@@ -31,12 +33,17 @@ static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
+  cubn_problem packed;
+  problem = cubn_packed_problem(problem, &packed);
   return has_blocks(device, problem) ? 0 : cubn_grid_shared_workspace_bytes(problem);
 }
 
 static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
-  const cubn_call call = cubn_call_begin(device, problem, args);
-  if (!has_blocks(device, problem)) return cubn_grid_run_shared(&call);
+  cubn_places places;
+  const cubn_problem *const packed = cubn_set_places(problem, &places);
+  cubn_call call = cubn_call_begin(device, packed, args);
+  if (packed != problem) cubn_call_set_places(&call, &places);
+  if (!has_blocks(device, packed)) return cubn_grid_run_shared(&call);
   cubn_grid_run_blocks(&call);
   return CUBN_STATUS_SUCCESS;
 }

@@ -6,13 +6,11 @@
 #define CUBN_CPU_GRID_GRID_H
 
 #include "cpu/fast/channels.h"
+#include "cpu/fast/columns.h"
 #include "cpu/fast/long_runs.h"
 
 /* Columns of a slice, at most. */
 #define CUBN_SLICE_COLUMNS_MAX 8192
-
-/* Arrays of cubn_grid_coefficients. */
-#define CUBN_GRID_ARRAYS 8
 
 /* Scratch memory of a worker that processes blocks: the coefficients of two blocks and the numbers
  * of their channels, and the sums of one block. */

@@ -2,6 +2,7 @@
 #include "cpu/common/arith.h"
 #include "cpu/fast/epilogue.h"
 #include "cpu/fast/exact.h"
+#include "cpu/fast/gaps.h"
 #include "cpu/grid/grid.h"
 
 void cubn_grid_place(cubn_grid_coefficients *coef, void *memory, int64_t padded) {
@@ -73,6 +74,7 @@ void cubn_grid_fold(const double *columns, int64_t channels, cubn_pattern patter
 
 bool cubn_grid_can_store_nontemporal(const cubn_call *call, int64_t offset, int64_t stride) {
   const uintptr_t bytes = (uintptr_t)call->kernels->store_bytes;
+  if (call->places) return call->nontemporal; /* gaps.c looks at the rows */
   return call->nontemporal && (uintptr_t)cubn_output_at(call, offset) % bytes == 0 &&
          (uintptr_t)(stride * call->element_bytes) % bytes == 0;
 }
@@ -99,16 +101,27 @@ void cubn_grid_sum(const cubn_call *call, cubn_grid grid, cubn_grid_operand summ
     cubn_epilogue_sums(call, &shape, summed.offset, sums, sum_stride);
     return;
   }
+  if (call->places) {
+    const cubn_window window = {summed.offset, grid.rows, grid.stride, grid.width};
+    cubn_gaps_grid_sums(call, &window, summed.coef, sums, sum_stride);
+    return;
+  }
   const cubn_grid_input in = {cubn_element_at(call, call->args->x, summed.offset),
-                              dy_at(call, summed.offset), summed.coef, sums, sum_stride};
+                              dy_at(call, summed.offset),
+                              summed.coef,
+                              sums,
+                              sum_stride,
+                              0};
   call->kernels->grid_sums(grid, &in, NULL);
 }
 
 static cubn_grid_output make_output(const cubn_call *call, cubn_grid_operand written,
                                     bool nontemporal) {
-  return (cubn_grid_output){cubn_element_at(call, call->args->x, written.offset),
-                            dy_at(call, written.offset), cubn_output_at(call, written.offset),
-                            written.coef, nontemporal};
+  return (cubn_grid_output){.x = cubn_element_at(call, call->args->x, written.offset),
+                            .dy = dy_at(call, written.offset),
+                            .output = cubn_output_at(call, written.offset),
+                            .coef = written.coef,
+                            .nontemporal = nontemporal};
 }
 
 void cubn_grid_write(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
@@ -123,20 +136,13 @@ void cubn_grid_write(const cubn_call *call, cubn_grid grid, cubn_grid_operand wr
     cubn_epilogue_output(call, &shape, written.offset);
     return;
   }
+  if (call->places) {
+    const cubn_window window = {written.offset, grid.rows, grid.stride, grid.width};
+    cubn_gaps_grid_output(call, &window, written.coef);
+    return;
+  }
   const cubn_grid_output out = make_output(call, written, nontemporal);
   call->kernels->grid_output(grid, &out);
-}
-
-/* The coefficients of the columns from `column` on. */
-static cubn_grid_coefficients skip_columns(const cubn_call *call, const cubn_grid_coefficients *all,
-                                           int64_t column) {
-  cubn_grid_coefficients coef = *all;
-  void **const arrays[CUBN_GRID_ARRAYS] = {&coef.center,      &coef.prescale,    &coef.dy_prescale,
-                                           &coef.gain,        &coef.slope,       &coef.shift,
-                                           &coef.preact_gain, &coef.preact_shift};
-  for (int i = 0; i < CUBN_GRID_ARRAYS; ++i)
-    *arrays[i] = (char *)*arrays[i] + column * call->kernels->real_bytes;
-  return coef;
 }
 
 /* It goes from left to right, because ranges of a row of the mask must be stored in order. */
@@ -152,7 +158,7 @@ void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_oper
       continue;
     }
     while (end < count && channels->needs_double[end % channels->count] == 0) ++end;
-    const cubn_grid_coefficients coef = skip_columns(call, written.coef, first * s);
+    const cubn_grid_coefficients coef = cubn_skip_columns(call, written.coef, first * s);
     grid.width = (end - first) * s;
     cubn_grid_write(call, grid, (cubn_grid_operand){offset, &coef}, false);
   }
@@ -179,7 +185,7 @@ void cubn_grid_sum_and_write(const cubn_call *call, cubn_grid grid, cubn_grid_op
   const int64_t rows = grid.rows;
   const bool can_join = summed.coef->is_centered == written.coef->is_centered &&
                         !summed.coef->is_prescaled && !written.coef->is_prescaled;
-  if (call->has_epilogue || !can_join) {
+  if (call->has_epilogue || !can_join || call->places) {
     /* Alternates by as many rows as are summed before they go to doubles. */
     for (int64_t r = 0; r < rows; r += CUBN_GRID_GROUP_ROWS) {
       grid.rows = cubn_min(rows - r, CUBN_GRID_GROUP_ROWS);
@@ -191,7 +197,11 @@ void cubn_grid_sum_and_write(const cubn_call *call, cubn_grid grid, cubn_grid_op
     return;
   }
   const cubn_grid_input in = {cubn_element_at(call, call->args->x, summed.offset),
-                              dy_at(call, summed.offset), summed.coef, sums, sum_stride};
+                              dy_at(call, summed.offset),
+                              summed.coef,
+                              sums,
+                              sum_stride,
+                              0};
   const cubn_grid_output out = make_output(call, written, nontemporal);
   call->kernels->grid_sums(grid, &in, &out);
 }

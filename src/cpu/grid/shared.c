@@ -7,85 +7,22 @@
 #include "cpu/common/arith.h"
 #include "cpu/fast/passes.h"
 #include "cpu/fast/pivots.h"
-#include "cpu/grid/grid.h"
+#include "cpu/grid/shape.h"
 
-/* Values of a chunk, unless there would be too many chunks; and the least that is worth a
- * thread. */
-enum { CHUNK_VALUES = 16384, CHUNKS_MAX = 64 };
-/* The sums of all chunks and CHUNKS_ARRAYS arrays of a slice take at most so many bytes. This
- * limits the number of chunks, on which the bits of results depend: both stay as they are. */
-enum { CHUNKS_BYTES = 4 << 20, CHUNKS_ARRAYS = 14 };
-/* Folded rows have at least so many columns; wider grids are not folded. */
-enum { FOLDED_COLUMNS = 64, FOLD_COLUMNS_BELOW = 512 };
 /* Columns whose sums a worker adds at a time. */
 enum { ADDED_COLUMNS = 512 };
 /* Bytes of rows that are processed in order while the rows as a whole go in reverse. */
 enum { REVERSE_BYTES = 1 << 18 };
 
-enum { SLICE_ARRAYS = CUBN_GRID_ARRAYS + CUBN_CHANNEL_ARRAYS };
-_Static_assert(CHUNKS_BYTES + (SLICE_ARRAYS - CHUNKS_ARRAYS) * sizeof(double) *
-                                  (CUBN_SLICE_COLUMNS_MAX + 2 * CUBN_GRID_PADDING) <=
-                   CUBN_CPU_WORKSPACE_BYTES,
-               "a slice fits in the workspace");
-
-/* The grid, one slice of channels wide. */
-typedef struct shape {
-  cubn_pattern pattern;
-  int64_t rows;           /* rows of the grid, each folded from pattern.times rows of the problem */
-  int64_t tail;           /* rows of the problem that are left over */
-  int64_t slice_channels; /* channels of a slice; the last slice may have fewer */
-  int64_t padded;         /* columns of a slice, with padding */
-  int64_t chunks;         /* chunks of the rows */
-  int64_t chunk_rows;     /* rows of a chunk; the last chunk may have fewer */
-} shape;
-
 typedef struct shared_work {
   const cubn_call *call;
-  shape shape;
+  cubn_grid_shape shape;
   cubn_channels channels;
   cubn_grid_coefficients coef;
   double *partials; /* [chunks][sums][padded] */
   bool nontemporal; /* the output is written with non-temporal stores */
   bool in_order;    /* see cubn_grid */
 } shared_work;
-
-/* Rows of the problem that become one row of the grid. */
-static int64_t choose_fold(const cubn_problem *problem) {
-  const int64_t columns = problem->c * problem->s;
-  int64_t fold = 1;
-  if (columns >= FOLD_COLUMNS_BELOW) return 1;
-  while ((fold * columns < FOLDED_COLUMNS || fold * columns % CUBN_GRID_PADDING) &&
-         2 * fold <= problem->n && fold < FOLDED_COLUMNS)
-    fold *= 2;
-  return fold;
-}
-
-static shape choose_shape(const cubn_problem *problem) {
-  shape shape = {.pattern = {problem->s, choose_fold(problem)}};
-  shape.rows = problem->n / shape.pattern.times;
-  shape.tail = problem->n % shape.pattern.times;
-  shape.slice_channels = cubn_min(problem->c, CUBN_SLICE_COLUMNS_MAX / problem->s);
-  const int64_t columns = shape.slice_channels * problem->s * shape.pattern.times;
-  shape.padded = cubn_round_up(columns, CUBN_GRID_PADDING) + CUBN_GRID_PADDING;
-  const int64_t array_bytes = shape.padded * (int64_t)sizeof(double);
-  const int64_t room =
-      (CHUNKS_BYTES - CHUNKS_ARRAYS * array_bytes) / (CUBN_RUN_SUMS_MAX * array_bytes);
-  const int64_t chunks =
-      cubn_at_least_1(cubn_min(room, cubn_min(CHUNKS_MAX, shape.rows * columns / CHUNK_VALUES)));
-  shape.chunk_rows = cubn_round_up(cubn_divide_up(shape.rows, chunks), CUBN_GRID_GROUP_ROWS);
-  shape.chunks = shape.rows > 0 ? cubn_divide_up(shape.rows, shape.chunk_rows) : 1;
-  return shape;
-}
-
-static size_t get_bytes(const shape *shape) {
-  const int64_t arrays = SLICE_ARRAYS + CUBN_RUN_SUMS_MAX * shape->chunks;
-  return (size_t)(arrays * shape->padded) * sizeof(double);
-}
-
-size_t cubn_grid_shared_workspace_bytes(const cubn_problem *problem) {
-  const shape shape = choose_shape(problem);
-  return get_bytes(&shape);
-}
 
 /* Some rows of the slice. */
 static cubn_grid make_rows(const shared_work *work, int64_t rows) {
@@ -118,8 +55,17 @@ static void write_rows(const shared_work *work, int64_t row, cubn_grid grid, boo
     cubn_grid_write(work->call, grid, written, nontemporal);
 }
 
+/* The work of one worker, whose call has a stage if the tensors are not packed. */
+static const shared_work *get_work(const shared_work *work, int64_t worker, cubn_call *call,
+                                   shared_work *copy) {
+  if (!work->call->places) return work;
+  *copy = *work;
+  copy->call = cubn_call_of_worker(work->call, worker, call);
+  return copy;
+}
+
 static void sum_chunk(const shared_work *work, int64_t chunk) {
-  const shape *shape = &work->shape;
+  const cubn_grid_shape *shape = &work->shape;
   double *const sums = work->partials + chunk * work->call->sums * shape->padded;
   const int64_t row = chunk * shape->chunk_rows;
   const cubn_grid grid = make_rows(work, cubn_min(shape->chunk_rows, shape->rows - row));
@@ -129,9 +75,11 @@ static void sum_chunk(const shared_work *work, int64_t chunk) {
 }
 
 static void sums_task(void *context, int64_t worker, cubn_items *chunks) {
-  (void)worker;
+  cubn_call call;
+  shared_work copy;
+  const shared_work *work = get_work(context, worker, &call, &copy);
   for (int64_t chunk, end; cubn_claim(chunks, &chunk, &end);)
-    for (; chunk < end; ++chunk) sum_chunk(context, chunk);
+    for (; chunk < end; ++chunk) sum_chunk(work, chunk);
 }
 
 /* Adds the chunks' sums for columns first .. end - 1 into those of the first chunk. */
@@ -157,7 +105,7 @@ static void form_sums(shared_work *work) {
   cubn_share(call->device, call->threads, work->shape.chunks, 1, sums_task, work);
   const int64_t columns = make_rows(work, 1).width;
   const int64_t additions = columns * work->shape.chunks * call->sums;
-  const int64_t adders = additions < 2 * CHUNK_VALUES ? 1 : call->threads;
+  const int64_t adders = additions < 2 * CUBN_CHUNK_VALUES ? 1 : call->threads;
   cubn_share(call->device, adders, columns, adders == 1 ? columns : ADDED_COLUMNS, add_chunks_task,
              work);
   for (int k = 0; k < call->sums; ++k)
@@ -183,7 +131,7 @@ static void form_final_sums(shared_work *work) {
 
 /* Writes the rows of a chunk: batches of rows, from the last one to the first. */
 static void write_chunk(const shared_work *work, int64_t chunk) {
-  const shape *shape = &work->shape;
+  const cubn_grid_shape *shape = &work->shape;
   const cubn_grid row = make_rows(work, 1);
   const int64_t batch = cubn_at_least_1(REVERSE_BYTES / (row.width * work->call->element_bytes));
   if (shape->tail && chunk + 1 == shape->chunks)
@@ -198,8 +146,9 @@ static void write_chunk(const shared_work *work, int64_t chunk) {
 
 /* Chunks go in reverse, too. */
 static void output_task(void *context, int64_t worker, cubn_items *chunks) {
-  const shared_work *work = context;
-  (void)worker;
+  cubn_call call;
+  shared_work copy;
+  const shared_work *work = get_work(context, worker, &call, &copy);
   for (int64_t index, end; cubn_claim(chunks, &index, &end);)
     for (; index < end; ++index) write_chunk(work, chunks->count - 1 - index);
   if (work->nontemporal) work->call->kernels->fence();
@@ -232,13 +181,13 @@ static void run_slice(shared_work *work, int64_t first) {
 }
 
 cubnStatus_t cubn_grid_run_shared(const cubn_call *call) {
-  shared_work work = {.call = call, .shape = choose_shape(call->problem)};
-  CUBN_TRY(cubn_check_workspace(call->args, get_bytes(&work.shape), __func__));
+  shared_work work = {.call = call, .shape = cubn_choose_grid_shape(call->problem)};
+  CUBN_TRY(cubn_check_workspace(call->args, cubn_grid_shape_bytes(&work.shape), __func__));
   double *const memory = call->args->workspace;
   const int64_t padded = work.shape.padded;
   cubn_grid_place(&work.coef, memory, padded);
   cubn_channels_place(&work.channels, memory + CUBN_GRID_ARRAYS * padded, padded);
-  work.partials = memory + SLICE_ARRAYS * padded;
+  work.partials = memory + CUBN_SLICE_ARRAYS * padded;
   work.in_order = !call->fits_l2 && work.shape.slice_channels == call->problem->c;
   for (int64_t first = 0; first < call->problem->c; first += work.shape.slice_channels)
     run_slice(&work, first);

@@ -10,6 +10,7 @@ typedef struct affine_task {
   bool sums, output, backward, nontemporal;
   bool centered;    /* Otherwise all centers are 0, and nothing is subtracted. */
   bool prescaled;   /* Otherwise all prescales are 1. What is prescaled counts as centered. */
+  bool apart;       /* The arrays of a grid have strides of their own. */
   bool interleaved; /* The kernel works on STEP_VECTORS runs at the same time, otherwise on one. */
 } affine_task;
 

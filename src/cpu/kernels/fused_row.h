@@ -149,10 +149,27 @@ INLINED fused_row begin_row(const cubn_fused *args, const fusion *fusion, const 
                      .bits = args->bits};
 }
 
+/* The row so many rows below, where arrays have strides of their own. */
+INLINED fused_row row_below_apart(const fused_row *above, int64_t rows) {
+  const cubn_fused_strides *const strides = above->args->strides;
+  const features has = above->fusion->has;
+  fused_row row = *above;
+  row.offset += rows * strides->x;
+  if (row.task.backward) row.dy += rows * strides->dy;
+  if (has.x) row.x += rows * strides->x;
+  if (has.z) row.z += rows * strides->z;
+  if (has.output) row.output += rows * strides->output;
+  if (has.dz) row.dz += rows * strides->dz;
+  if (has.preact) row.preact += rows * strides->preact;
+  if (has.bits) row.bits += rows * above->args->bits_stride;
+  return row;
+}
+
 /* The row so many rows below. */
 INLINED fused_row row_below(const fused_row *above, int64_t rows) {
   const int64_t elements = rows * above->args->stride;
   const features has = above->fusion->has;
+  if (above->args->strides) return row_below_apart(above, rows);
   fused_row row = *above;
   row.offset += elements;
   if (row.task.backward) row.dy += elements;

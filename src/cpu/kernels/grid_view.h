@@ -11,7 +11,9 @@ typedef struct grid_view {
   const element *x, *dy;               /* inputs of the output */
   element *output;
   int64_t stride;
+  int64_t dy_stride;         /* of the sums' dy, without output */
   int64_t prefetch_distance; /* elements from here to the rows that will be read next */
+  int64_t dy_distance;       /* the same in dy, if the task is apart */
   const cubn_grid_coefficients *summed_coef, *coef; /* of the sums, and of the output */
   real *sums;                                       /* of reals, in L1 or L2: see sum_of */
   double *totals;
@@ -32,7 +34,16 @@ INLINED grid_view move_elements(const grid_view *view, int64_t elements) {
 }
 
 INLINED grid_view move_rows(const grid_view *view, int64_t rows) {
-  return move_elements(view, rows * view->stride);
+  grid_view moved = move_elements(view, rows * view->stride);
+  if (view->task.sums && view->task.backward && !view->task.output)
+    moved.summed_dy += rows * (view->dy_stride - view->stride);
+  return moved;
+}
+
+/* The offset of a value of row r in the dy of the sums. With output, it is that of x: the loop has
+ * no register left. */
+INLINED int64_t offset_in_dy(const grid_view *view, int r, int64_t column) {
+  return r * (view->task.output ? view->stride : view->dy_stride) + column;
 }
 
 INLINED coefficients columns_at(const grid_view *view, int64_t column) {
@@ -55,11 +66,13 @@ INLINED coefficients sum_columns_at(const grid_view *view, int64_t column) {
   return coef;
 }
 
-/* Adds up to one vector to the sums of its columns. */
-INLINED void add_grid_lanes(const grid_view *view, int64_t offset, int64_t lanes,
+/* Adds up to one vector of row r to the sums of its columns. */
+INLINED void add_grid_lanes(const grid_view *view, int r, int64_t column, int64_t lanes,
                             const coefficients *coef, vec sums[CUBN_RUN_SUMS_MAX]) {
-  const vec x = load_lanes(view->summed_x + offset, lanes);
-  const vec dy = view->task.backward ? load_lanes(view->summed_dy + offset, lanes) : (vec){0};
+  const vec x = load_lanes(view->summed_x + r * view->stride + column, lanes);
+  const vec dy = view->task.backward
+                     ? load_lanes(view->summed_dy + offset_in_dy(view, r, column), lanes)
+                     : (vec){0};
   add_values(x, dy, lanes, coef, view->task, sums, 1);
 }
 
@@ -92,7 +105,8 @@ INLINED void prefetch_rows(const grid_view *view, int rows, int64_t column) {
   for (int r = 0; r < rows; ++r) {
     const int64_t offset = view->prefetch_distance + r * view->stride + column;
     __builtin_prefetch(x + offset, 0, 2);
-    if (task.backward) __builtin_prefetch(dy + offset, 0, 2);
+    if (task.backward)
+      __builtin_prefetch(dy + (task.apart ? view->dy_distance + column : offset), 0, 2);
   }
 }
 

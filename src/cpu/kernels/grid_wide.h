@@ -59,8 +59,7 @@ INLINED void sum_columns(const grid_view *view, int rows, int64_t column, int64_
   const coefficients coef = sum_columns_at(view, column);
   vec sums[CUBN_RUN_SUMS_MAX];
   for (int i = 0; i < count; ++i) sums[i] = vec_load_reals(sum_of(view, i, column));
-  for (int r = 0; r < rows; ++r)
-    add_grid_lanes(view, r * view->stride + column, lanes, &coef, sums);
+  for (int r = 0; r < rows; ++r) add_grid_lanes(view, r, column, lanes, &coef, sums);
   for (int i = 0; i < count; ++i) memcpy(sum_of(view, i, column), &sums[i], sizeof sums[i]);
 }
 

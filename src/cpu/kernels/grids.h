@@ -17,7 +17,7 @@ INLINED void narrow_sums(const grid_view *grid, int64_t rows) {
     vec sums[STEP_VECTORS][CUBN_RUN_SUMS_MAX] = {{{0}}};
     for (int64_t r = group; r < group + least(rows - group, GROUP_ROWS); ++r) {
       for (int k = 0; k < STEP_VECTORS; ++k)
-        add_grid_lanes(&view, k * LANES, LANES, &coef[k], sums[k]);
+        add_grid_lanes(&view, 0, k * LANES, LANES, &coef[k], sums[k]);
       view = move_rows(&view, 1);
     }
     for (int k = 0; k < STEP_VECTORS; ++k)
@@ -44,6 +44,7 @@ INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *summed,
                     .summed_x = summed->x,
                     .summed_dy = summed->dy,
                     .stride = grid.stride,
+                    .dy_stride = summed->dy_stride ? summed->dy_stride : grid.stride,
                     .summed_coef = summed->coef,
                     .totals = summed->sums,
                     .total_stride = summed->sum_stride,
@@ -118,8 +119,42 @@ INLINED void output_grid_with_stores(cubn_grid grid, const cubn_grid_output *wri
   }
 }
 
+/* The output of arrays that have strides of their own, row by row. */
+INLINED void output_apart(cubn_grid grid, const cubn_grid_output *written, affine_task task) {
+  enum { PREFETCHED_ROWS = 4 };
+  task.output = task.apart = true;
+  task.nontemporal = written->nontemporal;
+  grid_view view = {.task = task,
+                    .x = written->x,
+                    .dy = written->dy,
+                    .output = written->output,
+                    .prefetch_distance = PREFETCHED_ROWS * written->x_stride,
+                    .dy_distance = PREFETCHED_ROWS * written->dy_stride,
+                    .coef = written->coef};
+  for (int64_t r = 0; r < grid.rows; ++r) {
+    step_rows(&view, 1, grid.width);
+    view.x += written->x_stride;
+    if (task.backward) view.dy += written->dy_stride;
+    view.output += written->output_stride;
+  }
+}
+
+/* One copy, which tests whether values are centered. */
+OUTLINED void grid_output_apart(cubn_grid grid, const cubn_grid_output *written) {
+  const bool centered = written->coef->is_centered, prescaled = written->coef->is_prescaled;
+  if (written->dy)
+    output_apart(grid, written,
+                 (affine_task){.backward = true, .centered = centered, .prescaled = prescaled});
+  else
+    output_apart(grid, written, (affine_task){.centered = centered});
+}
+
 static void grid_output(cubn_grid grid, const cubn_grid_output *written) {
   const bool backward = written->dy != NULL, centered = written->coef->is_centered;
+  if (written->is_apart) {
+    grid_output_apart(grid, written);
+    return;
+  }
   if (backward && written->coef->is_prescaled)
     output_grid_with_stores(
         grid, written,

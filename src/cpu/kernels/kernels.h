@@ -53,9 +53,11 @@ static inline bool cubn_is_prescaled(const cubn_coefficients *coef) {
 typedef struct cubn_run_input {
   const void *x, *dy;
   int64_t runs, stride, count;
+  int64_t dy_stride; /* of dy, if it is another one: without output only. Else 0. */
   const cubn_coefficients *coef;
   /* Elements from a value to the one that is prefetched meanwhile; 0 prefetches nothing. */
   int64_t prefetch_distance;
+  int64_t dy_distance; /* the same in dy, if there is a dy_stride */
 } cubn_run_input;
 
 /* The output of one run or of CUBN_INTERLEAVE runs: dx if there is a dy, else y. With non-temporal
@@ -90,6 +92,7 @@ typedef struct cubn_grid_input {
   const cubn_grid_coefficients *coef;
   double *sums;
   int64_t sum_stride;
+  int64_t dy_stride; /* of dy, if it is another one: without output only. Else 0. */
 } cubn_grid_input;
 
 /* The output of a grid: dx if there is a dy, else y. With non-temporal stores, the address of each
@@ -99,6 +102,8 @@ typedef struct cubn_grid_output {
   void *output;
   const cubn_grid_coefficients *coef;
   bool nontemporal;
+  bool is_apart; /* The arrays have strides of their own. In grid_output only. */
+  int64_t x_stride, dy_stride, output_stride;
 } cubn_grid_output;
 
 /* Smooth activations. Their derivative depends on p, not on a decision. */
@@ -133,10 +138,16 @@ typedef struct cubn_fusion {
   double swish_beta;
 } cubn_fusion;
 
+/* Elements from row to row of each array. */
+typedef struct cubn_fused_strides {
+  int64_t x, dy, z, output, dz, preact;
+} cubn_fused_strides;
+
 /* What a fused kernel works on: rows of values. A row belongs to one channel, or each of its
  * columns to a channel of its own. Arrays that are NULL are neither read nor written. */
 typedef struct cubn_fused {
   int64_t rows, width, stride;
+  const cubn_fused_strides *strides;     /* NULL if all are `stride`, as in sums of columns. */
   const cubn_coefficients *coef;         /* The channel's, or NULL if `columns` is given. */
   const cubn_grid_coefficients *columns; /* The columns', or NULL if `coef` is given. */
   const cubn_fusion *fusion;

@@ -93,52 +93,64 @@ INLINED written_runs begin_output(const cubn_run_output *args, affine_task task)
 /* cubn_run_input, for vectors. */
 typedef struct summed_runs {
   const element *x, *dy;
-  int64_t stride, count, prefetch_distance;
+  int64_t stride, dy_stride, count, prefetch_distance, dy_distance;
   coefficients coef;
   affine_task task;
 } summed_runs;
 
+/* Offsets of a value in x and dy. */
+typedef struct run_place {
+  int64_t x, dy;
+} run_place;
+
+/* Value i of run r. With output, both arrays have one stride: the loop has no register left. */
+INLINED run_place place_in_run(const summed_runs *runs, int r, int64_t i) {
+  const int64_t x = r * runs->stride + i;
+  return (run_place){x, runs->task.output ? x : r * runs->dy_stride + i};
+}
+
 /* Adds up to one vector of a run to its sums. */
-INLINED void add_run_lanes(const summed_runs *runs, int64_t offset, int64_t lanes, int k,
+INLINED void add_run_lanes(const summed_runs *runs, run_place at, int64_t lanes, int k,
                            step_sums sums) {
-  const vec x = load_lanes(runs->x + offset, lanes);
-  const vec dy = runs->task.backward ? load_lanes(runs->dy + offset, lanes) : (vec){0};
+  const vec x = load_lanes(runs->x + at.x, lanes);
+  const vec dy = runs->task.backward ? load_lanes(runs->dy + at.dy, lanes) : (vec){0};
   add_values(x, dy, lanes, &runs->coef, runs->task, &sums[0][k], STEP_VECTORS);
 }
 
 /* Prefetches values that will be summed soon into L2, while memory waits for output. L1 is full of
  * the values of this step. */
-INLINED void prefetch_values(const summed_runs *runs, int64_t offset, int count) {
+INLINED void prefetch_values(const summed_runs *runs, run_place at, int count) {
+  const int64_t dy_distance = runs->task.output ? runs->prefetch_distance : runs->dy_distance;
   if (!runs->prefetch_distance) return;
   for (int i = 0; i < count; i += LINE_VALUES) {
-    __builtin_prefetch(runs->x + runs->prefetch_distance + offset + i, 0, 2);
-    if (runs->task.backward)
-      __builtin_prefetch(runs->dy + runs->prefetch_distance + offset + i, 0, 2);
+    __builtin_prefetch(runs->x + runs->prefetch_distance + at.x + i, 0, 2);
+    if (runs->task.backward) __builtin_prefetch(runs->dy + dy_distance + at.dy + i, 0, 2);
   }
 }
 
 /* Adds vectors of run r. Interleaved runs have their own sums; else each vector of a step has. */
-INLINED void add_vectors(const summed_runs *runs, int r, int64_t offset, int vectors,
+INLINED void add_vectors(const summed_runs *runs, int r, run_place at, int vectors,
                          step_sums sums) {
   for (int k = 0; k < vectors; ++k)
-    add_run_lanes(runs, offset + k * LANES, LANES, runs->task.interleaved ? r : k, sums);
+    add_run_lanes(runs, (run_place){at.x + k * LANES, at.dy + k * LANES}, LANES,
+                  runs->task.interleaved ? r : k, sums);
 }
 
 /* Adds vectors of each run from value i on. */
 INLINED void sum_step(const summed_runs *runs, int64_t i, int vectors, step_sums sums) {
   for (int r = 0; r < run_count(runs->task); ++r) {
-    const int64_t offset = r * runs->stride + i;
-    prefetch_values(runs, offset, vectors * LANES);
-    add_vectors(runs, r, offset, vectors, sums);
+    const run_place at = place_in_run(runs, r, i);
+    prefetch_values(runs, at, vectors * LANES);
+    add_vectors(runs, r, at, vectors, sums);
   }
 }
 
 /* Adds the last values of each run, fewer than a vector. */
 INLINED void sum_tail(const summed_runs *runs, int64_t i, int64_t lanes, step_sums sums) {
   for (int r = 0; r < run_count(runs->task); ++r) {
-    const int64_t offset = r * runs->stride + i;
-    prefetch_values(runs, offset, LANES);
-    add_run_lanes(runs, offset, tail_lanes(lanes), r, sums);
+    const run_place at = place_in_run(runs, r, i);
+    prefetch_values(runs, at, LANES);
+    add_run_lanes(runs, at, tail_lanes(lanes), r, sums);
   }
 }
 
@@ -148,10 +160,10 @@ INLINED void joined_step(const summed_runs *summed, int64_t i, const written_run
                          int64_t o, step_sums sums) {
   const int depth = step_depth(summed->task);
   for (int r = 0; r < run_count(summed->task); ++r) {
-    const int64_t offset = r * summed->stride + i;
-    prefetch_values(summed, offset, depth * LANES);
+    const run_place at = place_in_run(summed, r, i);
+    prefetch_values(summed, at, depth * LANES);
     store_vectors(written, r * written->stride + o, depth);
-    add_vectors(summed, r, offset, depth, sums);
+    add_vectors(summed, r, at, depth, sums);
   }
 }
 

@@ -20,8 +20,10 @@ INLINED void sum_values(const cubn_run_input *args, const cubn_run_output *outpu
   const summed_runs summed = {args->x,
                               args->dy,
                               args->stride,
+                              args->dy_stride ? args->dy_stride : args->stride,
                               args->count,
                               args->prefetch_distance,
+                              args->dy_stride ? args->dy_distance : args->prefetch_distance,
                               run_coefficients(args->coef),
                               task};
   const written_runs written = begin_output(output_args, task);

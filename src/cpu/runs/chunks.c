@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cpu/common/arith.h"
+#include "cpu/runs/mixed.h"
 #include "cpu/runs/segment.h"
 
 /* Values of a chunk, unless there would be too many chunks. Where a run is divided, the values of a
@@ -99,6 +100,38 @@ static void step_run(const cubn_call *call, const cubn_block *current, const cub
   if (tail.count > 0) cubn_segment_step(call, current, next, &tail, lanes);
 }
 
+/* The same for the segments of all channels, where some tensor is in another order than x. */
+static void step_mixed(const cubn_call *call, const segment_shape *shape, const cubn_block *current,
+                       const cubn_block *next, double lanes[][SUMS_LANES]) {
+  const cubn_problem *problem = call->problem;
+  const int64_t first = shape->image * problem->c * problem->s + shape->begin;
+  const bool is_divided =
+      shape->runs == 1 && !call->has_epilogue && shape->count >= INTERLEAVED_MIN;
+  const int64_t part = shape->count / INTERLEAVE / INTERLEAVED_UNIT * INTERLEAVED_UNIT;
+  cubn_mixed_step step = {current,
+                          next,
+                          {.count = shape->count,
+                           .runs = shape->runs,
+                           .stride = problem->c * problem->s,
+                           .begin = shape->begin},
+                          lanes[0],
+                          SUMS_LANES};
+  cubn_segment *const segment = &step.segment;
+  if (current) segment->current = first + current->channels.first * problem->s;
+  if (next) segment->next = first + next->channels.first * problem->s;
+  if (is_divided) {
+    segment->runs = INTERLEAVE;
+    segment->stride = segment->count = part;
+    cubn_step_mixed(call, &step);
+    segment->runs = 1;
+    segment->count = shape->count - INTERLEAVE * part;
+    segment->begin += INTERLEAVE * part;
+    segment->current += INTERLEAVE * part;
+    segment->next += INTERLEAVE * part;
+  }
+  if (segment->count > 0) cubn_step_mixed(call, &step);
+}
+
 /* Processes the segments of all channels. A block has no segment for channels beyond its count. */
 static void step_segments(const cubn_call *call, const segment_shape *shape,
                           const cubn_block *current, const cubn_block *next,
@@ -142,7 +175,10 @@ void cubn_chunk_step(const cubn_call *call, const cubn_run_partition *partition,
   memset(lanes, 0, (size_t)summed * sizeof *lanes);
   for (shape.image = first; shape.image < end; shape.image += shape.runs) {
     shape.runs = end - shape.image >= INTERLEAVE ? INTERLEAVE : 1;
-    step_segments(call, &shape, current, next, lanes);
+    if (call->spread)
+      step_mixed(call, &shape, current, next, lanes);
+    else
+      step_segments(call, &shape, current, next, lanes);
   }
   for (int k = 0; k < call->sums; ++k)
     for (int64_t j = 0; j < summed; ++j)

@@ -27,8 +27,12 @@ static int64_t slice_channels(const cubn_problem *problem) {
 }
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
-  (void)device;
-  return (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
+  cubn_problem packed;
+  problem = cubn_packed_problem(problem, &packed);
+  const size_t own = (size_t)slice_channels(problem) * CUBN_CHANNEL_ARRAYS * sizeof(double);
+  if (!cubn_spread_arrays(problem)) return own;
+  const size_t mixed = cubn_cpu_pipelined.workspace_bytes(device, problem);
+  return own > mixed ? own : mixed;
 }
 
 /* With an epilogue: writes `count` values at `offset`, which begin at position `begin` of a run. */
@@ -58,22 +62,20 @@ static void write_segment(const cubn_call *call, const cubn_channels *channels, 
       write_epilogue(call, offset + r * stride, begin, segment.count, &coef);
     return;
   }
-  cubn_run_output out = cubn_make_run_output(call, offset, segment.count, &coef);
   if (runs == CUBN_INTERLEAVE && cubn_runs_share_alignment(call, runs, stride)) {
+    cubn_run_output out = cubn_make_run_output(call, offset, segment.count, &coef);
     out.runs = runs;
     out.stride = stride;
     call->kernels->run_output(&out);
     return;
   }
-  for (int64_t r = 0; r < runs; ++r) {
-    out = cubn_make_run_output(call, offset + r * stride, segment.count, &coef);
-    call->kernels->run_output(&out);
-  }
+  for (int64_t r = 0; r < runs; ++r)
+    cubn_write_run(call, offset + r * stride, segment.count, &coef);
 }
 
 /* Processes segments of the slice's runs, each in CUBN_INTERLEAVE images, or in the last few. */
-static void write_segments(const inference *work, int64_t first, int64_t end) {
-  const cubn_call *call = &work->call;
+static void write_segments(const inference *work, const cubn_call *call, int64_t first,
+                           int64_t end) {
   const cubn_problem *problem = call->problem;
   const int64_t s = problem->s, channels = work->channels.count;
   for (int64_t index = first; index < end; ++index) {
@@ -91,14 +93,20 @@ static void write_segments(const inference *work, int64_t first, int64_t end) {
 
 static void segments_task(void *context, int64_t worker, cubn_items *segments) {
   const inference *work = context;
-  (void)worker;
-  for (int64_t first, end; cubn_claim(segments, &first, &end);) write_segments(work, first, end);
+  cubn_call own;
+  const cubn_call *call = cubn_call_of_worker(&work->call, worker, &own);
+  for (int64_t first, end; cubn_claim(segments, &first, &end);)
+    write_segments(work, call, first, end);
   if (work->call.nontemporal) work->call.kernels->fence();
 }
 
-static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn_args *args) {
+  cubn_places places;
+  const cubn_problem *const problem = cubn_set_places(any, &places);
   inference work = {.call = cubn_call_begin(device, problem, args),
                     .segments = cubn_divide_up(problem->s, SEGMENT_VALUES)};
+  if (problem != any) cubn_call_set_places(&work.call, &places);
+  if (work.call.spread) return cubn_cpu_pipelined.run(device, any, args);
   const int64_t slice = slice_channels(problem);
   const int64_t claimed = cubn_divide_up(CLAIM_VALUES, CUBN_INTERLEAVE * problem->s);
   cubn_channels_place(&work.channels, args->workspace, slice);

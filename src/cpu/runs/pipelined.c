@@ -16,7 +16,7 @@
 enum { BLOCK_BYTES = 12000 };
 /* Blocks per thread, so that all end at about the same time; two for one thread, so that the output
  * of one is written while the next is summed. */
-enum { BLOCKS_PER_THREAD = 8, BLOCKS_ALONE = 2 };
+enum { BLOCKS_PER_THREAD = 8, BLOCKS_ALONE = 2, BLOCKS_MIXED = 4 };
 /* Values of a channel for each thread that are worth the wait for the others. */
 enum { SHARED_VALUES = 1 << 17 };
 
@@ -40,8 +40,15 @@ static bool are_channels_too_large(const cubn_call *call) {
          2 * call->threads * bytes > call->device->machine.llc_bytes / 4;
 }
 
+/* Channels of a block where some tensor is in another order than x: two cache lines of that tensor.
+ * */
+static int64_t mixed_block(const cubn_call *call) {
+  return cubn_min(2 * CUBN_LINE_BYTES / call->element_bytes, CUBN_BLOCK_CHANNELS_MAX);
+}
+
 /* Whether every thread can have channels of its own. */
 static bool has_channels_for_all(const cubn_call *call) {
+  if (call->spread) return call->problem->c >= call->threads * BLOCKS_MIXED * mixed_block(call);
   const int64_t per_thread = cubn_divide_up(call->problem->c, call->threads);
   if (call->threads == 1) return true;
   return per_thread * call->threads * 10 <= call->problem->c * 11 && !are_channels_too_large(call);
@@ -99,8 +106,8 @@ static void sum_again(const cubn_call *call, const cubn_run_partition *partition
 }
 
 /* Backward: computes statistics in a pass of their own, after which the block is in the caches. */
-static void own_moments(const pipeline *work, cubn_block *block) {
-  const cubn_call call = cubn_call_of_moments(&work->call);
+static void own_moments(const pipeline *work, const cubn_call *own, cubn_block *block) {
+  const cubn_call call = cubn_call_of_moments(own);
   sum_block(&call, &work->partition, block);
   sum_again(&call, &work->partition, block);
   cubn_fast_finish_moments(&work->call, &block->channels);
@@ -110,23 +117,24 @@ static void own_moments(const pipeline *work, cubn_block *block) {
 static void own_blocks_task(void *context, int64_t worker, cubn_items *items) {
   const pipeline *work = context;
   cubn_block blocks[2], *next = NULL;
-  (void)worker;
+  cubn_call own;
+  const cubn_call *call = cubn_call_of_worker(&work->call, worker, &own);
   do {
     const cubn_block *const current = work->call.writes ? next : NULL;
     int64_t index, end;
     next = !cubn_claim(items, &index, &end) ? NULL : next == blocks ? blocks + 1 : blocks;
     if (next) {
       begin_block(work, index, next);
-      if (cubn_begins_with_moments(&work->call)) own_moments(work, next);
+      if (cubn_begins_with_moments(&work->call)) own_moments(work, call, next);
       clear_sums(next);
     }
     cubn_block *const summed = work->call.sums ? next : NULL;
     for (int64_t chunk = 0; chunk < work->partition.chunks && (current || summed); ++chunk) {
       cubn_chunk_sums sums;
-      cubn_chunk_step(&work->call, &work->partition, chunk, current, summed, &sums);
+      cubn_chunk_step(call, &work->partition, chunk, current, summed, &sums);
       if (summed) add_sums(&work->call, &sums, summed);
     }
-    if (next) sum_again(&work->call, &work->partition, next);
+    if (next) sum_again(call, &work->partition, next);
     if (next) cubn_fast_finish(&work->call, &next->channels);
   } while (next);
   if (work->call.nontemporal) work->call.kernels->fence();
@@ -134,10 +142,10 @@ static void own_blocks_task(void *context, int64_t worker, cubn_items *items) {
 
 static void shared_chunks_task(void *context, int64_t worker, cubn_items *chunks) {
   const pipeline *work = context;
-  (void)worker;
+  cubn_call own;
+  const cubn_call *call = cubn_call_of_worker(&work->call, worker, &own);
   for (int64_t chunk, end; cubn_claim(chunks, &chunk, &end);)
-    cubn_chunk_step(&work->call, &work->partition, chunk, work->current, work->next,
-                    &work->sums[chunk]);
+    cubn_chunk_step(call, &work->partition, chunk, work->current, work->next, &work->sums[chunk]);
   if (work->call.nontemporal) work->call.kernels->fence();
 }
 
@@ -188,16 +196,22 @@ static void run_shared(pipeline *work) {
 
 static size_t workspace_bytes(const cubn_device *device, const cubn_problem *problem) {
   (void)device;
+  cubn_problem packed;
+  problem = cubn_packed_problem(problem, &packed);
   return 2 * sizeof(cubn_block) +
          (size_t)cubn_partition_runs(problem).chunks * sizeof(cubn_chunk_sums);
 }
 
-static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn_args *args) {
+  cubn_places places;
+  const cubn_problem *const problem = cubn_set_places(any, &places);
   pipeline work = {.call = cubn_call_begin(device, problem, args),
                    .partition = cubn_partition_runs(problem)};
+  if (problem != any) cubn_call_set_places(&work.call, &places);
   const bool has_own = has_channels_for_all(&work.call);
   if (!has_own) CUBN_TRY(cubn_check_workspace(args, workspace_bytes(device, problem), __func__));
   work.block_channels = has_own ? choose_block(&work.call) : 1;
+  if (work.call.spread) work.block_channels = mixed_block(&work.call);
   work.blocks = cubn_divide_up(problem->c, work.block_channels);
   if (has_own)
     cubn_share(device, work.call.threads, work.blocks, 1, own_blocks_task, &work);

@@ -4,6 +4,7 @@
 #include "cpu/common/arith.h"
 #include "cpu/fast/epilogue.h"
 #include "cpu/fast/exact.h"
+#include "cpu/fast/gaps.h"
 
 /* Values of a tile, where sums and output alternate tile by tile: as many as kernels sum before the
  * sums go to doubles, or a multiple of them. */
@@ -23,6 +24,11 @@ static void sum_values(const cubn_call *call, const cubn_block *next, const cubn
       shape.prefetch_dy =
           cubn_element_at(call, call->args->dy, offset + segment->prefetch_distance);
     cubn_epilogue_sums(call, &shape, offset, lanes, 0);
+    return;
+  }
+  if (call->places) {
+    const cubn_window runs = {offset, segment->runs, segment->stride, count};
+    cubn_gaps_run_sums(call, &runs, &coef, segment->prefetch_distance, lanes);
     return;
   }
   const cubn_run_input in = {.x = cubn_element_at(call, call->args->x, offset),
@@ -47,6 +53,16 @@ cubn_run_output cubn_make_run_output(const cubn_call *call, int64_t offset, int6
                            .nontemporal = call->nontemporal};
 }
 
+void cubn_write_run(const cubn_call *call, int64_t offset, int64_t count,
+                    const cubn_coefficients *coef) {
+  if (call->places) {
+    cubn_gaps_run_output(call, offset, count, coef);
+    return;
+  }
+  const cubn_run_output out = cubn_make_run_output(call, offset, count, coef);
+  call->kernels->run_output(&out);
+}
+
 /* Writes values first .. end - 1 of every run, if possible from and to the begin of a cache
  * line. */
 static void write_aligned(const cubn_call *call, const cubn_segment *segment,
@@ -56,8 +72,7 @@ static void write_aligned(const cubn_call *call, const cubn_segment *segment,
     const int64_t lead = cubn_values_before_alignment(call, offset);
     const int64_t begin = first > 0 ? cubn_min(first + lead, segment->count) : 0;
     const int64_t count = cubn_min(end + lead, segment->count) - begin;
-    const cubn_run_output out = cubn_make_run_output(call, offset + begin, count, coef);
-    if (count > 0) call->kernels->run_output(&out);
+    if (count > 0) cubn_write_run(call, offset + begin, count, coef);
   }
 }
 
@@ -74,6 +89,7 @@ static void step_alternating(const cubn_call *call, const cubn_block *next,
 }
 
 bool cubn_runs_share_alignment(const cubn_call *call, int64_t runs, int64_t stride) {
+  if (call->places) return false;
   return !call->nontemporal || runs == 1 || stride * call->element_bytes % CUBN_LINE_BYTES == 0;
 }
 
@@ -168,6 +184,34 @@ static void step_epilogue(const cubn_call *call, const cubn_block *current, cons
   }
 }
 
+/* Sums and output of tensors that are not packed, in one loop; false if they do not lie in memory
+ * as the kernel wants them. */
+static bool step_in_memory(const cubn_call *call, const cubn_block *next,
+                           const cubn_segment *segment, const cubn_coefficients *coef,
+                           double *lanes) {
+  const cubn_window written = {segment->current, segment->runs, segment->stride, segment->count};
+  const cubn_window summed = {segment->next, segment->runs, segment->stride, segment->count};
+  cubn_run_output out = {.coef = coef};
+  cubn_coefficients in_coef;
+  cubn_run_input in = {.coef = &in_coef, .prefetch_distance = segment->prefetch_distance};
+  if (call->panel || !cubn_gaps_map_output(call, &written, &out)) return false;
+  if (out.nontemporal && out.runs > 1 && out.stride * call->element_bytes % CUBN_LINE_BYTES != 0)
+    return false;
+  if (!next) {
+    call->kernels->run_output(&out);
+    return true;
+  }
+  /* Their distance from each other is the same in both blocks, or the arrays are mapped again. */
+  if ((call->sums == 3) != (out.dy != NULL) || !cubn_gaps_map_input(call, &summed, &in) ||
+      in.stride != out.stride)
+    return false;
+  in_coef = cubn_fast_sum_coefficients(&next->channels, segment->channel);
+  const bool can_join = !cubn_is_prescaled(&in_coef) && !cubn_is_prescaled(coef);
+  if (!can_join) call->kernels->run_output(&out);
+  call->kernels->run_sums(&in, lanes, can_join ? &out : NULL);
+  return true;
+}
+
 static void step_plain(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                        const cubn_segment *segment, double *lanes) {
   if (!current) {
@@ -182,6 +226,8 @@ static void step_plain(const cubn_call *call, const cubn_block *current, const c
     const cubn_patch values = {segment->current, segment->runs, segment->stride, segment->count, 1};
     cubn_exact_output(call, values, &coef);
     if (next) sum_values(call, next, segment, 0, segment->count, lanes, NULL);
+  } else if (call->places && step_in_memory(call, next, segment, &coef, lanes)) {
+    return;
   } else if (!cubn_runs_share_alignment(call, segment->runs, segment->stride)) {
     step_alternating(call, next, segment, &coef, lanes);
   } else if (!next) {

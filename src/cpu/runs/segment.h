@@ -25,8 +25,12 @@ void cubn_segment_step(const cubn_call *call, const cubn_block *current, const c
 cubn_run_output cubn_make_run_output(const cubn_call *call, int64_t offset, int64_t count,
                                      const cubn_coefficients *coef);
 
+/* Writes the output of consecutive values of one channel. */
+void cubn_write_run(const cubn_call *call, int64_t offset, int64_t count,
+                    const cubn_coefficients *coef);
+
 /* Whether one loop can write all runs: with non-temporal stores, cache lines begin at the same
- * values of all of them. */
+ * values of all of them. Tensors that are not packed are written run by run. */
 bool cubn_runs_share_alignment(const cubn_call *call, int64_t runs, int64_t stride);
 
 /* With an epilogue: the values first .. end - 1 that are written instead of 0 .. count - 1. Where a

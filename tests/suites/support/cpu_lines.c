@@ -182,6 +182,13 @@ const char *const cpu_lines[] = {
     "backward nchw bf16 n4c5h23w23 data=largedy add_relu",
     "backward nc bf16 n400c600 data=largedy",
     "backward nhwc f16 n4c70h9w23 data=largedy leaky",
+    /* The same with gaps, and in another order. */
+    "train nchw+1 f32 n4c5h23w23 data=decoy mean=100",
+    "train nhwc+1 f32 n4c70h9w23 data=spike",
+    "backward nchw+1 f32 n4c5h23w23 data=large",
+    "backward nchw:nhwc+1 f32 n4c5h23w23 data=large relu",
+    "backward nhwc+1 bf16 n4c70h9w23 data=large add_relu",
+    "backward nchw:nchw:nhwc f64 n4c5h23w23 data=nandy",
     /* Those of a channel with NaN or infinity, early or late. */
     "train nchw f32 n4c5h23w23 data=inf",
     "train nhwc f64 n4c70h9w23 data=inf",

@@ -1,0 +1,172 @@
+/* Kernels on windows. */
+#include "cpu/fast/gaps.h"
+
+#include "cpu/common/arith.h"
+#include "cpu/fast/columns.h"
+#include "cpu/fast/window.h"
+
+/* Values of a run after which kernels have added all to doubles, on every target: a run of sums may
+ * be divided there. */
+enum { RUN_UNIT = 28 * 64 };
+/* Columns of a grid may be divided at these, where their bits are whole bytes. */
+enum { COLUMN_UNIT = CUBN_GRID_PADDING };
+
+static unsigned dy_of_sums(const cubn_call *call) {
+  return call->sums == 3 ? CUBN_MAP_DY : 0U;
+}
+
+static unsigned dy_of_output(const cubn_call *call) {
+  return call->problem->pass == CUBN_PASS_BACKWARD ? CUBN_MAP_DY : 0U;
+}
+
+static void *move(const cubn_call *call, void *pointer, int64_t elements) {
+  return (char *)pointer + elements * call->element_bytes;
+}
+
+/* From a place to the one so many places further on, in elements of the array. */
+static int64_t get_distance(const cubn_call *call, int array, int64_t place, int64_t places) {
+  const cubn_view *view = &call->places->views[array];
+  int64_t count;
+  if (places == 0 || call->panel) return 0;
+  return cubn_view_offset(view, place + places, &count) - cubn_view_offset(view, place, &count);
+}
+
+static void set_input(const cubn_call *call, const cubn_mapping *mapping, cubn_run_input *in) {
+  const int64_t offset = mapping->window.offset;
+  const int64_t distance = mapping->staged ? 0 : in->prefetch_distance;
+  in->x = mapping->at[CUBN_ARRAY_X];
+  in->runs = mapping->window.rows;
+  in->stride = mapping->stride[CUBN_ARRAY_X];
+  in->count = mapping->window.width;
+  in->prefetch_distance = get_distance(call, CUBN_ARRAY_X, offset, distance);
+  if (!dy_of_sums(call)) return;
+  in->dy = mapping->at[CUBN_ARRAY_DY];
+  in->dy_stride = mapping->stride[CUBN_ARRAY_DY];
+  in->dy_distance = get_distance(call, CUBN_ARRAY_DY, offset, distance);
+}
+
+void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,
+                        const cubn_coefficients *coef, int64_t prefetch_distance, double *sums) {
+  cubn_mapper mapper = {.window = *runs,
+                        .reads = CUBN_MAP_X | dy_of_sums(call),
+                        .row_unit = runs->rows,
+                        .unit = RUN_UNIT};
+  cubn_mapping mapping;
+  while (cubn_next_mapping(call, &mapper, &mapping)) {
+    cubn_run_input in = {.coef = coef, .prefetch_distance = prefetch_distance};
+    set_input(call, &mapping, &in);
+    call->kernels->run_sums(&in, sums, NULL);
+  }
+}
+
+bool cubn_gaps_map_input(const cubn_call *call, const cubn_window *runs, cubn_run_input *in) {
+  const cubn_mapper mapper = {.window = *runs,
+                              .reads = CUBN_MAP_X | dy_of_sums(call),
+                              .row_unit = runs->rows,
+                              .one_stride = true};
+  cubn_mapping mapping;
+  if (!cubn_map_memory(call, &mapper, &mapping)) return false;
+  mapping.staged = 0;
+  set_input(call, &mapping, in);
+  return true;
+}
+
+bool cubn_gaps_map_output(const cubn_call *call, const cubn_window *runs, cubn_run_output *out) {
+  const unsigned dy = dy_of_output(call);
+  const cubn_mapper mapper = {.window = *runs,
+                              .reads = CUBN_MAP_X | dy,
+                              .writes = CUBN_MAP_OUTPUT,
+                              .row_unit = runs->rows,
+                              .one_stride = true};
+  cubn_mapping mapping;
+  if (!cubn_map_memory(call, &mapper, &mapping)) return false;
+  out->x = mapping.at[CUBN_ARRAY_X];
+  out->dy = dy ? mapping.at[CUBN_ARRAY_DY] : NULL;
+  out->output = mapping.at[CUBN_ARRAY_OUTPUT];
+  out->runs = runs->rows;
+  out->stride = mapping.stride[CUBN_ARRAY_X];
+  out->count = runs->width;
+  out->nontemporal = call->nontemporal;
+  return true;
+}
+
+void cubn_gaps_run_output(const cubn_call *call, int64_t offset, int64_t count,
+                          const cubn_coefficients *coef) {
+  const unsigned dy = dy_of_output(call);
+  cubn_mapper mapper = {.window = {offset, 1, 0, count},
+                        .reads = CUBN_MAP_X | dy,
+                        .writes = CUBN_MAP_OUTPUT,
+                        .row_unit = 1,
+                        .unit = 1,
+                        .may_divide = true};
+  cubn_mapping mapping;
+  while (cubn_next_mapping(call, &mapper, &mapping)) {
+    const bool is_whole = mapping.window.rows == 1;
+    cubn_run_output out = {.x = mapping.at[CUBN_ARRAY_X],
+                           .dy = dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
+                           .output = mapping.at[CUBN_ARRAY_OUTPUT],
+                           .runs = 1,
+                           .count = mapping.window.width,
+                           .coef = coef,
+                           .nontemporal = call->nontemporal && is_whole && !call->panel &&
+                                          !(mapping.staged & CUBN_MAP_OUTPUT)};
+    for (int64_t r = 0; r < mapping.window.rows; ++r) {
+      call->kernels->run_output(&out);
+      out.x = cubn_element_at(call, out.x, mapping.stride[CUBN_ARRAY_X]);
+      out.output = move(call, out.output, mapping.stride[CUBN_ARRAY_OUTPUT]);
+      if (dy) out.dy = cubn_element_at(call, out.dy, mapping.stride[CUBN_ARRAY_DY]);
+    }
+    cubn_finish_mapping(call, &mapper, &mapping);
+  }
+}
+
+void cubn_gaps_grid_sums(const cubn_call *call, const cubn_window *grid,
+                         const cubn_grid_coefficients *coef, double *sums, int64_t sum_stride) {
+  const unsigned dy = dy_of_sums(call);
+  cubn_mapper mapper = {.window = *grid,
+                        .reads = CUBN_MAP_X | dy,
+                        .row_unit = CUBN_GRID_GROUP_ROWS,
+                        .unit = COLUMN_UNIT};
+  cubn_mapping mapping;
+  while (cubn_next_mapping(call, &mapper, &mapping)) {
+    const cubn_window *window = &mapping.window;
+    const cubn_grid_coefficients columns = cubn_skip_columns(call, coef, mapping.column);
+    const cubn_grid_input in = {mapping.at[CUBN_ARRAY_X],
+                                dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
+                                &columns,
+                                sums + mapping.column,
+                                sum_stride,
+                                dy ? mapping.stride[CUBN_ARRAY_DY] : 0};
+    call->kernels->grid_sums(
+        (cubn_grid){window->rows, window->width, mapping.stride[CUBN_ARRAY_X], false}, &in, NULL);
+  }
+}
+
+void cubn_gaps_grid_output(const cubn_call *call, const cubn_window *grid,
+                           const cubn_grid_coefficients *coef) {
+  const unsigned dy = dy_of_output(call);
+  cubn_mapper mapper = {.window = *grid,
+                        .reads = CUBN_MAP_X | dy,
+                        .writes = CUBN_MAP_OUTPUT,
+                        .row_unit = 1,
+                        .unit = COLUMN_UNIT};
+  cubn_mapping mapping;
+  while (cubn_next_mapping(call, &mapper, &mapping)) {
+    const cubn_window *window = &mapping.window;
+    const cubn_grid_coefficients columns = cubn_skip_columns(call, coef, mapping.column);
+    const cubn_grid_output out = {
+        .x = mapping.at[CUBN_ARRAY_X],
+        .dy = dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
+        .output = mapping.at[CUBN_ARRAY_OUTPUT],
+        .coef = &columns,
+        .nontemporal =
+            call->nontemporal && cubn_rows_are_aligned(call, &mapping, CUBN_ARRAY_OUTPUT),
+        .is_apart = !mapping.is_even,
+        .x_stride = mapping.stride[CUBN_ARRAY_X],
+        .dy_stride = mapping.stride[CUBN_ARRAY_DY],
+        .output_stride = mapping.stride[CUBN_ARRAY_OUTPUT]};
+    call->kernels->grid_output(
+        (cubn_grid){window->rows, window->width, mapping.stride[CUBN_ARRAY_X], false}, &out);
+    cubn_finish_mapping(call, &mapper, &mapping);
+  }
+}

@@ -1,0 +1,49 @@
+/* Single elements, in double. */
+#include "cpu/common/arith.h"
+#include "cpu/fast/gaps.h"
+#include "cpu/fast/window.h"
+
+const void *cubn_gaps_output_at(const cubn_call *call, int64_t place) {
+  int64_t count, stride;
+  if (call->panel) return NULL;
+  const void *const at = cubn_place_at(call, CUBN_ARRAY_OUTPUT, place, &count, &stride);
+  return stride == 1 ? at : NULL;
+}
+
+/* The next elements of a row of the patch that are at one distance, from element *first on; NULL at
+ * its end. */
+static char *next_elements(const cubn_call *call, int array, const cubn_patch *patch, int64_t row,
+                           int64_t *first, cubn_patch *elements) {
+  const int64_t left = patch->count - *first;
+  int64_t count, stride;
+  if (left == 0) return NULL;
+  char *const at =
+      cubn_place_at(call, array, patch->offset + row * patch->row_stride + *first * patch->stride,
+                    &count, &stride);
+  *elements = (cubn_patch){0, 1, 0, patch->stride == 1 ? cubn_min(left, count) : 1, stride};
+  *first += elements->count;
+  return at;
+}
+
+void cubn_gaps_load(const cubn_call *call, cubn_array array, cubn_patch patch, double *to) {
+  cubn_patch elements;
+  for (int64_t r = 0; r < patch.rows; ++r)
+    for (int64_t first = 0;;) {
+      const char *const at = next_elements(call, array, &patch, r, &first, &elements);
+      if (!at) break;
+      call->type->load(at, elements, to);
+      to += elements.count;
+    }
+}
+
+void cubn_gaps_store(const cubn_call *call, cubn_array array, cubn_patch patch,
+                     const double *from) {
+  cubn_patch elements;
+  for (int64_t r = 0; r < patch.rows; ++r)
+    for (int64_t first = 0;;) {
+      char *const at = next_elements(call, array, &patch, r, &first, &elements);
+      if (!at) break;
+      call->type->store(from, elements, at);
+      from += elements.count;
+    }
+}

@@ -1,0 +1,45 @@
+/* Tensors with gaps, or in another order than x. The fast algorithms number all elements as packed
+ * tensors in the order of x would hold them: these are the places of CUBN_ARRAY_PLACE. A view says
+ * where in memory the element of a place is. Only kernels need to know; see window.h. */
+#ifndef CUBN_CPU_FAST_PLACES_H
+#define CUBN_CPU_FAST_PLACES_H
+
+#include "core/backend.h"
+
+/* The arrays that have views: those of elements, and the reserve space. */
+enum { CUBN_VIEWS = CUBN_ARRAY_PLACE + 1 };
+
+/* Where the elements of an array are: axes, the slowest first, merged where memory allows it. */
+typedef struct cubn_view {
+  int rank;
+  int64_t size[2 * CUBN_DIM_MAX];
+  int64_t stride[2 * CUBN_DIM_MAX]; /* elements in memory from one index to the next */
+  int64_t place[2 * CUBN_DIM_MAX];  /* places from one index to the next */
+} cubn_view;
+
+/* A problem whose tensors are not packed, as the fast algorithms see it. */
+typedef struct cubn_places {
+  cubn_problem problem; /* what it would be if all tensors were packed in the order of x */
+  cubn_view views[CUBN_VIEWS];
+} cubn_places;
+
+/* Sets *packed to what a strided problem would be if its tensors were packed. Returns false if the
+ * order of x is neither [n][c][s] nor [n][c]. */
+bool cubn_order_problem(const cubn_problem *problem, cubn_problem *packed);
+
+/* The problem itself if it is packed, else *packed; NULL if that cannot be. */
+const cubn_problem *cubn_packed_problem(const cubn_problem *problem, cubn_problem *packed);
+
+/* The problem itself if it is packed, else places->problem.
+ * Sets the views if the problem is not packed. The order must be one of the two. */
+const cubn_problem *cubn_set_places(const cubn_problem *problem, cubn_places *places);
+
+/* The arrays whose values of one channel are not neighbors in memory, bits 1 << cubn_array, of a
+ * problem with runs of x. Other tensors than x only. */
+unsigned cubn_spread_arrays(const cubn_problem *problem);
+
+/* The offset in memory of the element at `place`. `*count` becomes the number of elements from it
+ * on that follow one another at the distance of the last axis. */
+int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count);
+
+#endif /* CUBN_CPU_FAST_PLACES_H */
