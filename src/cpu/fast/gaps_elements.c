@@ -29,7 +29,7 @@ void cubn_gaps_load(const cubn_call *call, cubn_array array, cubn_patch patch, d
   cubn_patch elements;
   for (int64_t r = 0; r < patch.rows; ++r)
     for (int64_t first = 0;;) {
-      const char *const at = next_elements(call, array, &patch, r, &first, &elements);
+      const char *const at = next_elements(call, (int)array, &patch, r, &first, &elements);
       if (!at) break;
       call->type->load(at, elements, to);
       to += elements.count;
@@ -41,7 +41,7 @@ void cubn_gaps_store(const cubn_call *call, cubn_array array, cubn_patch patch,
   cubn_patch elements;
   for (int64_t r = 0; r < patch.rows; ++r)
     for (int64_t first = 0;;) {
-      char *const at = next_elements(call, array, &patch, r, &first, &elements);
+      char *const at = next_elements(call, (int)array, &patch, r, &first, &elements);
       if (!at) break;
       call->type->store(from, elements, at);
       from += elements.count;
