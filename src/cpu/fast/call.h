@@ -37,8 +37,9 @@ typedef struct cubn_panel {
  * pages. */
 #define CUBN_STAGE_ARRAY_BYTES (CUBN_STAGE_BYTES_MAX + 21 * CUBN_LINE_BYTES)
 #define CUBN_PANEL_BYTES (2 * CUBN_LINE_BYTES * (CUBN_PANEL_VALUES + 21))
-#define CUBN_STAGE_BYTES \
-  ((size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES + CUBN_ARRAY_Z * (size_t)CUBN_PANEL_BYTES)
+#define CUBN_STAGE_BYTES                                                                           \
+  (((size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES + CUBN_ARRAY_Z * (size_t)CUBN_PANEL_BYTES + 255) / \
+   256 * 256)
 
 /* What is decided once per call. */
 typedef struct cubn_call {
