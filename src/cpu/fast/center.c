@@ -55,8 +55,8 @@ void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
   }
 }
 
-/* Sums a channel in double if its deviation is so extreme that no prescale helps, or if float cannot
- * compute its pre-activation; false if not. */
+/* Sums a channel in double if its deviation is so extreme that no prescale helps, or if float
+ * cannot compute its pre-activation; false if not. */
 static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const cubn_coefficients coef = cubn_fast_coefficients(channels, i);
   const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);

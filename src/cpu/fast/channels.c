@@ -25,6 +25,10 @@ void cubn_fast_mark_double(cubn_channels *channels, int64_t i) {
   channels->any_needs_double = true;
 }
 
+void cubn_fast_mark_nan(cubn_channels *channels, int64_t i) {
+  if (isnan(channels->gain[i]) || isnan(channels->shift[i])) cubn_fast_mark_double(channels, i);
+}
+
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel) {
   return (cubn_patch){channel * problem->s, problem->n, problem->c * problem->s, problem->s, 1};
 }

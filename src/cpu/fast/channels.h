@@ -42,6 +42,10 @@ cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, i
 /* Marks channel i as one that float arithmetic cannot compute. */
 void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
 
+/* Marks channel i if its coefficients make all outputs NaN. Where two NaN meet, kernels keep one or
+ * the other, and the threads may decide which kernel it is; exact.h makes them all alike. */
+void cubn_fast_mark_nan(cubn_channels *channels, int64_t i);
+
 /* Sets a prescale of channel i, one of the two arrays. */
 static inline void cubn_fast_prescale(cubn_channels *channels, double *prescales, int64_t i,
                                       double prescale) {

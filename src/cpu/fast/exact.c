@@ -66,6 +66,7 @@ static void normalize(const cubn_call *call, cubn_patch values, const cubn_coeff
     call->type->load(call->args->x, tile, x);
     for (int64_t i = 0; i < tile.count; ++i)
       x[i] = (x[i] - coef->center) * coef->gain + coef->shift;
+    cubn_settle_nans(x, tile.count);
     call->type->store(x, tile, call->args->output);
   }
 }
@@ -81,6 +82,7 @@ static void gradient(const cubn_call *call, cubn_patch values, const cubn_coeffi
       const double x_hat = (x[i] - coef->center) * coef->inv_std;
       dy[i] = dy[i] * coef->gain + (x_hat * coef->slope + coef->shift);
     }
+    cubn_settle_nans(dy, tile.count);
     call->type->store(dy, tile, call->args->output);
   }
 }
@@ -93,8 +95,23 @@ void cubn_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coeffi
     gradient_sums(call, values, coef, sums);
 }
 
+bool cubn_exact_is_nan(const cubn_call *call, const cubn_coefficients *coef) {
+  const double slope = call->problem->pass == CUBN_PASS_BACKWARD ? coef->slope : 0;
+  return !call->has_epilogue && (isnan(coef->gain) || isnan(coef->shift) || isnan(slope));
+}
+
+void cubn_exact_fill_nan(const cubn_call *call, cubn_patch values) {
+  cubn_exact_tiles tiles = {values, 0, 0};
+  cubn_patch tile;
+  double nans[TILE];
+  for (int i = 0; i < TILE; ++i) nans[i] = NAN;
+  while (cubn_next_exact_tile(&tiles, &tile)) call->type->store(nans, tile, call->args->output);
+}
+
 void cubn_exact_output(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef) {
-  if (call->has_epilogue)
+  if (cubn_exact_is_nan(call, coef))
+    cubn_exact_fill_nan(call, values);
+  else if (call->has_epilogue)
     cubn_exact_epilogue_output(call, values, coef);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)
     gradient(call, values, coef);

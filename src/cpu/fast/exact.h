@@ -18,4 +18,10 @@ void cubn_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coeffi
 /* Computes and writes the output, epilogue included. */
 void cubn_exact_output(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef);
 
+/* Whether the coefficients make all outputs NaN, whatever the values are, and nothing follows. */
+bool cubn_exact_is_nan(const cubn_call *call, const cubn_coefficients *coef);
+
+/* Fills the patch of the output with NaN. */
+void cubn_exact_fill_nan(const cubn_call *call, cubn_patch values);
+
 #endif /* CUBN_CPU_FAST_EXACT_H */

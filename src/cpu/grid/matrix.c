@@ -139,6 +139,11 @@ static cubn_grid_coefficients skip_columns(const cubn_call *call, const cubn_gri
   return coef;
 }
 
+static bool is_nan(const cubn_call *call, const cubn_channels *channels, int64_t channel) {
+  const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
+  return cubn_exact_is_nan(call, &coef);
+}
+
 /* It goes from left to right, because ranges of a row of the mask must be stored in order. */
 void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
                            const cubn_channels *channels) {
@@ -148,6 +153,12 @@ void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_oper
     end = first + 1;
     if (channels->needs_double[channel] != 0) {
       const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
+      if (is_nan(call, channels, channel)) {
+        while (end < count && is_nan(call, channels, end % channels->count)) ++end;
+        cubn_exact_fill_nan(call,
+                            (cubn_patch){offset, grid.rows, grid.stride, (end - first) * s, 1});
+        continue;
+      }
       cubn_exact_output(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &coef);
       continue;
     }
