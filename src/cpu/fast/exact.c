@@ -1,6 +1,8 @@
 /* Channels in double, tile by tile. This is rare, so it is short rather than fast. */
 #include "cpu/fast/exact.h"
 
+#include <math.h>
+
 #include "cpu/fast/exact_epilogue.h"
 #include "cpu/fast/exact_tiles.h"
 
@@ -100,12 +102,37 @@ bool cubn_exact_is_nan(const cubn_call *call, const cubn_coefficients *coef) {
   return !call->has_epilogue && (isnan(coef->gain) || isnan(coef->shift) || isnan(slope));
 }
 
+static void fill_64(uint64_t *to, const cubn_patch *patch, uint64_t bits) {
+  for (int64_t i = 0; i < patch->count; ++i)
+    for (int64_t r = 0; r < patch->rows; ++r) to[r * patch->row_stride + i] = bits;
+}
+
+static void fill_32(uint32_t *to, const cubn_patch *patch, uint32_t bits) {
+  for (int64_t i = 0; i < patch->count; ++i)
+    for (int64_t r = 0; r < patch->rows; ++r) to[r * patch->row_stride + i] = bits;
+}
+
+static void fill_16(uint16_t *to, const cubn_patch *patch, uint16_t bits) {
+  for (int64_t i = 0; i < patch->count; ++i)
+    for (int64_t r = 0; r < patch->rows; ++r) to[r * patch->row_stride + i] = bits;
+}
+
 void cubn_exact_fill_nan(const cubn_call *call, cubn_patch values) {
-  cubn_exact_tiles tiles = {values, 0, 0};
-  cubn_patch tile;
-  double nans[TILE];
-  for (int i = 0; i < TILE; ++i) nans[i] = NAN;
-  while (cubn_next_exact_tile(&tiles, &tile)) call->type->store(nans, tile, call->args->output);
+  const cubn_patch one = {0, 1, 0, 1, 1};
+  const double nan = NAN;
+  union {
+    uint64_t of_8;
+    uint32_t of_4;
+    uint16_t of_2;
+  } bits = {0};
+  void *const to = cubn_output_at(call, values.offset);
+  call->type->store(&nan, one, &bits);
+  if (call->element_bytes == 8)
+    fill_64(to, &values, bits.of_8);
+  else if (call->element_bytes == 4)
+    fill_32(to, &values, bits.of_4);
+  else
+    fill_16(to, &values, bits.of_2);
 }
 
 void cubn_exact_output(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef) {

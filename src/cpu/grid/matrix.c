@@ -140,8 +140,13 @@ static cubn_grid_coefficients skip_columns(const cubn_call *call, const cubn_gri
 }
 
 static bool is_nan(const cubn_call *call, const cubn_channels *channels, int64_t channel) {
-  const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
+  const cubn_coefficients coef = cubn_fast_coefficients(channels, channel % channels->count);
   return cubn_exact_is_nan(call, &coef);
+}
+
+/* Whether kernels write the channel. They do not know which NaN to write, but write one. */
+static bool is_for_kernels(const cubn_call *call, const cubn_channels *channels, int64_t channel) {
+  return channels->needs_double[channel % channels->count] == 0 || is_nan(call, channels, channel);
 }
 
 /* It goes from left to right, because ranges of a row of the mask must be stored in order. */
@@ -151,22 +156,19 @@ void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_oper
   for (int64_t first = 0, end; first < count; first = end) {
     const int64_t offset = written.offset + first * s, channel = first % channels->count;
     end = first + 1;
-    if (channels->needs_double[channel] != 0) {
+    if (!is_for_kernels(call, channels, first)) {
       const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
-      if (is_nan(call, channels, channel)) {
-        while (end < count && is_nan(call, channels, end % channels->count)) ++end;
-        cubn_exact_fill_nan(call,
-                            (cubn_patch){offset, grid.rows, grid.stride, (end - first) * s, 1});
-        continue;
-      }
       cubn_exact_output(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &coef);
       continue;
     }
-    while (end < count && channels->needs_double[end % channels->count] == 0) ++end;
+    while (end < count && is_for_kernels(call, channels, end)) ++end;
     const cubn_grid_coefficients coef = skip_columns(call, written.coef, first * s);
     grid.width = (end - first) * s;
     cubn_grid_write(call, grid, (cubn_grid_operand){offset, &coef}, false);
   }
+  for (int64_t i = 0; i < count; ++i)
+    if (is_nan(call, channels, i))
+      cubn_exact_fill_nan(call, (cubn_patch){written.offset + i * s, grid.rows, grid.stride, s, 1});
 }
 
 /* Writes the output. With an epilogue, it prefetches the values from offset `prefetched` on. */
