@@ -103,18 +103,18 @@ bool cubn_exact_is_nan(const cubn_call *call, const cubn_coefficients *coef) {
 }
 
 static void fill_64(uint64_t *to, const cubn_patch *patch, uint64_t bits) {
-  for (int64_t i = 0; i < patch->count; ++i)
-    for (int64_t r = 0; r < patch->rows; ++r) to[r * patch->row_stride + i] = bits;
+  for (int64_t r = 0; r < patch->rows; ++r, to += patch->row_stride)
+    for (int64_t i = 0; i < patch->count; ++i) to[i] = bits;
 }
 
 static void fill_32(uint32_t *to, const cubn_patch *patch, uint32_t bits) {
-  for (int64_t i = 0; i < patch->count; ++i)
-    for (int64_t r = 0; r < patch->rows; ++r) to[r * patch->row_stride + i] = bits;
+  for (int64_t r = 0; r < patch->rows; ++r, to += patch->row_stride)
+    for (int64_t i = 0; i < patch->count; ++i) to[i] = bits;
 }
 
 static void fill_16(uint16_t *to, const cubn_patch *patch, uint16_t bits) {
-  for (int64_t i = 0; i < patch->count; ++i)
-    for (int64_t r = 0; r < patch->rows; ++r) to[r * patch->row_stride + i] = bits;
+  for (int64_t r = 0; r < patch->rows; ++r, to += patch->row_stride)
+    for (int64_t i = 0; i < patch->count; ++i) to[i] = bits;
 }
 
 void cubn_exact_fill_nan(const cubn_call *call, cubn_patch values) {

@@ -166,9 +166,14 @@ void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_oper
     grid.width = (end - first) * s;
     cubn_grid_write(call, grid, (cubn_grid_operand){offset, &coef}, false);
   }
-  for (int64_t i = 0; i < count; ++i)
-    if (is_nan(call, channels, i))
-      cubn_exact_fill_nan(call, (cubn_patch){written.offset + i * s, grid.rows, grid.stride, s, 1});
+  for (int64_t first = 0, end; first < count; first = end) {
+    for (end = first; end < count && is_nan(call, channels, end);) ++end;
+    const int64_t offset = written.offset + first * s;
+    if (end > first)
+      cubn_exact_fill_nan(call, (cubn_patch){offset, grid.rows, grid.stride, (end - first) * s, 1});
+    else
+      ++end;
+  }
 }
 
 /* Writes the output. With an epilogue, it prefetches the values from offset `prefetched` on. */
