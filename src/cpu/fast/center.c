@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "cpu/common/preactivation.h"
+#include "cpu/fast/criteria.h"
 #include "cpu/fast/exact.h"
 #include "cpu/fast/pivots.h"
 
@@ -60,10 +61,9 @@ void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
 static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const cubn_coefficients coef = cubn_fast_coefficients(channels, i);
   const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
-  double sums[3] = {channels->sums[0][i], channels->sums[1][i], channels->sums[2][i]};
-  const bool are_finite = isfinite(sums[0]) && isfinite(sums[1]) && isfinite(sums[2]);
+  double sums[3];
   const bool fits = can_fold_deviation(call, coef.inv_std) || coef.prescale != 1;
-  if (fits && (are_finite || channels->needs_double[i] == 0)) return false;
+  if (fits && (cubn_fast_are_finite(channels, i) || channels->needs_double[i] == 0)) return false;
   cubn_exact_sums(call, values, &coef, sums);
   for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
   return true;

@@ -23,7 +23,8 @@ typedef struct cubn_channels {
       double *center, *inv_std;           /* coefficients, see kernels.h */
       double *gain, *slope, *shift;       /* coefficients, see kernels.h */
       double *preact_gain, *preact_shift; /* coefficients of the pre-activation, in backward */
-      double *seen;         /* not 0 if NaN or infinity need not, or not again, be looked for */
+      double
+          *explained; /* not 0 if sums are finite, or NaN or infinity explains that they are not */
       double *needs_double; /* not 0 if float arithmetic cannot compute the channel, see exact.h */
     };
     double *arrays[CUBN_CHANNEL_ARRAYS]; /* all of these */

@@ -1,6 +1,6 @@
-/* Channels in double, value by value: for the few channels whose values are too large, too small or
- * too far from the pivot for float arithmetic. Each is computed by itself, so that its neighbors
- * come out the same whether they share a block with it or not. */
+/* Channels in double, value by value: those whose values are too large or too small for float
+ * arithmetic, and those with an epilogue whose coefficients are NaN. Each is computed by itself, so
+ * that its neighbors come out the same whether they share a block with it or not. */
 #ifndef CUBN_CPU_FAST_EXACT_H
 #define CUBN_CPU_FAST_EXACT_H
 
