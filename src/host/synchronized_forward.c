@@ -1,9 +1,9 @@
 /* Training: the statistics of this rank's share, those of all, and y from them. */
 #include <float.h>
-#include <math.h>
 
 #include "core/check.h"
 #include "core/error.h"
+#include "core/statistics.h"
 #include "host/activation.h"
 #include "host/synchronized.h"
 
@@ -101,14 +101,13 @@ static void update_running(const cubn_joint *joint, const running_update *update
 
 static void set_statistics(const cubn_joint *joint, int64_t place, const cubn_moments *all) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
-  const double sum = (all->count > 0 ? all->m2 / all->count : 0) + joint->call->args.epsilon;
-  double inv_std = sum == 0 ? 0 : 1 / sqrt(sum);
-  if (inv_std > FLT_MAX && isfinite(inv_std) && arrays->element_bytes == sizeof(float))
-    inv_std = FLT_MAX; /* as every saved_inv_std */
+  const double var = all->count > 0 ? all->m2 / all->count : 0;
+  const double inv_std = cubn_inverse_deviation(var, joint->call->args.epsilon);
   cubn_set_value(arrays, MEAN, place, all->pivot + all->mean);
   const double mean = cubn_get_value(arrays, MEAN, place);
   cubn_set_value(arrays, LOW, place, (all->pivot - mean) + all->mean);
-  cubn_set_value(arrays, INV_STD, place, inv_std);
+  cubn_set_value(arrays, INV_STD, place,
+                 cubn_limit_inv_std(arrays->element_bytes == sizeof(float), inv_std));
 }
 
 /* Merges the statistics and hands them to the caller and to the device. */

@@ -11,13 +11,14 @@ enum { BYTES_MAX = 1 << 15, ELEMENTS_MAX = 1 << 15 };
 /* One with type and dimensions of x, packed in this order or the reverse, or with gaps. */
 static void make_twin(fuzz_input *input, cubnTensorDescriptor_t x, cubnTensorDescriptor_t *twin) {
   const tensor_view view = fuzz_view(x);
-  int64_t strides[CUBN_DIM_MAX], stride = 1;
+  int64_t strides[CUBN_DIM_MAX], stride = 1, length;
   const int kind = fuzz_below(input, 3);
   if (!view.is_set) return;
   for (int i = view.rank - 1; i >= 0; --i) {
     const int dim = kind == 1 ? view.rank - 1 - i : i;
     strides[dim] = stride;
-    if (__builtin_mul_overflow(stride, view.dims[dim] + (kind == 2), &stride)) return;
+    if (__builtin_add_overflow(view.dims[dim], kind == 2, &length)) return;
+    if (__builtin_mul_overflow(stride, length, &stride)) return;
   }
   cubnCreateTensorDescriptor(twin);
   cubnSetTensorNdDescriptor64(*twin, view.type, view.rank, view.dims, strides);

@@ -42,6 +42,13 @@
 static const long double sum_length = 32;            /* B */
 static const long double double_roundoff = 0x1p-53L; /* w */
 
+/* The share of an error in a product. What is 0 times anything stays 0, also where the error that
+ * is possible is infinite: with an epsilon of 1e-300, a mean that is off by one unit is off by
+ * 1e140 standard deviations. */
+static long double times(long double error, long double factor) {
+  return factor == 0 ? 0 : error * factor;
+}
+
 /* Errors of statistics that are computed from x. */
 static long double statistics_mean_error(const oracle_channel *channel, long double u,
                                          long double distance, long double mean, int roundings) {
@@ -88,7 +95,7 @@ static void compute_sums_errors(const line_problem *problem, const data_set *bef
     const oracle_element element = oracle_load(problem, before, &w);
     const long double error = tolerance_dp(problem, channel, t, &element);
     dp_errors += error;
-    dp_x_hat_errors += error * fabsl((element.x - channel->mean) * channel->inv_std);
+    dp_x_hat_errors += times(error, fabsl((element.x - channel->mean) * channel->inv_std));
   }
   t->dbias_error = (b + 1) * u * channel->dp_sum_abs + dp_errors;
   t->dscale_error = ((b + 3) * u + t->inv_std_relative) * channel->dp_x_hat_sum_abs +
@@ -172,7 +179,8 @@ long double tolerance_dp(const line_problem *problem, const oracle_channel *chan
     p_error = rounded_error(problem->type, p, p_error);
   }
   const long double error =
-      t->roundoff * fabsl(dp) + fabsl(element->dy) * slope_error(problem, t->roundoff, at, p_error);
+      t->roundoff * fabsl(dp) +
+      times(slope_error(problem, t->roundoff, at, p_error), fabsl(element->dy));
   return rounded_error(problem->type, dp, error);
 }
 
@@ -182,15 +190,15 @@ static long double backward_error(const line_problem *problem, const oracle_chan
   const long double relative = 4 * t->roundoff + t->inv_std_relative;
   const long double of_dp = relative * fabsl(oracle_dp(problem, channel, element)) +
                             tolerance_dp(problem, channel, t, element);
-  if (problem->frozen) return gain * of_dp; /* x, even NaN, has no part in dx */
+  if (problem->frozen) return times(of_dp, gain); /* x, even NaN, has no part in dx */
   const long double count =
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double x_hat = fabsl((element->x - channel->mean) * channel->inv_std);
   const long double dbias = fabsl(channel->dbias_sum) / count;
   const long double dscale = fabsl(channel->dscale_sum) / count;
-  const long double sums = (t->dbias_error + x_hat * t->dscale_error) / count +
+  const long double sums = (t->dbias_error + times(t->dscale_error, x_hat)) / count +
                            t->mean_error * channel->inv_std * dscale;
-  return gain * (of_dp + relative * (dbias + x_hat * dscale) + sums);
+  return times(of_dp + relative * (dbias + x_hat * dscale) + sums, gain);
 }
 
 long double tolerance_output(const line_problem *problem, const oracle_channel *channel,

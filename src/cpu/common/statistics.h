@@ -2,23 +2,15 @@
 #ifndef CUBN_CPU_COMMON_STATISTICS_H
 #define CUBN_CPU_COMMON_STATISTICS_H
 
-#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 
+#include "core/statistics.h"
 #include "cpu/common/convert.h"
 
-/* inv_std; 0 where there is nothing to divide by. */
-static inline double cubn_inverse_deviation(double var, double epsilon) {
-  const double sum = var + epsilon;
-  return sum == 0 ? 0 : 1 / sqrt(sum);
-}
-
-/* inv_std as parameters keep it. Float ends at FLT_MAX: infinity would make NaN of the 0 of a
- * constant channel. */
+/* inv_std as parameters keep it. */
 static inline double cubn_kept_inv_std(const cubn_conversion *param_type, double inv_std) {
-  const bool is_beyond = inv_std > FLT_MAX && isfinite(inv_std);
-  return is_beyond && param_type->bytes == sizeof(float) ? FLT_MAX : inv_std;
+  return cubn_limit_inv_std(param_type->bytes == sizeof(float), inv_std);
 }
 
 /* inv_std from a given variance, which may be inv_std itself. */

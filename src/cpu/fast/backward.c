@@ -41,6 +41,7 @@ static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t
   if (cubn_needs_double(is_single, gain) || cubn_needs_double(is_single, inv_std))
     cubn_fast_mark_double(channels, i);
   cubn_fast_fold(call, channels, i);
+  cubn_fast_mark_nan(channels, i);
 }
 
 /* Sets the coefficients of a dx that does not wait for sums: they are given, or the statistics are

@@ -18,6 +18,7 @@
 #include <math.h>
 
 #include "cpu/common/preactivation.h"
+#include "cpu/fast/criteria.h"
 #include "cpu/fast/exact.h"
 #include "cpu/fast/pivots.h"
 
@@ -48,18 +49,21 @@ void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
     const double center = channels->center[i];
     const double inv_std = channels->inv_std[i];
     channels->pivot[i] = is_near_zero(call, center, inv_std) ? 0 : center;
-    if (!can_fold_deviation(call, inv_std))
+    if (!can_fold_deviation(call, inv_std) &&
+        !cubn_needs_double(cubn_is_single(call->param_type), inv_std))
       cubn_fast_prescale(channels, channels->prescale, i,
                          cubn_fast_get_prescale(call, 1 / inv_std, center));
   }
 }
 
-/* Sums a channel in double if its deviation is so extreme that no prescale helps; false if not. */
+/* Sums a channel in double if its deviation is so extreme that no prescale helps, or if float
+ * cannot compute its pre-activation; false if not. */
 static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const cubn_coefficients coef = cubn_fast_coefficients(channels, i);
   const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
   double sums[3];
-  if (can_fold_deviation(call, coef.inv_std) || coef.prescale != 1) return false;
+  const bool fits = can_fold_deviation(call, coef.inv_std) || coef.prescale != 1;
+  if (fits && (cubn_fast_are_finite(channels, i) || channels->needs_double[i] == 0)) return false;
   cubn_exact_sums(call, values, &coef, sums);
   for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
   return true;

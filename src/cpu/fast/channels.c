@@ -4,8 +4,8 @@
 #include <math.h>
 
 #include "cpu/common/statistics.h"
+#include "cpu/fast/criteria.h"
 #include "cpu/fast/exact.h"
-#include "cpu/fast/judge.h"
 
 void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capacity) {
   *channels = (cubn_channels){0};
@@ -25,6 +25,10 @@ void cubn_fast_mark_double(cubn_channels *channels, int64_t i) {
   channels->any_needs_double = true;
 }
 
+void cubn_fast_mark_nan(cubn_channels *channels, int64_t i) {
+  if (isnan(channels->gain[i]) || isnan(channels->shift[i])) cubn_fast_mark_double(channels, i);
+}
+
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel) {
   return (cubn_patch){channel * problem->s, problem->n, problem->c * problem->s, problem->s, 1};
 }
@@ -37,13 +41,13 @@ void cubn_fast_clear_prescales(cubn_channels *channels) {
 }
 
 /* Sets mean and variance of channel i from its sums, or from x if these do not suffice. */
-static void set_moments(const cubn_call *call, const cubn_sums_judge *judge,
+static void set_moments(const cubn_call *call, const cubn_sum_criteria *criteria,
                         cubn_channels *channels, int64_t i) {
   const double prescale = channels->prescale[i];
-  const double square = channels->sums[1][i] / judge->m;
-  double pivot = channels->pivot[i], distance = channels->sums[0][i] / judge->m;
+  const double square = channels->sums[1][i] / criteria->m;
+  double pivot = channels->pivot[i], distance = channels->sums[0][i] / criteria->m;
   double var = square - distance * distance;
-  if (!cubn_fast_sums_suffice(judge, channels, i)) {
+  if (!cubn_fast_sums_suffice(criteria, channels, i)) {
     if (cubn_fast_shows_nan(channels, i)) {
       distance = var = NAN;
     } else {
@@ -61,9 +65,9 @@ static void set_moments(const cubn_call *call, const cubn_sums_judge *judge,
 }
 
 void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {
-  const cubn_sums_judge judge = cubn_fast_judge(call);
+  const cubn_sum_criteria criteria = cubn_fast_criteria(call);
   for (int64_t i = 0; i < channels->count; ++i) {
-    set_moments(call, &judge, channels, i);
+    set_moments(call, &criteria, channels, i);
     channels->inv_std[i] = cubn_inverse_deviation(channels->var[i], call->args->epsilon);
   }
   if (channels->any_prescaled) cubn_fast_clear_prescales(channels);

@@ -23,7 +23,8 @@ typedef struct cubn_channels {
       double *center, *inv_std;           /* coefficients, see kernels.h */
       double *gain, *slope, *shift;       /* coefficients, see kernels.h */
       double *preact_gain, *preact_shift; /* coefficients of the pre-activation, in backward */
-      double *seen;         /* not 0 if NaN or infinity need not, or not again, be looked for */
+      double
+          *explained; /* not 0 if sums are finite, or NaN or infinity explains that they are not */
       double *needs_double; /* not 0 if float arithmetic cannot compute the channel, see exact.h */
     };
     double *arrays[CUBN_CHANNEL_ARRAYS]; /* all of these */
@@ -41,6 +42,10 @@ cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, i
 
 /* Marks channel i as one that float arithmetic cannot compute. */
 void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
+
+/* Marks channel i if its coefficients make all outputs NaN. Where two NaN meet, kernels keep one or
+ * the other, and the threads may decide which kernel it is; exact.h makes them all alike. */
+void cubn_fast_mark_nan(cubn_channels *channels, int64_t i);
 
 /* Sets a prescale of channel i, one of the two arrays. */
 static inline void cubn_fast_prescale(cubn_channels *channels, double *prescales, int64_t i,

@@ -37,6 +37,7 @@ static void write_output(const cubn_call *call, cubn_patch tile, double *values)
     cubn_load_elements(call, CUBN_ARRAY_OUTPUT, call->args->output, tile, prior);
     for (int64_t i = 0; i < tile.count; ++i) values[i] += call->fusion.beta * prior[i];
   }
+  cubn_settle_nans(values, tile.count);
   cubn_store_elements(call, CUBN_ARRAY_OUTPUT, values, tile, call->args->output);
 }
 
@@ -53,6 +54,7 @@ static void forward(const cubn_call *call, cubn_patch tile, const cubn_coefficie
     cubn_tile_decide(&call->activator, p, tile.count, passes);
     store_passes(call, tile.offset, tile.count, passes);
   }
+  cubn_settle_nans(p, tile.count);
   if (call->problem->reserve == CUBN_RESERVE_INPUT)
     cubn_store_elements(call, CUBN_ARRAY_PLACE, p, tile, call->args->reserve);
   cubn_tile_activate(&call->activator, p, tile.count, call->fusion.alpha);
@@ -97,6 +99,7 @@ static void backward(const cubn_call *call, cubn_patch tile, const cubn_coeffici
   double x[TILE], v[TILE];
   cubn_load_elements(call, CUBN_ARRAY_X, call->args->x, tile, x);
   get_dp(call, tile, x, coef, v);
+  cubn_settle_nans(v, tile.count);
   if (call->problem->has_dz) cubn_store_elements(call, CUBN_ARRAY_Z, v, tile, call->args->dz);
   if (!call->problem->has_output) return;
   for (int64_t i = 0; i < tile.count; ++i) {

@@ -2,6 +2,7 @@
 #ifndef CUBN_CPU_FAST_EXACT_TILES_H
 #define CUBN_CPU_FAST_EXACT_TILES_H
 
+#include <math.h>
 #include <stdbool.h>
 
 #include "cpu/common/arith.h"
@@ -14,6 +15,12 @@ typedef struct cubn_exact_tiles {
   cubn_patch patch;
   int64_t row, column; /* where the next tile begins */
 } cubn_exact_tiles;
+
+/* Makes all NaN alike, whatever they come from. */
+static inline void cubn_settle_nans(double *values, int64_t count) {
+  for (int64_t i = 0; i < count; ++i)
+    if (isnan(values[i])) values[i] = NAN;
+}
 
 /* The next tile, as a patch of one row; false if there is none. */
 static inline bool cubn_next_exact_tile(cubn_exact_tiles *tiles, cubn_patch *tile) {

@@ -22,6 +22,7 @@ static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t 
   channels->shift[i] = cubn_preact_shift(alpha * channels->bias[i], mean_low, gain);
   if (cubn_needs_double(is_single, gain)) cubn_fast_mark_double(channels, i);
   cubn_fast_fold(call, channels, i);
+  cubn_fast_mark_nan(channels, i);
 }
 
 static void load_scale_and_bias(const cubn_call *call, cubn_channels *channels) {

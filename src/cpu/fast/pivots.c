@@ -4,8 +4,8 @@
 
 #include <math.h>
 
+#include "cpu/fast/criteria.h"
 #include "cpu/fast/gaps.h"
-#include "cpu/fast/judge.h"
 #include "cpu/fast/nonfinite.h"
 
 /* So many values are worth a look at some of them. */
@@ -129,21 +129,21 @@ void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
 
 /* ---- when the sums are known */
 
-/* Whether sums that are not finite can be those of finite values. Half does not overflow; nor does
- * what is prescaled so much. */
+/* With this prescale, no sum of squares overflows. */
+static double safe_prescale(const cubn_call *call) {
+  return cubn_is_single(call->param_type) ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE;
+}
+
+/* Whether sums that are not finite can be those of finite values. Half does not overflow. */
 static bool can_overflow(const cubn_call *call, double prescale) {
-  const bool is_single = cubn_is_single(call->param_type);
-  return call->problem->type != CUBN_DATA_HALF &&
-         prescale > (is_single ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE);
+  return call->problem->type != CUBN_DATA_HALF && prescale > safe_prescale(call);
 }
 
 /* Whether it takes a look at the values to know why the sums of channel i are not finite. */
 static bool is_doubtful(const cubn_call *call, const cubn_channels *channels, int64_t i) {
   if (call->sums == 2)
     return isinf(channels->sums[1][i]) && can_overflow(call, channels->prescale[i]);
-  const bool are_finite = isfinite(channels->sums[0][i]) && isfinite(channels->sums[1][i]) &&
-                          isfinite(channels->sums[2][i]);
-  return !are_finite && !isnan(channels->inv_std[i]) &&
+  return !cubn_fast_are_finite(channels, i) && !isnan(channels->inv_std[i]) &&
          can_overflow(call, channels->dy_prescale[i]);
 }
 
@@ -151,28 +151,29 @@ static bool is_doubtful(const cubn_call *call, const cubn_channels *channels, in
 static void explain_sums(const cubn_call *call, cubn_channels *channels) {
   bool any = false;
   for (int64_t i = 0; i < channels->count; ++i) {
-    channels->seen[i] = !is_doubtful(call, channels, i);
-    if (channels->seen[i] == 0) any = true;
+    channels->explained[i] = !is_doubtful(call, channels, i);
+    if (channels->explained[i] == 0) any = true;
   }
   if (!any) return;
-  if (call->sums == 3) cubn_fast_find_nonfinite(call, channels, CUBN_ARRAY_DY, channels->seen);
-  cubn_fast_find_nonfinite(call, channels, CUBN_ARRAY_X, channels->seen);
+  if (call->sums == 3) cubn_fast_find_nonfinite(call, channels, CUBN_ARRAY_DY, channels->explained);
+  cubn_fast_find_nonfinite(call, channels, CUBN_ARRAY_X, channels->explained);
 }
 
 /* Whether the sums of the statistics of channel i are formed again. */
-static bool adjust_moments(const cubn_call *call, const cubn_sums_judge *judge,
+static bool adjust_moments(const cubn_call *call, const cubn_sum_criteria *criteria,
                            cubn_channels *channels, int64_t i) {
-  const bool is_single = cubn_is_single(call->param_type);
   const double pivot = channels->pivot[i], prescale = channels->prescale[i];
-  const double square = channels->sums[1][i] / judge->m, distance = channels->sums[0][i] / judge->m;
+  const double square = channels->sums[1][i] / criteria->m,
+               distance = channels->sums[0][i] / criteria->m;
   double next = prescale;
-  if (cubn_fast_sums_suffice(judge, channels, i) || cubn_fast_shows_nan(channels, i)) return false;
+  if (cubn_fast_sums_suffice(criteria, channels, i) || cubn_fast_shows_nan(channels, i))
+    return false;
   if (!isfinite(square)) {
-    next = is_single ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE;
+    next = safe_prescale(call);
   } else {
     const double var = square - distance * distance;
     channels->pivot[i] = cubn_to_real(call, pivot + distance / prescale);
-    if (cubn_fast_is_small(judge, channels, i))
+    if (cubn_fast_is_small(criteria, channels, i))
       next = limit_prescale(call, ldexp(prescale, get_range(call).enlarging), channels->pivot[i]);
     else if (var > 0)
       next = cubn_fast_get_prescale(call, sqrt(var) / prescale, channels->pivot[i]);
@@ -183,35 +184,30 @@ static bool adjust_moments(const cubn_call *call, const cubn_sums_judge *judge,
 
 /* The same for backward. */
 static bool adjust_gradients(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const bool is_single = cubn_is_single(call->param_type);
-  if (channels->seen[i] != 0) return false;
-  cubn_fast_prescale(channels, channels->dy_prescale, i,
-                     is_single ? CUBN_PRESCALE_MIN : CUBN_PRESCALE_MIN_DOUBLE);
+  if (channels->explained[i] != 0) return false;
+  cubn_fast_prescale(channels, channels->dy_prescale, i, safe_prescale(call));
   return true;
 }
 
 /* Whether all sums are of use. */
-static bool are_good(const cubn_call *call, const cubn_sums_judge *judge,
+static bool are_good(const cubn_call *call, const cubn_sum_criteria *criteria,
                      const cubn_channels *channels) {
-  double *const *const sums = channels->sums;
-  if (call->sums == 2) {
-    for (int64_t i = 0; i < channels->count; ++i)
-      if (!cubn_fast_sums_suffice(judge, channels, i)) return false;
-  } else {
-    for (int64_t i = 0; i < channels->count; ++i)
-      if (!isfinite(sums[0][i] + sums[1][i] + sums[2][i])) return false;
-  }
+  for (int64_t i = 0; i < channels->count; ++i)
+    if (call->sums == 2 ? !cubn_fast_sums_suffice(criteria, channels, i)
+                        : !cubn_fast_are_finite(channels, i))
+      return false;
   return true;
 }
 
 bool cubn_fast_sum_again(const cubn_call *call, cubn_channels *channels, cubn_channels *again) {
-  const cubn_sums_judge judge = cubn_fast_judge(call);
+  const cubn_sum_criteria criteria = cubn_fast_criteria(call);
   int64_t first = channels->count, end = 0;
-  if (!call->sums || channels->rounds >= ROUNDS || are_good(call, &judge, channels)) return false;
+  if (!call->sums || channels->rounds >= ROUNDS || are_good(call, &criteria, channels))
+    return false;
   ++channels->rounds;
   explain_sums(call, channels);
   for (int64_t i = 0; i < channels->count; ++i) {
-    const bool is_again = call->sums == 2 ? adjust_moments(call, &judge, channels, i)
+    const bool is_again = call->sums == 2 ? adjust_moments(call, &criteria, channels, i)
                                           : adjust_gradients(call, channels, i);
     if (!is_again) continue;
     if (first > i) first = i;

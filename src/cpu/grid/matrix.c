@@ -145,6 +145,16 @@ void cubn_grid_write(const cubn_call *call, cubn_grid grid, cubn_grid_operand wr
   call->kernels->grid_output(grid, &out);
 }
 
+static bool is_nan(const cubn_call *call, const cubn_channels *channels, int64_t channel) {
+  const cubn_coefficients coef = cubn_fast_coefficients(channels, channel % channels->count);
+  return cubn_exact_is_nan(call, &coef);
+}
+
+/* Whether kernels write the channel. They do not know which NaN to write, but write one. */
+static bool is_for_kernels(const cubn_call *call, const cubn_channels *channels, int64_t channel) {
+  return channels->needs_double[channel % channels->count] == 0 || is_nan(call, channels, channel);
+}
+
 /* It goes from left to right, because ranges of a row of the mask must be stored in order. */
 void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
                            const cubn_channels *channels) {
@@ -152,15 +162,23 @@ void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_oper
   for (int64_t first = 0, end; first < count; first = end) {
     const int64_t offset = written.offset + first * s, channel = first % channels->count;
     end = first + 1;
-    if (channels->needs_double[channel] != 0) {
+    if (!is_for_kernels(call, channels, first)) {
       const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
       cubn_exact_output(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &coef);
       continue;
     }
-    while (end < count && channels->needs_double[end % channels->count] == 0) ++end;
+    while (end < count && is_for_kernels(call, channels, end)) ++end;
     const cubn_grid_coefficients coef = cubn_skip_columns(call, written.coef, first * s);
     grid.width = (end - first) * s;
     cubn_grid_write(call, grid, (cubn_grid_operand){offset, &coef}, false);
+  }
+  for (int64_t first = 0, end; first < count; first = end) {
+    for (end = first; end < count && is_nan(call, channels, end);) ++end;
+    const int64_t offset = written.offset + first * s;
+    if (end > first)
+      cubn_exact_fill_nan(call, (cubn_patch){offset, grid.rows, grid.stride, (end - first) * s, 1});
+    else
+      ++end;
   }
 }
 

@@ -1,7 +1,7 @@
 /* Whether the sums of the statistics of a channel are of use: that float arithmetic neither
  * overflowed nor lost digits. */
-#ifndef CUBN_CPU_FAST_JUDGE_H
-#define CUBN_CPU_FAST_JUDGE_H
+#ifndef CUBN_CPU_FAST_CRITERIA_H
+#define CUBN_CPU_FAST_CRITERIA_H
 
 #include <math.h>
 
@@ -15,40 +15,46 @@
 #define CUBN_SQUARE_MIN_DOUBLE 1e-280
 
 /* What is the same for all channels. */
-typedef struct cubn_sums_judge {
+typedef struct cubn_sum_criteria {
   double m;           /* values of a channel */
   double least;       /* of sums of squares */
   bool ignores_least; /* epsilon is so large that smaller squares do not matter */
-} cubn_sums_judge;
+} cubn_sum_criteria;
 
-static inline cubn_sums_judge cubn_fast_judge(const cubn_call *call) {
+static inline cubn_sum_criteria cubn_fast_criteria(const cubn_call *call) {
   const double m = (double)cubn_count(call->problem);
   const double least = cubn_is_single(call->param_type) ? CUBN_SQUARE_MIN : CUBN_SQUARE_MIN_DOUBLE;
-  return (cubn_sums_judge){m, m * least, call->args->epsilon >= least * 0x1p24};
+  return (cubn_sum_criteria){m, m * least, call->args->epsilon >= least * 0x1p24};
+}
+
+/* Whether the sums of backward of channel i are finite. */
+static inline bool cubn_fast_are_finite(const cubn_channels *channels, int64_t i) {
+  return isfinite(channels->sums[0][i]) && isfinite(channels->sums[1][i]) &&
+         isfinite(channels->sums[2][i]);
 }
 
 /* Whether squares of channel i may have lost digits, or vanished. */
-static inline bool cubn_fast_is_small(const cubn_sums_judge *judge, const cubn_channels *channels,
-                                      int64_t i) {
-  return channels->sums[1][i] < judge->least;
+static inline bool cubn_fast_is_small(const cubn_sum_criteria *criteria,
+                                      const cubn_channels *channels, int64_t i) {
+  return channels->sums[1][i] < criteria->least;
 }
 
 /* The distance d of the pivot from the mean is at most CUBN_PIVOT_DEVIATIONS = k deviations if
  * d^2 <= k^2 (square - d^2). */
-static inline bool cubn_fast_sums_suffice(const cubn_sums_judge *judge,
+static inline bool cubn_fast_sums_suffice(const cubn_sum_criteria *criteria,
                                           const cubn_channels *channels, int64_t i) {
   const double k2 = CUBN_PIVOT_DEVIATIONS * CUBN_PIVOT_DEVIATIONS;
   const double sum = channels->sums[0][i], squares = channels->sums[1][i];
-  if (squares >= judge->least && squares < (double)INFINITY)
-    return (k2 + 1) * sum * sum <= k2 * judge->m * squares;
-  return squares == 0 && sum == 0 && (judge->ignores_least || channels->prescale[i] > 1);
+  if (squares >= criteria->least && squares < (double)INFINITY)
+    return (k2 + 1) * sum * sum <= k2 * criteria->m * squares;
+  return squares == 0 && sum == 0 && (criteria->ignores_least || channels->prescale[i] > 1);
 }
 
 /* Whether NaN or infinity are among the values. Pivots are finite, so that squares become NaN by
  * NaN only; infinity may come of overflow, unless that is excluded. */
 static inline bool cubn_fast_shows_nan(const cubn_channels *channels, int64_t i) {
   const double squares = channels->sums[1][i];
-  return isnan(squares) || (isinf(squares) && channels->seen[i] != 0);
+  return isnan(squares) || (isinf(squares) && channels->explained[i] != 0);
 }
 
-#endif /* CUBN_CPU_FAST_JUDGE_H */
+#endif /* CUBN_CPU_FAST_CRITERIA_H */

@@ -1,0 +1,21 @@
+/* Formulas of statistics that host and backends share. CUDA has them in device code. */
+#ifndef CUBN_CORE_STATISTICS_H
+#define CUBN_CORE_STATISTICS_H
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+
+/* inv_std; 0 where there is nothing to divide by. */
+static inline double cubn_inverse_deviation(double var, double epsilon) {
+  const double sum = var + epsilon;
+  return sum == 0 ? 0 : 1 / sqrt(sum);
+}
+
+/* inv_std as parameters of this type keep it. Float ends at FLT_MAX: infinity would make NaN of the
+ * 0 of a constant channel. */
+static inline double cubn_limit_inv_std(bool is_float, double inv_std) {
+  return is_float && inv_std > FLT_MAX && isfinite(inv_std) ? FLT_MAX : inv_std;
+}
+
+#endif /* CUBN_CORE_STATISTICS_H */
