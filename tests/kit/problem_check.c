@@ -50,6 +50,8 @@ static const char *check_activation(const line_problem *p) {
   if (is_input_infinite(p) &&
       (p->activation == CUBN_ACTIVATION_SWISH || p->activation == CUBN_ACTIVATION_GELU))
     return "swish and gelu have no value at infinity";
+  if (is_input_infinite(p) && p->activation == CUBN_ACTIVATION_LEAKY_RELU && p->coef == 0)
+    return "leaky with coef=0 has no value at minus infinity";
   if (p->drops_nan && !is_relu) return "dropnan is for relu and clipped";
   return NULL;
 }
