@@ -119,12 +119,19 @@ static void set_forms(line_problem *problem, const variant *variant) {
   }
 }
 
+static bool has_tensor(const line_problem *problem, int tensor) {
+  const bool backward = problem->pass == LINE_BACKWARD;
+  if (tensor == LINE_DY) return backward;
+  if (tensor == LINE_Z) return backward ? line_has_dz(problem) : problem->adds;
+  return tensor == LINE_X || line_has_output(problem);
+}
+
 /* Whether all fast algorithms refuse the mask, see docs/CPU_BACKEND.md. */
 static bool is_refused(const line_problem *problem) {
   const int64_t run = problem->dims[2] * problem->dims[3];
   if (run % 8 == 0 || run < 384 || line_reserve_kind(problem) != LINE_RESERVE_MASK) return false;
   for (int t = LINE_OUTPUT; t < LINE_TENSORS; ++t)
-    if (problem->strides[t][3] != 1) return true;
+    if (has_tensor(problem, t) && problem->strides[t][3] != 1) return true;
   return false;
 }
 

@@ -124,8 +124,7 @@ static void fill_places(const cubn_call *call, cubn_patch values) {
   cubn_patch tile;
   double nans[TILE];
   for (int64_t i = 0; i < TILE; ++i) nans[i] = NAN;
-  while (cubn_next_exact_tile(&tiles, &tile))
-    cubn_gaps_store(call, CUBN_ARRAY_OUTPUT, tile, nans);
+  while (cubn_next_exact_tile(&tiles, &tile)) cubn_gaps_store(call, CUBN_ARRAY_OUTPUT, tile, nans);
 }
 
 void cubn_exact_fill_nan(const cubn_call *call, cubn_patch values) {

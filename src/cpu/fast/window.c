@@ -76,7 +76,9 @@ static int64_t map_rows(const cubn_call *call, int array, const cubn_window *win
   *at = cubn_place_at(call, array, window->offset, &count, &stride);
   if (window->width > 1 && (stride != 1 || count < window->width)) return 0;
   if (!has_panel(call, array)) return cubn_even_rows(&call->places->views[array], window, distance);
-  *distance = panel_distance(call->panel);
+  /* Rows are those of the panel, or parts of one of them. */
+  const bool is_divided = window->stride < call->panel->stride;
+  *distance = is_divided ? window->stride : panel_distance(call->panel);
   return window->rows;
 }
 
