@@ -150,10 +150,12 @@ static long double forward_error(const line_problem *problem, const oracle_chann
   if (problem->activation == CUBN_ACTIVATION_IDENTITY) {
     const long double p = oracle_preact(channel, element);
     const long double sum = problem->adds ? u * (fabsl(p) + fabsl(p - element->z)) : 0;
-    return alpha * (affine_error(channel, u, element->x, t->mean_error, t->inv_std_relative) + sum);
+    return times(affine_error(channel, u, element->x, t->mean_error, t->inv_std_relative) + sum,
+                 alpha);
   }
-  return alpha * activation_error(problem, u, oracle_preact(channel, element),
-                                  preact_error(problem, channel, t, element));
+  return times(activation_error(problem, u, oracle_preact(channel, element),
+                                preact_error(problem, channel, t, element)),
+               alpha);
 }
 
 /* How far the rounded value can be off where the exact one is wrong by `error`. */
@@ -224,7 +226,7 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
     allowed += 2 * t->roundoff * fabsl((long double)problem->param_beta * prior);
   switch (array) {
     case DATA_RUNNING_MEAN:
-      return allowed + factor * t->mean_error;
+      return allowed + times(t->mean_error, factor);
     case DATA_RUNNING_VAR:
       return allowed + (t->var_relative + 4 * double_roundoff) *
                            fabsl(exact - (factor == 1 ? 0 : (1 - factor) * prior));
@@ -235,8 +237,9 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
       return allowed + t->inv_std_relative * fabsl(exact);
     case DATA_DSCALE:
       return allowed +
-             param_alpha * (t->dscale_error + 2 * t->roundoff * fabsl(channel->dscale_sum));
+             times(t->dscale_error + 2 * t->roundoff * fabsl(channel->dscale_sum), param_alpha);
     default:
-      return allowed + param_alpha * (t->dbias_error + 2 * t->roundoff * fabsl(channel->dbias_sum));
+      return allowed +
+             times(t->dbias_error + 2 * t->roundoff * fabsl(channel->dbias_sum), param_alpha);
   }
 }

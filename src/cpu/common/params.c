@@ -18,6 +18,12 @@ void cubn_params_blend(const cubn_conversion *type, const cubn_patch *channels, 
       type->load(prior, patch, before);
       for (int64_t i = 0; i < count; ++i) result[i] += prior_weight * before[i];
     }
+    cubn_settle_nans(result, count);
     type->store(result, patch, array);
   }
+}
+
+void cubn_params_store(const cubn_conversion *type, const cubn_patch *channels,
+                       const double *values, void *array) {
+  cubn_params_blend(type, channels, 1, values, 0, NULL, array);
 }

@@ -67,7 +67,7 @@ static inline void cubn_fast_load(const cubn_call *call, const cubn_channels *ch
 static inline void cubn_fast_store(const cubn_call *call, const cubn_channels *channels,
                                    const double *values, void *array) {
   const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
-  call->param_type->store(values, patch, array);
+  cubn_params_store(call->param_type, &patch, values, array);
 }
 
 /* array = weight * values + prior_weight * prior. If prior_weight is 0, prior is not read. */

@@ -2,11 +2,11 @@
 #ifndef CUBN_CPU_FAST_EXACT_TILES_H
 #define CUBN_CPU_FAST_EXACT_TILES_H
 
-#include <math.h>
 #include <stdbool.h>
 
 #include "cpu/common/arith.h"
 #include "cpu/common/convert.h"
+#include "cpu/common/params.h"
 
 #define CUBN_EXACT_TILE 1024 /* values of a tile, at most */
 
@@ -15,12 +15,6 @@ typedef struct cubn_exact_tiles {
   cubn_patch patch;
   int64_t row, column; /* where the next tile begins */
 } cubn_exact_tiles;
-
-/* Makes all NaN alike, whatever they come from. */
-static inline void cubn_settle_nans(double *values, int64_t count) {
-  for (int64_t i = 0; i < count; ++i)
-    if (isnan(values[i])) values[i] = NAN;
-}
 
 /* The next tile, as a patch of one row; false if there is none. */
 static inline bool cubn_next_exact_tile(cubn_exact_tiles *tiles, cubn_patch *tile) {

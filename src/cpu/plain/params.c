@@ -20,7 +20,8 @@ void cubn_load_param(const cubn_job *job, const cubn_group *group, const void *a
 
 void cubn_store_param(const cubn_job *job, const cubn_group *group, const double *values,
                       void *array) {
-  job->param_type->store(values, get_params(group), array);
+  const cubn_patch channels = get_params(group);
+  cubn_params_store(job->param_type, &channels, values, array);
 }
 
 void cubn_blend_param(const cubn_job *job, const cubn_group *group, double weight,
@@ -52,5 +53,6 @@ void cubn_load_reserved(const cubn_job *job, const cubn_group *group, cubn_reser
 
 void cubn_store_reserved(const cubn_job *job, const cubn_group *group, cubn_reserved which,
                          const double *values) {
-  job->param_type->store(values, get_reserved(group), get_reserved_array(job, which));
+  const cubn_patch channels = get_reserved(group);
+  cubn_params_store(job->param_type, &channels, values, get_reserved_array(job, which));
 }
