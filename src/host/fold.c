@@ -169,6 +169,10 @@ cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle, const cubnTensorDescriptor_t
   const size_t result = cubn_element_bytes(folded->type);
   const int64_t channels = weights_desc->dims[0];
   const bool has_channels = channels > 0, has_weights = has_channels && weights_desc->dims[1] > 0;
+  /* Also of weights without input channels, whose descriptor does not limit them. */
+  CUBN_REQUIRE(channels <= INT64_MAX / (int64_t)sizeof(double), __func__,
+               "weights_desc has %lld output channels, whose parameters are larger than any memory",
+               (long long)channels);
   /* Everything before anything is written. */
   CUBN_TRY(check_pointer(__func__, "weights", weights, has_weights, element));
   CUBN_TRY(check_pointer(__func__, "layer_bias", layer_bias, false, element));

@@ -53,17 +53,22 @@ static int64_t choose_block(const cubn_call *call) {
   return problem->reserve == CUBN_RESERVE_MASK && problem->s == 1 ? BITS_PER_BYTE : 1;
 }
 
+/* Sets the coefficients of what comes first: sums, or the output if there are none to form. */
+static void set_coef(const cubn_call *call, block *block) {
+  const cubn_pattern pattern = {call->problem->s, 1};
+  if (call->sums)
+    cubn_grid_set_sum_coef(call, &block->channels, pattern, &block->coef);
+  else
+    cubn_grid_set_output_coef(call, &block->channels, pattern, &block->coef);
+}
+
 static void begin_block(const blocks_work *work, int64_t index, block *block) {
   const cubn_problem *problem = work->call->problem;
   const int64_t first = index * work->block_channels, left = problem->c - first;
-  const cubn_pattern pattern = {problem->s, 1};
   cubn_fast_begin(work->call, first, cubn_min(work->block_channels, left), &block->channels);
   block->offset = first * problem->s;
   block->width = block->channels.count * problem->s;
-  if (!work->call->sums)
-    cubn_grid_set_output_coef(work->call, &block->channels, pattern, &block->coef);
-  else
-    cubn_grid_set_sum_coef(work->call, &block->channels, pattern, &block->coef);
+  set_coef(work->call, block);
 }
 
 static void clear_sums(const cubn_call *call, const block *block, double *sums) {
@@ -144,7 +149,7 @@ static void find_moments(const cubn_call *call, block *block, double *sums) {
   step(&moments, NULL, block, sums);
   fold_and_sum_again(&moments, sums, block);
   cubn_fast_finish_moments(call, &block->channels);
-  cubn_grid_set_sum_coef(call, &block->channels, pattern, &block->coef);
+  set_coef(call, block);
 }
 
 /* Divides the memory of a worker (CUBN_WORKER_BYTES); returns what is left, for sums. */
