@@ -22,11 +22,13 @@ cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, i
 
 void cubn_fast_mark_double(cubn_channels *channels, int64_t i) {
   channels->needs_double[i] = 1;
-  channels->any_needs_double = true;
+  channels->any_exceptional = true;
 }
 
 void cubn_fast_mark_nan(cubn_channels *channels, int64_t i) {
-  if (isnan(channels->gain[i]) || isnan(channels->shift[i])) cubn_fast_mark_double(channels, i);
+  if (!isnan(channels->gain[i]) && !isnan(channels->shift[i])) return;
+  channels->is_nan[i] = 1;
+  channels->any_exceptional = true;
 }
 
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel) {

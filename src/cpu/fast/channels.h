@@ -7,7 +7,7 @@
 #include "cpu/fast/call.h"
 
 /* The arrays of cubn_channels. */
-#define CUBN_CHANNEL_ARRAYS 20
+#define CUBN_CHANNEL_ARRAYS 21
 
 /* Neighboring channels, with one array of doubles for each of their numbers. */
 typedef struct cubn_channels {
@@ -26,12 +26,13 @@ typedef struct cubn_channels {
       double
           *explained; /* not 0 if sums are finite, or NaN or infinity explains that they are not */
       double *needs_double; /* not 0 if float arithmetic cannot compute the channel, see exact.h */
+      double *is_nan;       /* not 0 if the coefficients make all outputs NaN, see settle.h */
     };
     double *arrays[CUBN_CHANNEL_ARRAYS]; /* all of these */
   };
-  bool any_needs_double; /* some channel needs double */
-  bool any_prescaled;    /* some prescale or dy_prescale is not 1 */
-  int rounds;            /* how many times the sums were formed */
+  bool any_exceptional; /* some channel needs double or is NaN */
+  bool any_prescaled;   /* some prescale or dy_prescale is not 1 */
+  int rounds;           /* how many times the sums were formed */
 } cubn_channels;
 
 /* Sets the arrays, each of `capacity` doubles. Memory is CUBN_CHANNEL_ARRAYS * capacity doubles. */
@@ -43,8 +44,7 @@ cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, i
 /* Marks channel i as one that float arithmetic cannot compute. */
 void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
 
-/* Marks channel i if its coefficients make all outputs NaN. Where two NaN meet, kernels keep one or
- * the other, and the threads may decide which kernel it is; exact.h makes them all alike. */
+/* Marks channel i if its coefficients make all outputs NaN. */
 void cubn_fast_mark_nan(cubn_channels *channels, int64_t i);
 
 /* Sets a prescale of channel i, one of the two arrays. */

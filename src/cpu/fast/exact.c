@@ -1,8 +1,6 @@
 /* Channels in double, tile by tile. This is rare, so it is short rather than fast. */
 #include "cpu/fast/exact.h"
 
-#include <math.h>
-
 #include "cpu/fast/exact_epilogue.h"
 #include "cpu/fast/exact_tiles.h"
 #include "cpu/fast/gaps.h"
@@ -99,60 +97,8 @@ void cubn_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coeffi
     gradient_sums(call, values, coef, sums);
 }
 
-bool cubn_exact_is_nan(const cubn_call *call, const cubn_coefficients *coef) {
-  const double slope = call->problem->pass == CUBN_PASS_BACKWARD ? coef->slope : 0;
-  return !call->has_epilogue && (isnan(coef->gain) || isnan(coef->shift) || isnan(slope));
-}
-
-static void fill_64(uint64_t *to, const cubn_patch *patch, uint64_t bits) {
-  for (int64_t r = 0; r < patch->rows; ++r, to += patch->row_stride)
-    for (int64_t i = 0; i < patch->count; ++i) to[i] = bits;
-}
-
-static void fill_32(uint32_t *to, const cubn_patch *patch, uint32_t bits) {
-  for (int64_t r = 0; r < patch->rows; ++r, to += patch->row_stride)
-    for (int64_t i = 0; i < patch->count; ++i) to[i] = bits;
-}
-
-static void fill_16(uint16_t *to, const cubn_patch *patch, uint16_t bits) {
-  for (int64_t r = 0; r < patch->rows; ++r, to += patch->row_stride)
-    for (int64_t i = 0; i < patch->count; ++i) to[i] = bits;
-}
-
-static void fill_places(const cubn_call *call, cubn_patch values) {
-  cubn_exact_tiles tiles = {values, 0, 0};
-  cubn_patch tile;
-  double nans[TILE];
-  for (int64_t i = 0; i < TILE; ++i) nans[i] = NAN;
-  while (cubn_next_exact_tile(&tiles, &tile)) cubn_gaps_store(call, CUBN_ARRAY_OUTPUT, tile, nans);
-}
-
-void cubn_exact_fill_nan(const cubn_call *call, cubn_patch values) {
-  if (call->places) {
-    fill_places(call, values);
-    return;
-  }
-  const cubn_patch one = {0, 1, 0, 1, 1};
-  const double nan = NAN;
-  union {
-    uint64_t of_8;
-    uint32_t of_4;
-    uint16_t of_2;
-  } bits = {0};
-  void *const to = cubn_output_at(call, values.offset);
-  call->type->store(&nan, one, &bits);
-  if (call->element_bytes == 8)
-    fill_64(to, &values, bits.of_8);
-  else if (call->element_bytes == 4)
-    fill_32(to, &values, bits.of_4);
-  else
-    fill_16(to, &values, bits.of_2);
-}
-
 void cubn_exact_output(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef) {
-  if (cubn_exact_is_nan(call, coef))
-    cubn_exact_fill_nan(call, values);
-  else if (call->has_epilogue)
+  if (call->has_epilogue)
     cubn_exact_epilogue_output(call, values, coef);
   else if (call->problem->pass == CUBN_PASS_BACKWARD)
     gradient(call, values, coef);

@@ -1,6 +1,6 @@
 /* Channels in double, value by value: those whose values are too large or too small for float
- * arithmetic, and those with an epilogue whose coefficients are NaN. Each is computed by itself, so
- * that its neighbors come out the same whether they share a block with it or not. */
+ * arithmetic. Each is computed by itself, so that its neighbors come out the same whether or not
+ * they share a block with it. */
 #ifndef CUBN_CPU_FAST_EXACT_H
 #define CUBN_CPU_FAST_EXACT_H
 
@@ -17,11 +17,5 @@ void cubn_exact_sums(const cubn_call *call, cubn_patch values, const cubn_coeffi
 
 /* Computes and writes the output, epilogue included. */
 void cubn_exact_output(const cubn_call *call, cubn_patch values, const cubn_coefficients *coef);
-
-/* Whether the coefficients make all outputs NaN, whatever the values are, and nothing follows. */
-bool cubn_exact_is_nan(const cubn_call *call, const cubn_coefficients *coef);
-
-/* Fills the patch of the output with NaN. */
-void cubn_exact_fill_nan(const cubn_call *call, cubn_patch values);
 
 #endif /* CUBN_CPU_FAST_EXACT_H */

@@ -6,8 +6,11 @@
 void cubn_fast_begin(const cubn_call *call, int64_t first, int64_t count, cubn_channels *channels) {
   channels->first = first;
   channels->count = count;
-  channels->any_needs_double = call->factor_needs_double;
-  for (int64_t i = 0; i < count; ++i) channels->needs_double[i] = call->factor_needs_double;
+  channels->any_exceptional = call->factor_needs_double;
+  for (int64_t i = 0; i < count; ++i) {
+    channels->needs_double[i] = call->factor_needs_double;
+    channels->is_nan[i] = 0;
+  }
   channels->any_prescaled = false;
   if (call->sums || call->problem->pass == CUBN_PASS_BACKWARD) cubn_fast_clear_prescales(channels);
   if (call->needs.moments)

@@ -178,7 +178,7 @@ static void blocks_task(void *context, int64_t worker, cubn_items *items) {
     if (next) begin_block(work, index, next);
     if (next && cubn_begins_with_moments(call)) find_moments(call, next, sums);
     if (!call->writes) current = NULL;
-    if (current && current->channels.any_needs_double) {
+    if (current && current->channels.any_exceptional) {
       write_mixed_block(call, current);
       current = NULL;
     }

@@ -1,7 +1,7 @@
 /* One step over a grid: what blocks.c and shared.c have in common. */
 #include "cpu/common/arith.h"
+#include "cpu/fast/columns.h"
 #include "cpu/fast/epilogue.h"
-#include "cpu/fast/exact.h"
 #include "cpu/fast/gaps.h"
 #include "cpu/grid/grid.h"
 
@@ -143,43 +143,6 @@ void cubn_grid_write(const cubn_call *call, cubn_grid grid, cubn_grid_operand wr
   }
   const cubn_grid_output out = make_output(call, written, nontemporal);
   call->kernels->grid_output(grid, &out);
-}
-
-static bool is_nan(const cubn_call *call, const cubn_channels *channels, int64_t channel) {
-  const cubn_coefficients coef = cubn_fast_coefficients(channels, channel % channels->count);
-  return cubn_exact_is_nan(call, &coef);
-}
-
-/* Whether kernels write the channel. They do not know which NaN to write, but write one. */
-static bool is_for_kernels(const cubn_call *call, const cubn_channels *channels, int64_t channel) {
-  return channels->needs_double[channel % channels->count] == 0 || is_nan(call, channels, channel);
-}
-
-/* It goes from left to right, because ranges of a row of the mask must be stored in order. */
-void cubn_grid_write_mixed(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
-                           const cubn_channels *channels) {
-  const int64_t s = call->problem->s, count = grid.width / s;
-  for (int64_t first = 0, end; first < count; first = end) {
-    const int64_t offset = written.offset + first * s, channel = first % channels->count;
-    end = first + 1;
-    if (!is_for_kernels(call, channels, first)) {
-      const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
-      cubn_exact_output(call, (cubn_patch){offset, grid.rows, grid.stride, s, 1}, &coef);
-      continue;
-    }
-    while (end < count && is_for_kernels(call, channels, end)) ++end;
-    const cubn_grid_coefficients coef = cubn_skip_columns(call, written.coef, first * s);
-    grid.width = (end - first) * s;
-    cubn_grid_write(call, grid, (cubn_grid_operand){offset, &coef}, false);
-  }
-  for (int64_t first = 0, end; first < count; first = end) {
-    for (end = first; end < count && is_nan(call, channels, end);) ++end;
-    const int64_t offset = written.offset + first * s;
-    if (end > first)
-      cubn_exact_fill_nan(call, (cubn_patch){offset, grid.rows, grid.stride, (end - first) * s, 1});
-    else
-      ++end;
-  }
 }
 
 /* Writes the output. With an epilogue, it prefetches the values from offset `prefetched` on. */

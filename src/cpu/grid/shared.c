@@ -49,7 +49,7 @@ static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, doubl
 
 static void write_rows(const shared_work *work, int64_t row, cubn_grid grid, bool nontemporal) {
   const cubn_grid_operand written = {get_offset(work, row), &work->coef};
-  if (work->channels.any_needs_double)
+  if (work->channels.any_exceptional)
     cubn_grid_write_mixed(work->call, grid, written, &work->channels);
   else
     cubn_grid_write(work->call, grid, written, nontemporal);

@@ -6,6 +6,7 @@
 #include "cpu/fast/exact.h"
 #include "cpu/fast/long_runs.h"
 #include "cpu/fast/passes.h"
+#include "cpu/fast/settle.h"
 #include "cpu/runs/segment.h"
 
 /* Values of a run that one worker processes at a time, and of an epilogue in one kernel call. */
@@ -37,13 +38,14 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
 
 /* With an epilogue: writes `count` values at `offset`, which begin at position `begin` of a run. */
 static void write_epilogue(const cubn_call *call, int64_t offset, int64_t begin, int64_t count,
-                           const cubn_coefficients *coef) {
+                           const cubn_coefficients *coef, bool is_nan) {
   const cubn_output_range range = cubn_get_output_range(call, offset, begin, count);
   for (int64_t first = range.first; first < range.end; first += EPILOGUE_VALUES) {
     const int64_t width = cubn_min(EPILOGUE_VALUES, range.end - first);
     const cubn_fused shape = {
-        .rows = 1, .width = width, .coef = coef, .nontemporal = call->nontemporal};
+        .rows = 1, .width = width, .coef = coef, .nontemporal = call->nontemporal && !is_nan};
     cubn_epilogue_output(call, &shape, offset + first);
+    if (is_nan) cubn_settle_output(call, (cubn_patch){offset + first, 1, 0, width, 1});
   }
 }
 
@@ -57,9 +59,14 @@ static void write_segment(const cubn_call *call, const cubn_channels *channels, 
     cubn_exact_output(call, segment, &coef);
     return;
   }
+  const bool is_nan = channels->is_nan[channel] != 0;
+  if (is_nan && !call->has_epilogue) {
+    cubn_settle_output(call, segment);
+    return;
+  }
   if (call->has_epilogue) {
     for (int64_t r = 0; r < runs; ++r)
-      write_epilogue(call, offset + r * stride, begin, segment.count, &coef);
+      write_epilogue(call, offset + r * stride, begin, segment.count, &coef, is_nan);
     return;
   }
   if (runs == CUBN_INTERLEAVE && cubn_runs_share_alignment(call, runs, stride)) {
