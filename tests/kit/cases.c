@@ -98,7 +98,7 @@ static const char *const fused_smoke[] = {
     "backward nchw f32 n2c4h6w7 frozen sigmoid nodbias",
     "backward nchw f32 n2c4h6w7 frozen add_relu nodscale data=nan",
     "backward nhwc f16 n2c12h7w7 sums count=500 add_relu",
-    "backward nc f32 n2c1024 nosaved sums std=0.01",
+    "backward nc f32 n2c1024 nosaved sums mean=5 std=0.01",
     "backward nchw bf16 n3c340h2w3 nosaved sums mean=100 tanh",
     "backward nchw f32 n2c2h55w57 add_relu nodx nodscale",
     "backward nhwc f32 n3c6h40w41 relu",

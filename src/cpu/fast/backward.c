@@ -49,11 +49,12 @@ static void set_gradient(const cubn_call *call, cubn_channels *channels, int64_t
 static void set_known_gradient(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const bool is_frozen = call->problem->is_frozen;
+  const bool has_low = args->mean_low || cubn_begins_with_moments(call);
   cubn_fast_load(call, channels, args->scale, 1, channels->scale);
   cubn_fast_load(call, channels, is_frozen ? NULL : args->dbias, 0, channels->sums[0]);
   cubn_fast_load(call, channels, is_frozen ? NULL : args->dscale, 0, channels->sums[1]);
   for (int64_t i = 0; i < channels->count; ++i)
-    set_gradient(call, channels, i, mean_error(call, channels, i, 0));
+    set_gradient(call, channels, i, has_low ? channels->mean_low[i] : 0);
 }
 
 /* Sets what follows from the statistics. */
