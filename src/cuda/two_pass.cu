@@ -122,11 +122,13 @@ cubnStatus_t run_forward(const cubn_device *device, const cubn_args &args, const
 }
 
 // Recomputes the saved statistics of the slice's channels, stores them in the workspace after the
-// coefficients, and makes the operation read them there.
+// coefficients, and makes the operation read them there. What the means lack shows in the sums; it
+// is stored where these are given.
 template <class T, class Iterator>
 cubnStatus_t recompute_saved(const cubn_device *device, const cubn_args &args,
                              const Iterator &iterator, const Partition &partition,
-                             const SliceLayout &layout, int64_t first_unit, Backward<T> *backward) {
+                             const SliceLayout &layout, int64_t first_unit, bool stores_low,
+                             Backward<T> *backward) {
   using Real = Compute<T>;
   using Op = Forward<T>;
   const auto slice = make_slice<typename Op::Coefficients>(args, partition, layout, first_unit);
@@ -139,6 +141,9 @@ cubnStatus_t recompute_saved(const cubn_device *device, const cubn_args &args,
   op.saved_first_channel = backward->saved_first_channel = iterator.first_channel(first_unit);
   backward->saved_mean = op.saved_mean;
   backward->saved_inv_std = op.saved_inv_std;
+  if (stores_low)
+    op.saved_mean_low = reinterpret_cast<Real *>(memory + 2 * layout.units * layout.saved_bytes);
+  if (stores_low) backward->mean_low = op.saved_mean_low;
   return reduce_slice(device, iterator, op, partition, slice);
 }
 
@@ -155,7 +160,8 @@ cubnStatus_t run_backward(const cubn_device *device, const cubn_args &args,
   for (int64_t first_unit = 0; first_unit < partition.units; first_unit += layout.units) {
     const auto slice = make_slice<typename Op::Coefficients>(args, partition, layout, first_unit);
     if (steps.recompute)
-      CUBN_TRY(recompute_saved<T>(device, args, iterator, partition, layout, first_unit, &op));
+      CUBN_TRY(recompute_saved<T>(device, args, iterator, partition, layout, first_unit,
+                                  !steps.reduce, &op));
     if (steps.reduce) CUBN_TRY(reduce_slice(device, iterator, op, partition, slice));
     auto *const stored = steps.reduce ? slice.coefficients : nullptr;
     if (steps.apply) CUBN_TRY(apply_slice(device, iterator, op, partition, slice, stored));

@@ -26,7 +26,7 @@ struct Slice {
 // The layout of the scratch part of the workspace: arrays for all units of a slice.
 struct SliceLayout {
   int64_t units;                                       // Units of a full slice.
-  int64_t slot_bytes, coefficient_bytes, saved_bytes;  // Per unit.
+  int64_t slot_bytes, coefficient_bytes, saved_bytes;  // Per unit; three saved arrays.
 };
 
 template <class Op>
@@ -42,7 +42,7 @@ SliceLayout slice_layout(const Partition &partition, size_t workspace_bytes, boo
   const int64_t scratch_bytes = static_cast<int64_t>(workspace_bytes - CUBN_COUNTER_BYTES);
   const int64_t counters = static_cast<int64_t>(CUBN_COUNTER_BYTES / sizeof(unsigned));
   layout.units =
-      scratch_bytes / (layout.slot_bytes + layout.coefficient_bytes + 2 * layout.saved_bytes);
+      scratch_bytes / (layout.slot_bytes + layout.coefficient_bytes + 3 * layout.saved_bytes);
   if (partition.chunks > 1)
     layout.units = clamp(layout.units, 1, counters / tree_counters(partition.chunks));
   layout.units = clamp(layout.units, 1, partition.units);

@@ -31,8 +31,8 @@ struct Backward {
   T *output;                // dx, or NULL.
   const Real *scale;        // If NULL, 1.
   const Real *saved_mean, *saved_inv_std;
-  int64_t saved_first_channel;  // The channel of element 0 of the saved statistics.
   const Real *mean_low;         // What these means lack, if it is known; may be NULL.
+  int64_t saved_first_channel;  // The channel of element 0 of these three.
   Real *dscale, *dbias;         // Each may be NULL.
   double count;                 // Values of a channel that are summed.
   double m;                     // Values of a channel in the formula of dx.
@@ -101,7 +101,8 @@ struct Backward {
   }
   // By how much x_hat is too large for want of the low part of the mean, if that is known.
   __device__ double error_of(int64_t channel, double inv_std) const {
-    return mean_low ? static_cast<double>(mean_low[channel]) * inv_std : 0.0;
+    if (!mean_low) return 0.0;
+    return static_cast<double>(mean_low[channel - saved_first_channel]) * inv_std;
   }
   __device__ Real gain_of(int64_t channel, double inv_std) const {
     return round_coefficient<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);

@@ -71,8 +71,8 @@ struct Forward {
   T *output;                         // y, or NULL if only statistics are wanted.
   const Real *scale, *bias;          // Each may be NULL, which means 1 and 0.
   Real *saved_mean, *saved_inv_std;  // May be NULL.
-  int64_t saved_first_channel;       // The channel of element 0 of these two.
   Real *saved_mean_low;              // Receives what rounding takes from the means; may be NULL.
+  int64_t saved_first_channel;       // The channel of element 0 of these three.
   Real *reserved;                    // The arrays of CUBN_RESERVE_STATISTICS; may be NULL.
   int64_t reserved_channels;         // Values of each of them.
   Real *running_mean, *running_var;  // May be NULL.
@@ -154,7 +154,7 @@ struct Forward {
       saved_mean[channel - saved_first_channel] = center;
       saved_inv_std[channel - saved_first_channel] = round_coefficient<Real>(inv_std);
     }
-    if (saved_mean_low) saved_mean_low[channel] = static_cast<Real>(mean_low);
+    if (saved_mean_low) saved_mean_low[channel - saved_first_channel] = static_cast<Real>(mean_low);
     if (reserved) store_reserved(channel, static_cast<Real>(mean_low), center, inv_std);
     if (running_mean) {
       const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
