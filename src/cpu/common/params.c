@@ -25,5 +25,10 @@ void cubn_params_blend(const cubn_conversion *type, const cubn_patch *channels, 
 
 void cubn_params_store(const cubn_conversion *type, const cubn_patch *channels,
                        const double *values, void *array) {
-  cubn_params_blend(type, channels, 1, values, 0, NULL, array);
+  bool any = false;
+  for (int64_t i = 0; i < channels->count; ++i) any |= isnan(values[i]);
+  if (any)
+    cubn_params_blend(type, channels, 1, values, 0, NULL, array);
+  else
+    type->store(values, *channels, array);
 }
