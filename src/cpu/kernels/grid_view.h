@@ -11,7 +11,7 @@ typedef struct grid_view {
   const element *x, *dy;               /* inputs of the output */
   element *output;
   int64_t stride;
-  int64_t dy_stride;         /* of the sums' dy, without output */
+  int64_t dy_stride;         /* of the sums' dy, if the task is apart */
   int64_t prefetch_distance; /* elements from here to the rows that will be read next */
   int64_t dy_distance;       /* the same in dy, if the task is apart */
   const cubn_grid_coefficients *summed_coef, *coef; /* of the sums, and of the output */
@@ -35,15 +35,15 @@ INLINED grid_view move_elements(const grid_view *view, int64_t elements) {
 
 INLINED grid_view move_rows(const grid_view *view, int64_t rows) {
   grid_view moved = move_elements(view, rows * view->stride);
-  if (view->task.sums && view->task.backward && !view->task.output)
+  if (view->task.sums && view->task.apart)
     moved.summed_dy += rows * (view->dy_stride - view->stride);
   return moved;
 }
 
-/* The offset of a value of row r in the dy of the sums. With output, it is that of x: the loop has
- * no register left. */
+/* The offset of a value of row r in the dy of the sums. Mostly it is that of x: the loop has no
+ * register left. */
 INLINED int64_t offset_in_dy(const grid_view *view, int r, int64_t column) {
-  return r * (view->task.output ? view->stride : view->dy_stride) + column;
+  return r * (view->task.apart ? view->dy_stride : view->stride) + column;
 }
 
 INLINED coefficients columns_at(const grid_view *view, int64_t column) {
@@ -105,8 +105,8 @@ INLINED void prefetch_rows(const grid_view *view, int rows, int64_t column) {
   for (int r = 0; r < rows; ++r) {
     const int64_t offset = view->prefetch_distance + r * view->stride + column;
     __builtin_prefetch(x + offset, 0, 2);
-    if (task.backward)
-      __builtin_prefetch(dy + (task.apart ? view->dy_distance + column : offset), 0, 2);
+    const int64_t apart = view->dy_distance + r * view->dy_stride + column;
+    if (task.backward) __builtin_prefetch(dy + (task.apart ? apart : offset), 0, 2);
   }
 }
 

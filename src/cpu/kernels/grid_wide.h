@@ -117,6 +117,7 @@ INLINED int64_t sum_groups(const grid_view *stripe, int64_t rows, int64_t width)
         const int64_t beyond = r + PREFETCHED_ROWS < GROUP_ROWS ? 0 : ALL_ROWS - GROUP_ROWS;
         grid_view view = view_group(stripe, g, done + r);
         view.prefetch_distance = (PREFETCHED_ROWS + beyond) * stripe->stride;
+        view.dy_distance = (PREFETCHED_ROWS + beyond) * stripe->dy_stride;
         step_rows(&view, 1, width);
       }
     for (int64_t g = 0; g < INTERLEAVED_GROUPS; ++g) {
@@ -130,8 +131,11 @@ INLINED int64_t sum_groups(const grid_view *stripe, int64_t rows, int64_t width)
 /* Row `row` of a stripe. After the last rows, the first ones of the next stripe will be read. */
 INLINED grid_view view_row(const grid_view *stripe, int64_t row, int64_t rows, int64_t width) {
   grid_view view = move_rows(stripe, row);
-  view.prefetch_distance = row + INTERLEAVED_ROWS < rows ? INTERLEAVED_ROWS * stripe->stride
-                                                         : width - row * stripe->stride;
+  const bool is_last = row + INTERLEAVED_ROWS >= rows;
+  view.prefetch_distance =
+      is_last ? width - row * stripe->stride : INTERLEAVED_ROWS * stripe->stride;
+  view.dy_distance =
+      is_last ? width - row * stripe->dy_stride : INTERLEAVED_ROWS * stripe->dy_stride;
   return view;
 }
 

@@ -44,7 +44,7 @@ INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *summed,
                     .summed_x = summed->x,
                     .summed_dy = summed->dy,
                     .stride = grid.stride,
-                    .dy_stride = summed->dy_stride ? summed->dy_stride : grid.stride,
+                    .dy_stride = summed->dy_stride,
                     .summed_coef = summed->coef,
                     .totals = summed->sums,
                     .total_stride = summed->sum_stride,
@@ -76,9 +76,27 @@ INLINED void sum_grid_with_output(cubn_grid grid, const cubn_grid_input *summed,
   }
 }
 
+/* The sums of backward where dy has a stride of its own. */
+OUTLINED void grid_sums_apart(cubn_grid grid, const cubn_grid_input *summed) {
+  affine_task task = {.sums = true, .backward = true, .apart = true};
+  if (summed->coef->is_prescaled) {
+    task.centered = task.prescaled = true;
+    sum_grid(grid, summed, NULL, task);
+  } else if (summed->coef->is_centered) {
+    task.centered = true;
+    sum_grid(grid, summed, NULL, task);
+  } else {
+    sum_grid(grid, summed, NULL, task);
+  }
+}
+
 static void grid_sums(cubn_grid grid, const cubn_grid_input *summed,
                       const cubn_grid_output *written) {
   const bool backward = summed->dy != NULL, centered = summed->coef->is_centered;
+  if (backward && summed->dy_stride != 0 && summed->dy_stride != grid.stride) {
+    grid_sums_apart(grid, summed);
+    return;
+  }
   if (backward && summed->coef->is_prescaled)
     sum_grid(grid, summed, NULL,
              (affine_task){.sums = true, .backward = true, .centered = true, .prescaled = true});
