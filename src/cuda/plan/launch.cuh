@@ -22,7 +22,7 @@ inline cudaLaunchConfig_t launch_config(const cubn_device *device, int64_t block
 
 // Exists, and is in the list of kernels, if something launches the kernel.
 template <auto *KERNEL>
-inline const cubn_kernel LISTED(reinterpret_cast<const void *>(KERNEL));
+static const cubn_kernel LISTED(reinterpret_cast<const void *>(KERNEL));
 
 template <auto *KERNEL, class... Arguments>
 cubnStatus_t launch_configured(const cudaLaunchConfig_t &config, const Arguments &...arguments) {
