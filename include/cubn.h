@@ -53,7 +53,9 @@
  * values; and a handle that was created with the same environment and version of the library. On a
  * CPU it does not matter where arrays are in memory. On a GPU each pointer must have the same
  * address modulo 16 bytes, because that decides how a tensor is read, and so in which order its
- * values are added; memory from the CUDA runtime or a cubnBuffer_t begins at a multiple of 16.
+ * values are added; memory from the CUDA runtime or a cubnBuffer_t begins at a multiple of 16. If a
+ * stream or process has fewer SMs than the GPU, a launch may be refused: the handle computes in
+ * another way from then on, perhaps with other bits, and the log warns once.
  *
  * **Threads.** Different threads may use different handles at the same time; a handle, its
  * descriptors and its buffers must not be used by two threads at the same time. A CPU handle has
@@ -227,7 +229,9 @@ typedef enum {
 /**
  * Creates a handle on the current CUDA device if there is one, else on the CPU.
  *
- * The environment's CUBN_DEVICE (cpu, cuda or cuda:N) overrides that choice.
+ * The environment's CUBN_DEVICE (cpu, cuda or cuda:N) overrides that choice. Without a GPU or a
+ * driver there is no device, but a driver that is too old for the library is an error. All kernels
+ * are loaded here, so that no call waits for that.
  *
  * @param[out] handle  receives the handle
  * @retval CUBN_STATUS_BAD_PARAM  handle is NULL, or a variable of the environment has a value that
@@ -236,7 +240,8 @@ typedef enum {
  *         has no CUDA; CUBN_CPU_TARGET asks for instructions that there are not
  * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
  * @retval CUBN_STATUS_DEVICE_ALLOCATION_FAILED  no memory on the device
- * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error
+ * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime reported an error, or the driver is too
+ *         old; the message says for which version of CUDA the driver is, and for which the library
  */
 CUBN_API cubnStatus_t cubnCreate(cubnHandle_t *handle);
 
@@ -276,7 +281,11 @@ CUBN_API cubnStatus_t cubnGetDevice(cubnHandle_t handle, cubnDeviceType_t *type,
  * Temporary storage is kept per stream, so a handle may alternate between streams. Captured graphs
  * use the temporary storage of the stream on which they were captured: a graph must not outlive the
  * handle, and must not run at the same time as another graph, or other work of the handle, of the
- * same stream.
+ * same stream. Work of the handle must have finished before its stream is destroyed, or the thread
+ * of its cudaStreamPerThread ends, because a new stream may get the same address and storage.
+ *
+ * cudaStreamPerThread is another stream in each thread: every thread that makes calls on it sets
+ * the handle to it first, or its calls return BAD_PARAM. cudaStreamLegacy is the default stream.
  *
  * @param[in] handle  a handle
  * @param[in] stream  belongs to the handle's device and outlives the handle or its replacement.

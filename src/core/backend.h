@@ -206,7 +206,7 @@ typedef struct cubn_backend {
   /* Whether the stream has work left; errors of that work, as synchronize. */
   cubnStatus_t (*query)(cubn_device *device, bool *is_busy);
   /* Workspace of the current stream, aligned to 256; the same for the life of device and stream. */
-  void *(*workspace)(cubn_device *device, size_t *bytes);
+  cubnStatus_t (*workspace)(cubn_device *device, void **memory, size_t *bytes);
 
   cubnStatus_t (*allocate)(cubn_device *device, size_t bytes, void **pointer);
   cubnStatus_t (*release)(cubn_device *device, void *pointer); /* as close */

@@ -6,6 +6,10 @@
 
 #include "cubn.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Messages of severities 1 to the level are written; 0 writes none. */
 enum { CUBN_LOG_LEVEL_MAX = 3 };
 
@@ -32,5 +36,9 @@ void cubn_log_set_trying(bool is_trying);
 /* Reports a failure, unless it is an inner one (`function` is no public function's name), or only
  * tried. */
 void cubn_log_failure(cubnStatus_t status, const char *function, const char *message);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif /* CUBN_CORE_LOG_H */

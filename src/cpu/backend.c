@@ -106,9 +106,10 @@ static cubnStatus_t cpu_query(cubn_device *device, bool *is_busy) {
   return CUBN_STATUS_SUCCESS;
 }
 
-static void *cpu_workspace(cubn_device *device, size_t *bytes) {
+static cubnStatus_t cpu_workspace(cubn_device *device, void **memory, size_t *bytes) {
   *bytes = CUBN_CPU_WORKSPACE_BYTES;
-  return device->workspace;
+  *memory = device->workspace;
+  return CUBN_STATUS_SUCCESS;
 }
 
 static cubnStatus_t cpu_copy(cubn_device *device, void *to, const void *from, size_t bytes) {

@@ -33,7 +33,9 @@
 #include "cuda/device/op/forward.cuh"
 #include "cuda/device/tile/tile.cuh"
 #include "cuda/device/tile/tile_block.cuh"
+#include "cuda/plan/fallback.cuh"
 #include "cuda/plan/integers.cuh"
+#include "cuda/plan/prepare_tiled.cuh"
 #include "cuda/plan/run_tiled.cuh"
 #include "cuda/plan/tile_plan.cuh"
 
@@ -46,6 +48,9 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
   process_channel_group<true, V>(params, op, shared);
 }
+
+template <int V, class Op>
+constexpr auto KERNEL = static_cast<void (*)(const TileParams, Op)>(cluster_kernel<V, Op>);
 
 // How good a partition is. In this order it should have portable clusters, two blocks per SM,
 // enough blocks and, with enough of them, good runs. Otherwise the shortest tiles are best, because
@@ -93,8 +98,7 @@ TilePartition best_partition(const cubn_device *device, const cubn_problem &prob
 }
 
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  if (device->cluster_ranks_max == 0)
-    return cubn_refuse("this device has no thread block clusters, which exist from sm_90 on");
+  if (device->cluster_refusal) return cubn_refuse(device->cluster_refusal);
   const cubn_refusal refusal = tile_reject(*problem);
   if (refusal.text) return refusal;
   if (best_partition(device, *problem).group == 0)
@@ -128,68 +132,72 @@ struct ClusterLaunch {
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
+  cudaError_t error = cudaSuccess;
   const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
                                  int64_t shared_bytes) {
     const int64_t blocks = ceil_div(params.c, params.group) * params.ranks;
     const ClusterLaunch launch(device, blocks, params.ranks, shared_bytes);
-    void (*const kernel)(const TileParams, std::decay_t<decltype(op)>) =
-        cluster_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
-    return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, kernel, params, op),
-                           "cudaLaunchKernelEx");
+    error = cudaLaunchKernelEx(
+        &launch.config, KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>, params, op);
+    return is_refused_launch(error) ? CUBN_STATUS_SUCCESS
+                                    : cubn_cuda_check(error, "cudaLaunchKernelEx");
   };
-  return visit_type(problem->type, [&](auto tag) {
+  CUBN_TRY(visit_type(problem->type, [&](auto tag) {
     return run_tiled<typename decltype(tag)::Type>(device, *problem, *args,
                                                    best_partition(device, *problem), launch_kernel);
-  });
+  }));
+  if (error == cudaSuccess) return CUBN_STATUS_SUCCESS;
+  device->cluster_ranks_max = 0;
+  return run_without(device, *problem, *args, "cluster", &device->cluster_refusal, error);
 }
 
 // ---- When the device is opened ----
 
-// Sets the attributes of a kernel.
-template <class Kernel>
-cubnStatus_t set_attributes(const cubn_device *device, Kernel *kernel) {
-  CUBN_TRY(cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                static_cast<int>(smem_bytes_max(device))),
-                           "cudaFuncSetAttribute"));
-  return cubn_cuda_check(
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeNonPortableClusterSizeAllowed, 1),
-      "cudaFuncSetAttribute");
+cudaError_t set_attributes(cubn_device *device) {
+  const auto kernel_of = [](auto vector, const auto &op) {
+    return KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
+  };
+  const cudaError_t error = prepare_tiled(device, kernel_of);
+  if (error != cudaSuccess) return error;
+  return visit_tiled_kernels([&](auto vector, const auto &op) {
+    return cudaFuncSetAttribute(kernel_of(vector, op),
+                                cudaFuncAttributeNonPortableClusterSizeAllowed, 1);
+  });
 }
 
 // Determines the largest cluster of blocks, each with all its shared memory, for which the device
 // has room. A partition of a GPU (MIG) may have no room for the largest clusters of its
-// architecture.
-cubnStatus_t find_ranks_max(cubn_device *device) {
-  void (*const kernel)(const TileParams, Forward<float>) =
-      cluster_kernel<VECTOR_WIDTH<float>, Forward<float>>;
+// architecture, or any.
+cudaError_t find_ranks_max(cubn_device *device) {
+  cudaError_t error = cudaSuccess;
   for (int ranks = CLUSTER_RANKS_MAX; ranks > 1; ranks /= 2) {
     const ClusterLaunch launch(device, ranks, ranks, smem_bytes_max(device));
     int clusters = 0;
-    const cudaError_t error = cudaOccupancyMaxActiveClusters(&clusters, kernel, &launch.config);
-    if (error == cudaErrorInvalidClusterSize) {  // The device has no such clusters.
-      cudaGetLastError();
-      continue;
+    error = cudaOccupancyMaxActiveClusters(&clusters, KERNEL<VECTOR_WIDTH<float>, Forward<float>>,
+                                           &launch.config);
+    if (error == cudaSuccess && clusters > 0) {
+      device->cluster_ranks_max = ranks;
+      return cudaSuccess;
     }
-    CUBN_TRY(cubn_cuda_check(error, "cudaOccupancyMaxActiveClusters"));
-    if (clusters == 0) continue;
-    device->cluster_ranks_max = ranks;
-    break;
+    cudaGetLastError();
   }
-  return CUBN_STATUS_SUCCESS;
+  return error;
 }
 
 }  // namespace
 }  // namespace cubn
 
-cubnStatus_t cubn_cluster_prepare(cubn_device *device) {
-  device->cluster_ranks_max = 0;
-  if (device->kernel_capability < 90) return CUBN_STATUS_SUCCESS;
-  CUBN_TRY(cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
-    void (*const kernel)(const cubn::TileParams, std::decay_t<decltype(op)>) =
-        cubn::cluster_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
-    return cubn::set_attributes(device, kernel);
-  }));
-  return cubn::find_ranks_max(device);
+void cubn_cluster_prepare(cubn_device *device) {
+  if (device->kernel_capability < 90) {
+    device->cluster_refusal = "this device has no thread block clusters, which exist from sm_90 on";
+    return;
+  }
+  cudaError_t error = cubn::set_attributes(device);
+  if (error == cudaSuccess) error = cubn::find_ranks_max(device);
+  if (error != cudaSuccess)
+    cubn_cuda_disable(device, "cluster", &device->cluster_refusal, cubn::NOT_PREPARED, error);
+  else if (device->cluster_ranks_max == 0)
+    device->cluster_refusal = "this device has no room for a cluster of two blocks";
 }
 
 const cubn_algo cubn_cuda_train_cluster = {"cluster", cubn::reject, nullptr, cubn::run};

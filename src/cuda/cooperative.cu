@@ -39,8 +39,10 @@
 #include "cuda/device/tile/tile_block.cuh"
 #include "cuda/plan/block_group_plan.cuh"
 #include "cuda/plan/block_group_workspace.cuh"
+#include "cuda/plan/fallback.cuh"
 #include "cuda/plan/integers.cuh"
 #include "cuda/plan/needs.cuh"
+#include "cuda/plan/prepare_tiled.cuh"
 #include "cuda/plan/run_tiled.cuh"
 #include "cuda/plan/tile_plan.cuh"
 
@@ -65,10 +67,7 @@ int64_t channel_bytes(const BlockGroupProblem &problem) {
 }
 
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  if (device->cooperative_smem_bytes[0] == 0)
-    return cubn_refuse_number(
-        "this device has no cooperative launch of %lld co-resident blocks per SM",
-        RESIDENT_BLOCKS_PER_SM, 0);
+  if (device->cooperative_refusal) return cubn_refuse(device->cooperative_refusal);
   const cubn_refusal refusal = tile_reject(*problem);
   if (refusal.text) return refusal;
   if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
@@ -120,6 +119,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   CUBN_TRY(scope.status());
   const BlockGroupProblem group_problem = block_group_problem(device, *problem);
   const BlockGroupPartition partition = best_block_group_partition(group_problem);
+  cudaError_t error = cudaSuccess;
   const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
                                  int64_t shared_bytes) {
     using Op = std::decay_t<decltype(op)>;
@@ -127,14 +127,17 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
     Op complete = op;
     const BlockGroupParams group_params = make_block_group_params(
         group_problem.shape, partition, args->workspace, params.recomputes, &complete);
-    return cubn_cuda_check(cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>,
-                                              params, complete, group_params),
-                           "cudaLaunchKernelEx");
+    error = cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>, params,
+                               complete, group_params);
+    return is_refused_launch(error) ? CUBN_STATUS_SUCCESS
+                                    : cubn_cuda_check(error, "cudaLaunchKernelEx");
   };
-  return visit_type(problem->type, [&](auto tag) {
+  CUBN_TRY(visit_type(problem->type, [&](auto tag) {
     return run_tiled<typename decltype(tag)::Type>(device, *problem, *args, partition,
                                                    launch_kernel);
-  });
+  }));
+  if (error == cudaSuccess) return CUBN_STATUS_SUCCESS;
+  return run_without(device, *problem, *args, "cooperative", &device->cooperative_refusal, error);
 }
 
 // The whole workspace.
@@ -144,45 +147,51 @@ size_t workspace_bytes(const cubn_device *, const cubn_problem *) {
 
 // ---- When the device is opened ----
 
+// The kernel that run_tiled launches for these.
+constexpr auto kernel_of = [](auto vector, const auto &op) {
+  return KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
+};
+
 // Determines the dynamic shared memory of a block, if an SM has one block or two. It is a multiple
-// of the allocation unit; one unit is left for static shared memory.
-cubnStatus_t find_cooperative_smem_bytes(cubn_device *device) {
+// of the allocation unit. Leaves 0 if the device has no cooperative launches.
+cudaError_t find_cooperative_smem_bytes(cubn_device *device) {
   constexpr int64_t UNIT = 128;
-  const auto read = [device](cudaDeviceAttr attribute, int *value) {
-    return cubn_cuda_check(cudaDeviceGetAttribute(value, attribute, device->ordinal),
-                           "cudaDeviceGetAttribute");
-  };
   int cooperative = 0, all = 0, reserved = 0;
-  CUBN_TRY(read(cudaDevAttrCooperativeLaunch, &cooperative));
-  CUBN_TRY(read(cudaDevAttrMaxSharedMemoryPerMultiprocessor, &all));
-  CUBN_TRY(read(cudaDevAttrReservedSharedMemoryPerBlock, &reserved));
-  for (int blocks = 1; cooperative != 0 && blocks <= RESIDENT_BLOCKS_PER_SM; ++blocks) {
+  size_t static_bytes = 0;
+  cudaError_t error = static_smem_bytes(kernel_of, &static_bytes);
+  const auto read = [&](cudaDeviceAttr attribute, int *value) {
+    if (error == cudaSuccess) error = cudaDeviceGetAttribute(value, attribute, device->ordinal);
+  };
+  read(cudaDevAttrCooperativeLaunch, &cooperative);
+  read(cudaDevAttrMaxSharedMemoryPerMultiprocessor, &all);
+  read(cudaDevAttrReservedSharedMemoryPerBlock, &reserved);
+  if (error != cudaSuccess || cooperative == 0) return error;
+  const int64_t besides = round_up(static_cast<int64_t>(static_bytes), UNIT);
+  for (int blocks = 1; blocks <= RESIDENT_BLOCKS_PER_SM; ++blocks) {
     const int64_t per_block = (all / blocks - reserved) / UNIT * UNIT;
     const int64_t most = static_cast<int64_t>(device->shared_bytes_per_block);
     device->cooperative_smem_bytes[blocks - 1] =
-        static_cast<size_t>(clamp(per_block, UNIT, most) - UNIT);
+        static_cast<size_t>(clamp(per_block, besides, most) - besides);
   }
-  return CUBN_STATUS_SUCCESS;
+  return cudaSuccess;
 }
 
-// Sets the attributes of a kernel, and clears *fits if an SM cannot have as many co-resident blocks
-// as the kernel is made for.
-template <class Op, class Kernel>
-cubnStatus_t set_attributes(const cubn_device *device, Kernel *kernel, bool *fits) {
-  const int bytes = static_cast<int>(device->cooperative_smem_bytes[TILE_BLOCKS_PER_SM<Op> - 1]);
-  CUBN_TRY(cubn_cuda_check(
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, bytes),
-      "cudaFuncSetAttribute"));
-  CUBN_TRY(
-      cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                                           cudaSharedmemCarveoutMaxShared),
-                      "cudaFuncSetAttribute"));
-  int blocks = 0;
-  CUBN_TRY(cubn_cuda_check(cudaOccupancyMaxActiveBlocksPerMultiprocessor(
-                               &blocks, kernel, RESIDENT_THREADS, static_cast<size_t>(bytes)),
-                           "cudaOccupancyMaxActiveBlocksPerMultiprocessor"));
-  *fits = *fits && blocks >= TILE_BLOCKS_PER_SM<Op>;
-  return CUBN_STATUS_SUCCESS;
+// Sets the attributes of the kernels. *fits says whether an SM can have as many co-resident blocks
+// of each as it is made for.
+cudaError_t set_attributes(const cubn_device *device, bool *fits) {
+  *fits = true;
+  return visit_tiled_kernels([&](auto vector, const auto &op) {
+    constexpr int WANTED = TILE_BLOCKS_PER_SM<std::decay_t<decltype(op)>>;
+    const auto kernel = kernel_of(vector, op);
+    const size_t bytes = device->cooperative_smem_bytes[WANTED - 1];
+    int blocks = 0;
+    cudaError_t error = allow_smem(kernel, bytes);
+    if (error == cudaSuccess)
+      error =
+          cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, RESIDENT_THREADS, bytes);
+    *fits = *fits && blocks >= WANTED;
+    return error;
+  });
 }
 
 }  // namespace
@@ -205,16 +214,17 @@ cubn_block_group_plan cubn_cooperative_plan(const cubn_device *device,
   return plan;
 }
 
-cubnStatus_t cubn_cooperative_prepare(cubn_device *device) {
-  CUBN_TRY(cubn::find_cooperative_smem_bytes(device));
-  if (device->cooperative_smem_bytes[0] == 0) return CUBN_STATUS_SUCCESS;
-  bool fits = true;
-  CUBN_TRY(cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
-    using Op = std::decay_t<decltype(op)>;
-    return cubn::set_attributes<Op>(device, cubn::KERNEL<decltype(vector)::VALUE, Op>, &fits);
-  }));
-  if (!fits) device->cooperative_smem_bytes[0] = device->cooperative_smem_bytes[1] = 0;
-  return CUBN_STATUS_SUCCESS;
+void cubn_cooperative_prepare(cubn_device *device) {
+  bool fits = false;
+  cudaError_t error = cubn::find_cooperative_smem_bytes(device);
+  if (error == cudaSuccess && device->cooperative_smem_bytes[0] > 0)
+    error = cubn::set_attributes(device, &fits);
+  if (error != cudaSuccess)
+    cubn_cuda_disable(device, "cooperative", &device->cooperative_refusal, cubn::NOT_PREPARED,
+                      error);
+  else if (!fits)
+    device->cooperative_refusal =
+        "this device has no cooperative launch of two co-resident blocks per SM";
 }
 
 const cubn_algo cubn_cuda_train_cooperative = {"cooperative", cubn::reject, cubn::workspace_bytes,

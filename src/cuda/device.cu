@@ -11,16 +11,34 @@
 
 namespace {
 
-// Returns NOT_SUPPORTED if there is no device, so that the caller can use a CPU instead. Anything
-// else that keeps a device from working is an error.
+// The driver's version, as 1000 * major + 10 * minor; 0 if there is no driver.
+cubnStatus_t read_driver_version(int *version) {
+  return cubn_cuda_check(cudaDriverGetVersion(version), "cudaDriverGetVersion");
+}
+
+cubnStatus_t refuse_old_driver(int version) {
+  return cubn_fail(CUBN_STATUS_EXECUTION_FAILED, "cuda",
+                   "the driver is for CUDA %d.%d, which is too old for this library, built with "
+                   "CUDA %d.%d: install a newer driver, or take the device \"cpu\"",
+                   version / 1000, version % 1000 / 10, CUDART_VERSION / 1000,
+                   CUDART_VERSION % 1000 / 10);
+}
+
+// Returns NOT_SUPPORTED if there is no device or no driver, so that the caller can use a CPU
+// instead. Anything else that keeps a device from working is an error: the caller may have pointers
+// to its memory. A missing driver is one of version 0 that is insufficient.
 cubnStatus_t count_devices(int *count) {
   const cudaError_t error = cudaGetDeviceCount(count);
+  int version = 0;
+  if (error == cudaErrorInsufficientDriver) CUBN_TRY(read_driver_version(&version));
+  if (version > 0) {
+    cudaGetLastError();
+    return refuse_old_driver(version);
+  }
   switch (error) {
     case cudaErrorNoDevice:
     case cudaErrorInsufficientDriver:
-    case cudaErrorStubLibrary:
-    case cudaErrorSystemDriverMismatch:
-    case cudaErrorCompatNotSupportedOnDevice:
+    case cudaErrorStubLibrary:  // In the place of a missing driver.
       cudaGetLastError();
       return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda", "there is no usable GPU: %s (%s)",
                        cudaGetErrorName(error), cudaGetErrorString(error));
@@ -44,7 +62,7 @@ cubnStatus_t read_attributes(cubn_device *device) {
   CUBN_TRY(read_attribute(cudaDevAttrMaxSharedMemoryPerBlockOptin, ordinal, &shared));
   CUBN_TRY(read_attribute(cudaDevAttrL2CacheSize, ordinal, &l2));
   device->compute_capability = 10 * major + minor;
-  device->shared_bytes_per_block = static_cast<size_t>(shared);
+  device->shared_bytes_per_block = device->tile_smem_bytes = static_cast<size_t>(shared);
   device->l2_bytes = static_cast<size_t>(l2);
   return CUBN_STATUS_SUCCESS;
 }
@@ -75,18 +93,21 @@ cubnStatus_t check_kernel_image(cubn_device *device) {
   // Older drivers cannot capture dependent launches into a graph.
   constexpr int DRIVER_MIN = 12030;
   int driver = 0;
-  CUBN_TRY(cubn_cuda_check(cudaDriverGetVersion(&driver), "cudaDriverGetVersion"));
+  CUBN_TRY(read_driver_version(&driver));
   device->has_dependent_launch =
       device->kernel_capability >= 90 && driver >= DRIVER_MIN && CUDART_VERSION >= DRIVER_MIN;
   return CUBN_STATUS_SUCCESS;
 }
 
 cubnStatus_t prepare(cubn_device *device) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
   CUBN_TRY(read_attributes(device));
   CUBN_TRY(check_kernel_image(device));
-  CUBN_TRY(cubn_resident_prepare(device));
-  CUBN_TRY(cubn_cluster_prepare(device));
-  CUBN_TRY(cubn_cooperative_prepare(device));
+  cubn_resident_prepare(device);
+  cubn_cluster_prepare(device);
+  cubn_cooperative_prepare(device);
+  cubn_cuda_load_kernels(device);
   return cubn_cuda_set_stream(device, nullptr);
 }
 
@@ -106,16 +127,14 @@ cubnStatus_t cubn_cuda_open(int ordinal, cubn_device **device) {
   if (ordinal >= count)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, "cuda",
                      "device cuda:%d does not exist, the number of devices is %d", ordinal, count);
-  const cubn_device_scope scope(ordinal);
-  CUBN_TRY(scope.status());
   cubn_device *opened = static_cast<cubn_device *>(calloc(1, sizeof *opened));
   if (!opened)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cuda", "no memory for a device");
   opened->ordinal = ordinal;
-  const cubnStatus_t status = prepare(opened);
+  cubnStatus_t status = cubn_cuda_find_context(opened);
+  if (status == CUBN_STATUS_SUCCESS) status = prepare(opened);
   if (status != CUBN_STATUS_SUCCESS) {
-    const cubn_capture_bypass bypass;
-    free_device(opened);
+    free(opened);
     return status;
   }
   *device = opened;

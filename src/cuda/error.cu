@@ -1,7 +1,8 @@
-// Errors of the CUDA runtime, and the current device of a thread.
+// Errors of the CUDA runtime.
 #include <cuda_runtime.h>
 
 #include "core/check.h"
+#include "core/log.h"
 #include "cuda/common/device.h"
 
 cubnStatus_t cubn_cuda_check(cudaError_t error, const char *function) {
@@ -13,15 +14,11 @@ cubnStatus_t cubn_cuda_check(cudaError_t error, const char *function) {
   return cubn_fail(status, function, "%s (%s)", cudaGetErrorName(error), cudaGetErrorString(error));
 }
 
-cubn_device_scope::cubn_device_scope(int ordinal) {
-  int current = -1;
-  status_ = cubn_cuda_check(cudaGetDevice(&current), "cudaGetDevice");
-  if (status_ != CUBN_STATUS_SUCCESS || current == ordinal) return;
-  status_ = cubn_cuda_check(cudaSetDevice(ordinal), "cudaSetDevice");
-  if (status_ == CUBN_STATUS_SUCCESS) previous_ = current;
-}
-
-cubn_device_scope::~cubn_device_scope() {
-  // The previous device was current a moment ago. If it has been lost since, its owner will notice.
-  if (previous_ >= 0 && cudaSetDevice(previous_) != cudaSuccess) cudaGetLastError();
+void cubn_cuda_disable(const cubn_device *device, const char *algo, const char **refusal,
+                       const char *reason, cudaError_t error) {
+  cudaGetLastError();
+  *refusal = reason;
+  cubn_log(nullptr, CUBN_SEV_WARNING, CUBN_STATUS_SUCCESS,
+           "cuda:%d: %s is not used, because %s: %s (%s)", device->ordinal, algo, reason,
+           cudaGetErrorName(error), cudaGetErrorString(error));
 }

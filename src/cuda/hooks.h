@@ -1,5 +1,5 @@
 /* The functions behind cubn_cuda_backend, and what they share. From the bottom up: error.cu,
- * memory.cu, workspace.cu, device.cu; backend.cu has the table. */
+ * context.cu, memory.cu, kernels.cu, workspace.cu, device.cu; backend.cu has the table. */
 #ifndef CUBN_CUDA_HOOKS_H
 #define CUBN_CUDA_HOOKS_H
 
@@ -43,10 +43,16 @@ cubnStatus_t cubn_cuda_fill(cubn_device *device, void *pointer, int value, size_
 cubnStatus_t cubn_cuda_widen(cubn_device *device, const cubn_problem *problem, const void *x,
                              void *to);
 
+/* ---- kernels.cu ---- */
+
+/* Loads every kernel in the list. Otherwise the driver loads each when it is first launched, which
+ * allocates, and may wait for work of the device. Logs a warning if a kernel cannot be loaded. */
+void cubn_cuda_load_kernels(const cubn_device *device);
+
 /* ---- workspace.cu ---- */
 
 cubnStatus_t cubn_cuda_set_stream(cubn_device *device, cubnStream_t stream);
-void *cubn_cuda_workspace(cubn_device *device, size_t *bytes);
+cubnStatus_t cubn_cuda_workspace(cubn_device *device, void **memory, size_t *bytes);
 /* Frees the workspaces of all streams, and returns the first error of cubn_cuda_free. The device
  * must be current. */
 cudaError_t cubn_cuda_free_workspaces(cubn_device *device);

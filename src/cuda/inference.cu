@@ -72,10 +72,11 @@ template <class Iterator, class Op>
 cubnStatus_t run_iterator(const cubn_device *device, const Iterator &iterator, const Op &op,
                           const Partition &partition) {
   constexpr int64_t SLICE_UNITS = 1 << 30;
+  constexpr auto *KERNEL = inference_kernel<Iterator, Op>;
   for (int64_t first_unit = 0; first_unit < partition.units; first_unit += SLICE_UNITS) {
     const int64_t units = clamp(partition.units - first_unit, 1, SLICE_UNITS);
-    CUBN_TRY(launch(device, inference_kernel<Iterator, Op>, units * partition.chunks, PASS_THREADS,
-                    0, iterator, op, first_unit, static_cast<unsigned>(units)));
+    CUBN_TRY(launch<KERNEL>(device, units * partition.chunks, PASS_THREADS, 0, iterator, op,
+                            first_unit, static_cast<unsigned>(units)));
   }
   return CUBN_STATUS_SUCCESS;
 }

@@ -32,6 +32,7 @@
 #include "cuda/device/tile/tile_block.cuh"
 #include "cuda/plan/integers.cuh"
 #include "cuda/plan/launch.cuh"
+#include "cuda/plan/prepare_tiled.cuh"
 #include "cuda/plan/run_tiled.cuh"
 #include "cuda/plan/tile_plan.cuh"
 
@@ -44,6 +45,9 @@ __global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
   process_channel_group<false, V>(params, op, shared);
 }
+
+template <int V, class Op>
+constexpr auto KERNEL = static_cast<void (*)(const TileParams, Op)>(resident_kernel<V, Op>);
 
 // Channels per block: the longest runs with which two blocks fit on an SM and few SMs are without a
 // group. The group is 0 if none fits.
@@ -72,6 +76,7 @@ bool wants_cluster(const cubn_device *device, const TileShape &shape,
 }
 
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
+  if (device->resident_refusal) return cubn_refuse(device->resident_refusal);
   const cubn_refusal refusal = tile_reject(*problem);
   if (refusal.text) return refusal;
   const TilePartition partition = choose_partition(device, *problem);
@@ -97,9 +102,9 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   CUBN_TRY(scope.status());
   const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
                                  int64_t shared_bytes) {
-    return launch(device, resident_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>,
-                  ceil_div(params.c, params.group), RESIDENT_THREADS,
-                  static_cast<size_t>(shared_bytes), params, op);
+    return launch<KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>>(
+        device, ceil_div(params.c, params.group), RESIDENT_THREADS,
+        static_cast<size_t>(shared_bytes), params, op);
   };
   return visit_type(problem->type, [&](auto tag) {
     return run_tiled<typename decltype(tag)::Type>(
@@ -110,14 +115,12 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 }  // namespace
 }  // namespace cubn
 
-cubnStatus_t cubn_resident_prepare(cubn_device *device) {
-  return cubn::visit_tiled_kernels([&](auto vector, const auto &op) {
-    void (*const kernel)(const cubn::TileParams, std::decay_t<decltype(op)>) =
-        cubn::resident_kernel<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
-    return cubn_cuda_check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                                static_cast<int>(cubn::smem_bytes_max(device))),
-                           "cudaFuncSetAttribute");
+void cubn_resident_prepare(cubn_device *device) {
+  const cudaError_t error = cubn::prepare_tiled(device, [](auto vector, const auto &op) {
+    return cubn::KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>;
   });
+  if (error != cudaSuccess)
+    cubn_cuda_disable(device, "resident", &device->resident_refusal, cubn::NOT_PREPARED, error);
 }
 
 const cubn_algo cubn_cuda_train_resident = {"resident", cubn::reject, nullptr, cubn::run};

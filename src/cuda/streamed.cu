@@ -168,8 +168,8 @@ cubnStatus_t run_slice(const cubn_device *device, const cubn_args &args, const I
   stored.first_channel = iterator.first_channel(first_unit);
   const int64_t blocks =
       clamp(device->sm_count * BLOCKS<Iterator, Op>, 1, 2 * units * partition.chunks);
-  return launch(device, streamed_kernel<Iterator, Op>, blocks, PASS_THREADS, 0, iterator, stored,
-                queue);
+  return launch<streamed_kernel<Iterator, Op>>(device, blocks, PASS_THREADS, 0, iterator, stored,
+                                               queue);
 }
 
 // The launches of an operation for an iterator.

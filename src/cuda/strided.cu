@@ -77,18 +77,18 @@ int64_t blocks_of(const StridedParams &params) {
 // Sums each channel, by one launch or, if channels are split, by two.
 template <class T, template <class> class Reducer>
 cubnStatus_t sum(const cubn_device *device, const StridedParams &params) {
+  constexpr auto *KERNEL = strided_sum_kernel<T, Reducer<T>>;
   if (params.tiling.splits > 0)
-    CUBN_TRY(launch(device, strided_sum_kernel<T, Reducer<T>>, blocks_of(params), STRIDED_THREADS,
-                    0, params));
+    CUBN_TRY(launch<KERNEL>(device, blocks_of(params), STRIDED_THREADS, 0, params));
   if (params.tiling.splits == 1) return CUBN_STATUS_SUCCESS;
-  return launch(device, strided_add_kernel<T, typename Reducer<T>::Sum>,
-                ceil_div(slice_channels(params), ADD_LANES.channels), STRIDED_THREADS, 0, params);
+  return launch<strided_add_kernel<T, typename Reducer<T>::Sum>>(
+      device, ceil_div(slice_channels(params), ADD_LANES.channels), STRIDED_THREADS, 0, params);
 }
 
 template <class T, template <class> class Element>
 cubnStatus_t apply(const cubn_device *device, const StridedParams &params) {
-  return launch(device, strided_apply_kernel<T, Element<T>>, blocks_of(params), STRIDED_THREADS, 0,
-                params);
+  return launch<strided_apply_kernel<T, Element<T>>>(device, blocks_of(params), STRIDED_THREADS, 0,
+                                                     params);
 }
 
 template <class T>
@@ -190,7 +190,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
       return backward ? run_backward<T>(device, params) : run_forward<T>(device, params);
     }));
   }
-  return writes_mask ? launch(device, strided_mask_edges_kernel, 1, 32, 0, params.mask)
+  return writes_mask ? launch<strided_mask_edges_kernel>(device, 1, 32, 0, params.mask)
                      : CUBN_STATUS_SUCCESS;
 }
 

@@ -86,8 +86,8 @@ template <class Iterator, class Op>
 cubnStatus_t reduce_slice(const cubn_device *device, const Iterator &iterator, const Op &op,
                           const Partition &partition,
                           const Slice<typename Op::Coefficients> &slice) {
-  return launch(device, reduce_kernel<Iterator, Op>, slice.units * partition.chunks, PASS_THREADS,
-                0, iterator, op, slice);
+  return launch<reduce_kernel<Iterator, Op>>(device, slice.units * partition.chunks, PASS_THREADS,
+                                             0, iterator, op, slice);
 }
 
 // `stored` are the coefficients of the slice. It is NULL if there was no first pass.
@@ -99,12 +99,12 @@ cubnStatus_t apply_slice(const cubn_device *device, const Iterator &iterator, co
   static_cast<Op &>(apply) = op;
   apply.stored = stored;
   apply.first_channel = iterator.first_channel(slice.first_unit);
-  const auto kernel = apply_kernel<Iterator, StoredCoefficients<Op>>;
+  constexpr auto *KERNEL = apply_kernel<Iterator, StoredCoefficients<Op>>;
   const int64_t blocks = slice.units * partition.chunks;
-  return stored ? launch_overlapped(device, kernel, blocks, PASS_THREADS, 0, iterator, apply,
-                                    slice.first_unit, slice.units)
-                : launch(device, kernel, blocks, PASS_THREADS, 0, iterator, apply, slice.first_unit,
-                         slice.units);
+  return stored ? launch_overlapped<KERNEL>(device, blocks, PASS_THREADS, 0, iterator, apply,
+                                            slice.first_unit, slice.units)
+                : launch<KERNEL>(device, blocks, PASS_THREADS, 0, iterator, apply, slice.first_unit,
+                                 slice.units);
 }
 
 // Forward. The first pass is the same for all operations; Op is that of the second pass.

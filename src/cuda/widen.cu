@@ -38,9 +38,10 @@ template <class T>
 cubnStatus_t widen(const cubn_device *device, const cubn_problem &problem, const void *from,
                    void *to) {
   const int64_t count = cubn_count(&problem), elements = problem.c * count;
-  return launch(device, widen_kernel<T>, ceil_div(elements, WIDEN_THREADS), WIDEN_THREADS, 0,
-                make_axes(problem.channels), make_axes(problem.samples), make_divisor(count), count,
-                elements, static_cast<const T *>(from), static_cast<float *>(to));
+  return launch<widen_kernel<T>>(device, ceil_div(elements, WIDEN_THREADS), WIDEN_THREADS, 0,
+                                 make_axes(problem.channels), make_axes(problem.samples),
+                                 make_divisor(count), count, elements, static_cast<const T *>(from),
+                                 static_cast<float *>(to));
 }
 
 }  // namespace

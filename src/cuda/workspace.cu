@@ -1,4 +1,7 @@
 // The workspaces of a device, one for each stream that the handle was set to.
+//
+// cudaStreamPerThread is another stream in each thread, so it has a workspace for each thread that
+// has set the handle to it. cudaStreamLegacy is the default stream, NULL.
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -10,6 +13,21 @@
 
 namespace {
 
+// What tells the calling thread's stream from that of another thread, if it is per thread.
+const void *owner_of(cubnStream_t stream) {
+  static thread_local const char own = 0;
+  return stream == cudaStreamPerThread ? &own : nullptr;
+}
+
+// NULL if the handle was not set to the stream, by this thread if the stream is per thread.
+cubn_workspace *find_workspace(const cubn_device *device, cubnStream_t stream) {
+  const void *const thread = owner_of(stream);
+  cubn_workspace *workspace = device->workspaces;
+  while (workspace && (workspace->stream != stream || workspace->thread != thread))
+    workspace = workspace->next;
+  return workspace;
+}
+
 cubnStatus_t add_workspace(cubn_device *device, cubnStream_t stream) {
   cubn_workspace *workspace = static_cast<cubn_workspace *>(calloc(1, sizeof *workspace));
   if (!workspace)
@@ -20,6 +38,7 @@ cubnStatus_t add_workspace(cubn_device *device, cubnStream_t stream) {
     return status;
   }
   workspace->stream = stream;
+  workspace->thread = owner_of(stream);
   workspace->next = device->workspaces;
   device->workspaces = workspace;
   return CUBN_STATUS_SUCCESS;
@@ -28,22 +47,26 @@ cubnStatus_t add_workspace(cubn_device *device, cubnStream_t stream) {
 }  // namespace
 
 cubnStatus_t cubn_cuda_set_stream(cubn_device *device, cubnStream_t stream) {
-  cubn_workspace *workspace = device->workspaces;
-  while (workspace && workspace->stream != stream) workspace = workspace->next;
-  if (!workspace) {
+  if (stream == cudaStreamLegacy) stream = nullptr;
+  if (!find_workspace(device, stream)) {
     const cubn_device_scope scope(device);
     CUBN_TRY(scope.status());
     CUBN_TRY(add_workspace(device, stream));
-    workspace = device->workspaces;
   }
   device->stream = stream;
-  device->workspace = workspace;
   return CUBN_STATUS_SUCCESS;
 }
 
-void *cubn_cuda_workspace(cubn_device *device, size_t *bytes) {
+// A call allocates nothing, so a thread must have set the handle to its own stream before.
+cubnStatus_t cubn_cuda_workspace(cubn_device *device, void **memory, size_t *bytes) {
+  const cubn_workspace *const workspace = find_workspace(device, device->stream);
+  if (!workspace)
+    return cubn_fail(CUBN_STATUS_BAD_PARAM, "cuda",
+                     "handle was set to the stream cudaStreamPerThread by another thread, whose "
+                     "stream that is: call cubnSetStream in this thread, too");
   *bytes = CUBN_WORKSPACE_BYTES;
-  return device->workspace->memory;
+  *memory = workspace->memory;
+  return CUBN_STATUS_SUCCESS;
 }
 
 cudaError_t cubn_cuda_free_workspaces(cubn_device *device) {

@@ -71,7 +71,8 @@ cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args 
   handle->last_algo = algo;
   if (!algo)
     return cubn_fail(CUBN_STATUS_INTERNAL_ERROR, function, "no algorithm accepts the problem");
-  args->workspace = handle->backend->workspace(handle->device, &args->workspace_bytes);
+  CUBN_TRY(cubn_within(function, handle->backend->workspace(handle->device, &args->workspace,
+                                                            &args->workspace_bytes)));
   const size_t needed_bytes =
       algo->workspace_bytes ? algo->workspace_bytes(handle->device, problem) : 0;
   if (needed_bytes > args->workspace_bytes)

@@ -12,6 +12,7 @@ typedef struct emu_launch_counts {
   unsigned block[3];
   unsigned cluster_blocks; /* 1 unless launched in clusters */
   unsigned long long dynamic_shared_bytes;
+  int carveout; /* preferred share of shared memory, in percent; -1: no preference */
   unsigned long long read_bytes;          /* global bytes requested by loads */
   unsigned long long written_bytes;       /* global bytes requested by stores */
   unsigned long long atomic_bytes;        /* global bytes requested by atomics */
@@ -38,7 +39,19 @@ void emu_set_dry_launches(int dry);
 /* name: sm75, sm80, sm86, sm89, sm90, sm100 or sm120 */
 void emu_set_device(const char *name, int sm_count);
 void emu_set_l2_bytes(unsigned long long bytes); /* 0: that of the device model */
-void emu_set_device_count(int count);            /* 0: like a machine without a GPU */
+/* So many SMs are free for cooperative and cluster launches, fewer than the device says; 0: all. */
+void emu_set_free_sms(int count);
+void emu_set_device_count(int count); /* 0: like a machine without a GPU */
+/* 1000 * major + 10 * minor; 0: no driver; CUDART_VERSION: as the runtime. Below its major version
+ * every call fails. */
+void emu_set_driver_version(int version);
+/* The least static shared memory of every kernel: the choice of a compiler. 16 until it is set. */
+void emu_set_static_shared_bytes(unsigned long long bytes);
+/* No kernel is loaded, and no device has a primary context; the calling thread uses device 0. */
+void emu_unload_kernels(void);
+void emu_forget_contexts(void);
+unsigned emu_late_loads(void); /* kernels that were first loaded by a launch, since then */
+int emu_has_primary_context(int device);
 /* The nth next call of the runtime function `api` fails with `error` (a cudaError_t) and does
  * nothing, but for cudaStreamDestroy and cudaEventDestroy, which destroy: their error is of earlier
  * work. */

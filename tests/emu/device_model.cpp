@@ -1,4 +1,4 @@
-// The emulated machine: how many devices of which model it has, and which one a host thread uses.
+// The emulated machine: how many devices of which model it has.
 #include <cstdlib>
 #include <cstring>
 
@@ -30,6 +30,7 @@ struct Machine {
   const DeviceModel *model;
   int sm_count = kDefaultSmCount;
   int devices = 1;
+  int free_sms = 0;     // for launches of blocks that run together; 0: all
   size_t l2_bytes = 0;  // instead of the model's
 };
 
@@ -42,8 +43,6 @@ Machine &machine() {
   }();
   return emulated;
 }
-
-thread_local int chosen_device;
 
 }  // namespace
 
@@ -64,12 +63,12 @@ int device_count() {
   return machine().devices;
 }
 
-int current_device() {
-  return chosen_device;
+int free_sms() {
+  return machine().free_sms != 0 ? machine().free_sms : machine().sm_count;
 }
 
-void set_current_device(int device) {
-  chosen_device = device;
+void set_free_sms(int count) {
+  machine().free_sms = count;
 }
 
 void set_device_model(const char *name, int sm_count) {
@@ -83,7 +82,7 @@ void set_l2_bytes(size_t bytes) {
 
 void set_device_count(int count) {
   machine().devices = count;
-  if (chosen_device >= count) chosen_device = 0;
+  leave_missing_devices();
 }
 
 size_t emulated_memory_bytes() {

@@ -157,6 +157,7 @@ struct LaunchRequest {
   size_t shared_limit_bytes;
   bool cooperative;
   bool overlaps;  // may overlap the previous launch
+  int carveout;   // see emu_launch_counts
 };
 
 struct Launch {
@@ -229,7 +230,8 @@ unsigned collect_ended_blocks();  // returns how many there were
 
 // launch.cpp
 void execute(const LaunchRequest &request, void **arguments);
-size_t static_shared_bytes(const void *function);  // 0 until it has run once
+// Of a kernel that has not run yet it is the least that tests ask for.
+size_t static_shared_bytes(const void *function);
 
 inline size_t round_up(size_t value, size_t multiple) {
   return (value + multiple - 1) / multiple * multiple;

@@ -16,6 +16,7 @@ namespace {
 bool launches_are_dry = false;  // see emu_set_dry_launches
 std::vector<emu_launch_counts> launch_log;
 std::map<const void *, size_t> static_shared;
+size_t least_static_bytes = 16;
 
 unsigned volume(dim3 extent) {
   return extent.x * extent.y * extent.z;
@@ -89,6 +90,7 @@ void begin_counts(const Launch &launch) {
   memcpy(current_counts.block, block, sizeof block);
   current_counts.cluster_blocks = launch.blocks_per_cluster;
   current_counts.dynamic_shared_bytes = request.dynamic_shared_bytes;
+  current_counts.carveout = request.carveout;
 }
 
 }  // namespace
@@ -116,10 +118,14 @@ void execute(const LaunchRequest &request, void **arguments) {
 
 size_t static_shared_bytes(const void *function) {
   auto found = static_shared.find(function);
-  return found != static_shared.end() ? found->second : 0;
+  return std::max(found != static_shared.end() ? found->second : 0, least_static_bytes);
 }
 
 }  // namespace emu
+
+extern "C" void emu_set_static_shared_bytes(unsigned long long bytes) {
+  emu::least_static_bytes = static_cast<size_t>(bytes);
+}
 
 extern "C" void emu_set_dry_launches(int dry) {
   emu::launches_are_dry = dry != 0;

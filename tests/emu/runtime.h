@@ -57,14 +57,21 @@ struct DeviceModel {
 
 const DeviceModel &device_model();
 int sm_count();
+int free_sms();  // of the stream or process; what the device says of itself is sm_count
 int device_count();
-int current_device();
 size_t emulated_memory_bytes();
 // The caller holds the lock of the runtime.
-void set_current_device(int device);
 void set_device_model(const char *name, int sm_count);
 void set_l2_bytes(size_t bytes);  // 0: those of the model
+void set_free_sms(int count);
 void set_device_count(int count);
+
+// ---- runtime_contexts.cpp
+
+int current_device();
+void set_current_device(int device);  // as cudaSetDevice: creates its primary context
+void use_current_device();            // creates its primary context if the thread has no context
+void leave_missing_devices();
 
 // ---- runtime_allocations.cpp; the rest of it is in runtime_allocations.h
 
@@ -159,6 +166,8 @@ struct FunctionAttributes {
 };
 
 FunctionAttributes &attributes_of(const void *function);
+// Loads a kernel on the current device. The driver does so at the latest when it is launched.
+void load_function(const void *function, bool is_launch);
 size_t shared_optin_bytes();
 int blocks_per_sm(const void *function, int threads, size_t dynamic_bytes);
 cudaError_t check_limits(const LaunchRequest &request);

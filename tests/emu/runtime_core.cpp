@@ -1,5 +1,7 @@
 // Runtime API: errors, versions, and the tests' control over calls.
+#include <algorithm>
 #include <cstdio>
+#include <cstring>
 #include <map>
 
 #include "runtime.h"
@@ -32,6 +34,8 @@ const ErrorText kErrorTexts[] = {
     {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration",
      "invalid configuration argument"},
     {cudaErrorInvalidDeviceFunction, "cudaErrorInvalidDeviceFunction", "invalid device function"},
+    {cudaErrorInsufficientDriver, "cudaErrorInsufficientDriver",
+     "CUDA driver version is insufficient for CUDA runtime version"},
     {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
     {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
     {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
@@ -84,6 +88,26 @@ std::recursive_mutex &runtime_mutex() {
 
 bool null_device = false;
 
+namespace {
+
+int driver_version = CUDART_VERSION;
+
+// The others need a context, and create one.
+const char *const kCallsWithoutContext[] = {
+    "cudaGetDeviceCount",      "cudaGetDevice",
+    "cudaSetDevice",           "cudaDeviceGetAttribute",
+    "cudaGetDeviceProperties", "cudaDriverGetVersion",
+    "cudaGetDriverEntryPoint", "cudaThreadExchangeStreamCaptureMode",
+    "cuCtxGetCurrent",         "cuCtxPushCurrent",
+    "cuCtxPopCurrent",         "cuDevicePrimaryCtxRetain"};
+
+bool needs_context(const char *name) {
+  return std::none_of(std::begin(kCallsWithoutContext), std::end(kCallsWithoutContext),
+                      [name](const char *other) { return strcmp(name, other) == 0; });
+}
+
+}  // namespace
+
 cudaError_t begin_api_call(const char *name) {
   ++call_counts[name];
   ++all_calls;
@@ -93,7 +117,10 @@ cudaError_t begin_api_call(const char *name) {
     injections.erase(injection);
     return error;
   }
-  return device_count() != 0 ? cudaSuccess : cudaErrorNoDevice;
+  if (device_count() == 0) return cudaErrorNoDevice;
+  if (driver_version < CUDART_VERSION / 1000 * 1000) return cudaErrorInsufficientDriver;
+  if (needs_context(name)) use_current_device();
+  return cudaSuccess;
 }
 
 cudaError_t note_error(cudaError_t error) {
@@ -146,11 +173,18 @@ cudaError_t cudaRuntimeGetVersion(int *version) {
   return cudaSuccess;
 }
 
+void emu_set_driver_version(int version) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  driver_version = version;
+}
+
 cudaError_t cudaDriverGetVersion(int *version) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
   const cudaError_t error = begin_api_call("cudaDriverGetVersion");
-  if (error != cudaSuccess && error != cudaErrorNoDevice) return note_error(error);
-  *version = device_count() != 0 ? CUDART_VERSION : 0;
+  if (error != cudaSuccess && error != cudaErrorNoDevice && error != cudaErrorInsufficientDriver) {
+    return note_error(error);
+  }
+  *version = device_count() != 0 ? driver_version : 0;
   return cudaSuccess;
 }
 

@@ -135,6 +135,11 @@ void emu_set_l2_bytes(unsigned long long bytes) {
   set_l2_bytes(bytes);
 }
 
+void emu_set_free_sms(int count) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  set_free_sms(count);
+}
+
 void emu_set_device_count(int count) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
   set_device_count(count);

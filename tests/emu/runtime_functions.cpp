@@ -1,6 +1,7 @@
 // Runtime API: the attributes of kernels, and the limits of a launch.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "runtime.h"
 
@@ -14,6 +15,16 @@ constexpr unsigned kMaxGridX = 0x7fffffff;
 constexpr unsigned kMaxGridYZ = 65535;
 
 std::map<const void *, FunctionAttributes> function_attributes;
+std::set<std::pair<const void *, int>> loaded_functions;  // and the devices
+unsigned late_loads;
+
+// Blocks that can run at the same time.
+size_t resident_blocks(const LaunchRequest &request) {
+  const int threads = static_cast<int>(request.block.x * request.block.y * request.block.z);
+  return static_cast<size_t>(free_sms()) *
+         static_cast<size_t>(
+             blocks_per_sm(request.kernel->function, threads, request.dynamic_shared_bytes));
+}
 
 cudaError_t check_cluster(const LaunchRequest &request, bool non_portable) {
   const dim3 cluster = request.cluster;
@@ -23,12 +34,18 @@ cudaError_t check_cluster(const LaunchRequest &request, bool non_portable) {
   if (model.portable_cluster_blocks == 0) return cudaErrorNotSupported;
   const int limit = non_portable ? model.largest_cluster_blocks : model.portable_cluster_blocks;
   if (blocks == 0 || blocks > static_cast<unsigned>(limit)) return cudaErrorInvalidClusterSize;
+  if (blocks > resident_blocks(request)) return cudaErrorInvalidClusterSize;
   const bool divides = request.grid.x % cluster.x == 0 && request.grid.y % cluster.y == 0 &&
                        request.grid.z % cluster.z == 0;
   return divides ? cudaSuccess : cudaErrorInvalidClusterSize;
 }
 
 }  // namespace
+
+void load_function(const void *function, bool is_launch) {
+  const bool is_new = loaded_functions.insert({function, current_device()}).second;
+  if (is_new && is_launch) ++late_loads;
+}
 
 FunctionAttributes &attributes_of(const void *function) {
   return function_attributes[function];
@@ -67,11 +84,8 @@ cudaError_t check_limits(const LaunchRequest &request) {
   }
   const cudaError_t error = check_cluster(request, attributes.non_portable_cluster);
   if (error != cudaSuccess || !request.cooperative) return error;
-  const size_t resident = static_cast<size_t>(sm_count()) *
-                          static_cast<size_t>(blocks_per_sm(function, static_cast<int>(threads),
-                                                            request.dynamic_shared_bytes));
   const size_t blocks = static_cast<size_t>(grid.x) * grid.y * grid.z;
-  return blocks <= resident ? cudaSuccess : cudaErrorCooperativeLaunchTooLarge;
+  return blocks <= resident_blocks(request) ? cudaSuccess : cudaErrorCooperativeLaunchTooLarge;
 }
 
 namespace {
@@ -106,13 +120,27 @@ using namespace emu;
 
 extern "C" {
 
+void emu_unload_kernels(void) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  loaded_functions.clear();
+  late_loads = 0;
+}
+
+unsigned emu_late_loads(void) {
+  std::lock_guard<std::recursive_mutex> lock(runtime_mutex());
+  return late_loads;
+}
+
 cudaError_t cudaFuncSetAttribute(const void *function, cudaFuncAttribute attribute, int value) {
-  return api_call("cudaFuncSetAttribute",
-                  [&] { return set_function_attribute(function, attribute, value); });
+  return api_call("cudaFuncSetAttribute", [&] {
+    load_function(function, false);
+    return set_function_attribute(function, attribute, value);
+  });
 }
 
 cudaError_t cudaFuncGetAttributes(cudaFuncAttributes *attributes, const void *function) {
   return api_call("cudaFuncGetAttributes", [&] {
+    load_function(function, false);
     *attributes = cudaFuncAttributes{};
     attributes->sharedSizeBytes = static_shared_bytes(function);
     attributes->maxThreadsPerBlock = kMaxThreadsPerBlock;

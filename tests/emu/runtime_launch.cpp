@@ -59,9 +59,11 @@ cudaError_t launch(const void *function, dim3 grid, dim3 block, void **arguments
                                  shared_bytes,
                                  shared_optin_bytes(),
                                  options.cooperative,
-                                 options.overlaps};
+                                 options.overlaps,
+                                 attributes_of(function).carveout};
   const cudaError_t error = check_limits(request);
   if (error != cudaSuccess) return error;
+  load_function(function, true);
   auto packed = std::make_shared<PackedArguments>(*kernel, arguments);
   return enqueue(stream, [request, packed] { execute(request, packed->pointers().data()); });
 }

@@ -1,5 +1,6 @@
 // Runtime API: the streams that exist, default ones included, and the order between them.
 #include <algorithm>
+#include <map>
 
 #include "runtime.h"
 
@@ -8,6 +9,9 @@ namespace emu {
 namespace {
 
 std::vector<Stream *> created_streams;
+
+// The stream cudaStreamPerThread of each host thread on each device. It outlives the thread here.
+std::map<std::pair<std::thread::id, int>, Stream> per_thread_streams;
 
 std::deque<Stream> &default_streams() {
   static std::deque<Stream> streams;
@@ -28,8 +32,9 @@ bool has_implicit_wait(const Stream *stream, unsigned long long sequence) {
   };
   const Stream *legacy = &default_streams()[static_cast<size_t>(stream->device)];
   if (stream != legacy) return stream->blocking && has_earlier_work(legacy);
-  for (const Stream *other : created_streams) {
-    if (other->device == stream->device && other->blocking && has_earlier_work(other)) return true;
+  for (const Stream *other : all_streams()) {
+    if (other == stream || other->device != stream->device || !other->blocking) continue;
+    if (has_earlier_work(other)) return true;
   }
   return false;
 }
@@ -37,13 +42,19 @@ bool has_implicit_wait(const Stream *stream, unsigned long long sequence) {
 std::vector<Stream *> all_streams() {
   std::vector<Stream *> streams = created_streams;
   for (Stream &stream : default_streams()) streams.push_back(&stream);
+  for (auto &entry : per_thread_streams) streams.push_back(&entry.second);
   return streams;
 }
 
 Stream *stream_of(cudaStream_t handle) {
-  const bool is_default =
-      handle == nullptr || handle == cudaStreamLegacy || handle == cudaStreamPerThread;
-  if (is_default) return &default_streams()[static_cast<size_t>(current_device())];
+  if (handle == nullptr || handle == cudaStreamLegacy) {
+    return &default_streams()[static_cast<size_t>(current_device())];
+  }
+  if (handle == cudaStreamPerThread) {
+    Stream *own = &per_thread_streams[{std::this_thread::get_id(), current_device()}];
+    own->device = current_device();
+    return own;
+  }
   Stream *stream = reinterpret_cast<Stream *>(handle);
   const bool known =
       std::find(created_streams.begin(), created_streams.end(), stream) != created_streams.end();

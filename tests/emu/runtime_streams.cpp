@@ -21,7 +21,9 @@ cudaError_t create_stream(cudaStream_t *handle, unsigned flags, int priority) {
 
 cudaError_t destroy_stream(cudaStream_t handle) {
   Stream *stream = stream_of(handle);
-  if (stream == nullptr || is_default_stream(stream)) return cudaErrorInvalidResourceHandle;
+  if (stream == nullptr || is_default_stream(stream) || handle == cudaStreamPerThread) {
+    return cudaErrorInvalidResourceHandle;
+  }
   drain_stream(stream);
   end_captures_of(stream);
   remove_stream(stream);

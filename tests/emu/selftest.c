@@ -18,6 +18,7 @@ static int add_all_cases(void) {
   if (!add_stream_cases()) return 0;
   if (!add_runtime_cases()) return 0;
   if (!add_memory_cases()) return 0;
+  if (!add_device_cases()) return 0;
 #endif
   return 1;
 }

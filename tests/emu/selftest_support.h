@@ -56,5 +56,6 @@ int add_bug_cases(void);
 int add_stream_cases(void);
 int add_runtime_cases(void);
 int add_memory_cases(void);
+int add_device_cases(void);
 
 #endif

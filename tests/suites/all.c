@@ -29,6 +29,9 @@
   X(runs)                  \
   X(cuda_backend)          \
   X(cuda_cleanup)          \
+  X(cuda_driver)           \
+  X(cuda_environment)      \
+  X(cuda_refusals)         \
   X(descriptor)            \
   X(decisions)             \
   X(determinism)           \

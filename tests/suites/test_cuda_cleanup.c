@@ -18,8 +18,10 @@ static void expect_failure(cubnStatus_t status, const char *function, const char
 }
 
 static void *workspace_of(cubnHandle_t handle) {
+  void *memory = NULL;
   size_t bytes;
-  return handle->backend->workspace(handle->device, &bytes);
+  expect_success(handle->backend->workspace(handle->device, &memory, &bytes), "workspace");
+  return memory;
 }
 
 static void test_buffer(void) {

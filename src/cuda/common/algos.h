@@ -58,12 +58,13 @@ typedef struct cubn_block_group_plan {
 cubn_block_group_plan cubn_cooperative_plan(const cubn_device *device, const cubn_problem *problem);
 
 /* Preparation of an algorithm, once when a device is opened, with that device current. It sets the
- * attributes of kernels that need more shared memory than the default. */
-cubnStatus_t cubn_resident_prepare(cubn_device *device);
+ * attributes of kernels that need more shared memory than the default. If anything fails, the
+ * device does without the algorithm. */
+void cubn_resident_prepare(cubn_device *device);
 /* As cubn_resident_prepare. It also determines the largest size of a cluster. */
-cubnStatus_t cubn_cluster_prepare(cubn_device *device);
+void cubn_cluster_prepare(cubn_device *device);
 /* As cubn_resident_prepare. It also determines whether all blocks can be co-resident. */
-cubnStatus_t cubn_cooperative_prepare(cubn_device *device);
+void cubn_cooperative_prepare(cubn_device *device);
 
 #ifdef __cplusplus
 }

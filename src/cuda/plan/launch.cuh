@@ -6,6 +6,7 @@
 
 #include "core/backend.h"
 #include "cuda/common/device.h"
+#include "cuda/common/kernels.h"
 
 namespace cubn {
 
@@ -19,28 +20,37 @@ inline cudaLaunchConfig_t launch_config(const cubn_device *device, int64_t block
   return config;
 }
 
+// Exists, and is in the list of kernels, if something launches the kernel.
+template <auto *KERNEL>
+static const cubn_kernel LISTED(reinterpret_cast<const void *>(KERNEL));
+
+template <auto *KERNEL, class... Arguments>
+cubnStatus_t launch_configured(const cudaLaunchConfig_t &config, const Arguments &...arguments) {
+  (void)&LISTED<KERNEL>;
+  return cubn_cuda_check(cudaLaunchKernelEx(&config, KERNEL, arguments...), "cudaLaunchKernelEx");
+}
+
 // Enqueues a kernel on the device's stream. `blocks` must be less than 2^31.
-template <class... Parameters, class... Arguments>
-cubnStatus_t launch(const cubn_device *device, void (*kernel)(Parameters...), int64_t blocks,
-                    int threads, size_t shared_bytes, const Arguments &...arguments) {
-  const cudaLaunchConfig_t config = launch_config(device, blocks, threads, shared_bytes);
-  return cubn_cuda_check(cudaLaunchKernelEx(&config, kernel, arguments...), "cudaLaunchKernelEx");
+template <auto *KERNEL, class... Arguments>
+cubnStatus_t launch(const cubn_device *device, int64_t blocks, int threads, size_t shared_bytes,
+                    const Arguments &...arguments) {
+  return launch_configured<KERNEL>(launch_config(device, blocks, threads, shared_bytes),
+                                   arguments...);
 }
 
 // The same as a programmatic dependent launch: the kernel may begin before that of the previous
 // launch of this call has ended. Its threads must call wait_on_prior_grid before they access
 // memory. This hides the latency of the launch.
-template <class... Parameters, class... Arguments>
-cubnStatus_t launch_overlapped(const cubn_device *device, void (*kernel)(Parameters...),
-                               int64_t blocks, int threads, size_t shared_bytes,
-                               const Arguments &...arguments) {
+template <auto *KERNEL, class... Arguments>
+cubnStatus_t launch_overlapped(const cubn_device *device, int64_t blocks, int threads,
+                               size_t shared_bytes, const Arguments &...arguments) {
   cudaLaunchAttribute overlap = {};
   overlap.id = cudaLaunchAttributeProgrammaticStreamSerialization;
   overlap.val.programmaticStreamSerializationAllowed = 1;
   cudaLaunchConfig_t config = launch_config(device, blocks, threads, shared_bytes);
   config.attrs = &overlap;
   config.numAttrs = device->has_dependent_launch ? 1 : 0;
-  return cubn_cuda_check(cudaLaunchKernelEx(&config, kernel, arguments...), "cudaLaunchKernelEx");
+  return launch_configured<KERNEL>(config, arguments...);
 }
 
 }  // namespace cubn

@@ -84,27 +84,28 @@ cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const c
                          fallback, launch);
 }
 
-// Calls visit(VectorTag<V>{}, Op{}) for every kernel of the type T that run_tiled may launch.
+// Calls visit(VectorTag<V>{}, Op{}) for every kernel of the type T that run_tiled may launch, until
+// one returns an error.
 template <class T, class Visit>
-cubnStatus_t visit_tiled_operations(const Visit &visit) {
+cudaError_t visit_tiled_operations(const Visit &visit) {
   constexpr int V = VECTOR_WIDTH<T>;
-  CUBN_TRY(visit(VectorTag<1>{}, Forward<T>{}));
-  CUBN_TRY(visit(VectorTag<1>{}, Backward<T>{}));
-  CUBN_TRY(visit(VectorTag<V>{}, Forward<T>{}));
-  CUBN_TRY(visit(VectorTag<V>{}, Backward<T>{}));
-  CUBN_TRY(visit(VectorTag<V>{}, FusedForward<T>{}));
-  return visit(VectorTag<V>{}, FusedBackward<T>{});
+  cudaError_t error = visit(VectorTag<1>{}, Forward<T>{});
+  if (error == cudaSuccess) error = visit(VectorTag<1>{}, Backward<T>{});
+  if (error == cudaSuccess) error = visit(VectorTag<V>{}, Forward<T>{});
+  if (error == cudaSuccess) error = visit(VectorTag<V>{}, Backward<T>{});
+  if (error == cudaSuccess) error = visit(VectorTag<V>{}, FusedForward<T>{});
+  if (error == cudaSuccess) error = visit(VectorTag<V>{}, FusedBackward<T>{});
+  return error;
 }
 
 // The same for all types.
 template <class Visit>
-cubnStatus_t visit_tiled_kernels(const Visit &visit) {
-  for (const cubnDataType_t type :
-       {CUBN_DATA_FLOAT, CUBN_DATA_DOUBLE, CUBN_DATA_HALF, CUBN_DATA_BFLOAT16})
-    CUBN_TRY(visit_type(type, [&](auto tag) {
-      return visit_tiled_operations<typename decltype(tag)::Type>(visit);
-    }));
-  return CUBN_STATUS_SUCCESS;
+cudaError_t visit_tiled_kernels(const Visit &visit) {
+  cudaError_t error = visit_tiled_operations<float>(visit);
+  if (error == cudaSuccess) error = visit_tiled_operations<double>(visit);
+  if (error == cudaSuccess) error = visit_tiled_operations<__half>(visit);
+  if (error == cudaSuccess) error = visit_tiled_operations<__nv_bfloat16>(visit);
+  return error;
 }
 
 }  // namespace cubn

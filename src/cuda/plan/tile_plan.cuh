@@ -105,9 +105,9 @@ inline int64_t smem_bytes(const TileShape &shape, const TilePartition &partition
   return smem_bytes(shape, partition, !begins_at_vectors(shape, partition));
 }
 
-// The most dynamic shared memory of a block. The barrier is static.
+// The most dynamic shared memory of a block.
 inline int64_t smem_bytes_max(const cubn_device *device) {
-  return static_cast<int64_t>(device->shared_bytes_per_block - 16);
+  return static_cast<int64_t>(device->tile_smem_bytes);
 }
 
 // The limit for a launch with this partition; other partitions have other limits.
