@@ -42,13 +42,6 @@
 static const long double sum_length = 32;            /* B */
 static const long double double_roundoff = 0x1p-53L; /* w */
 
-/* The share of an error in a product. What is 0 times anything stays 0, also where the error that
- * is possible is infinite: with an epsilon of 1e-300, a mean that is off by one unit is off by
- * 1e140 standard deviations. */
-static long double times(long double error, long double factor) {
-  return factor == 0 ? 0 : error * factor;
-}
-
 /* Errors of statistics that are computed from x. */
 static long double statistics_mean_error(const oracle_channel *channel, long double u,
                                          long double distance, long double mean, int roundings) {
@@ -95,7 +88,8 @@ static void compute_sums_errors(const line_problem *problem, const data_set *bef
     const oracle_element element = oracle_load(problem, before, &w);
     const long double error = tolerance_dp(problem, channel, t, &element);
     dp_errors += error;
-    dp_x_hat_errors += times(error, fabsl((element.x - channel->mean) * channel->inv_std));
+    dp_x_hat_errors +=
+        tolerance_times(error, fabsl((element.x - channel->mean) * channel->inv_std));
   }
   t->dbias_error = (b + 1) * u * channel->dp_sum_abs + dp_errors;
   t->dscale_error = ((b + 3) * u + t->inv_std_relative) * channel->dp_x_hat_sum_abs +
@@ -150,12 +144,12 @@ static long double forward_error(const line_problem *problem, const oracle_chann
   if (problem->activation == CUBN_ACTIVATION_IDENTITY) {
     const long double p = oracle_preact(channel, element);
     const long double sum = problem->adds ? u * (fabsl(p) + fabsl(p - element->z)) : 0;
-    return times(affine_error(channel, u, element->x, t->mean_error, t->inv_std_relative) + sum,
-                 alpha);
+    return tolerance_times(
+        affine_error(channel, u, element->x, t->mean_error, t->inv_std_relative) + sum, alpha);
   }
-  return times(activation_error(problem, u, oracle_preact(channel, element),
-                                preact_error(problem, channel, t, element)),
-               alpha);
+  return tolerance_times(activation_error(problem, u, oracle_preact(channel, element),
+                                          preact_error(problem, channel, t, element)),
+                         alpha);
 }
 
 /* How far the rounded value can be off where the exact one is wrong by `error`. */
@@ -182,7 +176,7 @@ long double tolerance_dp(const line_problem *problem, const oracle_channel *chan
   }
   const long double error =
       t->roundoff * fabsl(dp) +
-      times(slope_error(problem, t->roundoff, at, p_error), fabsl(element->dy));
+      tolerance_times(slope_error(problem, t->roundoff, at, p_error), fabsl(element->dy));
   return rounded_error(problem->type, dp, error);
 }
 
@@ -192,15 +186,15 @@ static long double backward_error(const line_problem *problem, const oracle_chan
   const long double relative = 4 * t->roundoff + t->inv_std_relative;
   const long double of_dp = relative * fabsl(oracle_dp(problem, channel, element)) +
                             tolerance_dp(problem, channel, t, element);
-  if (problem->frozen) return times(of_dp, gain); /* x, even NaN, has no part in dx */
+  if (problem->frozen) return tolerance_times(of_dp, gain); /* x, even NaN, has no part in dx */
   const long double count =
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double x_hat = fabsl((element->x - channel->mean) * channel->inv_std);
   const long double dbias = fabsl(channel->dbias_sum) / count;
   const long double dscale = fabsl(channel->dscale_sum) / count;
-  const long double sums = (t->dbias_error + times(t->dscale_error, x_hat)) / count +
+  const long double sums = (t->dbias_error + tolerance_times(t->dscale_error, x_hat)) / count +
                            t->mean_error * channel->inv_std * dscale;
-  return times(of_dp + relative * (dbias + x_hat * dscale) + sums, gain);
+  return tolerance_times(of_dp + relative * (dbias + x_hat * dscale) + sums, gain);
 }
 
 long double tolerance_output(const line_problem *problem, const oracle_channel *channel,
@@ -226,7 +220,7 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
     allowed += 2 * t->roundoff * fabsl((long double)problem->param_beta * prior);
   switch (array) {
     case DATA_RUNNING_MEAN:
-      return allowed + times(t->mean_error, factor);
+      return allowed + tolerance_times(t->mean_error, factor);
     case DATA_RUNNING_VAR:
       return allowed + (t->var_relative + 4 * double_roundoff) *
                            fabsl(exact - (factor == 1 ? 0 : (1 - factor) * prior));
@@ -237,9 +231,10 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
       return allowed + t->inv_std_relative * fabsl(exact);
     case DATA_DSCALE:
       return allowed +
-             times(t->dscale_error + 2 * t->roundoff * fabsl(channel->dscale_sum), param_alpha);
+             tolerance_times(t->dscale_error + 2 * t->roundoff * fabsl(channel->dscale_sum),
+                             param_alpha);
     default:
-      return allowed +
-             times(t->dbias_error + 2 * t->roundoff * fabsl(channel->dbias_sum), param_alpha);
+      return allowed + tolerance_times(t->dbias_error + 2 * t->roundoff * fabsl(channel->dbias_sum),
+                                       param_alpha);
   }
 }

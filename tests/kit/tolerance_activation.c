@@ -80,8 +80,8 @@ static long double moved_by(const line_problem *problem, long double p, long dou
     case CUBN_ACTIVATION_TANH:
     case CUBN_ACTIVATION_SWISH:
     case CUBN_ACTIVATION_GELU:
-      return fabsl(oracle_slope(problem, p, false)) * p_error +
-             bend(problem) * p_error * p_error / 2;
+      return tolerance_times(p_error, fabsl(oracle_slope(problem, p, false))) +
+             tolerance_times(p_error * p_error / 2, bend(problem));
     case CUBN_ACTIVATION_LEAKY_RELU:
     case CUBN_ACTIVATION_ELU:
       return fmaxl(1, coef) * p_error;
@@ -120,7 +120,7 @@ long double slope_error(const line_problem *problem, long double u, long double 
   const long double value = fabsl(oracle_slope(problem, p, false)), f = elementary(u);
   const long double t = (long double)problem->swish_beta * p;
   if (!isfinite(p)) return 0;
-  const long double moved = bend(problem) * p_error;
+  const long double moved = tolerance_times(p_error, bend(problem));
   const long double s = 1 / (1 + expl(-t)), product = fabsl(t) * s / (1 + expl(t));
   switch (problem->activation) {
     case CUBN_ACTIVATION_SIGMOID:
