@@ -40,13 +40,6 @@ void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capaci
 /* A part of the channels, in the same memory. */
 cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, int64_t count);
 
-/* Marks channel i as one that float arithmetic cannot compute. */
-void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
-
-/* Marks channel i if its coefficients make all outputs NaN. Where two NaN meet, kernels keep one or
- * the other, and the threads may decide which kernel it is; exact.h makes them all alike. */
-void cubn_fast_mark_nan(cubn_channels *channels, int64_t i);
-
 /* Sets a prescale of channel i, one of the two arrays. */
 static inline void cubn_fast_prescale(cubn_channels *channels, double *prescales, int64_t i,
                                       double prescale) {
@@ -77,6 +70,12 @@ static inline void cubn_fast_blend(const cubn_call *call, const cubn_channels *c
   const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
   cubn_params_blend(call->param_type, &patch, weight, values, prior_weight, prior, array);
 }
+
+/* inv_std from given variances, which may be inv_std themselves. */
+void cubn_fast_set_inv_std(const cubn_call *call, cubn_channels *channels);
+
+/* Whether the sums of the statistics of all channels are of use. */
+bool cubn_fast_all_suffice(const cubn_call *call, const cubn_channels *channels);
 
 /* Sets mean, var and inv_std from the sums over x - pivot, or from x where these do not suffice,
  * and clears the prescales. */
