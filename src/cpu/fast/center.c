@@ -191,9 +191,10 @@ CUBN_CLONES static void mark_nan(cubn_channels *channels) {
 
 void cubn_fast_fold(const cubn_call *call, cubn_channels *channels) {
   const deviations of = get_deviations(call);
-  if (call->problem->pass != CUBN_PASS_BACKWARD)
+  if (call->problem->pass == CUBN_PASS_BACKWARD) {
+    if (!call->problem->is_frozen) fold_backward(of, channels); /* frozen: there is no slope */
+  } else if (of.can_be_near_zero) {
     fold_forward(of, channels);
-  else if (!call->problem->is_frozen) /* frozen: there is no slope */
-    fold_backward(of, channels);
+  }
   mark_nan(channels);
 }

@@ -32,14 +32,6 @@ void cubn_fast_clear_prescales(cubn_channels *channels) {
     channels->prescale[i] = channels->dy_prescale[i] = 1;
 }
 
-CUBN_CLONES bool cubn_fast_all_suffice(const cubn_call *call, const cubn_channels *channels) {
-  const cubn_sum_criteria criteria = cubn_fast_criteria(call);
-  int64_t others = 0;
-  for (int64_t i = 0; i < channels->count; ++i)
-    others |= !cubn_fast_sums_suffice(&criteria, channels, i);
-  return others == 0;
-}
-
 /* What the real number nearest to the mean lacks of it. */
 CUBN_INLINED double get_mean_low(const cubn_call *call, double pivot, double distance) {
   return (pivot - cubn_to_real(call, pivot + distance)) + distance;
@@ -96,7 +88,7 @@ void cubn_fast_set_inv_std(const cubn_call *call, cubn_channels *channels) {
 
 void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {
   const cubn_sum_criteria criteria = cubn_fast_criteria(call);
-  if (!channels->any_prescaled && cubn_fast_all_suffice(call, channels))
+  if (channels->rounds == 0 && !channels->any_prescaled)
     set_usual_moments(call, criteria.m, channels);
   else
     for (int64_t i = 0; i < channels->count; ++i) set_moments(call, &criteria, channels, i);

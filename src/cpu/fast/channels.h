@@ -31,7 +31,7 @@ typedef struct cubn_channels {
   };
   bool any_needs_double; /* some channel needs double */
   bool any_prescaled;    /* some prescale or dy_prescale is not 1 */
-  int rounds;            /* how many times the sums were formed */
+  int rounds;            /* how many times the sums were formed again; 0: all of them are of use */
 } cubn_channels;
 
 /* Sets the arrays, each of `capacity` doubles. Memory is CUBN_CHANNEL_ARRAYS * capacity doubles. */
@@ -73,9 +73,6 @@ static inline void cubn_fast_blend(const cubn_call *call, const cubn_channels *c
 
 /* inv_std from given variances, which may be inv_std themselves. */
 void cubn_fast_set_inv_std(const cubn_call *call, cubn_channels *channels);
-
-/* Whether the sums of the statistics of all channels are of use. */
-bool cubn_fast_all_suffice(const cubn_call *call, const cubn_channels *channels);
 
 /* Sets mean, var and inv_std from the sums over x - pivot, or from x where these do not suffice,
  * and clears the prescales. */

@@ -190,6 +190,14 @@ static bool adjust_gradients(const cubn_call *call, cubn_channels *channels, int
   return true;
 }
 
+CUBN_CLONES static bool all_suffice(const cubn_call *call, const cubn_channels *channels) {
+  const cubn_sum_criteria criteria = cubn_fast_criteria(call);
+  int64_t others = 0;
+  for (int64_t i = 0; i < channels->count; ++i)
+    others |= !cubn_fast_sums_suffice(&criteria, channels, i);
+  return others == 0;
+}
+
 CUBN_CLONES static bool all_are_finite(const cubn_channels *channels) {
   int64_t others = 0;
   for (int64_t i = 0; i < channels->count; ++i) others |= !cubn_fast_are_finite(channels, i);
@@ -198,7 +206,7 @@ CUBN_CLONES static bool all_are_finite(const cubn_channels *channels) {
 
 /* Whether all sums are of use. */
 static bool are_good(const cubn_call *call, const cubn_channels *channels) {
-  return call->sums == 2 ? cubn_fast_all_suffice(call, channels) : all_are_finite(channels);
+  return call->sums == 2 ? all_suffice(call, channels) : all_are_finite(channels);
 }
 
 bool cubn_fast_sum_again(const cubn_call *call, cubn_channels *channels, cubn_channels *again) {
