@@ -9,7 +9,8 @@
 /* inv_std; 0 where there is nothing to divide by. */
 static inline double cubn_inverse_deviation(double var, double epsilon) {
   const double sum = var + epsilon;
-  return sum == 0 ? 0 : 1 / sqrt(sum);
+  const double inverse = 1 / sqrt(sum);
+  return sum == 0 ? 0 : inverse;
 }
 
 /* inv_std as parameters of this type keep it. Float ends at FLT_MAX: infinity would make NaN of the

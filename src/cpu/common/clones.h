@@ -18,6 +18,14 @@
 #define CUBN_CLONES
 #endif
 
+/* Before a loop whose iterations do not depend on each other, though the compiler cannot know that
+ * its arrays do not overlap. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define CUBN_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define CUBN_INDEPENDENT
+#endif
+
 /* A function that is inlined into CUBN_CLONES functions, and so is compiled for both. */
 #define CUBN_INLINED static inline __attribute__((always_inline))
 

@@ -17,6 +17,7 @@
 
 #include <math.h>
 
+#include "cpu/common/clones.h"
 #include "cpu/common/preactivation.h"
 #include "cpu/fast/criteria.h"
 #include "cpu/fast/exact.h"
@@ -29,87 +30,169 @@
 #define DEVIATION_MAX 0x1p40
 #define DEVIATION_MAX_DOUBLE 0x1p300
 
+/* What decides about channels, the same for all. */
+typedef struct deviations {
+  bool is_single, can_be_near_zero;
+  double least, most; /* inv_std that may be applied to sums and slope as it is */
+  double epsilon;
+} deviations;
+
+static deviations get_deviations(const cubn_call *call) {
+  const bool is_single = cubn_is_single(call->param_type);
+  const double most = is_single ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
+  const bool can_be_near_zero = !call->has_epilogue && call->problem->pass != CUBN_PASS_INFER;
+  return (deviations){is_single, can_be_near_zero, 1 / most, most, call->args->epsilon};
+}
+
 /* Whether inv_std may be applied to sums and slope as it is. With 0 and NaN the results are the
  * same anyway. */
-static bool can_fold_deviation(const cubn_call *call, double inv_std) {
-  const double most = cubn_is_single(call->param_type) ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
-  return isnan(inv_std) || inv_std == 0 || (inv_std <= most && inv_std >= 1 / most);
+CUBN_INLINED bool can_fold_deviation(deviations of, double inv_std) {
+  return isnan(inv_std) | (inv_std == 0) | ((inv_std <= of.most) & (inv_std >= of.least));
 }
 
 /* Whether the channel needs no center. Where values are nearly constant, epsilon dominates the
  * variance, and inv_std does not measure the deviation. */
-static bool is_near_zero(const cubn_call *call, double center, double inv_std) {
-  if (call->has_epilogue || call->problem->pass == CUBN_PASS_INFER) return false;
-  return fabs(center) * inv_std <= MEAN_DEVIATIONS &&
-         inv_std * inv_std * call->args->epsilon <= 0.5;
+CUBN_INLINED bool is_near_zero(deviations of, double center, double inv_std) {
+  return of.can_be_near_zero && fabs(center) * inv_std <= MEAN_DEVIATIONS &&
+         inv_std * inv_std * of.epsilon <= 0.5;
+}
+
+/* Sets the pivots; returns whether deviations of some channels cannot be folded. */
+CUBN_CLONES static bool choose_pivots(deviations of, cubn_channels *channels) {
+  int64_t others = 0;
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) {
+    const double center = channels->center[i], inv_std = channels->inv_std[i];
+    channels->pivot[i] = is_near_zero(of, center, inv_std) ? 0 : center;
+    others |= !can_fold_deviation(of, inv_std);
+  }
+  return others != 0;
 }
 
 void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
+  const deviations of = get_deviations(call);
+  if (!choose_pivots(of, channels)) return;
   for (int64_t i = 0; i < channels->count; ++i) {
-    const double center = channels->center[i];
     const double inv_std = channels->inv_std[i];
-    channels->pivot[i] = is_near_zero(call, center, inv_std) ? 0 : center;
-    if (!can_fold_deviation(call, inv_std) &&
-        !cubn_needs_double(cubn_is_single(call->param_type), inv_std))
+    if (!can_fold_deviation(of, inv_std) && !cubn_needs_double(of.is_single, inv_std))
       cubn_fast_prescale(channels, channels->prescale, i,
-                         cubn_fast_get_prescale(call, 1 / inv_std, center));
+                         cubn_fast_get_prescale(call, 1 / inv_std, channels->center[i]));
   }
 }
 
-/* Sums a channel in double if its deviation is so extreme that no prescale helps, or if float
- * cannot compute its pre-activation; false if not. */
-static bool sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
+/* Whether a channel is summed in double: its deviation is so extreme that no prescale helps, or
+ * float cannot compute its pre-activation. */
+CUBN_INLINED bool needs_exact_sums(deviations of, const cubn_channels *channels, int64_t i) {
+  const double inv_std = channels->inv_std[i], prescale = channels->prescale[i];
+  const bool needs_double = channels->needs_double[i] != 0;
+  const bool is_finite = cubn_fast_are_finite(channels, i);
+  return (!can_fold_deviation(of, inv_std) & (prescale == 1)) | (needs_double & !is_finite);
+}
+
+static void sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
   const cubn_coefficients coef = cubn_fast_coefficients(channels, i);
-  const cubn_patch values = cubn_fast_values(call->problem, channels->first + i);
   double sums[3];
-  const bool fits = can_fold_deviation(call, coef.inv_std) || coef.prescale != 1;
-  if (fits && (cubn_fast_are_finite(channels, i) || channels->needs_double[i] == 0)) return false;
-  cubn_exact_sums(call, values, &coef, sums);
+  cubn_exact_sums(call, cubn_fast_values(call->problem, channels->first + i), &coef, sums);
   for (int k = 0; k < 3; ++k) channels->sums[k][i] = sums[k];
-  return true;
 }
 
 /* Without a center the sum of x - center is not formed: near 0, the rounding of the saved mean is
  * negligible. */
-void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  if (sum_exactly(call, channels, i)) return;
+CUBN_INLINED void unfold(cubn_channels *channels, int64_t i, bool is_prescaled) {
   const double distance = channels->center[i] - channels->pivot[i];
-  const double prescale = channels->prescale[i], dy_prescale = channels->dy_prescale[i];
   const double inv_std = channels->inv_std[i];
   double *const *const sums = channels->sums;
-  if (prescale == 1 && dy_prescale == 1) {
+  if (!is_prescaled) {
     sums[1][i] = (sums[1][i] - distance * sums[0][i]) * inv_std;
   } else { /* No product leaves the range of double. */
+    const double prescale = channels->prescale[i], dy_prescale = channels->dy_prescale[i];
     sums[0][i] /= dy_prescale;
     sums[1][i] = sums[1][i] * (inv_std / prescale / dy_prescale) - distance * inv_std * sums[0][i];
     sums[2][i] /= prescale;
   }
-  if (distance != 0) channels->sums[2][i] = 0;
+  sums[2][i] = distance != 0 ? 0 : sums[2][i];
 }
 
-/* Multiplies the slope by what prescale leaves of inv_std; false if that is not possible. */
-static bool fold_deviation(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const double slope = channels->slope[i] * (channels->inv_std[i] / channels->prescale[i]);
-  if ((!can_fold_deviation(call, channels->inv_std[i]) && channels->prescale[i] == 1) ||
-      (cubn_is_single(call->param_type) && fabs(slope) > CUBN_COEFFICIENT_MAX)) {
-    cubn_fast_mark_double(channels, i);
-    return false;
+CUBN_CLONES static bool any_needs_exact_sums(deviations of, const cubn_channels *channels) {
+  int64_t any = 0;
+  for (int64_t i = 0; i < channels->count; ++i) any |= needs_exact_sums(of, channels, i);
+  return any != 0;
+}
+
+CUBN_CLONES static void unfold_usual(cubn_channels *channels) {
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) unfold(channels, i, false);
+}
+
+void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels) {
+  const deviations of = get_deviations(call);
+  if (!channels->any_prescaled && !any_needs_exact_sums(of, channels)) {
+    unfold_usual(channels);
+    return;
   }
-  channels->slope[i] = slope;
-  channels->inv_std[i] = 1;
-  return true;
+  for (int64_t i = 0; i < channels->count; ++i)
+    if (needs_exact_sums(of, channels, i))
+      sum_exactly(call, channels, i);
+    else
+      unfold(channels, i, channels->prescale[i] != 1 || channels->dy_prescale[i] != 1);
 }
 
-void cubn_fast_fold(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
-  const double center = channels->center[i];
-  const bool folds_center = is_near_zero(call, center, channels->inv_std[i]);
-  if (call->problem->is_frozen) return; /* there is no slope */
-  if (backward && !fold_deviation(call, channels, i)) return;
-  /* Channels in double keep their gain, which float may not hold, and so their center. */
-  if (!folds_center || channels->needs_double[i] != 0) return;
-  double *const factor = backward ? &channels->slope[i] : &channels->gain[i];
-  *factor = cubn_to_real(call, *factor);
-  channels->shift[i] -= center * channels->prescale[i] * *factor;
-  channels->center[i] = 0;
+/* Moves work of training and inference. */
+CUBN_CLONES static void fold_forward(deviations of, cubn_channels *channels) {
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) {
+    const double center = channels->center[i], gain = channels->gain[i];
+    const double shift = channels->shift[i], inv_std = channels->inv_std[i];
+    const double prescale = channels->prescale[i], needs_double = channels->needs_double[i];
+    const double rounded = of.is_single ? (double)(float)gain : gain;
+    /* Channels in double keep their gain, which float may not hold, and so their center. */
+    const bool folds = is_near_zero(of, center, inv_std) && needs_double == 0;
+    channels->gain[i] = folds ? rounded : gain;
+    channels->shift[i] = folds ? shift - center * prescale * rounded : shift;
+    channels->center[i] = folds ? 0 : center;
+  }
+}
+
+/* Multiplies slopes by what prescales leave of inv_std, and moves the centers' work. Where that is
+ * not possible, the channel needs double. */
+CUBN_CLONES static void fold_backward(deviations of, cubn_channels *channels) {
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) {
+    const double center = channels->center[i], shift = channels->shift[i];
+    const double inv_std = channels->inv_std[i], prescale = channels->prescale[i];
+    const double before = channels->slope[i], slope = before * (inv_std / prescale);
+    const double rounded = of.is_single ? (double)(float)slope : slope;
+    const bool fits = (can_fold_deviation(of, inv_std) || prescale != 1) &&
+                      !(of.is_single && fabs(slope) > CUBN_COEFFICIENT_MAX);
+    const double needed_double = channels->needs_double[i], needs_double = fits ? needed_double : 1;
+    const bool folds = is_near_zero(of, center, inv_std) && needs_double == 0;
+    channels->needs_double[i] = needs_double;
+    channels->slope[i] = folds ? rounded : fits ? slope : before;
+    channels->inv_std[i] = fits ? 1 : inv_std;
+    channels->shift[i] = folds ? shift - center * prescale * rounded : shift;
+    channels->center[i] = folds ? 0 : center;
+  }
+}
+
+/* Marks channels whose coefficients make all outputs NaN. */
+CUBN_CLONES static void mark_nan(cubn_channels *channels) {
+  int64_t any = 0;
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) {
+    const double gain = channels->gain[i], shift = channels->shift[i];
+    const bool is_nan = isnan(gain) || isnan(shift), needs_double = channels->needs_double[i] != 0;
+    channels->is_nan[i] = is_nan ? 1 : 0;
+    any |= is_nan | needs_double;
+  }
+  if (any != 0) channels->any_exceptional = true;
+}
+
+void cubn_fast_fold(const cubn_call *call, cubn_channels *channels) {
+  const deviations of = get_deviations(call);
+  if (call->problem->pass == CUBN_PASS_BACKWARD) {
+    if (!call->problem->is_frozen) fold_backward(of, channels); /* frozen: there is no slope */
+  } else if (of.can_be_near_zero) {
+    fold_forward(of, channels);
+  }
+  mark_nan(channels);
 }

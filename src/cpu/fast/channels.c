@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "cpu/common/clones.h"
 #include "cpu/common/statistics.h"
 #include "cpu/fast/criteria.h"
 #include "cpu/fast/exact.h"
@@ -20,17 +21,6 @@ cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, i
   return part;
 }
 
-void cubn_fast_mark_double(cubn_channels *channels, int64_t i) {
-  channels->needs_double[i] = 1;
-  channels->any_exceptional = true;
-}
-
-void cubn_fast_mark_nan(cubn_channels *channels, int64_t i) {
-  if (!isnan(channels->gain[i]) && !isnan(channels->shift[i])) return;
-  channels->is_nan[i] = 1;
-  channels->any_exceptional = true;
-}
-
 cubn_patch cubn_fast_values(const cubn_problem *problem, int64_t channel) {
   return (cubn_patch){channel * problem->s, problem->n, problem->c * problem->s, problem->s, 1};
 }
@@ -40,6 +30,24 @@ void cubn_fast_clear_prescales(cubn_channels *channels) {
   channels->rounds = 0;
   for (int64_t i = 0; i < channels->count; ++i)
     channels->prescale[i] = channels->dy_prescale[i] = 1;
+}
+
+/* What the real number nearest to the mean lacks of it. */
+CUBN_INLINED double get_mean_low(const cubn_call *call, double pivot, double distance) {
+  return (pivot - cubn_to_real(call, pivot + distance)) + distance;
+}
+
+/* Sets mean and variance of all channels from sums that suffice, without prescales. */
+CUBN_CLONES static void set_usual_moments(const cubn_call *call, double m,
+                                          cubn_channels *channels) {
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) {
+    const double square = channels->sums[1][i] / m, pivot = channels->pivot[i];
+    const double distance = channels->sums[0][i] / m;
+    channels->var[i] = square - distance * distance;
+    channels->mean[i] = pivot + distance;
+    channels->mean_low[i] = get_mean_low(call, pivot, distance);
+  }
 }
 
 /* Sets mean and variance of channel i from its sums, or from x if these do not suffice. */
@@ -63,15 +71,28 @@ static void set_moments(const cubn_call *call, const cubn_sum_criteria *criteria
   }
   channels->var[i] = var;
   channels->mean[i] = pivot + distance;
-  channels->mean_low[i] = (pivot - cubn_to_real(call, channels->mean[i])) + distance;
+  channels->mean_low[i] = get_mean_low(call, pivot, distance);
+}
+
+CUBN_CLONES static void invert_deviations(const double *restrict var, int64_t count, double epsilon,
+                                          double *restrict inv_std) {
+  for (int64_t i = 0; i < count; ++i) inv_std[i] = cubn_inverse_deviation(var[i], epsilon);
+}
+
+void cubn_fast_set_inv_std(const cubn_call *call, cubn_channels *channels) {
+  if (call->problem->var_is_inv_std)
+    for (int64_t i = 0; i < channels->count; ++i) channels->inv_std[i] = channels->var[i];
+  else
+    invert_deviations(channels->var, channels->count, call->args->epsilon, channels->inv_std);
 }
 
 void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {
   const cubn_sum_criteria criteria = cubn_fast_criteria(call);
-  for (int64_t i = 0; i < channels->count; ++i) {
-    set_moments(call, &criteria, channels, i);
-    channels->inv_std[i] = cubn_inverse_deviation(channels->var[i], call->args->epsilon);
-  }
+  if (channels->rounds == 0 && !channels->any_prescaled)
+    set_usual_moments(call, criteria.m, channels);
+  else
+    for (int64_t i = 0; i < channels->count; ++i) set_moments(call, &criteria, channels, i);
+  invert_deviations(channels->var, channels->count, call->args->epsilon, channels->inv_std);
   if (channels->any_prescaled) cubn_fast_clear_prescales(channels);
   channels->rounds = 0;
 }

@@ -32,7 +32,7 @@ typedef struct cubn_channels {
   };
   bool any_exceptional; /* some channel needs double or is NaN */
   bool any_prescaled;   /* some prescale or dy_prescale is not 1 */
-  int rounds;           /* how many times the sums were formed */
+  int rounds;           /* how many times the sums were formed again; 0: all of them are of use */
 } cubn_channels;
 
 /* Sets the arrays, each of `capacity` doubles. Memory is CUBN_CHANNEL_ARRAYS * capacity doubles. */
@@ -40,12 +40,6 @@ void cubn_channels_place(cubn_channels *channels, double *memory, int64_t capaci
 
 /* A part of the channels, in the same memory. */
 cubn_channels cubn_channels_from(const cubn_channels *channels, int64_t first, int64_t count);
-
-/* Marks channel i as one that float arithmetic cannot compute. */
-void cubn_fast_mark_double(cubn_channels *channels, int64_t i);
-
-/* Marks channel i if its coefficients make all outputs NaN. */
-void cubn_fast_mark_nan(cubn_channels *channels, int64_t i);
 
 /* Sets a prescale of channel i, one of the two arrays. */
 static inline void cubn_fast_prescale(cubn_channels *channels, double *prescales, int64_t i,
@@ -77,6 +71,9 @@ static inline void cubn_fast_blend(const cubn_call *call, const cubn_channels *c
   const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
   cubn_params_blend(call->param_type, &patch, weight, values, prior_weight, prior, array);
 }
+
+/* inv_std from given variances, which may be inv_std themselves. */
+void cubn_fast_set_inv_std(const cubn_call *call, cubn_channels *channels);
 
 /* Sets mean, var and inv_std from the sums over x - pivot, or from x where these do not suffice,
  * and clears the prescales. */

@@ -29,8 +29,8 @@ static inline cubn_sum_criteria cubn_fast_criteria(const cubn_call *call) {
 
 /* Whether the sums of backward of channel i are finite. */
 static inline bool cubn_fast_are_finite(const cubn_channels *channels, int64_t i) {
-  return isfinite(channels->sums[0][i]) && isfinite(channels->sums[1][i]) &&
-         isfinite(channels->sums[2][i]);
+  const double a = channels->sums[0][i], b = channels->sums[1][i], c = channels->sums[2][i];
+  return isfinite(a) & isfinite(b) & isfinite(c);
 }
 
 /* Whether squares of channel i may have lost digits, or vanished. */
@@ -45,9 +45,12 @@ static inline bool cubn_fast_sums_suffice(const cubn_sum_criteria *criteria,
                                           const cubn_channels *channels, int64_t i) {
   const double k2 = CUBN_PIVOT_DEVIATIONS * CUBN_PIVOT_DEVIATIONS;
   const double sum = channels->sums[0][i], squares = channels->sums[1][i];
-  if (squares >= criteria->least && squares < (double)INFINITY)
-    return (k2 + 1) * sum * sum <= k2 * criteria->m * squares;
-  return squares == 0 && sum == 0 && (criteria->ignores_least || channels->prescale[i] > 1);
+  const double prescale = channels->prescale[i];
+  /* Without branches, so that loops over channels vectorize. */
+  const bool is_near = (k2 + 1) * sum * sum <= k2 * criteria->m * squares;
+  const bool is_constant = (squares == 0) & (sum == 0);
+  return (is_near & (squares >= criteria->least) & (squares < (double)INFINITY)) |
+         (is_constant & (criteria->ignores_least | (prescale > 1)));
 }
 
 /* Whether NaN or infinity are among the values. Pivots are finite, so that squares become NaN by

@@ -1,28 +1,40 @@
 /* Training and inference: statistics, and the coefficients of y. */
+#include "cpu/common/clones.h"
 #include "cpu/common/preactivation.h"
 #include "cpu/common/statistics.h"
 #include "cpu/fast/center.h"
 #include "cpu/fast/passes.h"
 
-/* Sets the coefficients of channel i: y = alpha * (scale * (x - mean) * inv_std + bias). What the
- * center lacks of the mean is part of the shift. An epilogue applies alpha itself; if it has an
- * activation, the coefficients are those of preactivation.h. */
-static void set_forward(const cubn_call *call, cubn_channels *channels, int64_t i) {
-  const double mean = channels->mean[i];
+/* Sets the coefficients of y = alpha * (scale * (x - mean) * inv_std + bias). What the center lacks
+ * of the mean is part of the shift. If an activation decides, the coefficients are those of
+ * preactivation.h. */
+CUBN_INLINED void set_coefficients(const cubn_call *call, double alpha, bool decides,
+                                   cubn_channels *channels) {
   const bool is_single = cubn_is_single(call->param_type);
-  const double alpha = call->has_epilogue ? 1 : call->args->alpha;
-  double inv_std = channels->inv_std[i], mean_low = channels->mean_low[i];
-  if (call->fusion.decides) {
-    inv_std = cubn_to_real(call, cubn_kept_inv_std(call->param_type, inv_std));
-    mean_low = cubn_to_real(call, mean_low);
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) {
+    double inv_std = channels->inv_std[i], mean_low = channels->mean_low[i];
+    const double needed_double = channels->needs_double[i];
+    if (decides) {
+      inv_std = cubn_to_real(call, cubn_kept_inv_std(call->param_type, inv_std));
+      mean_low = cubn_to_real(call, mean_low);
+    }
+    const double gain = alpha * cubn_preact_gain(channels->scale[i], inv_std);
+    channels->center[i] = cubn_to_real(call, channels->mean[i]);
+    channels->gain[i] = gain;
+    channels->shift[i] = cubn_preact_shift(alpha * channels->bias[i], mean_low, gain);
+    channels->needs_double[i] = cubn_needs_double(is_single, gain) ? 1 : needed_double;
   }
-  const double gain = alpha * cubn_preact_gain(channels->scale[i], inv_std);
-  channels->center[i] = cubn_to_real(call, mean);
-  channels->gain[i] = gain;
-  channels->shift[i] = cubn_preact_shift(alpha * channels->bias[i], mean_low, gain);
-  if (cubn_needs_double(is_single, gain)) cubn_fast_mark_double(channels, i);
-  cubn_fast_fold(call, channels, i);
-  cubn_fast_mark_nan(channels, i);
+}
+
+/* An epilogue applies alpha itself. */
+CUBN_CLONES static void set_forward(const cubn_call *call, cubn_channels *channels) {
+  const double alpha = call->has_epilogue ? 1 : call->args->alpha;
+  if (call->fusion.decides)
+    set_coefficients(call, alpha, true, channels);
+  else
+    set_coefficients(call, alpha, false, channels);
+  cubn_fast_fold(call, channels);
 }
 
 static void load_scale_and_bias(const cubn_call *call, cubn_channels *channels) {
@@ -36,10 +48,8 @@ void cubn_fast_begin_inference(const cubn_call *call, cubn_channels *channels) {
   cubn_fast_load(call, channels, args->mean_low, 0, channels->mean_low);
   cubn_fast_load(call, channels, args->var, 0, channels->var);
   load_scale_and_bias(call, channels);
-  for (int64_t i = 0; i < channels->count; ++i) {
-    channels->inv_std[i] = cubn_given_inv_std(call->problem, args, channels->var[i]);
-    set_forward(call, channels, i);
-  }
+  cubn_fast_set_inv_std(call, channels);
+  set_forward(call, channels);
 }
 
 /* Writes the running statistics. They may share memory with scale and bias, so this is the last
@@ -66,15 +76,21 @@ static void store_reserved(const cubn_call *call, const cubn_channels *channels)
                     cubn_reserved_array(call->problem, call->args->reserve, (cubn_reserved)i));
 }
 
+/* Limits inv_std as parameters keep it. */
+CUBN_CLONES static void keep_inv_std(const cubn_call *call, cubn_channels *channels) {
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i)
+    channels->inv_std[i] = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);
+}
+
 void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   cubn_fast_set_statistics(call, channels);
   if (call->writes) {
     load_scale_and_bias(call, channels);
-    for (int64_t i = 0; i < channels->count; ++i) set_forward(call, channels, i);
+    set_forward(call, channels);
   }
-  for (int64_t i = 0; i < channels->count; ++i)
-    channels->inv_std[i] = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);
+  keep_inv_std(call, channels);
   if (call->problem->reserve == CUBN_RESERVE_STATISTICS) store_reserved(call, channels);
   if (call->problem->has_saved) {
     cubn_fast_store(call, channels, channels->mean, args->saved_mean);

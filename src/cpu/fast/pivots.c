@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "cpu/common/clones.h"
 #include "cpu/fast/criteria.h"
 #include "cpu/fast/gaps.h"
 #include "cpu/fast/nonfinite.h"
@@ -119,7 +120,7 @@ void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
   load_values(call, channels, 0, 0, channels->pivot);
   if (cubn_count(problem) < LOOK_MIN) {
     for (int64_t i = 0; i < channels->count; ++i)
-      if (!isfinite(channels->pivot[i])) channels->pivot[i] = 0;
+      channels->pivot[i] = isfinite(channels->pivot[i]) ? channels->pivot[i] : 0;
     return;
   }
   load_spread(call, channels);
@@ -189,21 +190,29 @@ static bool adjust_gradients(const cubn_call *call, cubn_channels *channels, int
   return true;
 }
 
-/* Whether all sums are of use. */
-static bool are_good(const cubn_call *call, const cubn_sum_criteria *criteria,
-                     const cubn_channels *channels) {
+CUBN_CLONES static bool all_suffice(const cubn_call *call, const cubn_channels *channels) {
+  const cubn_sum_criteria criteria = cubn_fast_criteria(call);
+  int64_t others = 0;
   for (int64_t i = 0; i < channels->count; ++i)
-    if (call->sums == 2 ? !cubn_fast_sums_suffice(criteria, channels, i)
-                        : !cubn_fast_are_finite(channels, i))
-      return false;
-  return true;
+    others |= !cubn_fast_sums_suffice(&criteria, channels, i);
+  return others == 0;
+}
+
+CUBN_CLONES static bool all_are_finite(const cubn_channels *channels) {
+  int64_t others = 0;
+  for (int64_t i = 0; i < channels->count; ++i) others |= !cubn_fast_are_finite(channels, i);
+  return others == 0;
+}
+
+/* Whether all sums are of use. */
+static bool are_good(const cubn_call *call, const cubn_channels *channels) {
+  return call->sums == 2 ? all_suffice(call, channels) : all_are_finite(channels);
 }
 
 bool cubn_fast_sum_again(const cubn_call *call, cubn_channels *channels, cubn_channels *again) {
   const cubn_sum_criteria criteria = cubn_fast_criteria(call);
   int64_t first = channels->count, end = 0;
-  if (!call->sums || channels->rounds >= ROUNDS || are_good(call, &criteria, channels))
-    return false;
+  if (!call->sums || channels->rounds >= ROUNDS || are_good(call, channels)) return false;
   ++channels->rounds;
   explain_sums(call, channels);
   for (int64_t i = 0; i < channels->count; ++i) {

@@ -21,9 +21,9 @@ static void spread_centers(const cubn_call *call, const cubn_channels *channels,
                            cubn_pattern pattern, const double *centers,
                            cubn_grid_coefficients *coef) {
   coef->is_prescaled = channels->any_prescaled;
-  coef->is_centered = coef->is_prescaled;
-  for (int64_t i = 0; i < channels->count; ++i)
-    if (centers[i] != 0) coef->is_centered = true;
+  int64_t any = coef->is_prescaled;
+  for (int64_t i = 0; i < channels->count; ++i) any |= centers[i] != 0;
+  coef->is_centered = any != 0;
   if (coef->is_centered || call->has_epilogue)
     spread(call, channels, pattern, centers, coef->center);
   if (!coef->is_prescaled) return;

@@ -6,7 +6,11 @@
 #include "cpu/kernels/runs.h"
 
 static void spread(const double *values, int64_t channels, int64_t each, int64_t times, void *to) {
-  real *reals = to;
+  real *restrict reals = to;
+  if (each == 1 && times == 1) {
+    for (int64_t c = 0; c < channels; ++c) reals[c] = (real)values[c];
+    return;
+  }
   for (int64_t t = 0; t < times; ++t)
     for (int64_t c = 0; c < channels; ++c, reals += each) {
       const real value = (real)values[c];
