@@ -45,6 +45,7 @@ __device__ void reduce_team(double (&sums)[K], const Team &team, double *scratch
     }
     __syncthreads();
   }
+  if (!__any_sync(~0u, team.rank < half)) half = 0;  // No thread of the warp receives anything.
   for (; half > 0; half /= 2) {
     const bool receives = team.rank < half && team.rank + half < team.members;
 #pragma unroll

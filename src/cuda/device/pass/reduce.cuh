@@ -58,13 +58,18 @@ struct Counts {
   }
 };
 
+// The first value of a channel of a chunk.
+template <class Iterator, class Op>
+__device__ inline typename Op::Element first_of_chunk(const Iterator &iterator, const Op &op,
+                                                      int64_t unit, unsigned chunk, int channel) {
+  return load_pack<Cache::KEEP, 1>(op.inputs[0] + iterator.first_value(unit, chunk, channel)).v[0];
+}
+
 // The pivot of the sums over a channel of a chunk: the chunk's first value of the channel.
 template <class Iterator, class Op>
 __device__ inline double pivot_at(const Iterator &iterator, const Op &op, int64_t unit,
                                   unsigned chunk, int channel) {
-  const typename Op::Element *const first =
-      op.inputs[0] + iterator.first_value(unit, chunk, channel);
-  return Op::pivot_of(to_compute(load_pack<Cache::KEEP, 1>(first).v[0]));
+  return Op::pivot_of(to_compute(first_of_chunk(iterator, op, unit, chunk, channel)));
 }
 
 // The pivot of the partial results of all chunks: the channel's first value. Without a pivot each
@@ -112,7 +117,9 @@ __device__ inline void fold_columns(const Iterator &iterator, const Op &op, int6
   for (int k = 0; k < SLOT; ++k) slot0[channel * SLOT + k] = slot[k];
 }
 
-// Reduces a chunk and writes its partial results to the slots from slot0 on.
+// Reduces a chunk and writes its partial results to the slots from slot0 on. Values of which pivots
+// are made are loaded before they are needed: those of the chunk before its sums are formed, those
+// of the channel before the sums of the team are added.
 template <class Iterator, class Op>
 __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int64_t unit,
                                     unsigned chunk, double *slot0, double *scratch) {
@@ -128,6 +135,12 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   for (int w = 0; w < W; ++w)
     sums[w] = active ? op.begin(iterator.first_channel(unit) + iterator.channel_of(cursor, w))
                      : typename Op::Sums{};
+  T firsts[W] = {};
+  if (active) {
+#pragma unroll
+    for (int w = 0; w < W; ++w)
+      firsts[w] = first_of_chunk(iterator, op, unit, chunk, iterator.channel_of(cursor, w));
+  }
   Counts<Iterator> counts;
   for (bool first = true; !iterator.done(cursor);) {
     Accesses<U> accesses;
@@ -154,20 +167,25 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   if (active) {
 #pragma unroll
     for (int w = 0; w < W; ++w) {
-      pivots[w] = pivot_at(iterator, op, unit, chunk, iterator.channel_of(cursor, w));
+      pivots[w] = Op::pivot_of(to_compute(firsts[w]));
       Op::to_slot(sums[w], counts.of_channel(w), pivots[w], slots + w * SLOT);
     }
+  }
+  const bool receives = !Iterator::FOLDS && team.rank == 0 && active;
+  if (receives) {
+#pragma unroll
+    for (int w = 0; w < W; ++w)
+      firsts[w] = first_of_chunk(iterator, op, unit, 0, team.channel * W + w);
   }
   reduce_team(slots, team, scratch);
   if constexpr (Iterator::FOLDS) {
     fold_columns(iterator, op, unit, chunk, slots, team, slot0, scratch);
     return;
   }
-  if (team.rank != 0 || !active) return;
+  if (!receives) return;
 #pragma unroll
   for (int w = 0; w < W; ++w) {
-    const double common = common_pivot(iterator, op, unit, team.channel * W + w);
-    Op::to_moments(slots + w * SLOT, pivots[w] - common);
+    Op::to_moments(slots + w * SLOT, pivots[w] - Op::pivot_of(to_compute(firsts[w])));
 #pragma unroll
     for (int k = 0; k < SLOT; ++k) slot0[(team.channel * W + w) * SLOT + k] = slots[w * SLOT + k];
   }
