@@ -117,6 +117,30 @@ __device__ inline void fold_columns(const Iterator &iterator, const Op &op, int6
   for (int k = 0; k < SLOT; ++k) slot0[channel * SLOT + k] = slot[k];
 }
 
+// Adds the sums of the team, and writes the slots of its channels.
+template <class Iterator, class Op>
+__device__ inline void store_slots(const Iterator &iterator, const Op &op, int64_t unit,
+                                   double (&slots)[Iterator::CHANNELS * SLOT],
+                                   const double (&pivots)[Iterator::CHANNELS], const Team &team,
+                                   double *slot0, double *scratch) {
+  constexpr int W = Iterator::CHANNELS;
+  const bool receives = team.rank == 0 && team.rank < team.members;
+  typename Op::Element firsts[W] = {};
+  if (receives) {
+#pragma unroll
+    for (int w = 0; w < W; ++w)
+      firsts[w] = first_of_chunk(iterator, op, unit, 0, team.channel * W + w);
+  }
+  reduce_team(slots, team, scratch);
+  if (!receives) return;
+#pragma unroll
+  for (int w = 0; w < W; ++w) {
+    Op::to_moments(slots + w * SLOT, pivots[w] - Op::pivot_of(to_compute(firsts[w])));
+#pragma unroll
+    for (int k = 0; k < SLOT; ++k) slot0[(team.channel * W + w) * SLOT + k] = slots[w * SLOT + k];
+  }
+}
+
 // Reduces a chunk and writes its partial results to the slots from slot0 on. Values of which pivots
 // are made are loaded before they are needed: those of the chunk before its sums are formed, those
 // of the channel before the sums of the team are added.
@@ -171,23 +195,11 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
       Op::to_slot(sums[w], counts.of_channel(w), pivots[w], slots + w * SLOT);
     }
   }
-  const bool receives = !Iterator::FOLDS && team.rank == 0 && active;
-  if (receives) {
-#pragma unroll
-    for (int w = 0; w < W; ++w)
-      firsts[w] = first_of_chunk(iterator, op, unit, 0, team.channel * W + w);
-  }
-  reduce_team(slots, team, scratch);
   if constexpr (Iterator::FOLDS) {
+    reduce_team(slots, team, scratch);
     fold_columns(iterator, op, unit, chunk, slots, team, slot0, scratch);
-    return;
-  }
-  if (!receives) return;
-#pragma unroll
-  for (int w = 0; w < W; ++w) {
-    Op::to_moments(slots + w * SLOT, pivots[w] - Op::pivot_of(to_compute(firsts[w])));
-#pragma unroll
-    for (int k = 0; k < SLOT; ++k) slot0[(team.channel * W + w) * SLOT + k] = slots[w * SLOT + k];
+  } else {
+    store_slots(iterator, op, unit, slots, pivots, team, slot0, scratch);
   }
 }
 
