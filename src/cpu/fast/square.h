@@ -1,9 +1,19 @@
-/* Transposition of squares of elements: as many rows as a vector of 16 bytes has elements. */
+/* Transposition of squares of elements of 2, 4 or 8 bytes: as many rows as a vector of 16 bytes has
+ * elements. The size is a constant wherever this is inlined. */
 #ifndef CUBN_CPU_FAST_SQUARE_H
 #define CUBN_CPU_FAST_SQUARE_H
 
 #include <stdint.h>
 #include <string.h>
+
+#include "cpu/common/clones.h"
+
+enum { CUBN_SQUARE_BYTES = 16 };
+
+/* Copies one element. */
+CUBN_INLINED void cubn_copy_element(char *to, const char *from, int64_t bytes) {
+  memcpy(to, from, (size_t)bytes);
+}
 
 #ifdef __has_builtin
 #if __has_builtin(__builtin_shufflevector)
@@ -12,32 +22,54 @@
 #endif
 
 #ifdef CUBN_HAS_SHUFFLE
-/* After as many steps as N has bits, in each of which the halves of all rows are interleaved, rows
- * are columns. */
-#define CUBN_DEFINE_SQUARE(TYPE, N, LOW, HIGH)                                              \
-  typedef TYPE vector_##TYPE __attribute__((vector_size(16)));                              \
-  static inline void square_##TYPE(TYPE *to, int64_t to_stride, const TYPE *from,           \
-                                   int64_t from_stride) {                                   \
-    vector_##TYPE rows[N], mixed[N];                                                        \
-    for (int i = 0; i < (N); ++i) memcpy(&rows[i], from + i * from_stride, sizeof rows[i]); \
-    for (int bits = N; bits > 1; bits /= 2) {                                               \
-      for (int i = 0; i < (N) / 2; ++i) {                                                   \
-        mixed[2 * i] = __builtin_shufflevector(rows[i], rows[i + (N) / 2], LOW);            \
-        mixed[2 * i + 1] = __builtin_shufflevector(rows[i], rows[i + (N) / 2], HIGH);       \
-      }                                                                                     \
-      memcpy(rows, mixed, sizeof rows);                                                     \
-    }                                                                                       \
-    for (int i = 0; i < (N); ++i) memcpy(to + i * to_stride, &rows[i], sizeof rows[i]);     \
+typedef uint16_t cubn_vector_16 __attribute__((vector_size(CUBN_SQUARE_BYTES)));
+typedef uint32_t cubn_vector_32 __attribute__((vector_size(CUBN_SQUARE_BYTES)));
+typedef uint64_t cubn_vector_64 __attribute__((vector_size(CUBN_SQUARE_BYTES)));
+
+/* The elements of the first halves of a and b in turns. */
+CUBN_INLINED cubn_vector_64 cubn_interleave_low(cubn_vector_64 a, cubn_vector_64 b, int64_t bytes) {
+  if (bytes == 8) return __builtin_shufflevector(a, b, 0, 2);
+  if (bytes == 4)
+    return (cubn_vector_64)__builtin_shufflevector((cubn_vector_32)a, (cubn_vector_32)b, 0, 4, 1,
+                                                   5);
+  return (cubn_vector_64)__builtin_shufflevector((cubn_vector_16)a, (cubn_vector_16)b, 0, 8, 1, 9,
+                                                 2, 10, 3, 11);
+}
+
+/* The same for the second halves. */
+CUBN_INLINED cubn_vector_64 cubn_interleave_high(cubn_vector_64 a, cubn_vector_64 b,
+                                                 int64_t bytes) {
+  if (bytes == 8) return __builtin_shufflevector(a, b, 1, 3);
+  if (bytes == 4)
+    return (cubn_vector_64)__builtin_shufflevector((cubn_vector_32)a, (cubn_vector_32)b, 2, 6, 3,
+                                                   7);
+  return (cubn_vector_64)__builtin_shufflevector((cubn_vector_16)a, (cubn_vector_16)b, 4, 12, 5, 13,
+                                                 6, 14, 7, 15);
+}
+
+/* Strides are in bytes. After as many steps as the number of rows has bits, in each of which the
+ * halves of all rows are interleaved, rows are columns. */
+CUBN_INLINED void cubn_transpose_square(char *to, int64_t to_stride, const char *from,
+                                        int64_t from_stride, int64_t bytes) {
+  cubn_vector_64 rows[CUBN_SQUARE_BYTES / 2], mixed[CUBN_SQUARE_BYTES / 2];
+  const int64_t n = CUBN_SQUARE_BYTES / bytes;
+  for (int64_t i = 0; i < n; ++i) memcpy(&rows[i], from + i * from_stride, sizeof rows[i]);
+  for (int64_t left = n; left > 1; left /= 2) {
+    for (int64_t i = 0; i < n / 2; ++i) {
+      mixed[2 * i] = cubn_interleave_low(rows[i], rows[i + n / 2], bytes);
+      mixed[2 * i + 1] = cubn_interleave_high(rows[i], rows[i + n / 2], bytes);
+    }
+    for (int64_t i = 0; i < n; ++i) rows[i] = mixed[i];
   }
-#define CUBN_LIST(...) __VA_ARGS__
+  for (int64_t i = 0; i < n; ++i) memcpy(to + i * to_stride, &rows[i], sizeof rows[i]);
+}
 #else
-#define CUBN_DEFINE_SQUARE(TYPE, N, LOW, HIGH)                                         \
-  static inline void square_##TYPE(TYPE *to, int64_t to_stride, const TYPE *from,      \
-                                   int64_t from_stride) {                              \
-    for (int i = 0; i < (N); ++i)                                                      \
-      for (int k = 0; k < (N); ++k) to[k * to_stride + i] = from[i * from_stride + k]; \
-  }
-#define CUBN_LIST(...) 0
+CUBN_INLINED void cubn_transpose_square(char *to, int64_t to_stride, const char *from,
+                                        int64_t from_stride, int64_t bytes) {
+  for (int64_t i = 0; i < CUBN_SQUARE_BYTES / bytes; ++i)
+    for (int64_t k = 0; k < CUBN_SQUARE_BYTES / bytes; ++k)
+      cubn_copy_element(to + k * to_stride + i * bytes, from + i * from_stride + k * bytes, bytes);
+}
 #endif
 
 #endif /* CUBN_CPU_FAST_SQUARE_H */

@@ -1,6 +1,7 @@
 /* Planes: rows of neighbors, and transpositions in tiles as wide as a cache line of memory. */
 #include "cpu/fast/transpose.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "cpu/fast/square.h"
@@ -29,81 +30,75 @@ void cubn_copy_rows(char *to, const char *from, int64_t to_stride, int64_t from_
   }
 }
 
-CUBN_DEFINE_SQUARE(uint16_t, 8, CUBN_LIST(0, 8, 1, 9, 2, 10, 3, 11),
-                   CUBN_LIST(4, 12, 5, 13, 6, 14, 7, 15))
-CUBN_DEFINE_SQUARE(uint32_t, 4, CUBN_LIST(0, 4, 1, 5), CUBN_LIST(2, 6, 3, 7))
-CUBN_DEFINE_SQUARE(uint64_t, 2, CUBN_LIST(0, 2), CUBN_LIST(1, 3))
+/* A plane between memory and stage, for one size of elements: element i of row r is
+ * memory[i * stride + r * row_stride] and stage[r * stage_stride + i], strides in bytes. */
+typedef struct plane {
+  char *memory, *stage;
+  int64_t stride, row_stride, stage_stride;
+  bool stores; /* from the stage to memory; otherwise the other way */
+} plane;
 
-/* The functions of one size of elements. A tile has some rows, whose elements fill a cache line of
- * memory, and a square of columns. */
-#define DEFINE_PLANES(TYPE)                                                                       \
-  static void gather_##TYPE(TYPE *stage, const TYPE *memory, int64_t stride, int64_t row_stride,  \
-                            int64_t stage_stride, int64_t count, int64_t rows) {                  \
-    enum { TILE = LINE_BYTES / sizeof(TYPE), SQUARE = MOVE_BYTES / sizeof(TYPE) };                \
-    int64_t r = 0;                                                                                \
-    for (; row_stride == 1 && r + TILE <= rows; r += TILE) {                                      \
-      int64_t i = 0;                                                                              \
-      for (; i + SQUARE <= count; i += SQUARE) {                                                  \
-        for (int64_t k = 0; k < SQUARE; ++k)                                                      \
-          __builtin_prefetch(memory + (i + k + AHEAD_LINES) * stride + r, 0, 2);                  \
-        for (int64_t k = r; k < r + TILE; k += SQUARE)                                            \
-          square_##TYPE(stage + k * stage_stride + i, stage_stride, memory + i * stride + k,      \
-                        stride);                                                                  \
-      }                                                                                           \
-      for (; i < count; ++i)                                                                      \
-        for (int64_t k = r; k < r + TILE; ++k)                                                    \
-          stage[k * stage_stride + i] = memory[i * stride + k];                                   \
-    }                                                                                             \
-    for (; r < rows; ++r)                                                                         \
-      for (int64_t i = 0; i < count; ++i)                                                         \
-        stage[r * stage_stride + i] = memory[r * row_stride + i * stride];                        \
-  }                                                                                               \
-  static void scatter_##TYPE(TYPE *memory, const TYPE *stage, int64_t stride, int64_t row_stride, \
-                             int64_t stage_stride, int64_t count, int64_t rows) {                 \
-    enum { TILE = LINE_BYTES / sizeof(TYPE), SQUARE = MOVE_BYTES / sizeof(TYPE) };                \
-    int64_t r = 0;                                                                                \
-    for (; row_stride == 1 && r + TILE <= rows; r += TILE) {                                      \
-      int64_t i = 0;                                                                              \
-      for (; i + SQUARE <= count; i += SQUARE) {                                                  \
-        for (int64_t k = 0; k < SQUARE; ++k)                                                      \
-          __builtin_prefetch(memory + (i + k + AHEAD_LINES) * stride + r, 1, 2);                  \
-        for (int64_t k = r; k < r + TILE; k += SQUARE)                                            \
-          square_##TYPE(memory + i * stride + k, stride, stage + k * stage_stride + i,            \
-                        stage_stride);                                                            \
-      }                                                                                           \
-      for (; i < count; ++i)                                                                      \
-        for (int64_t k = r; k < r + TILE; ++k)                                                    \
-          memory[i * stride + k] = stage[k * stage_stride + i];                                   \
-    }                                                                                             \
-    for (; r < rows; ++r)                                                                         \
-      for (int64_t i = 0; i < count; ++i)                                                         \
-        memory[r * row_stride + i * stride] = stage[r * stage_stride + i];                        \
+CUBN_INLINED void move_element(const plane *plane, int64_t r, int64_t i, int64_t bytes) {
+  char *const memory = plane->memory + i * plane->stride + r * plane->row_stride;
+  char *const stage = plane->stage + r * plane->stage_stride + i * bytes;
+  cubn_copy_element(plane->stores ? memory : stage, plane->stores ? stage : memory, bytes);
+}
+
+CUBN_INLINED void move_square(const plane *plane, int64_t r, int64_t i, int64_t bytes) {
+  char *const memory = plane->memory + i * plane->stride + r * bytes;
+  char *const stage = plane->stage + r * plane->stage_stride + i * bytes;
+  if (plane->stores)
+    cubn_transpose_square(memory, plane->stride, stage, plane->stage_stride, bytes);
+  else
+    cubn_transpose_square(stage, plane->stage_stride, memory, plane->stride, bytes);
+}
+
+CUBN_INLINED void prefetch(const plane *plane, int64_t r, int64_t i, int64_t bytes) {
+  const char *const ahead = plane->memory + (i + AHEAD_LINES) * plane->stride + r * bytes;
+  if (plane->stores)
+    __builtin_prefetch(ahead, 1, 2);
+  else
+    __builtin_prefetch(ahead, 0, 2);
+}
+
+/* Where rows are neighbors in memory, in tiles: rows whose elements fill a cache line of memory, and
+ * a square of columns. */
+CUBN_INLINED void move_plane(plane plane, int64_t count, int64_t rows, int64_t bytes) {
+  const int64_t tile = LINE_BYTES / bytes, square = CUBN_SQUARE_BYTES / bytes;
+  int64_t r = 0;
+  for (; plane.row_stride == bytes && r + tile <= rows; r += tile) {
+    int64_t i = 0;
+    for (; i + square <= count; i += square) {
+      for (int64_t k = 0; k < square; ++k) prefetch(&plane, r, i + k, bytes);
+      for (int64_t k = r; k < r + tile; k += square) move_square(&plane, k, i, bytes);
+    }
+    for (; i < count; ++i)
+      for (int64_t k = r; k < r + tile; ++k) move_element(&plane, k, i, bytes);
   }
+  for (; r < rows; ++r)
+    for (int64_t i = 0; i < count; ++i) move_element(&plane, r, i, bytes);
+}
 
-DEFINE_PLANES(uint16_t)
-DEFINE_PLANES(uint32_t)
-DEFINE_PLANES(uint64_t)
+CUBN_INLINED void move_plane_of(plane plane, int64_t count, int64_t rows, int64_t bytes) {
+  plane.stride *= bytes;
+  plane.row_stride *= bytes;
+  plane.stage_stride *= bytes;
+  if (bytes == 2)
+    move_plane(plane, count, rows, 2);
+  else if (bytes == 4)
+    move_plane(plane, count, rows, 4);
+  else
+    move_plane(plane, count, rows, 8);
+}
 
 void cubn_gather_plane(char *stage, const char *memory, int64_t stride, int64_t row_stride,
                        int64_t stage_stride, int64_t count, int64_t rows, int64_t bytes) {
-  void *const to = stage;
-  const void *const from = memory;
-  if (bytes == sizeof(uint16_t))
-    gather_uint16_t(to, from, stride, row_stride, stage_stride, count, rows);
-  else if (bytes == sizeof(uint32_t))
-    gather_uint32_t(to, from, stride, row_stride, stage_stride, count, rows);
-  else
-    gather_uint64_t(to, from, stride, row_stride, stage_stride, count, rows);
+  move_plane_of((plane){(char *)(uintptr_t)memory, stage, stride, row_stride, stage_stride, false},
+                count, rows, bytes);
 }
 
 void cubn_scatter_plane(char *memory, const char *stage, int64_t stride, int64_t row_stride,
                         int64_t stage_stride, int64_t count, int64_t rows, int64_t bytes) {
-  void *const to = memory;
-  const void *const from = stage;
-  if (bytes == sizeof(uint16_t))
-    scatter_uint16_t(to, from, stride, row_stride, stage_stride, count, rows);
-  else if (bytes == sizeof(uint32_t))
-    scatter_uint32_t(to, from, stride, row_stride, stage_stride, count, rows);
-  else
-    scatter_uint64_t(to, from, stride, row_stride, stage_stride, count, rows);
+  move_plane_of((plane){memory, (char *)(uintptr_t)stage, stride, row_stride, stage_stride, true},
+                count, rows, bytes);
 }

@@ -40,8 +40,7 @@ static bool are_channels_too_large(const cubn_call *call) {
          2 * call->threads * bytes > call->device->machine.llc_bytes / 4;
 }
 
-/* Channels of a block where some tensor is in another order than x: two cache lines of that tensor.
- * */
+/* Channels of a block where some tensor is in another order than x: two cache lines of it. */
 static int64_t mixed_block(const cubn_call *call) {
   return cubn_min(2 * CUBN_LINE_BYTES / call->element_bytes, CUBN_BLOCK_CHANNELS_MAX);
 }
