@@ -61,8 +61,8 @@ CUBN_INLINED void prefetch(const plane *plane, int64_t r, int64_t i, int64_t byt
     __builtin_prefetch(ahead, 0, 2);
 }
 
-/* Where rows are neighbors in memory, in tiles: rows whose elements fill a cache line of memory, and
- * a square of columns. */
+/* Where rows are neighbors in memory, in tiles: rows whose elements fill a cache line of memory,
+ * and a square of columns. */
 CUBN_INLINED void move_plane(plane plane, int64_t count, int64_t rows, int64_t bytes) {
   const int64_t tile = LINE_BYTES / bytes, square = CUBN_SQUARE_BYTES / bytes;
   int64_t r = 0;
