@@ -57,9 +57,16 @@ run cpu-fused-nchw-f32 --suite resnet50-fused --pass all
 run cpu-fused-nhwc-f32 --suite resnet50-fused --pass all --layout nhwc
 run cpu-layers-nchw-f32 {train,backward,infer}' nchw f32 n64c64h112w112'
 run cpu-few-channels {train,backward,infer}' nhwc f32 '{n1c3h1024w1024,n32c6h64w64,n1c3h224w224}
+run cpu-few-samples {train,backward,infer}' nc f32 '{n4c65536,n8c262144} \
+  {train,backward,infer}' nchw f32 n8c64h64w64 peract'
 run cpu-fc --suite fc
 run cpu-odd-nchw --suite odd --pass all
 run cpu-odd-nhwc --suite odd --pass all --layout nhwc
+# Every second image or a slice of channels, crops, y or dx in another order than x.
+for size in 56 14; do
+  run "cpu-gaps-$size" {train,backward}' nchw'{,+c64,+1,:nhwc}" f32 n32c64h${size}w$size" \
+    {train,backward}' nhwc'{,+c64,+1,:nchw}" f32 n32c64h${size}w$size"
+done
 run cpu-tiny-warm --suite tiny --pass all --warm
 run cpu-fc-warm --suite fc --warm
 run cpu-smallest-warm {train,infer,backward}' nchw f32 n2c3h4w4' --warm

@@ -9,8 +9,9 @@ const char *layout_letters(int rank) {
   return letters[rank];
 }
 
-/* Reads "nhwc" or "nhwc+2" to the order of the dimensions, slowest first, and the padding. */
-static bool read_layout(const char *text, int rank, int order[], int64_t *padding) {
+/* Reads "nhwc", "nhwc+2" or "nhwc+c2" to the order of the dimensions, slowest first, and to the
+ * padding of each dimension. */
+static bool read_layout(const char *text, int rank, int order[], int64_t padding[]) {
   const char *const letters = layout_letters(rank);
   unsigned seen = 0;
   for (int i = 0; i < rank; ++i) {
@@ -19,20 +20,27 @@ static bool read_layout(const char *text, int rank, int order[], int64_t *paddin
     order[i] = (int)(found - letters);
     seen |= 1u << order[i];
   }
-  *padding = 0;
+  for (int i = 0; i < rank; ++i) padding[i] = 0;
   if (!text[rank]) return true;
+  if (text[rank] != '+') return false;
+  const char *const number = text + rank + 1;
+  const char *const only = *number ? strchr(letters, *number) : NULL;
+  if (only && only - letters == order[0]) return false; /* nothing follows the slowest */
   char *end;
-  *padding = text[rank] == '+' ? strtoll(text + rank + 1, &end, 10) : 0;
-  return text[rank] == '+' && *padding > 0 && !*end;
+  const int64_t count = strtoll(number + (only != NULL), &end, 10);
+  for (int i = 1; i < rank; ++i)
+    if (!only || only - letters == order[i]) padding[order[i]] = count;
+  return count > 0 && !*end;
 }
 
 const char *layout_strides(line_problem *problem, int tensor) {
   int order[CUBN_DIM_MAX];
-  int64_t padding, stride = 1;
-  if (!read_layout(problem->layout[tensor], problem->rank, order, &padding))
-    return "a layout is no order of the sizes' letters, or its padding is no count";
+  int64_t padding[CUBN_DIM_MAX], stride = 1;
+  if (!read_layout(problem->layout[tensor], problem->rank, order, padding))
+    return "a layout is no order of the sizes' letters, or its padding is no count, or that of the "
+           "slowest dimension";
   for (int i = problem->rank - 1; i >= 0; --i) {
-    const int64_t size = problem->dims[order[i]] + padding; /* nothing follows the slowest */
+    const int64_t size = problem->dims[order[i]] + padding[order[i]];
     problem->strides[tensor][order[i]] = stride;
     /* As in packed strides of empty tensors, a size of 0 counts as 1. */
     if (__builtin_mul_overflow(stride, size ? size : 1, &stride) || stride > INT64_MAX / 16)
@@ -81,10 +89,10 @@ cubnDataType_t line_param_type(const line_problem *problem) {
 
 static void param_shape(const line_problem *problem, int64_t dims[], int64_t strides[]) {
   int order[CUBN_DIM_MAX];
-  int64_t padding, stride = 1;
+  int64_t padding[CUBN_DIM_MAX], stride = 1;
   const char *const layout =
       problem->params_like_x ? problem->layout[LINE_X] : layout_letters(problem->rank);
-  read_layout(layout, problem->rank, order, &padding);
+  read_layout(layout, problem->rank, order, padding);
   for (int i = problem->rank - 1; i >= 0; --i) {
     const int dim = order[i];
     dims[dim] = is_channel_dim(problem, dim) ? problem->dims[dim] : 1;

@@ -10,7 +10,7 @@
  *            and dz; forward has no DY. A layout is the order in memory, slowest first, of the
  *            letters n c g f e d h w (rank 2: nc, 3: ncw, 4: nchw, 5: ncdhw, 6: ncedhw, ...):
  *            "nchw", "nhwc", "cnhw". A suffix "+K" pads each dimension except the slowest by K
- *            elements: "nchw+1".
+ *            elements, "+cK" that of the letter alone: "nchw+1" is a crop, "nhwc+c64" a slice.
  *   type     f32 | f64 | f16 | bf16
  *   sizes    in the order of the descriptor: n2c3 | n2c3w4 | n2c3h4w5 | n2c3d2h4w5 | ...
  *   options  in any order:

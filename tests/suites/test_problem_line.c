@@ -72,6 +72,11 @@ static void test_fields(void) {
   CU_ASSERT_STRING_EQUAL(p.layout[LINE_Z], "cnhw");
   CU_ASSERT(p.adds && p.activation == CUBN_ACTIVATION_ELU && p.coef == 1 && p.offset[LINE_Z] == 7);
   CU_ASSERT(line_is_fused(&p) && !line_is_extended(&p) && line_decides(&p));
+  parse_ok("train nhwc+1:nhwc+c2:nhwc:nchw+w3 f32 n2c3h5w7 add", &p);
+  static const int64_t strides[LINE_TENSORS][4] = {
+      {192, 1, 32, 4}, {175, 1, 35, 5}, {105, 1, 21, 3}, {150, 50, 10, 1}};
+  for (int t = 0; t < LINE_TENSORS; ++t)
+    SUITE_CHECK(!memcmp(p.strides[t], strides[t], sizeof strides[t]), "strides of tensor %d", t);
   parse_ok("infer nc f32 n2c3 clipped", &p);
   CU_ASSERT(!p.adds && p.activation == CUBN_ACTIVATION_CLIPPED_RELU && p.coef == 1);
   CU_ASSERT(line_is_extended(&p) && !line_needs_forward(&p));
@@ -157,6 +162,9 @@ static const struct {
     {"train nchh f32 n1c1h1w1", "layout"},
     {"train nchw+ f32 n1c1h1w1", "layout"},
     {"train nchw+0 f32 n1c1h1w1", "layout"},
+    {"train nchw+c f32 n1c1h1w1", "layout"},
+    {"train nchw+n1 f32 n1c1h1w1", "layout"},
+    {"train nchw+d1 f32 n1c1h1w1", "layout"},
     {"train nchw-1 f32 n1c1h1w1", "layout"},
     {"train nc:nc:nc:nc:nc f32 n1c1", "more than 4"},
     {"train nc f32 n1c1 bogus", "unknown"},
