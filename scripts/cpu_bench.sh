@@ -51,8 +51,8 @@ run cpu-resnet50-nchw-f32 --suite resnet50 --busy 0,1,2
 run cpu-resnet50-nhwc-f32 --suite resnet50 --layout nhwc --busy 0,1,2
 run infer-cpu-resnet50-nchw-f32 --suite resnet50 --pass infer
 run infer-cpu-resnet50-nhwc-f32 --suite resnet50 --pass infer --layout nhwc
-run cpu-resnet50-nchw-bf16 --suite resnet50 --type bf16
-run cpu-resnet50-nchw-f16 --suite resnet50 --type f16
+run cpu-resnet50-nchw-bf16 --suite resnet50 --pass all --type bf16
+run cpu-resnet50-nchw-f16 --suite resnet50 --pass all --type f16
 run cpu-fused-nchw-f32 --suite resnet50-fused --pass all
 run cpu-fused-nhwc-f32 --suite resnet50-fused --pass all --layout nhwc
 run cpu-layers-nchw-f32 {train,backward,infer}' nchw f32 n64c64h112w112'
