@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/common/arith.h"
+#include "cpu/common/preactivation.h"
 #include "cpu/fast/passes.h"
 #include "cpu/fast/pivots.h"
 #include "cpu/grid/grid.h"
@@ -165,6 +166,21 @@ static double *place_blocks(const cubn_call *call, int64_t worker, block blocks[
   return memory;
 }
 
+/* Prefetches the parameters of a block, if there is one: each array would begin with misses. */
+static void prefetch_parameters(const blocks_work *work, int64_t index) {
+  const cubn_call *call = work->call;
+  const cubn_args *args = call->args;
+  const int64_t bytes = cubn_is_single(call->param_type) ? sizeof(float) : sizeof(double);
+  const int64_t first = index * work->block_channels * bytes;
+  const int64_t end = cubn_min(first + work->block_channels * bytes, call->problem->c * bytes);
+  const void *const arrays[] = {
+      args->scale,         args->bias,         args->mean,        args->var,    args->saved_mean,
+      args->saved_inv_std, args->running_mean, args->running_var, args->dscale, args->dbias};
+  for (size_t k = 0; k < sizeof arrays / sizeof *arrays; ++k)
+    for (int64_t i = first; arrays[k] && i < end; i += CUBN_LINE_BYTES)
+      __builtin_prefetch((const char *)arrays[k] + i, 0, 2);
+}
+
 static void blocks_task(void *context, int64_t worker, cubn_items *items) {
   const blocks_work *work = context;
   cubn_call own;
@@ -176,6 +192,7 @@ static void blocks_task(void *context, int64_t worker, cubn_items *items) {
     int64_t index, end;
     next = !cubn_claim(items, &index, &end) ? NULL : next == blocks ? blocks + 1 : blocks;
     if (next) begin_block(work, index, next);
+    if (next) prefetch_parameters(work, index + call->threads);
     if (next && cubn_begins_with_moments(call)) find_moments(call, next, sums);
     if (!call->writes) current = NULL;
     if (current && current->channels.any_exceptional) {
