@@ -3,11 +3,13 @@
 #
 #   scripts/gpu_check.sh OUT
 #
-# builds for the GPU that is there, runs all suites on it, CUDA's checkers over the smoke list, the
-# emulator's own kernels on the real device, the demo, the benchmark with its peers, and the drop-in
-# for cuDNN (a program for cuDNN, and ResNet-18 in PyTorch, with and without it). Never stops
-# at a failure; steps come in the order of their value, and what does not fit into CHECK_SECONDS
-# (default 530) is skipped. Writes into OUT:
+# builds for the GPU that is there, runs each algorithm by itself, 20,000 launches in a row of those
+# whose blocks wait for each other, and all suites; compares the algorithms on four layers; runs
+# CUDA's checkers over the smoke list, ncu on four kernels, the emulator's own kernels on the real
+# device, the demo, the benchmark with its peers, and the drop-in for cuDNN (a program for cuDNN,
+# and ResNet-18 in PyTorch, with and without it). Never stops at a failure; steps (gpu_steps.sh)
+# come in the order of their value, and what does not fit into CHECK_SECONDS (default 530) is
+# skipped. Writes into OUT:
 #   summary.txt      one line per step: ok, failed or skipped, with its seconds
 #   log.txt          what the steps printed
 #   environment.txt  GPU, driver, CUDA, compilers, commit, clocks before and after
@@ -44,213 +46,45 @@ mkdir -p "$parts"
 : >"$out/bench.txt"
 if [ -n "${CUDA_HOME:-}" ]; then PATH=$PATH:$CUDA_HOME/bin; fi
 
-# ---- what is there: missing[NAME] says why steps that need NAME are skipped
-declare -A missing
-
-find_tools() {
-  smi=$(command -v nvidia-smi)
-  if ! "${smi:-false}" -L 2>/dev/null | grep -q GPU &&
-    ! compgen -G '/dev/nvidia[0-9]*' >/dev/null; then
-    missing[gpu]="no GPU"
-  fi
-  command -v nvcc >/dev/null || missing[nvcc]="no nvcc on PATH or in CUDA_HOME"
-  sanitizer=$(command -v compute-sanitizer)
-  sanitizer=${sanitizer:-${CUDA_HOME:-/usr/local/cuda}/compute-sanitizer/compute-sanitizer}
-  [ -x "$sanitizer" ] || missing[sanitizer]="no compute-sanitizer on PATH or in CUDA_HOME"
-  python3 -c 'import torch' 2>/dev/null || missing[torch]="no PyTorch"
-  case ${CHECK_PART:-all} in
-    tests) missing[bench]="CHECK_PART is tests" ;;
-    bench) missing[tests]="CHECK_PART is bench" ;;
-  esac
-  make -n emu-selftest-gpu >/dev/null 2>&1 || missing[emu-selftest-gpu]="no such target"
-  # cuDNN often comes as a Python package, which the dynamic linker does not search.
-  if [ -z "${CUDNN_LIB:-}" ]; then
-    CUDNN_LIB=$(python3 -c 'import nvidia.cudnn as p; print(list(p.__path__)[0] + "/lib")' \
-      2>/dev/null)
-    if [ -n "$CUDNN_LIB" ]; then export CUDNN_LIB; else unset CUDNN_LIB; fi
-  fi
-}
-
-# The drop-in's test program needs cuDNN's header, which is beside the library of the package.
-find_cudnn_client() {
-  local folder=${CUDNN_LIB:-}
-  if [ -f "$folder" ]; then folder=$(dirname "$folder"); fi
-  if [ -f "$folder/../include/cudnn.h" ] && [ -f "$folder/libcudnn.so.9" ]; then
-    export CUDNN_INCLUDE=$folder/../include CUDNN_LIBRARY=$folder/libcudnn.so.9
-  fi
-  make -n BUILD="$build" "$build/dropin/client-cudnn" >/dev/null 2>&1 ||
-    missing[client-cudnn]="no cudnn.h with its library"
-}
-
-describe_clocks() {
-  echo "== clocks and temperature, $1"
-  local what=clocks.sm,clocks.mem,clocks.max.sm,clocks.max.mem,power.draw,temperature.gpu
-  if [ -n "$smi" ]; then
-    "$smi" --query-gpu=$what --format=csv
-  else
-    echo "nvidia-smi: not found"
-  fi
-}
-
-describe_machine() {
-  echo "== commit"
-  git log -1 --format='%h %cs %s' 2>/dev/null || echo "not a git checkout"
-  git status --short 2>/dev/null | head -20
-  echo "== date"
-  date -u +%Y-%m-%dT%H:%M:%SZ
-  echo "== GPU and driver"
-  if [ -n "$smi" ]; then "$smi"; else echo "nvidia-smi: not found"; fi
-  echo "== tools"
-  nvcc --version 2>/dev/null | tail -2 || echo "nvcc: not found"
-  "${CC:-gcc}" --version 2>/dev/null | head -1
-  echo "compute-sanitizer: ${missing[sanitizer]:-$sanitizer}"
-  echo "cuDNN: ${CUDNN_LIB:-as the dynamic linker finds it}"
-  echo "== CPU"
-  grep -m1 'model name' /proc/cpuinfo
-  echo "$(nproc) processors"
-  grep MemTotal /proc/meminfo
-  describe_clocks "before"
-}
-
-# ---- steps
-report() { # RESULT NAME SECONDS [REASON]
-  printf '%-8s %-38s %4s s  %s\n' "$1" "$2" "$3" "${4:-}" | sed 's/ *$//' | tee -a "$summary"
-}
-
-# step NAME LIMIT NEEDS COMMAND...: runs the command for at most LIMIT seconds, unless one of the
-# NEEDS is missing: a name of find_tools, or a file. The command's output goes to the log.
-step() {
-  local name=$1 limit=$2 needs=$3 need left begin status reason=""
-  shift 3
-  for need in $needs; do
-    case $need in
-      */*) [ -e "$need" ] || reason=${reason:-"$need was not built"} ;;
-      *) reason=${reason:-${missing[$need]:-}} ;;
-    esac
-  done
-  left=$((seconds_total - SECONDS))
-  if [ -z "$reason" ] && [ "$left" -lt 5 ]; then reason="no time left"; fi
-  if [ -n "$reason" ]; then
-    report skipped "$name" 0 "$reason"
-    return
-  fi
-  if [ "$limit" -gt "$left" ]; then limit=$left; fi
-  begin=$SECONDS
-  printf '\n==== %s: %s\n' "$name" "$*" >>"$log"
-  timeout --kill-after=5 "$limit" "$@" >>"$log" 2>&1 </dev/null
-  status=$?
-  case $status in
-    0) report ok "$name" $((SECONDS - begin)) ;;
-    124 | 137) report failed "$name" $((SECONDS - begin)) "not finished after $limit s" ;;
-    *) report failed "$name" $((SECONDS - begin)) "exit status $status" ;;
-  esac
-  if [ "$status" -ne 0 ]; then failures=$((failures + 1)); fi
-}
-
-# bench NAME LIMIT ARGUMENT...: a run of the benchmark on the GPU with its peers.
-bench() {
-  local name=$1 limit=$2 begin
-  shift 2
-  begin=$(stat -c %s "$log")
-  step "bench $name" "$limit" "gpu nvcc bench $build/cubn-bench" "$build/cubn-bench" \
-    --device cuda --peers --verify 1000000 --csv "$results/${name// /-}.csv" \
-    --json "$results/${name// /-}.json" "$@"
-  tail -c "+$((begin + 1))" "$log" >>"$out/bench.txt"
-}
-
-# run_name SUITE BATCH TYPE LAYOUT LIMIT [--warm|--graph]...
-run_name() {
-  local name="$1 b$2 $3 $4"
-  case ${6:-} in --warm | --graph) name="$name ${6#--}" ;; esac
-  echo "$name"
-}
-
-# suite SUITE BATCH TYPE LAYOUT LIMIT OPTION...: a suite as a run named after its arguments.
-suite() {
-  local name limit=$5
-  local arguments=(--suite "$1" --batch "$2" --type "$3" --layout "$4")
-  name=$(run_name "$@")
-  shift 5
-  bench "$name" "$limit" "${arguments[@]}" --seconds 0.15 "$@"
-}
-
-# torch SUITE BATCH TYPE LAYOUT LIMIT OPTION...: eager PyTorch on the problems of that run; with
-# "--variants compile" in the end torch.compile, which spends most of its time compiling.
-torch() {
-  local name lines records=$results/torch- limit=$5
-  name=$(run_name "$@")
-  name=${name// /-}
-  lines=$parts/$name.txt
-  "$build/cubn-bench" --suite "$1" --batch "$2" --type "$3" --layout "$4" --list \
-    >"$lines" 2>/dev/null
-  shift 5
-  case "$*" in *compile) records=${records}compile- ;; esac
-  step "$(basename "$records")$name" "$limit" "gpu torch bench $build/cubn-bench" \
-    bench/peers/torch_bn.py --device cuda --seconds 0.1 --variants cudnn,native \
-    --csv "$records$name.csv" --json "$records$name.json" "$@" "$lines"
-}
-
-# check TOOL LIMIT OPTION...: a checker of CUDA over the smoke list. Tests provoke errors of the
-# runtime; these are not what is looked for.
-check() {
-  local tool=$1 limit=$2
-  shift 2
-  step "$tool" "$limit" "gpu nvcc tests sanitizer $build/tests/cubn-tests" \
-    "$sanitizer" --tool "$tool" --error-exitcode 9 "$@" \
-    "$build/tests/cubn-tests" --device cuda --suite algorithms --cases smoke
-}
-
-tests() { # NAME LIMIT NEEDS COMMAND...
-  local name=$1 limit=$2 needs=$3
-  shift 3
-  step "$name" "$limit" "tests $needs" "$@"
-}
-
-make_target() { # NAME LIMIT TARGET...
-  local name=$1 limit=$2
-  shift 2
-  step "$name" "$limit" "" make -j"$jobs" BUILD="$build" "$@"
-}
-
-# A GPU that the library cannot open (an old driver, say) is one failure, not a pass of all steps.
-probe_device() {
-  local answer name
-  if [ -n "${missing[gpu]:-}${missing[nvcc]:-}" ] || [ ! -x "$build/cubn-bench" ]; then return; fi
-  answer=$(timeout 60 "$build/cubn-bench" --device cuda --seconds 0.01 \
-    'train nchw f32 n2c3h4w5' 2>&1)
-  case $answer in
-    *"nothing to time"*)
-      missing[gpu]="the library cannot open the GPU"
-      report failed "open the GPU" 0 "$(grep "nothing to time" <<<"$answer")"
-      failures=$((failures + 1))
-      return
-      ;;
-  esac
-  # The folder of the results is named after the GPU: "cubn 0.1.0 on NVIDIA H100, sm_90, ...".
-  name=$(sed -n 's/^cubn [^ ]* on \([^,]*\),.*/\1/p' <<<"$answer" |
-    tr 'A-Z' 'a-z' | tr -cs 'a-z0-9\n' '-')
-  results=$out/results/${name:-gpu}
-  mkdir -p "$results"
-}
+. scripts/gpu_steps.sh
 
 find_tools
 describe_machine >"$environment" 2>&1
 
 make_target "build library" 240 lib
 make_target "build benchmark" 60 "$build/cubn-bench"
-tests "build tests" 150 "" make -j"$jobs" BUILD="$build" "$build/tests/cubn-tests"
+tests "build tests" 150 "" make -j"$jobs" BUILD="$build" "$build/tests/cubn-tests" \
+  "$build/tests/cubn-open"
 probe_device
+
+# Does it work: each algorithm by itself, so that one that hangs is named; launches by thousands.
+tests "open handles" 60 "gpu nvcc $build/tests/cubn-open" \
+  env CUBN_LOG=1 "$build/tests/cubn-open" cuda
+tests "open handles, eager loading" 60 "gpu nvcc $build/tests/cubn-open" \
+  env CUDA_MODULE_LOADING=EAGER "$build/tests/cubn-open" cuda
+for algo in two_pass resident cluster streamed cooperative inference strided; do
+  tests "algorithm $algo" 30 "gpu nvcc $build/tests/cubn-tests" \
+    "$build/tests/cubn-tests" --device cuda --suite "algorithms" --cases smoke --algo $algo
+done
+tests "cuda soak" 60 "gpu nvcc $build/tests/cubn-tests" \
+  "$build/tests/cubn-tests" --device cuda --suite "cuda soak" --verbose
 tests "tests cuda smoke" 90 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases smoke
+verify 60
+
+# What it costs: the algorithms side by side, then ResNet-50 beside its peers.
+for algo in cluster cooperative streamed two_pass resident; do forced $algo 25; done
 suite resnet50 32 f16 nhwc 30
 suite resnet50 32 f16 nchw 30
 suite resnet50 256 f16 nhwc 40
 suite resnet50 256 f16 nchw 40
+check memcheck 60 --report-api-errors no
+check synccheck 40
+profile 60
 suite resnet50-fused 256 f16 nhwc 40
 torch resnet50-fused 256 f16 nhwc 40
 suite tiny 4 f16 nhwc 15 --graph
 bench "host" 15 --host --seconds 0.1
-check memcheck 60 --report-api-errors no
 suite resnet50-fused 32 f16 nchw 30
 suite video 16 f16 nchw 30
 suite video 16 f16 nhwc 30
@@ -285,7 +119,6 @@ tests "infer cuda" 20 "gpu nvcc $build/examples/infer $parts/resnet.net" "$build
   --device cuda --checkpoint "$parts/resnet.net" --fold
 tests "claim c cuda" 40 "gpu nvcc $build/examples/claims" "$build/examples/claims" --device cuda \
   --claim c --seeds 2 --out "$parts/claims"
-check synccheck 40
 check initcheck 40 --report-api-errors no
 tests "emulator's kernels" 60 "gpu nvcc emu-selftest-gpu" make BUILD="$build" emu-selftest-gpu
 tests "tests cpu" 90 "$build/tests/cubn-tests" "$build/tests/cubn-tests" --device cpu --cases all

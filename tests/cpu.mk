@@ -64,8 +64,9 @@ else
 	@echo 'valgrind: not run, it is not there'
 endif
 
-# Whether time depends on values.
-$(BUILD)/tests/cubn-values: $(BUILD)/obj/tests/tools/values.o $(STATIC)
+# Whether time depends on values; how long the creation of a handle takes.
+$(BUILD)/tests/cubn-values $(BUILD)/tests/cubn-open: $(BUILD)/tests/cubn-%: \
+    $(BUILD)/obj/tests/tools/%.o $(STATIC)
 	@mkdir -p $(@D)
 	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host/select.h"
 #include "suites/all.h"
 #include "suites/support/lines.h"
 #include "suites/support/suite.h"
@@ -29,6 +30,7 @@ static const char usage[] =
     "every algorithm that accepts a line runs it and is compared with the oracle.\n"
     "  --device cpu|cuda   only there (default: wherever the machine allows)\n"
     "  --suite NAME        only suites whose names begin like this\n"
+    "  --algo NAME         suite algorithms: only this algorithm\n"
     "  --cases smoke|all   lists of problem lines to run (default: smoke)\n"
     "  --seeds 1,2,3       emulated kernels: one pass for each of these schedules\n"
     "  --gpu sm75          emulated kernels: the GPU that the emulator models\n"
@@ -59,6 +61,8 @@ static const char *read_options(int count, char **words, main_options *options) 
       options->device = value;
     else if (!strcmp(word, "--suite"))
       options->suites.only = value;
+    else if (!strcmp(word, "--algo") && cubn_algo_exists(value))
+      options->suites.algo = value;
     else if (!strcmp(word, "--cases") && (!strcmp(value, "smoke") || !strcmp(value, "all")))
       options->suites.all_cases = !strcmp(value, "all");
     else if (!strcmp(word, "--seeds"))

@@ -32,6 +32,7 @@
   X(cuda_driver)           \
   X(cuda_environment)      \
   X(cuda_refusals)         \
+  X(cuda_soak)             \
   X(descriptor)            \
   X(decisions)             \
   X(determinism)           \

@@ -61,18 +61,6 @@ static void expect_warning(const warnings *seen, const char *algo, const char *w
 
 /* ---- A call with a refused launch ---- */
 
-/* Counters are zero between calls, whatever a refused launch would have done with them. */
-static void expect_zero_counters(cubnHandle_t handle, const char *line) {
-  static unsigned counters[CUBN_COUNTER_BYTES / sizeof(unsigned)];
-  void *memory = NULL;
-  size_t bytes = 0, used = 0;
-  expect_success(handle->backend->workspace(handle->device, &memory, &bytes), "workspace");
-  expect_success(cubnSynchronize(handle), "cubnSynchronize");
-  cuda_ok(cudaMemcpy(counters, memory, sizeof counters, cudaMemcpyDeviceToHost), "cudaMemcpy");
-  for (size_t i = 0; i < COUNT_OF(counters); ++i) used += counters[i] != 0;
-  SUITE_CHECK(used == 0, "%s: %zu counters are not 0", line, used);
-}
-
 /* Opens a call on a new handle that would run the algorithm of the case, and does so once if
  * `runs_first`. */
 static bool begin_case(cuda_call *c, const refused_case *what, bool runs_first) {
@@ -96,13 +84,13 @@ static void end_case(cuda_call *c) {
 static void expect_fallback(cuda_call *c, const refused_case *what) {
   CU_ASSERT_EQUAL(cudaPeekAtLastError(), cudaSuccess);
   cuda_call_check(c, what->algo, "refused");
-  expect_zero_counters(c->handle, what->line);
+  cuda_expect_zero_counters(c->handle, what->line);
   expect_success(run_upload(&c->run, &c->before), what->line);
   expect_success(run_call(&c->run), what->line);
   SUITE_CHECK(strcmp(c->handle->last_algo->name, what->algo) != 0, "%s: %s is tried again",
               what->line, what->algo);
   cuda_call_check(c, c->handle->last_algo->name, "after a refusal");
-  expect_zero_counters(c->handle, what->line);
+  cuda_expect_zero_counters(c->handle, what->line);
 }
 
 static void test_errors(void) {
@@ -184,7 +172,7 @@ static void test_preparation(void) {
     strcpy(handle->forced_algo, what->algo);
     SUITE_CHECK(run_text(handle, what->line, report, sizeof report), "%s", report);
     SUITE_CHECK(strcmp(handle->last_algo->name, what->algo) != 0, "%s is used", what->algo);
-    expect_zero_counters(handle, what->line);
+    cuda_expect_zero_counters(handle, what->line);
     expect_success(cubnDestroy(handle), "cubnDestroy");
   }
 }

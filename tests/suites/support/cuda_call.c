@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "cuda/common/algos.h"
 #include "suites/support/expect_error.h"
 
 const char *const cuda_lines[CUDA_LINES] = {
@@ -52,6 +53,17 @@ void cuda_call_check(cuda_call *c, const char *algo, const char *when) {
   SUITE_CHECK(!result.failures, "%s, %s, %s: %s", c->line, algo, when, report);
   SUITE_CHECK(compare_untouched(&c->problem, &c->before, &c->after, report, sizeof report),
               "%s, %s, %s: %s", c->line, algo, when, report);
+}
+
+void cuda_expect_zero_counters(cubnHandle_t handle, const char *line) {
+  static unsigned counters[CUBN_COUNTER_BYTES / sizeof(unsigned)];
+  void *memory = NULL;
+  size_t bytes = 0, used = 0;
+  expect_success(handle->backend->workspace(handle->device, &memory, &bytes), "workspace");
+  expect_success(cubnSynchronize(handle), "cubnSynchronize");
+  cuda_ok(cudaMemcpy(counters, memory, sizeof counters, cudaMemcpyDeviceToHost), "cudaMemcpy");
+  for (size_t i = 0; i < sizeof counters / sizeof *counters; ++i) used += counters[i] != 0;
+  SUITE_CHECK(used == 0, "%s: %zu counters are not 0", line, used);
 }
 
 void cuda_call_end(cuda_call *c) {

@@ -32,6 +32,8 @@ void cuda_call_drop_data(cuda_call *c);
 /* Downloads and compares with the oracle. */
 void cuda_call_check(cuda_call *c, const char *algo, const char *when);
 void cuda_call_end(cuda_call *c);
+/* Waits for the handle's stream. Counters in the workspace are zero between calls. */
+void cuda_expect_zero_counters(cubnHandle_t handle, const char *line);
 
 /* Does something with every line and every algorithm that accepts it. */
 void cuda_for_each_algo(void (*test)(const char *line, const cubn_algo *algo, void *state),

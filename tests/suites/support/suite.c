@@ -33,6 +33,10 @@ bool suite_verbose(void) {
   return current.verbose;
 }
 
+const char *suite_algo(void) {
+  return current.algo;
+}
+
 unsigned suite_seed(void) {
   return current.seed;
 }

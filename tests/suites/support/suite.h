@@ -35,6 +35,7 @@ cubnHandle_t suite_handle(void);
 /* Options of the command line. */
 bool suite_all_cases(void); /* --cases all */
 bool suite_verbose(void);
+const char *suite_algo(void); /* --algo NAME, or NULL */
 unsigned suite_seed(void); /* the emulator's schedule of this pass */
 
 /* CU_ASSERT with a printf-style message; returns the condition. */
@@ -46,6 +47,7 @@ __attribute__((format(printf, 4, 5))) bool suite_check(bool condition, const cha
 typedef struct suite_options {
   int where;        /* the kind of this pass */
   const char *only; /* beginning of the names of suites to run, or NULL */
+  const char *algo; /* the algorithm to test, or NULL: all */
   bool all_cases, verbose;
   unsigned seed;
 } suite_options;
