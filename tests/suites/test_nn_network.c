@@ -78,7 +78,7 @@ static void test_loss(void) {
   for (int i = 0; i < 5; ++i) CU_ASSERT_FATAL(nn_array_create(&device, &arrays[i], ROWS * CLASSES));
   CU_ASSERT(nn_array_upload(&arrays[0], logits, ROWS * CLASSES));
   CU_ASSERT(nn_array_upload(&arrays[1], labels, ROWS));
-  CU_ASSERT(device.ops->softmax_loss(&device, ROWS, CLASSES, arrays[0].data,
+  CU_ASSERT(device.ops->softmax_loss(&device, ROWS, CLASSES, ROWS, arrays[0].data,
                                      (const int32_t *)(const void *)arrays[1].data, arrays[2].data,
                                      arrays[3].data, arrays[4].data));
   for (int i = 0; i < 3; ++i) CU_ASSERT(nn_array_download(&arrays[2 + i], got[i], ROWS * CLASSES));
