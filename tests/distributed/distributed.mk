@@ -35,8 +35,8 @@ $(DISTRIBUTED_COST): $(BUILD)/obj/tests/distributed/cost.o $(MPI_STATIC) $(STATI
 	@mkdir -p $(@D)
 	$(MPICC) $(CFLAGS) $(LDFLAGS) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
-# The same program with the other MPI of Debian, where both are. It waits without giving way, so
-# there are no more ranks than processors.
+# The same program with the other MPI of Debian, where both are. Few ranks: not every MPI gives its
+# processor away while it waits.
 PATH_OF = $(shell command -v $(1) 2>/dev/null)
 OTHER_MPICC := $(if $(MPICC),$(firstword $(foreach m,mpicc.openmpi mpicc.mpich,$(if \
   $(filter-out $(realpath $(call PATH_OF,$(MPICC))),$(realpath $(call PATH_OF,$(m)))),$(m)))))
