@@ -54,21 +54,27 @@ $(MPI_EXAMPLE): $(BUILD)/obj/examples/minimal_mpi.o $(MPI_STATIC) $(STATIC)
 	@mkdir -p $(@D)
 	$(MPICC) $(CFLAGS) $(LDFLAGS) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
-.PHONY: test-distributed bench-distributed simulate-ranks
+.PHONY: test-distributed bench-distributed simulate-ranks test-simulation
 simulate-ranks: $(DISTRIBUTED_SIMULATION)
 	$<
 
+TEST_PROGRAMS += $(DISTRIBUTED_SIMULATION)
+test-simulation: $(DISTRIBUTED_SIMULATION)
+	$< 16 5
+
 ifeq ($(MPI),1)
-TEST_PROGRAMS += $(DISTRIBUTED_TESTS) $(MPI_EXAMPLE) $(if $(OTHER_MPICC),$(OTHER_TESTS))
+TEST_PROGRAMS += $(DISTRIBUTED_TESTS) $(DISTRIBUTED_COST) $(MPI_EXAMPLE) $(if $(OTHER_MPICC),$(OTHER_TESTS))
 RUN_RANKS := $(MPIRUN_ENVIRONMENT) timeout 60 $(MPIRUN) -n
 RUN_OTHER_RANKS := $(MPIRUN_ENVIRONMENT) timeout 60 $(subst mpicc,mpirun,$(OTHER_MPICC)) -n
 # A rank dies between two calls: the others end with an error, and soon (timeout returns 124).
 KILL = code=0; $(1) 3 $(2) --kill >$(2)-killed.txt 2>&1 || code=$$?; \
   if [ $$code = 0 ] || [ $$code = 124 ] || grep SUCCEEDED $(2)-killed.txt; then \
   echo "a rank was killed, and mpirun returned $$code, see $(2)-killed.txt"; exit 1; fi
-test-distributed: $(DISTRIBUTED_TESTS) $(MPI_EXAMPLE) $(if $(OTHER_MPICC),$(OTHER_TESTS))
+test-distributed: $(DISTRIBUTED_TESTS) $(DISTRIBUTED_COST) $(MPI_EXAMPLE) $(if \
+  $(OTHER_MPICC),$(OTHER_TESTS)) test-simulation
 	for n in 1 2 3 4; do $(RUN_RANKS) $$n $(DISTRIBUTED_TESTS) || exit 1; done
 	$(RUN_RANKS) 3 $(MPI_EXAMPLE)
+	$(RUN_RANKS) 2 $(DISTRIBUTED_COST) 2 5 3 3 3
 	$(call KILL,$(RUN_RANKS),$(DISTRIBUTED_TESTS))
 ifneq ($(OTHER_MPICC),)
 	for n in 1 2; do $(RUN_OTHER_RANKS) $$n $(OTHER_TESTS) || exit 1; done
@@ -78,6 +84,7 @@ endif
 bench-distributed: $(DISTRIBUTED_COST)
 	for n in 1 2 4; do $(RUN_RANKS) $$n $< || exit 1; done
 else
+test-distributed: test-simulation
 test-distributed bench-distributed:
 	@echo 'Ranks as processes: not run, there is no MPI compiler (mpicc)'
 endif
