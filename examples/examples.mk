@@ -54,13 +54,13 @@ examples: $(EXAMPLES) $(NN_EXAMPLES) $(BUILD)/examples/claims
 # The programs as their users meet them.
 test-examples: examples
 	scripts/demo_check.sh $(BUILD)/examples/train
-	scripts/examples_check.sh $(BUILD)/examples
+	MPIRUN=$(MPIRUN) scripts/examples_check.sh $(BUILD)/examples
 
 demo: $(BUILD)/examples/train
 	$(BUILD)/examples/train
 
 # CLAIMS="a c" for some of them; CLAIMS_OPTIONS="--full --data DIR", see scripts/claims.sh --help.
 claims: $(BUILD)/examples/claims
-	BUILD=$(BUILD) scripts/claims.sh $(CLAIMS_OPTIONS) $(CLAIMS)
+	BUILD=$(BUILD) MPIRUN=$(MPIRUN) scripts/claims.sh $(CLAIMS_OPTIONS) $(CLAIMS)
 
 -include $(NN_OBJECTS:.o=.d) $(CLAIMS_OBJECTS:.o=.d) $(wildcard $(BUILD)/obj/examples/*.d)

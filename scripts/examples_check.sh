@@ -63,7 +63,7 @@ check_resuming() {
 # Four ranks with two images each, synchronized, are one process with eight; without, they are not.
 # The last batch has five images. Rank 0 has written the checkpoint.
 check_ranks() {
-  local ranks=(mpirun -n 4 "$programs/resnet") loss=() variant
+  local ranks=("${MPIRUN:-mpirun}" -n 4 "$programs/resnet") loss=() variant
   local options=(--device cpu --batch 8 --epochs 1 --lr 0.0125 --csv "$folder/ranks.csv")
   if ! "$programs/resnet" --help | grep -q -- --sync; then
     echo "examples_check: ranks: not run, the examples were built without MPI"

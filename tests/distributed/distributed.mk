@@ -63,7 +63,8 @@ test-simulation: $(DISTRIBUTED_SIMULATION)
 	$< 16 5
 
 ifeq ($(MPI),1)
-TEST_PROGRAMS += $(DISTRIBUTED_TESTS) $(DISTRIBUTED_COST) $(MPI_EXAMPLE) $(if $(OTHER_MPICC),$(OTHER_TESTS))
+TEST_PROGRAMS += $(DISTRIBUTED_TESTS) $(DISTRIBUTED_COST) $(MPI_EXAMPLE) \
+  $(if $(OTHER_MPICC),$(OTHER_TESTS))
 RUN_RANKS := $(MPIRUN_ENVIRONMENT) timeout 60 $(MPIRUN) -n
 RUN_OTHER_RANKS := $(MPIRUN_ENVIRONMENT) timeout 60 $(subst mpicc,mpirun,$(OTHER_MPICC)) -n
 # A rank dies between two calls: the others end with an error, and soon (timeout returns 124).
