@@ -64,8 +64,8 @@ static void test_products(void) {
 }
 
 /* Rows: all equal (a tie: only label 0 is a hit), a clear one, a wrong one, NaN. Where one logit is
- * ahead by 100, the others vanish against 1: the losses are 0 and 100, without rounding. The rows are
- * half of the images that the gradient is for. */
+ * ahead by 100, the others vanish against 1: the losses are 0 and 100, without rounding. The
+ * gradient is that of a batch with twice as many images. */
 static void test_loss(void) {
   enum { ROWS = 5, CLASSES = 4 };
   static const float logits[ROWS][CLASSES] = {
