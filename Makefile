@@ -152,6 +152,7 @@ help:
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
 	@echo 'make test-distributed   synchronized batch normalization under mpirun; needs an MPI'
+	@echo 'make bench-distributed  its cost; make simulate-ranks: up to 512 ranks, without an MPI'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
 	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'
 	@echo 'make examples     training programs: lenet, mlp, resnet, infer'

@@ -17,6 +17,8 @@ NN_OBJECTS := $(NN_C:%.c=$(BUILD)/obj/%.o) $(NN_CU:%.cu=$(BUILD)/obj/%.cu.o)
 CLAIMS_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/claims/*.c))
 CUBLAS_LIBS = -L$(CUDA_LIB) -Wl,-rpath,$(CUDA_LIB) -lcublas
 NN_LIBS = $(if $(CBLAS),$(CBLAS_LIBS)) $(if $(CUBLAS),$(CUBLAS_LIBS))
+# With an MPI, resnet trains on several ranks.
+RESNET_GROUP := $(if $(filter 1,$(MPI)),$(BUILD)/obj/examples/group_mpi.o $(MPI_STATIC))
 NN_DEFINES := -DNN_WITH_CBLAS=$(if $(CBLAS),1,0) -DNN_WITH_CUDA=$(if $(CUBLAS),1,0)
 EXAMPLES_FLAGS = $(CPP_ALL) $(C_ALL) $(OPENMP_FLAGS) -Iexamples $(CBLAS_CFLAGS) $(NN_DEFINES)
 EXAMPLES_LIBS = $(NN_LIBS) $(LIB_LIBS)
@@ -29,9 +31,18 @@ $(BUILD)/examples/minimal: $(BUILD)/obj/examples/minimal.o $(STATIC)
 	@mkdir -p $(@D)
 	$(LINK_PROGRAM) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
+$(BUILD)/obj/examples/resnet.o: EXAMPLES_FLAGS += -DNN_WITH_MPI=$(MPI)
+$(BUILD)/obj/examples/resnet.o: $(BUILD)/mpi-settings
+$(BUILD)/obj/examples/group_mpi.o: examples/group_mpi.c $(BUILD)/settings $(BUILD)/mpi-settings
+	@mkdir -p $(@D)
+	$(MPICC) $(EXAMPLES_FLAGS) -c $< -o $@
+
+$(BUILD)/examples/resnet: $(RESNET_GROUP)
+$(BUILD)/examples/resnet: LINK_PROGRAM = $(if $(RESNET_GROUP),$(MPICC),$(CC)) $(CFLAGS) \
+  $(OPENMP_FLAGS) $(LDFLAGS)
 $(NN_EXAMPLES): $(BUILD)/examples/%: $(BUILD)/obj/examples/%.o $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
-	$(LINK_PROGRAM) $^ $(EXAMPLES_LIBS) $(LDLIBS) -o $@
+	$(LINK_PROGRAM) $(filter %.o,$^) $(filter %_mpi.a,$^) $(STATIC) $(EXAMPLES_LIBS) $(LDLIBS) -o $@
 
 $(BUILD)/examples/claims: $(CLAIMS_OBJECTS) $(NN_OBJECTS) $(STATIC)
 	@mkdir -p $(@D)
@@ -43,13 +54,13 @@ examples: $(EXAMPLES) $(NN_EXAMPLES) $(BUILD)/examples/claims
 # The programs as their users meet them.
 test-examples: examples
 	scripts/demo_check.sh $(BUILD)/examples/train
-	scripts/examples_check.sh $(BUILD)/examples
+	MPIRUN=$(MPIRUN) scripts/examples_check.sh $(BUILD)/examples
 
 demo: $(BUILD)/examples/train
 	$(BUILD)/examples/train
 
 # CLAIMS="a c" for some of them; CLAIMS_OPTIONS="--full --data DIR", see scripts/claims.sh --help.
 claims: $(BUILD)/examples/claims
-	BUILD=$(BUILD) scripts/claims.sh $(CLAIMS_OPTIONS) $(CLAIMS)
+	BUILD=$(BUILD) MPIRUN=$(MPIRUN) scripts/claims.sh $(CLAIMS_OPTIONS) $(CLAIMS)
 
 -include $(NN_OBJECTS:.o=.d) $(CLAIMS_OBJECTS:.o=.d) $(wildcard $(BUILD)/obj/examples/*.d)

@@ -19,5 +19,6 @@ int main(int argc, char **argv) {
                             .epochs = 30,
                             .batch = 16,
                             .seed = 1};
-  return nn_run_program(argc, argv, "lenet", "Trains LeNet with batch normalization.", &defaults);
+  return nn_run_program(argc, argv, "lenet", "Trains LeNet with batch normalization.", &defaults,
+                        NULL);
 }

@@ -17,5 +17,5 @@ int main(int argc, char **argv) {
       .batch = 60,
       .seed = 1};
   return nn_run_program(argc, argv, "mlp",
-                        "Trains fully connected layers with batch normalization.", &defaults);
+                        "Trains fully connected layers with batch normalization.", &defaults, NULL);
 }

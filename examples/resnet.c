@@ -5,8 +5,18 @@
  *
  *     build/examples/resnet --checkpoint digits.net
  *     build/examples/infer --checkpoint digits.net --fold --show 5
+ *
+ * By several processes of MPI, two images of each batch on each:
+ *
+ *     mpirun -n 4 build/examples/resnet --batch 8 --sync
  */
 #include "nn/program.h"
+#if NN_WITH_MPI
+#include "group_mpi.h"
+#define OPEN_GROUP group_open_mpi
+#else
+#define OPEN_GROUP NULL
+#endif
 
 int main(int argc, char **argv) {
   /* ReLU passes half of its input: He et al. 2015 draw weights with sqrt(2) times the spread. */
@@ -18,5 +28,6 @@ int main(int argc, char **argv) {
       .batch = 32,
       .seed = 1};
   return nn_run_program(argc, argv, "resnet",
-                        "Trains a small residual network with batch normalization.", &defaults);
+                        "Trains a small residual network with batch normalization.", &defaults,
+                        OPEN_GROUP);
 }

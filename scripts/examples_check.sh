@@ -60,6 +60,33 @@ check_resuming() {
   cmp "$folder/whole.net" "$folder/parts.net" || fail "a resumed training ends elsewhere"
 }
 
+# Four ranks with two images each, synchronized, are one process with eight; without, they are not.
+# The last batch has five images. Rank 0 has written the checkpoint.
+check_ranks() {
+  local ranks=("${MPIRUN:-mpirun}" -n 4 "$programs/resnet") loss=() variant
+  local options=(--device cpu --batch 8 --epochs 1 --lr 0.0125 --csv "$folder/ranks.csv")
+  if ! "$programs/resnet" --help | grep -q -- --sync; then
+    echo "examples_check: ranks: not run, the examples were built without MPI"
+    return
+  fi
+  export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  export OMPI_MCA_rmaps_base_oversubscribe=1 OMP_NUM_THREADS=1 CUBN_THREADS=1
+  for variant in one sync parallel; do
+    case $variant in
+      one) "$programs/resnet" "${options[@]}" ;;
+      *) timeout 100 "${ranks[@]}" "${options[@]}" --$variant --checkpoint "$folder/ranks.net" ;;
+    esac >"$folder/out" 2>&1 || fail "resnet, $variant: $(tail -3 "$folder/out")"
+    loss+=("$(awk -F, 'END {print $4}' "$folder/ranks.csv")")
+    [ $variant != sync ] || "$programs/infer" --device cpu --checkpoint "$folder/ranks.net" \
+      >"$folder/infer.txt" || fail "infer: a checkpoint of rank 0"
+  done
+  awk -v one="${loss[0]}" -v sync="${loss[1]}" -v alone="${loss[2]}" 'BEGIN {
+    exit !(one > 0 && (sync - one) ^ 2 < (1e-3 * one) ^ 2 && alone > 1.05 * one)}' ||
+    fail "losses of one process, of ranks with --sync and --parallel: ${loss[*]}"
+  expect_error 2 "unknown option '--sync'" mlp --sync
+  unset OMP_NUM_THREADS CUBN_THREADS
+}
+
 check_errors() {
   expect_error 2 "unknown option '--bogus'" lenet --bogus
   expect_error 2 "expected sigmoid, tanh or relu, found 'step'" mlp --activation step
@@ -99,6 +126,7 @@ check_claims() {
 check_learning
 check_resuming
 check_errors
+check_ranks
 check_claims
 [ "$failures" -eq 0 ] && echo "examples_check: passed"
 exit $((failures > 0))

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building, testing and the demo need on Debian and Ubuntu: compilers, make, OpenBLAS,
-# CUnit and Open MPI from the distribution, and the CUDA headers, which let the kernels run on the
+# CUnit and MPI from the distribution, and the CUDA headers, which let the kernels run on the
 # emulator, from PyPI where no CUDA toolkit is found; and for the pictures of the claims matplotlib,
 # in a virtual environment. Does nothing that is done already.
 #   scripts/setup.sh demo|claims|test|check|bench|sass|deb|package
@@ -19,9 +19,9 @@ case $purpose in
   test)
     commands+=(g++ git python3)
     packages+=(g++ git libcunit1-dev python3 python3-pip)
-    # Ranks as processes, by whatever MPI there is.
+    # Ranks as processes, by whatever MPI there is; where there is none, by both of Debian.
     commands+=(mpicc mpirun)
-    command -v mpicc >/dev/null || packages+=(libopenmpi-dev openmpi-bin)
+    command -v mpicc >/dev/null || packages+=(libopenmpi-dev openmpi-bin libmpich-dev mpich)
     ;;
   check)
     commands+=(clang clang-format cppcheck doxygen git python3 valgrind)

@@ -1,7 +1,7 @@
 """The pictures of the claims. Needs matplotlib."""
 
 from pictures_inside import DRAW as INSIDE
-from style import COLORS, NAMES, band, legend, panels, percent, save
+from style import COLORS, NAMES, THIRD, WITH, WITHOUT, band, legend, panels, percent, save
 from table import column, geometric_mean, mean, read, select, values
 from training import best_rate
 
@@ -90,7 +90,25 @@ def distributions(folder, out):
     save(figure, out / "d.svg")
 
 
-DRAW = {"a": rates, "b": convergence, "c": gradients, "d": distributions, **INSIDE}
+def ranks(folder, out):
+    rows = read(folder, "i.csv")
+    figure, axes = panels(1, 2, "Batches of 8: one process, and four ranks with two images each",
+                          4.4)
+    for variant, color, style in zip(values(rows, "variant"), (WITHOUT, WITH, THIRD),
+                                     ("-", "--", "-")):
+        chosen = select(rows, variant=variant)
+        xs = values(chosen, "epoch")
+        for ax, key in zip(axes[0], ("loss", "test_accuracy")):
+            band(ax, xs, [column(chosen, key, epoch=x) for x in xs], color, variant, style)
+            ax.set_xlabel("epoch")
+    axes[0][0].set(title="training loss", ylim=(0, None))
+    axes[0][1].set(title="test accuracy", ylim=(0, 1.02))
+    percent(axes[0][1])
+    legend(figure, axes[0][0])
+    save(figure, out / "i.svg")
+
+
+DRAW = {"a": rates, "b": convergence, "c": gradients, "d": distributions, "i": ranks, **INSIDE}
 
 
 def draw(claim, folder, out):

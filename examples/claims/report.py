@@ -15,18 +15,18 @@ import training
 
 VERDICTS = {"a": training.rates, "b": training.convergence, "c": training.gradients,
             "d": training.distributions, "e": inside.landscape, "f": inside.noise,
-            "g": inside.inference, "h": inside.channels}
+            "g": inside.inference, "h": inside.channels, "i": training.ranks}
 
 
 def main():
     parser = argparse.ArgumentParser(description="Verdicts and pictures of the claims.")
     parser.add_argument("folder", type=pathlib.Path, help="of the CSV files")
-    parser.add_argument("claims", nargs="*", help="a to h; default: all")
+    parser.add_argument("claims", nargs="*", help="a to i; default: all")
     parser.add_argument("--pictures", type=pathlib.Path, help="draw pictures into this folder")
     options = parser.parse_args()
     unknown = [c for c in options.claims if c not in VERDICTS]
     if unknown:
-        parser.error("expected claims a to h, found '%s'" % unknown[0])
+        parser.error("expected claims a to i, found '%s'" % unknown[0])
     for claim in options.claims or VERDICTS:
         for verdict in VERDICTS[claim](options.folder):
             print(verdict, flush=True)

@@ -1,4 +1,4 @@
-"""Verdicts on what training shows: claims a to d."""
+"""Verdicts on what training shows: claims a to d, and i."""
 
 from table import (Verdict, column, difference, geometric_mean, mean, median, read, select,
                    standard_error, values)
@@ -129,3 +129,28 @@ def distributions(folder):
                   "typical unit: its median wanders over %.2g of its spread without, %.2g with; "
                   "its spread changes by a factor of %.3g without, %.3g with" % (
                       drift0, drift1, width0, width1))
+
+
+def ranks(folder):
+    """Over the whole training the synchronized losses are those of one process, but for rounding
+    that the training amplifies; what each rank alone loses is more than that, and beyond chance."""
+    rows = read(folder, "i.csv")
+    seeds, last = values(rows, "seed"), max(column(rows, "epoch"))
+    one, joint, alone = ([column(rows, "loss", variant=v, seed=s) for s in seeds]
+                         for v in ("one process", "synchronized", "each rank alone"))
+
+    def apart(losses):
+        return max(abs(a - b) / b for seed, other in zip(losses, one) for a, b in zip(seed, other))
+
+    first = max(abs(a[0] - b[0]) / b[0] for a, b in zip(joint, one))
+    less, error = difference([a[-1] for a in alone], [b[-1] for b in one])
+    accuracies = [100 * mean(column(rows, "test_accuracy", variant=v, epoch=last))
+                  for v in values(rows, "variant")]
+    yield Verdict("i", first < 1e-3 and apart(joint) < 0.02 and less > error,
+                  "losses of four ranks with two images each, from those of one process with "
+                  "eight: synchronized at most %.1g apart in the first epoch, %.1g in all; each "
+                  "rank alone %.2g; loss after %d epochs %.2f in one process, %.2f synchronized, "
+                  "%.2f alone; test accuracy %.1f, %.1f and %.1f %%" % (
+                      first, apart(joint), apart(alone), last,
+                      *(mean([seed[-1] for seed in losses]) for losses in (one, joint, alone)),
+                      *accuracies))

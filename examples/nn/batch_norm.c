@@ -7,7 +7,7 @@
  *
  * What often follows is fused with it: y = activation(batch norm(x) + z) is one call forward and
  * one backward, which read and write each tensor no more often than batch norm alone would. */
-#include "nn/layer.h"
+#include "nn/group.h"
 
 static const double EPSILON = 1e-5;
 /* Weight of a batch in the running statistics. */
@@ -19,7 +19,7 @@ typedef struct batch_norm_layer {
   cubnBatchNormDescriptor_t descriptor; /* what is computed */
   cubnTensorDescriptor_t tensor, channels;
   /* From forward to backward: the statistics, and what the derivative of the activation needs. */
-  nn_array saved_mean, saved_inv_std, reserve;
+  nn_array saved_mean, saved_mean_low, saved_inv_std, reserve; /* low: in a group */
   bool skipped; /* folded into the layer before, or not wanted */
 } batch_norm_layer;
 
@@ -29,6 +29,7 @@ static void batch_norm_release(nn_layer *layer) {
   cubnDestroyTensorDescriptor(self->tensor);
   cubnDestroyTensorDescriptor(self->channels);
   nn_array_destroy(&self->saved_mean);
+  nn_array_destroy(&self->saved_mean_low);
   nn_array_destroy(&self->saved_inv_std);
   nn_array_destroy(&self->reserve);
 }
@@ -57,6 +58,7 @@ static cubnBatchNormTensors_t tensors_of(const batch_norm_layer *self) {
 
 static void take_saved(batch_norm_layer *self, cubnBatchNormTensors_t *tensors) {
   tensors->saved_mean = self->saved_mean.data;
+  tensors->saved_mean_low = self->saved_mean_low.data;
   tensors->saved_inv_std = self->saved_inv_std.data;
   tensors->reserve = self->reserve.data;
   tensors->reserve_bytes = self->reserve.count * sizeof(float);
@@ -173,12 +175,22 @@ static bool create_arrays(batch_norm_layer *self, size_t channels) {
          nn_array_create(layer->device, &self->saved_inv_std, channels);
 }
 
+/* In a group with a communicator the statistics are those of all ranks. */
+static bool join_group(batch_norm_layer *self, size_t channels) {
+  nn_device *device = self->base.device;
+  if (device->group == NULL || device->group->communicator == NULL) return true;
+  return nn_array_create(device, &self->saved_mean_low, channels) &&
+         nn_check(cubnSetBatchNormCommunicator(device->handle, self->descriptor,
+                                               device->group->communicator, (int64_t)channels));
+}
+
 nn_layer *nn_create_batch_norm(nn_device *device, nn_shape in, int max_batch,
                                const nn_batch_norm *what) {
   batch_norm_layer *self =
       nn_create_layer(&batch_norm_type, sizeof *self, device, in, in, max_batch);
   if (self == NULL) return NULL;
   const bool spatial = in.h * in.w > 1 && !what->per_activation;
+  const size_t channels = spatial ? (size_t)in.c : nn_shape_count(in);
   const cubnBatchNormMode_t mode = spatial ? CUBN_BATCHNORM_SPATIAL : CUBN_BATCHNORM_PER_ACTIVATION;
   self->base.second = what->z;
   self->activation = what->activation;
@@ -186,7 +198,7 @@ nn_layer *nn_create_batch_norm(nn_device *device, nn_shape in, int max_batch,
       nn_check(cubnCreateTensorDescriptor(&self->tensor)) &&
       nn_check(cubnCreateTensorDescriptor(&self->channels)) && describe(self, max_batch) &&
       nn_check(cubnDeriveBNTensorDescriptor(self->channels, self->tensor, mode)) &&
-      create_arrays(self, spatial ? (size_t)in.c : nn_shape_count(in)))
+      create_arrays(self, channels) && join_group(self, channels))
     return &self->base;
   nn_destroy_layer(&self->base);
   return NULL;

@@ -30,11 +30,13 @@ bool nn_check(cubnStatus_t status);
 /* ---- Devices --------------------------------------------------------------------------------- */
 
 typedef struct nn_operations nn_operations;
+typedef struct nn_group nn_group;
 
 typedef struct nn_device {
   cubnHandle_t handle;
   const nn_operations *ops;
-  void *state; /* of the operations: on CUDA the cuBLAS handle */
+  void *state;           /* of the operations: on CUDA the cuBLAS handle */
+  const nn_group *group; /* of processes, see group.h; NULL: this one alone */
 } nn_device;
 
 /* The operations for a type of device, or NULL if the program was built without their library. */
@@ -102,8 +104,9 @@ struct nn_operations {
                             const float *dy, float *dx);
 
   /* Per row: loss = -log(softmax(logits)[label]), hit = 1 if the label has the largest logit (of
-   * equals: the first), else 0, also if there is NaN. dlogits = gradient of the mean loss. */
-  bool (*softmax_loss)(nn_device *device, int rows, int classes, const float *logits,
+   * equals: the first), else 0, also if there is NaN. dlogits = gradient of the sum of the
+   * losses divided by `images`. */
+  bool (*softmax_loss)(nn_device *device, int rows, int classes, int images, const float *logits,
                        const int32_t *labels, float *losses, float *hits, float *dlogits);
 
   /* sum[i] += x[i] */

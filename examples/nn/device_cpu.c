@@ -175,8 +175,9 @@ static bool cpu_activate_backward(nn_device *device, nn_activation kind, size_t 
   return true;
 }
 
-static bool cpu_softmax_loss(nn_device *device, int rows, int classes, const float *logits,
-                             const int32_t *labels, float *losses, float *hits, float *dlogits) {
+static bool cpu_softmax_loss(nn_device *device, int rows, int classes, int images,
+                             const float *logits, const int32_t *labels, float *losses, float *hits,
+                             float *dlogits) {
   (void)device;
   for (int i = 0; i < rows; i++) {
     const float *row = logits + (size_t)i * (size_t)classes;
@@ -193,7 +194,7 @@ static bool cpu_softmax_loss(nn_device *device, int rows, int classes, const flo
     losses[i] = logf(sum) - (row[label] - largest);
     hits[i] = hit ? 1.0f : 0.0f;
     for (int j = 0; j < classes; j++)
-      gradient[j] = (expf(row[j] - largest) / sum - (j == label ? 1.0f : 0.0f)) / (float)rows;
+      gradient[j] = (expf(row[j] - largest) / sum - (j == label ? 1.0f : 0.0f)) / (float)images;
   }
   return true;
 }

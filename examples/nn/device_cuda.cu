@@ -126,10 +126,10 @@ bool cuda_activate_backward(nn_device *device, nn_activation kind, size_t count,
   return launch(device, nn::activate_backward_kernel, count, kind, y, dy, dx);
 }
 
-bool cuda_softmax_loss(nn_device *device, int rows, int classes, const float *logits,
+bool cuda_softmax_loss(nn_device *device, int rows, int classes, int images, const float *logits,
                        const int32_t *labels, float *losses, float *hits, float *dlogits) {
-  return launch(device, nn::softmax_loss_kernel, product(rows, 1), classes, logits, labels, losses,
-                hits, dlogits);
+  return launch(device, nn::softmax_loss_kernel, product(rows, 1), classes, images, logits, labels,
+                losses, hits, dlogits);
 }
 
 bool cuda_add(nn_device *device, size_t count, const float *x, float *sum) {

@@ -143,7 +143,7 @@ __global__ void multiply_add_kernel(size_t count, const float *factor, const flo
 }
 
 // A thread takes a whole row: there are few classes.
-__global__ void softmax_loss_kernel(size_t rows, int classes, const float *logits,
+__global__ void softmax_loss_kernel(size_t rows, int classes, int images, const float *logits,
                                     const int32_t *labels, float *losses, float *hits,
                                     float *dlogits) {
   for (size_t i = first_element(); i < rows; i += all_threads()) {
@@ -161,7 +161,7 @@ __global__ void softmax_loss_kernel(size_t rows, int classes, const float *logit
     hits[i] = hit ? 1.0f : 0.0f;
     for (int j = 0; j < classes; ++j) {
       const float share = expf(row[j] - largest) / sum;
-      dlogits[i * classes + j] = (share - (j == label ? 1.0f : 0.0f)) / static_cast<float>(rows);
+      dlogits[i * classes + j] = (share - (j == label ? 1.0f : 0.0f)) / static_cast<float>(images);
     }
   }
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nn/group.h"
+
 bool nn_network_init(nn_network *network, nn_device *device, nn_shape in, int max_batch) {
   memset(network, 0, sizeof *network);
   network->device = device;
@@ -94,10 +96,11 @@ bool nn_network_forward(nn_network *network, int n, nn_mode mode) {
 
 bool nn_network_loss(nn_network *network, int n) {
   nn_layer *last = nn_network_last(network);
-  return network->device->ops->softmax_loss(network->device, n, last->out.c, last->output.data,
-                                            (const int32_t *)(const void *)network->labels.data,
-                                            network->losses.data, network->hits.data,
-                                            last->output_gradient.data);
+  const int images = network->batch_images > 0 ? network->batch_images : n;
+  return network->device->ops->softmax_loss(
+      network->device, n, last->out.c, images, last->output.data,
+      (const int32_t *)(const void *)network->labels.data, network->losses.data, network->hits.data,
+      last->output_gradient.data);
 }
 
 bool nn_network_score(nn_network *network, int n, double *loss_sum, int *hits) {
@@ -143,7 +146,8 @@ bool nn_network_update(nn_network *network, float rate, float momentum) {
 
 static bool enqueue_step(nn_network *network, int n, float rate, float momentum) {
   return nn_network_forward(network, n, NN_TRAINING) && nn_network_loss(network, n) &&
-         nn_network_backward(network, n) && nn_network_update(network, rate, momentum);
+         nn_network_backward(network, n) && nn_group_add_gradients(network) &&
+         nn_network_update(network, rate, momentum);
 }
 
 /* A graph contains rate and momentum, too: with others, a new one is recorded. */
@@ -163,7 +167,7 @@ bool nn_network_step(nn_network *network, int n, float rate, float momentum) {
   if (!nn_network_prepare(network, n)) return false;
   network->step++;
   const bool full = n == network->max_batch;
-  if (ops->begin_graph == NULL || !full || !network->warm) {
+  if (ops->begin_graph == NULL || network->device->group != NULL || !full || !network->warm) {
     network->warm = network->warm || full;
     return enqueue_step(network, n, rate, momentum);
   }

@@ -10,7 +10,8 @@ typedef struct nn_network {
   nn_device *device;
   nn_shape in;
   int max_batch;
-  uint64_t step; /* training steps so far */
+  uint64_t step;    /* training steps so far */
+  int batch_images; /* of a step, on all ranks of the device's group; 0: as on this one */
   nn_array input, labels, losses, hits;
   nn_layer *layers[NN_LAYER_MAX]; /* in an order in which they can be computed */
   int layer_count;

@@ -20,7 +20,9 @@ const char nn_help_csv[] = "write the epochs as comma-separated values, too";
 
 typedef struct program {
   const char *device_name, *data, *csv;
-  bool no_batch_norm, noise, per_activation, help;
+  bool no_batch_norm, noise, per_activation, help, parallel, synchronize;
+  nn_open_group open_group;
+  nn_group group;
   nn_run run;
   nn_images train, test;
   nn_device device;
@@ -58,6 +60,10 @@ static bool parse(program *self, int argc, char **argv, const char *name, const 
        "write the network here after each epoch (examples/infer reads it)"},
       {"--resume", NN_OPTION_FLAG, &plan->resume, 0, 0, NULL,
        "go on from the checkpoint, as if there had been no interruption"},
+      {self->open_group != NULL ? "--parallel" : NULL, NN_OPTION_FLAG, &self->parallel, 0, 0, NULL,
+       "under mpirun: each rank has a share of every batch"},
+      {"--sync", NN_OPTION_FLAG, &self->synchronize, 0, 0, NULL,
+       "the same, with batch norm synchronized over the ranks"},
       {NULL, NN_OPTION_FLAG, NULL, 0, 0, NULL, NULL}};
   if (!nn_parse_options(options, argc, argv, &self->help)) return false;
   if (self->help) nn_print_usage(name, summary, options);
@@ -69,11 +75,20 @@ static bool parse(program *self, int argc, char **argv, const char *name, const 
   return true;
 }
 
+/* The ranks, of which the first one writes. */
+static bool open_group(program *self) {
+  if (!self->parallel && !self->synchronize) return true;
+  if (!self->open_group(&self->group, self->synchronize)) return false;
+  if (self->group.rank == 0) return true;
+  self->csv = NULL;
+  return freopen("/dev/null", "w", stdout) != NULL || nn_fail("/dev/null: cannot write");
+}
+
 static bool open_all(program *self) {
   self->run.epochs = calloc((size_t)self->run.plan.epochs, sizeof *self->run.epochs);
   if (self->run.epochs == NULL)
     return nn_fail("no memory for %d epochs", (int)self->run.plan.epochs);
-  return nn_read_images(&self->train, self->data, "train") &&
+  return open_group(self) && nn_read_images(&self->train, self->data, "train") &&
          nn_read_images(&self->test, self->data, "t10k") &&
          nn_check_images(&self->train, &self->test) &&
          nn_device_open(&self->device, self->device_name) &&
@@ -82,8 +97,12 @@ static bool open_all(program *self) {
 
 static bool train(program *self, const char *name) {
   const nn_plan *plan = &self->run.plan;
+  if (self->group.close != NULL) self->device.group = &self->group;
   if (!nn_report_head(name, &self->device, &self->train, &self->test, plan->batch, plan->seed))
     return false;
+  if (self->device.group != NULL)
+    printf("%d ranks with a share of each batch, batch norm over %s\n", self->group.ranks,
+           self->synchronize ? "all shares" : "each rank's share");
   const nn_observer observer = nn_report_run(&self->report, &self->run);
   return nn_train(&self->device, &self->train, &self->test, plan, &observer, self->run.epochs) &&
          nn_report_close(&self->report) &&
@@ -99,8 +118,11 @@ static int run(program *self, int argc, char **argv, const char *name, const cha
 }
 
 int nn_run_program(int argc, char **argv, const char *name, const char *summary,
-                   const nn_plan *defaults) {
-  program self = {.device_name = "auto", .data = "examples/data", .run.plan = *defaults};
+                   const nn_plan *defaults, nn_open_group open_group) {
+  program self = {.device_name = "auto",
+                  .data = "examples/data",
+                  .open_group = open_group,
+                  .run.plan = *defaults};
   const int code = run(&self, argc, argv, name, summary);
   if (code != EXIT_SUCCESS) fprintf(stderr, "%s: %s\n", name, nn_message());
   if (self.report.csv != NULL) nn_report_close(&self.report);
@@ -108,5 +130,6 @@ int nn_run_program(int argc, char **argv, const char *name, const char *summary,
   nn_device_close(&self.device);
   nn_free_images(&self.train);
   nn_free_images(&self.test);
+  if (self.group.close != NULL) self.group.close(&self.group, code != EXIT_SUCCESS);
   return code;
 }

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "nn/checkpoint.h"
+#include "nn/group.h"
 
 static double now_seconds(void) {
   struct timespec time;
@@ -53,22 +54,36 @@ bool nn_trainer_load(nn_trainer *self, const nn_images *images, int first, int n
   return load_batch(self, images, NULL, first, n);
 }
 
+/* Images that make a batch: two, and one on each rank. */
+static int least_batch(const nn_device *device) {
+  return device->group != NULL && device->group->ranks > 2 ? device->group->ranks : 2;
+}
+
 int nn_trainer_steps_per_epoch(const nn_trainer *self) {
   const int count = self->train->count, batch = self->plan.batch;
-  return count / batch + (count % batch > 1);
+  return count / batch + (count % batch >= least_batch(self->network.device));
+}
+
+/* The share of this rank in a batch of n images. */
+static void get_share(const nn_group *group, int n, int *begin, int *end) {
+  *begin = group != NULL ? (int)((int64_t)n * group->rank / group->ranks) : 0;
+  *end = group != NULL ? (int)((int64_t)n * (group->rank + 1) / group->ranks) : n;
 }
 
 bool nn_trainer_step(nn_trainer *self, nn_score *score) {
   const int count = self->train->count, n = batch_size(self, count, self->first);
   nn_network *network = &self->network;
+  int begin, end;
+  get_share(network->device->group, n, &begin, &end);
+  network->batch_images = n;
   if (self->first == 0) shuffle(self);
-  if (!load_batch(self, self->train, self->order, self->first, n) ||
-      !nn_network_step(network, n, self->plan.rate, self->plan.momentum) ||
-      !nn_network_score(network, n, &score->loss, &score->hits))
+  if (!load_batch(self, self->train, self->order, self->first + begin, end - begin) ||
+      !nn_network_step(network, end - begin, self->plan.rate, self->plan.momentum) ||
+      !nn_network_score(network, end - begin, &score->loss, &score->hits))
     return false;
-  score->images += n;
+  score->images += end - begin;
   self->first += n;
-  if (count - self->first < 2) {
+  if (count - self->first < least_batch(network->device)) {
     self->first = 0;
     self->epoch++;
   }
@@ -121,7 +136,9 @@ bool nn_trainer_open(nn_trainer *self, nn_device *device, const nn_images *train
   self->plan.model.w = train->w;
   self->plan.model.seed = (uint32_t)plan->seed;
   if (!nn_check_images(train, test)) return false;
-  if (plan->batch < 2) return nn_fail("batch: expected 2 images at least, found %d", plan->batch);
+  if (plan->batch < least_batch(device))
+    return nn_fail("batch: expected %d images at least, found %d", least_batch(device),
+                   plan->batch);
   const size_t batch = (size_t)plan->batch, pixels = (size_t)train->h * (size_t)train->w;
   self->random.state = ~plan->seed; /* other numbers than the weights' */
   self->pixel_scale = scale_of(train);
@@ -143,6 +160,15 @@ void nn_trainer_close(nn_trainer *self) {
   memset(self, 0, sizeof *self);
 }
 
+/* What all ranks have scored. */
+static bool add_scores(const nn_group *group, nn_score *score) {
+  double sums[] = {score->loss, score->hits, score->images};
+  if (group == NULL) return true;
+  if (!group->add(sums, 3)) return false;
+  *score = (nn_score){.loss = sums[0], .hits = (int)sums[1], .images = (int)sums[2]};
+  return true;
+}
+
 static bool train_epoch(nn_trainer *self, const nn_observer *observer, nn_epoch *result) {
   const int epoch = self->epoch;
   nn_score score = {0};
@@ -152,7 +178,9 @@ static bool train_epoch(nn_trainer *self, const nn_observer *observer, nn_epoch 
     if (observer->progress != NULL)
       observer->progress(observer->context, epoch, score.images, self->train->count);
   }
-  if (!nn_check(cubnSynchronize(self->network.device->handle))) return false;
+  if (!nn_check(cubnSynchronize(self->network.device->handle)) ||
+      !add_scores(self->network.device->group, &score))
+    return false;
   result->seconds = now_seconds() - begin;
   result->images_per_second = score.images / result->seconds;
   result->loss = score.loss / score.images;
@@ -160,8 +188,10 @@ static bool train_epoch(nn_trainer *self, const nn_observer *observer, nn_epoch 
   return true;
 }
 
+/* Rank 0 does it: all have the same network, but for running statistics that are not shared. */
 static bool save(nn_trainer *self) {
-  if (self->plan.checkpoint == NULL) return true;
+  const nn_group *group = self->network.device->group;
+  if (self->plan.checkpoint == NULL || (group != NULL && group->rank > 0)) return true;
   const nn_checkpoint head = {.model = self->plan.model,
                               .epochs = self->epoch,
                               .batch = self->plan.batch,

@@ -12,6 +12,11 @@ endif
 endif
 MPIRUN ?= $(subst mpicc,mpirun,$(MPICC))
 MPI := $(if $(MPICC),1,0)
+# More ranks than processors, and as root in a container. MPICH asks for neither; the names are
+# those of Open MPI 4 and 5.
+MPIRUN_ENVIRONMENT := CUBN_THREADS=1 CUBN_DEVICE=cpu OMPI_ALLOW_RUN_AS_ROOT=1 \
+  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 PRTE_ALLOW_RUN_AS_ROOT=1 PRTE_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+  OMPI_MCA_rmaps_base_oversubscribe=1 PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe
 
 MPI_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard src/mpi/*.c))
 MPI_SO := $(BUILD)/libcubn_mpi.so.$(VERSION)

@@ -2,7 +2,9 @@
  * receives the results of the others, which it judges together. */
 #include <CUnit/Basic.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cubn_mpi.h"
 #include "suites/support/expect_error.h"
@@ -36,22 +38,29 @@ static void test_cases(void) {
   }
 }
 
+/* Descriptors of four images of one channel and pixel. */
+static cubnBatchNormDescriptor_t bn;
+static cubnTensorDescriptor_t image, param;
+
+static bool describe(void) {
+  return expect_success(cubnCreateBatchNormDescriptor(&bn), "descriptor") &&
+         expect_success(cubnCreateTensorDescriptor(&image), "descriptor") &&
+         expect_success(cubnCreateTensorDescriptor(&param), "descriptor") &&
+         expect_success(
+             cubnSetTensor4dDescriptor(image, CUBN_TENSOR_NCHW, CUBN_DATA_FLOAT, 4, 1, 1, 1),
+             "image") &&
+         expect_success(cubnDeriveBNTensorDescriptor(param, image, CUBN_BATCHNORM_SPATIAL),
+                        "param");
+}
+
 /* The last rank gives no tensors: all return its error, and go on. */
 static void test_refusal(void) {
   const bool wrong = rank == ranks - 1;
   const float x[4] = {1, 2, 3, 5};
   float y[4] = {0};
   char name[32];
-  cubnBatchNormDescriptor_t bn;
-  cubnTensorDescriptor_t image, param;
   snprintf(name, sizeof name, "rank %d", ranks - 1);
-  if (!expect_success(cubnCreateBatchNormDescriptor(&bn), "descriptor") ||
-      !expect_success(cubnCreateTensorDescriptor(&image), "descriptor") ||
-      !expect_success(cubnCreateTensorDescriptor(&param), "descriptor"))
-    return;
-  expect_success(cubnSetTensor4dDescriptor(image, CUBN_TENSOR_NCHW, CUBN_DATA_FLOAT, 4, 1, 1, 1),
-                 "image");
-  expect_success(cubnDeriveBNTensorDescriptor(param, image, CUBN_BATCHNORM_SPATIAL), "param");
+  if (!describe()) return;
   const cubnBatchNormTensors_t tensors = {
       .x_desc = image, .y_desc = image, .param_desc = param, .x = x, .y = y};
   expect_error(cubnSetBatchNormCommunicator(handle, bn, communicator, wrong ? -1 : 1),
@@ -80,14 +89,30 @@ static void test_arguments(void) {
   SUITE_CHECK(found == rank && count == ranks, "rank %d of %d", found, count);
 }
 
-static unsigned run_tests(void) {
+/* Rank 1 dies between two calls. The others' second call returns an error, or MPI ends them. */
+static void test_killed(void) {
+  const float x[4] = {1, 2, 3, 5};
+  float y[4];
+  if (!describe()) return;
+  const cubnBatchNormTensors_t tensors = {
+      .x_desc = image, .y_desc = image, .param_desc = param, .x = x, .y = y};
+  expect_success(cubnSetBatchNormCommunicator(handle, bn, communicator, 1), "attach");
+  expect_success(cubnBatchNormForward(handle, bn, &tensors), "the call before");
+  if (rank == 1) raise(SIGKILL);
+  if (cubnBatchNormForward(handle, bn, &tensors) == CUBN_STATUS_SUCCESS)
+    printf("rank %d: the call without rank 1 SUCCEEDED\n", rank);
+  MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+static unsigned run_tests(bool kills) {
   static const suite_test tests[] = {{"shares", test_cases},
                                      {"a refusal", test_refusal},
                                      {"arguments", test_arguments},
                                      {NULL, NULL}};
+  static const suite_test killed[] = {{"a rank is killed", test_killed}, {NULL, NULL}};
   if (CU_initialize_registry() != CUE_SUCCESS) return 1;
   suite_begin_pass(&(suite_options){.where = SUITE_CPU});
-  suite_add("distributed", SUITE_CPU, tests);
+  suite_add("distributed", SUITE_CPU, kills ? killed : tests);
   CU_run_all_tests();
   const unsigned failures = CU_get_number_of_failures();
   if (failures > 0) CU_basic_show_failures(CU_get_failure_list());
@@ -95,6 +120,7 @@ static unsigned run_tests(void) {
   return failures;
 }
 
+/* --kill: a test that ends no rank well. */
 int main(int count, char **arguments) {
   unsigned failures = 1, all = 1;
   cubnCommunicator_t before;
@@ -104,7 +130,7 @@ int main(int count, char **arguments) {
   MPI_Comm_size(MPI_COMM_WORLD, &ranks);
   if (ranks <= ENGINE_RANKS_MAX && cubnCreateOnDevice(&handle, "cpu") == CUBN_STATUS_SUCCESS &&
       cubnCreateCommunicatorMPI(&communicator, MPI_COMM_WORLD) == CUBN_STATUS_SUCCESS)
-    failures = run_tests();
+    failures = run_tests(count > 1 && strcmp(arguments[1], "--kill") == 0);
   if (cubnDestroyCommunicator(communicator) != CUBN_STATUS_SUCCESS) ++failures;
   if (cubnDestroy(handle) != CUBN_STATUS_SUCCESS) ++failures;
   MPI_Allreduce(&failures, &all, 1, MPI_UNSIGNED, MPI_SUM, MPI_COMM_WORLD);

@@ -64,7 +64,8 @@ static void test_products(void) {
 }
 
 /* Rows: all equal (a tie: only label 0 is a hit), a clear one, a wrong one, NaN. Where one logit is
- * ahead by 100, the others vanish against 1: the losses are 0 and 100, without rounding. */
+ * ahead by 100, the others vanish against 1: the losses are 0 and 100, without rounding. The
+ * gradient is that of a batch with twice as many images. */
 static void test_loss(void) {
   enum { ROWS = 5, CLASSES = 4 };
   static const float logits[ROWS][CLASSES] = {
@@ -78,7 +79,7 @@ static void test_loss(void) {
   for (int i = 0; i < 5; ++i) CU_ASSERT_FATAL(nn_array_create(&device, &arrays[i], ROWS * CLASSES));
   CU_ASSERT(nn_array_upload(&arrays[0], logits, ROWS * CLASSES));
   CU_ASSERT(nn_array_upload(&arrays[1], labels, ROWS));
-  CU_ASSERT(device.ops->softmax_loss(&device, ROWS, CLASSES, arrays[0].data,
+  CU_ASSERT(device.ops->softmax_loss(&device, ROWS, CLASSES, 2 * ROWS, arrays[0].data,
                                      (const int32_t *)(const void *)arrays[1].data, arrays[2].data,
                                      arrays[3].data, arrays[4].data));
   for (int i = 0; i < 3; ++i) CU_ASSERT(nn_array_download(&arrays[2 + i], got[i], ROWS * CLASSES));
@@ -86,8 +87,8 @@ static void test_loss(void) {
   CU_ASSERT(isnan(got[0][4]));
   CU_ASSERT(got[1][0] == 1 && got[1][1] == 0 && got[1][2] == 1 && got[1][3] == 0 && got[1][4] == 0);
   for (int j = 0; j < CLASSES; ++j)
-    CU_ASSERT_DOUBLE_EQUAL(got[2][CLASSES + j], (0.25 - (j == 1)) / ROWS, 6e-8);
-  CU_ASSERT(got[2][3 * CLASSES] == 0.2f && got[2][3 * CLASSES + 3] == -0.2f);
+    CU_ASSERT_DOUBLE_EQUAL(got[2][CLASSES + j], (0.25 - (j == 1)) / (2 * ROWS), 6e-8);
+  CU_ASSERT(got[2][3 * CLASSES] == 0.1f && got[2][3 * CLASSES + 3] == -0.1f);
   for (int i = 0; i < 5; ++i) nn_array_destroy(&arrays[i]);
   nn_device_close(&device);
 }
