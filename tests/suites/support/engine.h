@@ -19,8 +19,12 @@ typedef struct engine_rank {
   int rank;
   cubnHandle_t handle; /* its own, on the device under test */
   cubnCommunicator_t communicator;
-  void *context; /* of engine_run */
+  cubnStream_t stream; /* of the handle, if ranks gather on the device */
+  void *context;       /* of engine_run */
 } engine_rank;
+
+/* Makes a rank's communicator. */
+typedef cubnStatus_t (*engine_create)(engine_rank *self, cubnCommunicator_t *communicator);
 
 typedef struct engine {
   int ranks;
@@ -35,9 +39,34 @@ typedef struct engine {
   size_t counts[ENGINE_RANKS_MAX];
   engine_rank members[ENGINE_RANKS_MAX];
   void (*body)(engine_rank *self);
+  /* Of engine_device.c: where ranks put their blocks on the device, and how often each has come. */
+  double *board;
+  int board_users, arrivals[ENGINE_RANKS_MAX];
+  int background_error; /* what query of its communicators returns */
 } engine;
 
 /* Runs `body` on all ranks, with handles and communicators, which are destroyed afterwards. */
 void engine_run(engine *e, int ranks, void (*body)(engine_rank *self), void *context);
+
+/* How engines make communicators from now on; NULL: of gathers in host memory, as at first. */
+void engine_select(engine_create create);
+bool engine_gathers_on_device(void); /* something was selected */
+
+/* Waits until all ranks have come, with the same count. Returns 0 or an error number. */
+int engine_meet(engine_rank *self, size_t count);
+/* The functions of the engine's communicators; the context is an engine_rank. */
+int engine_gather(void *context, const double *send, double *receive, size_t count);
+const char *engine_error_string(void *context, int error);
+
+#ifdef CUBN_TESTS_EMULATED
+/* engine_device.c: gathers in the emulator's device memory, in the order of a stream, also in a
+ * captured one. Each rank has a stream. */
+cubnStatus_t engine_create_on_device(engine_rank *self, cubnCommunicator_t *communicator);
+/* The gather, of bytes; and the memory for it, which each rank opens and closes. */
+int engine_gather_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
+                            cubnStream_t stream);
+bool engine_open_board(engine_rank *self);
+void engine_close_board(engine_rank *self);
+#endif
 
 #endif /* CUBN_TESTS_ENGINE_H */
