@@ -1,4 +1,5 @@
-# Ranks as processes: under mpirun, where there is an MPI. Included by tests.mk.
+# Ranks as processes, under mpirun, where there is an MPI; and as threads that gather by NCCL, on
+# the emulator, where there are the headers of CUDA and NCCL. Included by tests.mk.
 
 DISTRIBUTED_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tests/distributed/*.c))
 DISTRIBUTED_TESTS := $(BUILD)/tests/cubn-distributed
@@ -27,16 +28,52 @@ $(MPI_EXAMPLE): $(BUILD)/obj/examples/minimal_mpi.o $(MPI_STATIC) $(STATIC)
 	@mkdir -p $(@D)
 	$(MPICC) $(CFLAGS) $(LDFLAGS) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
-.PHONY: test-distributed
+ifneq ($(and $(CUDA_INCLUDE),$(NCCL_INCLUDE)),)
+NCCL_TESTS := $(BUILD)/emu-plain/cubn-nccl-tests
+NCCL_EMU_C := $(wildcard src/nccl/*.c tests/distributed/nccl/*.c)
+NCCL_EMU_OBJECTS := $(NCCL_EMU_C:%.c=$(BUILD)/emu-plain/%.o)
+
+$(NCCL_EMU_OBJECTS): $(BUILD)/emu-plain/%.o: %.c $(BUILD)/emu-plain/settings $(BUILD)/nccl-settings
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) $(EMU_HOST_FLAGS_plain) $(NCCL_FLAGS) -DCUBN_WITH_CUDA=1 \
+	  -DCUBN_TESTS_CUDA -DCUBN_TESTS_EMULATED -c $< -o $@
+
+$(NCCL_TESTS): $(NCCL_EMU_OBJECTS) $(patsubst %,$(BUILD)/emu-plain/tests/suites/support/%.o,suite \
+  expect_error joint_batch joint_cases engine engine_device cuda_call) $(call \
+  EMU_WITHOUT_SUITES,plain)
+	$(CXX) $(OPENMP_FLAGS) $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_plain) -o $@
+TEST_PROGRAMS += $(NCCL_TESTS)
+
+-include $(NCCL_EMU_OBJECTS:.o=.d)
+endif
+
+.PHONY: test-distributed test-mpi test-nccl
+test-distributed: test-mpi test-nccl
+
 ifeq ($(MPI),1)
 TEST_PROGRAMS += $(DISTRIBUTED_TESTS) $(MPI_EXAMPLE)
-test-distributed: $(DISTRIBUTED_TESTS) $(MPI_EXAMPLE)
+test-mpi: $(DISTRIBUTED_TESTS) $(MPI_EXAMPLE)
 	for n in 1 2 3 4; do \
 	  $(MPIRUN_ENVIRONMENT) $(MPIRUN) -n $$n $(DISTRIBUTED_TESTS) || exit 1; done
 	$(MPIRUN_ENVIRONMENT) $(MPIRUN) -n 3 $(MPI_EXAMPLE)
 else
-test-distributed:
+test-mpi:
 	@echo 'Ranks as processes: not run, there is no MPI compiler (mpicc)'
+endif
+
+# The stand-in has what the library calls; so must the real one.
+ifneq ($(NCCL_TESTS),)
+test-nccl: $(NCCL_TESTS)
+	$(NCCL_TESTS)
+ifneq ($(NCCL_LIB),)
+	nm -D --defined-only $(NCCL_LIB)/libnccl.so > $(BUILD)/emu-plain/libnccl.txt
+	for name in $$(nm -u $(BUILD)/emu-plain/src/nccl/*.o | sed -n 's/^ *U \(nccl.*\)/\1/p'); do \
+	  grep -q " [TW] $$name$$" $(BUILD)/emu-plain/libnccl.txt || \
+	    { echo "libnccl has no $$name" >&2; exit 1; }; done
+endif
+else
+test-nccl:
+	@echo 'NCCL: not tested, cuda_runtime.h or nccl.h not found'
 endif
 
 -include $(DISTRIBUTED_OBJECTS:.o=.d)

@@ -112,7 +112,7 @@ static void check_same_array(const joint_part *p, const joint_part *q, int array
 
 /* ---- Gathers in device memory ---- */
 static void on_device(void (*test)(void)) {
-  engine_select(engine_create_on_device);
+  engine_select(&engine_on_device);
   test();
   engine_select(NULL);
 }
@@ -143,7 +143,7 @@ static void test_bits_of_host(void) {
     for (int k = 0; k < 2; ++k) {
       b[k] = (joint_batch){.what = &joint_cases[i], .local_sums = i % 2};
       joint_divide(&b[k], 3, i);
-      engine_select(k ? engine_create_on_device : NULL);
+      engine_select(k ? &engine_on_device : NULL);
       SUITE_CHECK(joint_run(&b[k]), "case %d", i);
       engine_select(NULL);
     }

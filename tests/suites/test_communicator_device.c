@@ -18,7 +18,7 @@ enum { RANKS = 3, WRONG = 1 };
 static void run_ranks(int ranks, void (*body)(engine_rank *self)) {
   static engine e;
   e = (engine){0};
-  engine_select(engine_create_on_device);
+  engine_select(&engine_on_device);
   engine_run(&e, ranks, body, NULL);
   engine_select(NULL);
 }

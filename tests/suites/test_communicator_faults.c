@@ -203,7 +203,7 @@ static void test_missing_rank(void) {
 
 #ifdef CUBN_TESTS_EMULATED
 static void test_on_device(void) {
-  engine_select(engine_create_on_device);
+  engine_select(&engine_on_device);
   test_refusals();
   test_engine_error();
   test_missing_rank();

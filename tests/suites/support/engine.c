@@ -88,10 +88,10 @@ static cubnStatus_t create_on_host(engine_rank *self, cubnCommunicator_t *commun
   return cubnCreateCommunicator(communicator, &functions, self, self->rank, self->engine->ranks);
 }
 
-static engine_create selected;
+static const engine_kind *selected;
 
-void engine_select(engine_create create) {
-  selected = create;
+void engine_select(const engine_kind *kind) {
+  selected = kind;
 }
 
 bool engine_gathers_on_device(void) {
@@ -100,11 +100,12 @@ bool engine_gathers_on_device(void) {
 
 /* ---- Ranks ---- */
 static void open_and_run(engine_rank *self) {
-  const engine_create create = selected ? selected : create_on_host;
   if (expect_success(cubnCreateOnDevice(&self->handle, suite_device()), "handle of a rank") &&
-      expect_success(create(self, &self->communicator), "communicator"))
+      expect_success((selected ? selected->create : create_on_host)(self, &self->communicator),
+                     "communicator"))
     self->engine->body(self);
   expect_success(cubnDestroyCommunicator(self->communicator), "the end of a communicator");
+  if (selected) selected->end(self);
   expect_success(cubnDestroy(self->handle), "the end of a rank's handle");
 }
 

@@ -23,8 +23,11 @@ typedef struct engine_rank {
   void *context;       /* of engine_run */
 } engine_rank;
 
-/* Makes a rank's communicator. */
-typedef cubnStatus_t (*engine_create)(engine_rank *self, cubnCommunicator_t *communicator);
+/* Makes a rank's communicator, and is told that it is gone. */
+typedef struct engine_kind {
+  cubnStatus_t (*create)(engine_rank *self, cubnCommunicator_t *communicator);
+  void (*end)(engine_rank *self);
+} engine_kind;
 
 typedef struct engine {
   int ranks;
@@ -48,8 +51,8 @@ typedef struct engine {
 /* Runs `body` on all ranks, with handles and communicators, which are destroyed afterwards. */
 void engine_run(engine *e, int ranks, void (*body)(engine_rank *self), void *context);
 
-/* How engines make communicators from now on; NULL: of gathers in host memory, as at first. */
-void engine_select(engine_create create);
+/* What communicators engines make from now on; NULL: of gathers in host memory, as at first. */
+void engine_select(const engine_kind *kind);
 bool engine_gathers_on_device(void); /* something was selected */
 
 /* Waits until all ranks have come, with the same count. Returns 0 or an error number. */
@@ -61,8 +64,8 @@ const char *engine_error_string(void *context, int error);
 #ifdef CUBN_TESTS_EMULATED
 /* engine_device.c: gathers in the emulator's device memory, in the order of a stream, also in a
  * captured one. Each rank has a stream. */
-cubnStatus_t engine_create_on_device(engine_rank *self, cubnCommunicator_t *communicator);
-/* The gather, of bytes; and the memory for it, which each rank opens and closes. */
+extern const engine_kind engine_on_device;
+/* The gather, of bytes; and the memory and the stream for it, of each rank. */
 int engine_gather_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
                             cubnStream_t stream);
 bool engine_open_board(engine_rank *self);

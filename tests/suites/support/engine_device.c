@@ -88,23 +88,20 @@ static int gather(void *context, const double *send, double *receive, size_t cou
   return engine_gather_on_device(context, send, receive, count * sizeof *send, stream);
 }
 
-static void destroy(void *context) {
-  engine_close_board(context);
-}
-
 static int query(void *context) {
   const engine_rank *const self = context;
   return self->engine->background_error;
 }
 
-cubnStatus_t engine_create_on_device(engine_rank *self, cubnCommunicator_t *communicator) {
+static cubnStatus_t create(engine_rank *self, cubnCommunicator_t *communicator) {
   const cubnCommunicatorFunctions_t functions = {.memory = CUBN_DEVICE_CUDA,
                                                  .gather = gather,
                                                  .error_string = engine_error_string,
-                                                 .destroy = destroy,
                                                  .gather_host = engine_gather,
                                                  .query = query};
   if (!engine_open_board(self)) return CUBN_STATUS_DEVICE_ALLOCATION_FAILED;
   return cubnCreateCommunicator(communicator, &functions, self, self->rank, self->engine->ranks);
 }
+
+const engine_kind engine_on_device = {create, engine_close_board};
 #endif
