@@ -78,6 +78,8 @@ find_cudnn_client() {
   if [ -f "$folder/../include/cudnn.h" ] && [ -f "$folder/libcudnn.so.9" ]; then
     export CUDNN_INCLUDE=$folder/../include CUDNN_LIBRARY=$folder/libcudnn.so.9
   fi
+  make -n BUILD="$build" "$build/examples/minimal_nccl" >/dev/null 2>&1 ||
+    missing[nccl]="no nccl.h with its library"
   make -n BUILD="$build" "$build/dropin/client-cudnn" >/dev/null 2>&1 ||
     missing[client-cudnn]="no cudnn.h with its library"
 }
@@ -238,10 +240,13 @@ describe_machine >"$environment" 2>&1
 
 make_target "build library" 240 lib
 make_target "build benchmark" 60 "$build/cubn-bench"
+tests "build with NCCL" 30 "nccl" make BUILD="$build" "$build/examples/minimal_nccl"
 tests "build tests" 150 "" make -j"$jobs" BUILD="$build" "$build/tests/cubn-tests"
 probe_device
 tests "tests cuda smoke" 90 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases smoke
+tests "NCCL, one rank" 60 "gpu nvcc nccl $build/examples/minimal_nccl" \
+  "$build/examples/minimal_nccl"
 suite resnet50 32 f16 nhwc 30
 suite resnet50 32 f16 nchw 30
 suite resnet50 256 f16 nhwc 40

@@ -47,6 +47,21 @@ TEST_PROGRAMS += $(NCCL_TESTS)
 -include $(NCCL_EMU_OBJECTS:.o=.d)
 endif
 
+# Runs on GPUs alone; here it has to compile and link with the real NCCL.
+NCCL_EXAMPLE := $(BUILD)/examples/minimal_nccl
+ifeq ($(NCCL),1)
+TEST_PROGRAMS += $(NCCL_EXAMPLE)
+$(BUILD)/obj/examples/minimal_nccl.o: examples/minimal_nccl.c $(BUILD)/settings \
+  $(BUILD)/nccl-settings
+	@mkdir -p $(@D)
+	$(CC) $(CPP_ALL) $(C_ALL) $(NCCL_FLAGS) -c $< -o $@
+
+$(NCCL_EXAMPLE): $(BUILD)/obj/examples/minimal_nccl.o $(NCCL_STATIC) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -L$(NCCL_LIB) -Wl,-rpath,$(NCCL_LIB) -lnccl $(LIB_LIBS) \
+	  $(LDLIBS) -o $@
+endif
+
 .PHONY: test-distributed test-mpi test-nccl
 test-distributed: test-mpi test-nccl
 

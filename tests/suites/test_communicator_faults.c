@@ -201,7 +201,7 @@ static void test_missing_rank(void) {
   run_engine(run_with_error, &(int){1}, 0);
 }
 
-#ifdef CUBN_TESTS_EMULATED
+#ifdef CUBN_TESTS_CUDA
 static void test_on_device(void) {
   engine_select(&engine_on_device);
   test_refusals();
@@ -242,7 +242,7 @@ void test_communicator_faults_suites(void) {
   /* The emulator allocates in every launch. */
   static const suite_test cpu_tests[] = {{"allocations", test_allocations}, {NULL, NULL}};
   suite_add("communicator faults", SUITE_DEVICES, tests);
-#ifdef CUBN_TESTS_EMULATED
+#ifdef CUBN_TESTS_CUDA
   static const suite_test device_tests[] = {{"faults", test_on_device}, {NULL, NULL}};
   suite_add("communicator faults on the device", SUITE_CUDA, device_tests);
 #endif

@@ -45,7 +45,8 @@ typedef struct engine {
   /* Of engine_device.c: where ranks put their blocks on the device, and how often each has come. */
   double *board;
   int board_users, arrivals[ENGINE_RANKS_MAX];
-  int background_error; /* what query of its communicators returns */
+  void *events[ENGINE_RANKS_MAX]; /* recorded by each rank on a real GPU */
+  int background_error;           /* what query of its communicators returns */
 } engine;
 
 /* Runs `body` on all ranks, with handles and communicators, which are destroyed afterwards. */
@@ -61,8 +62,8 @@ int engine_meet(engine_rank *self, size_t count);
 int engine_gather(void *context, const double *send, double *receive, size_t count);
 const char *engine_error_string(void *context, int error);
 
-#ifdef CUBN_TESTS_EMULATED
-/* engine_device.c: gathers in the emulator's device memory, in the order of a stream, also in a
+#ifdef CUBN_TESTS_CUDA
+/* engine_device.c: gathers in device memory, in the order of a stream, on the emulator also in a
  * captured one. Each rank has a stream. */
 extern const engine_kind engine_on_device;
 /* The gather, of bytes; and the memory and the stream for it, of each rank. */

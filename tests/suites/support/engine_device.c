@@ -4,12 +4,13 @@
  * no rank waits for its stream while another one cannot run. */
 #include "suites/support/engine.h"
 
-#ifdef CUBN_TESTS_EMULATED
+#ifdef CUBN_TESTS_CUDA
 #include <cuda_runtime_api.h>
 
-#include "emu/control.h"
-
 enum { ENGINE_CUDA_ERROR = 44 };
+
+#ifdef CUBN_TESTS_EMULATED
+#include "emu/control.h"
 
 static void arrive(void *data) {
   const engine_rank *const self = data;
@@ -38,6 +39,19 @@ static bool enqueue_barrier(engine_rank *self, cubnStream_t stream) {
          emu_enqueue(stream, do_nothing, all_have_come, self) == cudaSuccess;
 }
 
+#else
+/* By events, which each rank waits for when all have recorded theirs, and records again when all
+ * wait. Such a gather cannot be captured. */
+static bool enqueue_barrier(engine_rank *self, cubnStream_t stream) {
+  engine *const e = self->engine;
+  bool good = cudaEventRecord(e->events[self->rank], stream) == cudaSuccess;
+  good = engine_meet(self, 0) == 0 && good;
+  for (int r = 0; r < e->ranks; ++r)
+    good = cudaStreamWaitEvent(stream, e->events[r], 0) == cudaSuccess && good;
+  return engine_meet(self, 0) == 0 && good;
+}
+#endif
+
 static bool enqueue(engine_rank *self, const void *send, void *receive, size_t bytes,
                     cubnStream_t stream) {
   char *const board = (char *)self->engine->board;
@@ -64,6 +78,9 @@ bool engine_open_board(engine_rank *self) {
   const size_t bytes = ENGINE_RANKS_MAX * ENGINE_WORDS_MAX * sizeof(double);
   void *memory = e->board;
   cudaStream_t stream;
+  cudaEvent_t event;
+  if (cudaEventCreateWithFlags(&event, cudaEventDisableTiming) != cudaSuccess) return false;
+  e->events[self->rank] = event;
   if (cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking) != cudaSuccess ||
       cubnSetStream(self->handle, stream) != CUBN_STATUS_SUCCESS)
     return false;
@@ -78,6 +95,7 @@ void engine_close_board(engine_rank *self) {
   engine *const e = self->engine;
   cubnSetStream(self->handle, NULL);
   cudaStreamDestroy(self->stream);
+  cudaEventDestroy(e->events[self->rank]);
   if (--e->board_users > 0) return;
   cudaFree(e->board);
   e->board = NULL;
