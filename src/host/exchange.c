@@ -53,8 +53,9 @@ static cubnStatus_t allocate_blocks_on_device(cubn_exchange *exchange, const cha
   exchange->send = (double *)(void *)first;
   exchange->receive = (double *)(void *)(first + block_bytes);
   void *const fault = first + blocks * block_bytes;
+  const cubn_fault none = {0};
   CUBN_TRY(
-      cubn_within(function, handle->backend->fill(handle->device, fault, 0, sizeof(cubn_fault))));
+      cubn_within(function, handle->backend->upload(handle->device, fault, &none, sizeof none)));
   exchange->fault = fault;
   exchange->next = handle->exchanges;
   handle->exchanges = exchange;

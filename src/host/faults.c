@@ -18,10 +18,11 @@ static cubnStatus_t query_communicators(cubnHandle_t handle) {
 
 static cubnStatus_t read_fault(const cubn_exchange *exchange) {
   const cubnHandle_t handle = exchange->handle;
+  const cubn_fault none = {0};
   cubn_fault fault;
   CUBN_TRY(handle->backend->download(handle->device, &fault, exchange->fault, sizeof fault));
   if (fault.call == 0) return CUBN_STATUS_SUCCESS;
-  CUBN_TRY(handle->backend->fill(handle->device, exchange->fault, 0, sizeof fault));
+  CUBN_TRY(handle->backend->upload(handle->device, exchange->fault, &none, sizeof none));
   return cubn_report_fault(fault.blocks[0], fault.blocks[1], (int)fault.rank,
                            exchange->communicator->ranks, CUBN_BLOCK_WORDS_MIN,
                            cubn_name_of_call((cubn_joint_call)(int)fault.call));

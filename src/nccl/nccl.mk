@@ -6,8 +6,8 @@ NCCL_FOLDERS := $(if $(filter $(NO),$(NCCL_GIVEN)),,$(or $(filter-out $(YES),$(N
   $(NCCL_HOME) $(NVCC_HOME) $(CUDA_HOME) /usr/local /usr))
 NCCL_INCLUDE := $(patsubst %/nccl.h,%,$(firstword $(wildcard \
   $(addsuffix /include/nccl.h,$(NCCL_FOLDERS)))))
-NCCL_LIB := $(patsubst %/libnccl.so,%,$(firstword $(wildcard $(foreach f,$(NCCL_FOLDERS), \
-  $(f)/lib/libnccl.so $(f)/lib64/libnccl.so $(f)/lib/*/libnccl.so))))
+NCCL_LIB := $(patsubst %/libnccl.so,%,$(firstword $(wildcard $(addsuffix /libnccl.so, \
+  $(foreach f,$(patsubst %/include,%,$(NCCL_INCLUDE)),$(f)/lib $(f)/lib64 $(f)/lib/*)))))
 ifneq ($(and $(BUILDS),$(filter 1,$(CUDA)),$(filter-out $(NO),$(NCCL_GIVEN)),$(if $(and \
   $(NCCL_INCLUDE),$(NCCL_LIB)),,missing)),)
 $(error NCCL=$(NCCL_GIVEN): expected 0, or a folder with include/nccl.h and lib/libnccl.so)
