@@ -135,6 +135,42 @@ static void test_background(void) {
   run_ranks(2, fail_in_background);
 }
 
+/* ---- Several faults ---- */
+/* The first fault of a descriptor is told, and then no other one. */
+static void refuse_twice(engine_rank *self) {
+  static const char *const name = "cubnBatchNormForward";
+  const bool wrong = self->rank == WRONG;
+  cuda_call c;
+  if (begin(&c, self)) {
+    cubnBatchNormTensors_t tensors = run_tensors(&c.run);
+    if (wrong) tensors.x = NULL;
+    for (int i = 0; i < 2; ++i) {
+      const bool has_tensors = i == 0 || !wrong;
+      const cubnStatus_t status =
+          cubnBatchNormForward(self->handle, c.run.batch_norm, has_tensors ? &tensors : NULL);
+      if (wrong)
+        expect_error(status, CUBN_STATUS_BAD_PARAM, name, "rank 1", i ? "tensors" : "x");
+      else
+        expect_success(status, "a call before its fault is known");
+    }
+    if (!wrong)
+      expect_error(cubnSynchronize(self->handle), CUBN_STATUS_BAD_PARAM, "cubnSynchronize",
+                   "rank 1", "x is NULL");
+    expect_success(cubnSynchronize(self->handle), "a fault is told once");
+    expect_success(run_upload(&c.run, &c.before), "upload");
+    expect_success(run_extended(&c.run), "the call after two failures");
+    cuda_call_check(&c, "any", "after two failures");
+  }
+  cuda_call_end(&c);
+}
+
+static void test_several(void) {
+  run_ranks(RANKS, refuse_twice);
+  emu_set_lazy_streams(1);
+  run_ranks(RANKS, refuse_twice);
+  emu_set_lazy_streams(0);
+}
+
 /* ---- A handle of another kind of device ---- */
 static void attach_to_cpu(engine_rank *self) {
   cubnBatchNormDescriptor_t bn;
@@ -159,6 +195,7 @@ void test_communicator_device_suites(void) {
   static const suite_test tests[] = {{"graphs", test_graphs},
                                      {"nothing waits", test_waits},
                                      {"errors of the background", test_background},
+                                     {"several faults", test_several},
                                      {"a handle of a CPU", test_other_device},
                                      {NULL, NULL}};
   suite_add("communicator of device memory", SUITE_CUDA, tests);
