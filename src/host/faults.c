@@ -5,10 +5,11 @@
 #include "core/check.h"
 #include "host/exchange.h"
 
-/* What a communicator has noticed in the background. */
+/* What communicators have noticed in the background. Most layers have the same one, asked once. */
 static cubnStatus_t query_communicators(cubnHandle_t handle) {
   for (const cubn_exchange *exchange = handle->exchanges; exchange; exchange = exchange->next) {
     const cubnCommunicator_t communicator = exchange->communicator;
+    if (exchange->next && exchange->next->communicator == communicator) continue;
     const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
     const int error = functions->query ? functions->query(communicator->context) : 0;
     if (error) return cubn_check_query(communicator, error);
