@@ -7,6 +7,7 @@
 #   LINEINFO=1      lines of the kernels' source, for profilers and checkers
 #   OPENMP=0        examples, benchmark and tests without OpenMP; the library needs none
 #   MPICC= MPIRUN=  MPI's compiler and launcher (default: mpicc, mpirun, if there; empty: without)
+#   NCCL=0|FOLDER   without NCCL, or with that in FOLDER (default: in NCCL_HOME, or beside CUDA)
 #   CUNIT_PREFIX=   where CUnit is, if not in the system
 #   DEBUG=1         for a debugger, in build/debug
 #   CPU_TARGETS= CPU_TYPES=   some of the CPU's vector kernels only, say avx2 and f32
@@ -124,6 +125,7 @@ $(SO): $(LIB_OBJECTS) scripts/cubn.map $(BUILD)/link-settings
 	ln -sf $(@F) $(BUILD)/libcubn.so
 
 include src/mpi/mpi.mk
+include src/nccl/nccl.mk
 include scripts/install.mk
 include src/cudnn/cudnn.mk
 include examples/examples.mk
@@ -149,9 +151,10 @@ help:
 	@echo '                  CUDA=0, 1 or the folder of a toolkit; CC CFLAGS LDFLAGS ... as usual'
 	@echo '                  with CUDA=1 also $(BUILD)/libcubn_cudnn.so, for programs that use cuDNN'
 	@echo '                  where there is an MPI compiler (MPICC=) also libcubn_mpi.so'
+	@echo '                  where there is NCCL beside CUDA (NCCL=) also libcubn_nccl.so'
 	@echo 'make cudnn-facade CUDNN=/path/of/libcudnn.so.9 FACADE=folder: see docs/COMPATIBILITY.md'
 	@echo 'make test         all tests that this machine can run, kernels on the emulator included'
-	@echo 'make test-distributed   synchronized batch normalization under mpirun; needs an MPI'
+	@echo 'make test-distributed   synchronized batch normalization: under mpirun, and by NCCL'
 	@echo 'make bench-distributed  its cost; make simulate-ranks: up to 512 ranks, without an MPI'
 	@echo 'make demo         a network learns to read digits, with and without batch norm'
 	@echo 'make claims       the statements of docs/LECTURE.md as experiments: verdicts and pictures'

@@ -313,7 +313,9 @@ CUBN_API cubnStatus_t cubnGetStream(cubnHandle_t handle, cubnStream_t *stream);
  *
  * @param[in] handle  a handle
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
- * @retval CUBN_STATUS_EXECUTION_FAILED  an error of that work
+ * @retval CUBN_STATUS_EXECUTION_FAILED  an error of that work, or of a communicator
+ *
+ * Also the status of a rank that refused a synchronized call; see cubn_communicator.h, "GPUs".
  */
 CUBN_API cubnStatus_t cubnSynchronize(cubnHandle_t handle);
 

@@ -37,11 +37,39 @@
  * and a failure after the gather, such as a GPU's, which its rank alone returns. An error of the
  * user's functions is CUBN_STATUS_EXECUTION_FAILED, with their number and text.
  *
- * **GPUs.** The gather is one between the memories of hosts. On a GPU handle statistics are copied
- * to the host and back, so a synchronized call waits for its stream, and cannot be captured into a
- * CUDA graph.
+ * **GPUs.** A communicator gathers in host memory or in device memory.
  *
- * cubn_mpi.h makes communicators of MPI's. This one is of a program that has its own:
+ * With *host memory*, on a GPU handle too, statistics are copied to the host and back, so a
+ * synchronized call waits for its stream, and cannot be captured into a CUDA graph.
+ *
+ * With *device memory* statistics stay on the GPU. A call enqueues its kernels and the gather on
+ * the handle's stream, allocates nothing, waits for nothing, and can be captured. The merge is a
+ * kernel with the same arithmetic in the same order, so statistics, y, dscale and dbias have the
+ * bits that they have with host memory. (dx may differ in its last bits: the sums are divided by m
+ * before they are rounded to parameters.) Calls of one descriptor use the same memory: on different
+ * streams the caller orders them, and waits for the one stream before it asks the other for faults.
+ * A call returns before the headers of other ranks are there, so faults are told later:
+ *
+ *     the call of the refused rank returns its status at once, as with host memory; it enqueues the
+ *         gather by which the others learn of it, and nothing else
+ *     the calls of the other ranks return SUCCESS. When their work runs, the running statistics
+ *         stay as they were, and NaN is written to the saved statistics, dscale and dbias; y, dx
+ *         and dz are computed from NaN. Then cubnSynchronize returns, and cubnQueryRuntimeError
+ *         reports, the status of the refused rank, with its message: "cubnBatchNormForward: rank 2
+ *         of 4 refuses: x is NULL", of which the reason has at most 247 characters
+ *     if ranks differ in function, type or epsilon, that is so on all ranks, with BAD_PARAM
+ *     a fault is told once, the first one of a descriptor's; the next call works. Other functions
+ *         that wait, such as cubnDownloadBuffer, do not tell it. Whoever destroys the descriptor
+ *         before asking, or takes its communicator away, does not learn of it.
+ *     an error that `query` reports is returned by these two functions as EXECUTION_FAILED as long
+ *         as `query` reports it; cubnSynchronize does not wait any longer then. So that it can
+ *         notice, it asks the stream again and again, as long as a descriptor of the handle has
+ *         such a communicator.
+ *
+ * A graph whose capture included a refused call repeats the refusal whenever it is launched.
+ *
+ * cubn_mpi.h makes communicators of MPI's, in host memory, and cubn_nccl.h of NCCL's, in device
+ * memory. This one is of a program that has its own:
  *
  * @code{.c}
  * #include <cubn.h>
@@ -87,14 +115,18 @@ typedef struct cubnCommunicatorStruct *cubnCommunicator_t;
 
 /** What a communicator is made of. */
 typedef struct cubnCommunicatorFunctions {
-  /** Where send and receive are: host memory, CUBN_DEVICE_CPU. Device memory is not supported. */
+  /**
+   * Where send and receive of gather are: CUBN_DEVICE_CPU, host memory, for handles of every
+   * device; CUBN_DEVICE_CUDA, device memory, for handles of the GPU that gather works on.
+   */
   cubnDeviceType_t memory;
   /**
    * Gathers `count` doubles of each rank on all ranks: receive[r * count + i] is send[i] of rank r.
    * The bytes arrive as they are, also those that are no numbers. With host memory it returns when
-   * receive is complete, and send and receive are then free to use. All ranks call it with the same
-   * count. stream is that of the handle; NULL on a CPU and while a communicator is attached.
-   * Returns 0 or an error number.
+   * receive is complete, and send and receive are then free to use. With device memory it enqueues
+   * the gather on `stream`, a cudaStream_t, which may be in capture, and does not wait. All ranks
+   * call it with the same count. stream is that of the handle; NULL on a CPU and while a
+   * communicator is attached. Returns 0 or an error number.
    */
   int (*gather)(void *context, const double *send, double *receive, size_t count,
                 cubnStream_t stream);
@@ -102,6 +134,17 @@ typedef struct cubnCommunicatorFunctions {
   const char *(*error_string)(void *context, int error);
   /** Called by cubnDestroyCommunicator; may be NULL. */
   void (*destroy)(void *context);
+  /**
+   * With device memory: the same gather in host memory, which waits, for
+   * cubnSetBatchNormCommunicator, whose handle may be none. `count` is at most 32. Required with
+   * device memory; not called with host memory.
+   */
+  int (*gather_host)(void *context, const double *send, double *receive, size_t count);
+  /**
+   * With device memory: the number of an error that happened after gather had returned, or 0.
+   * cubnSynchronize and cubnQueryRuntimeError ask. May be NULL; not called with host memory.
+   */
+  int (*query)(void *context);
 } cubnCommunicatorFunctions_t;
 
 /**
@@ -114,8 +157,8 @@ typedef struct cubnCommunicatorFunctions {
  * @param[in] context        is passed on to them. If this call fails, destroy is not called.
  * @param[in] rank           of this process, 0 .. ranks - 1
  * @param[in] ranks          at least 1; all call the same functions in the same order
- * @retval CUBN_STATUS_BAD_PARAM  a pointer, or gather, is NULL; a rank out of range
- * @retval CUBN_STATUS_NOT_SUPPORTED  functions->memory is not CUBN_DEVICE_CPU
+ * @retval CUBN_STATUS_BAD_PARAM  a pointer, or gather, is NULL, or with device memory gather_host;
+ *         functions->memory is no cubnDeviceType_t; a rank out of range
  * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
  */
 CUBN_API cubnStatus_t cubnCreateCommunicator(cubnCommunicator_t *communicator,
@@ -146,8 +189,9 @@ CUBN_API cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, i
  * Makes the calls of a descriptor synchronized ones. All ranks call it: it gathers, and finds
  * whether they agree on the number of channels.
  *
- * It allocates all memory that the calls need: 3 * (ranks + 1) doubles per channel, and five
- * parameters per channel on host and device, as one buffer of the handle. Until the communicator is
+ * It allocates all memory that the calls need: 3 * (ranks + 1) doubles per channel where the
+ * communicator gathers, and five doubles per channel on the device, as one buffer of the handle;
+ * with host memory, on the host too. It waits, and cannot be captured. Until the communicator is
  * taken away, or the descriptor is destroyed, the handle cannot be destroyed, and the descriptor
  * works with this handle alone.
  *
@@ -171,7 +215,8 @@ CUBN_API cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, i
  * @param[in] channels        of all calls of the descriptor, 1 .. 2^28; per activation C * H * W
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a descriptor or communicator that is none; channels out of range,
- *         or another number than on another rank
+ *         or another number than on another rank; a handle of a CPU and a communicator of device
+ *         memory
  * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
  * @retval CUBN_STATUS_DEVICE_ALLOCATION_FAILED  no memory on the device
  * @retval CUBN_STATUS_EXECUTION_FAILED  gather, or the CUDA runtime, reported an error

@@ -110,7 +110,8 @@ typedef struct cubnRuntimeTag_t cubnRuntimeTag_t;
  * Errors of work that was enqueued.
  *
  * @param[in] handle   a handle
- * @param[out] status  receives SUCCESS, RUNTIME_IN_PROGRESS, or EXECUTION_FAILED with a message.
+ * @param[out] status  receives SUCCESS, RUNTIME_IN_PROGRESS, or EXECUTION_FAILED with a message, or
+ *                     the status of a rank that refused a synchronized call (cubn_communicator.h).
  *                     RUNTIME_FP_OVERFLOW never: no algorithm here has a smaller range than its
  *                     type.
  * @param[in] mode     whether it waits

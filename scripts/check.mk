@@ -21,7 +21,7 @@ check-structure:
 check-cppcheck:
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -Iinclude -Isrc \
 	  --enable=warning,performance,portability --suppress=missingIncludeSystem \
-	  '-DCUBN_CPU_KERNELS(X)=X(avx2,f32)' src/core src/host src/cpu src/cudnn src/mpi
+	  '-DCUBN_CPU_KERNELS(X)=X(avx2,f32)' src/core src/host src/cpu src/cudnn src/mpi src/nccl
 
 check-clang:
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CFLAGS=-O1 CUDA=0 lib

@@ -55,6 +55,7 @@ make_target "build library" 240 lib
 make_target "build benchmark" 60 "$build/cubn-bench"
 tests "build tests" 150 "" make -j"$jobs" BUILD="$build" "$build/tests/cubn-tests" \
   "$build/tests/cubn-open"
+tests "build with NCCL" 30 "nccl" make BUILD="$build" "$build/examples/minimal_nccl"
 probe_device
 
 # Does it work: each algorithm by itself, so that one that hangs is named; launches by thousands.
@@ -70,6 +71,8 @@ tests "cuda soak" 60 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --suite "cuda soak" --verbose
 tests "tests cuda smoke" 90 "gpu nvcc $build/tests/cubn-tests" \
   "$build/tests/cubn-tests" --device cuda --cases smoke
+tests "NCCL, one rank" 60 "gpu nvcc nccl $build/examples/minimal_nccl" \
+  "$build/examples/minimal_nccl"
 verify 60
 
 # What it costs: the algorithms side by side, then ResNet-50 beside its peers.

@@ -23,6 +23,8 @@ find_tools() {
     bench) missing[tests]="CHECK_PART is bench" ;;
   esac
   make -n emu-selftest-gpu >/dev/null 2>&1 || missing[emu-selftest-gpu]="no such target"
+  make -n BUILD="$build" "$build/examples/minimal_nccl" >/dev/null 2>&1 ||
+    missing[nccl]="no nccl.h with its library"
   # cuDNN often comes as a Python package, which the dynamic linker does not search.
   if [ -z "${CUDNN_LIB:-}" ]; then
     CUDNN_LIB=$(python3 -c 'import nvidia.cudnn as p; print(list(p.__path__)[0] + "/lib")' \

@@ -10,12 +10,13 @@ DESTDIR ?=
 BUILT_VERSION := $(VERSION)
 BUILT_CUDA := $(CUDA)
 BUILT_MPI := $(MPI)
+BUILT_NCCL := $(NCCL)
 BUILT_LIBS := $(strip $(LIB_LIBS))
 # That of the compiler, which may be one for another machine.
 BUILT_STRIP = $(or $(shell $(CC) -print-prog-name=strip 2>/dev/null),strip)
 # Written last: what is here is whole.
 $(BUILD)/built: $(SO) $(STATIC) $(BUILD)/settings
-	@printf '%s\n' $(foreach v,VERSION CUDA MPI LIBS STRIP,"BUILT_$(v)='$(BUILT_$(v))'") > $@
+	@printf '%s\n' $(foreach v,VERSION CUDA MPI NCCL LIBS STRIP,"BUILT_$(v)='$(BUILT_$(v))'") > $@
 
 .PHONY: install uninstall
 install uninstall: export BUILD := $(BUILD)

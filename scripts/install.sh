@@ -33,9 +33,14 @@ read_build() {
   # shellcheck source=/dev/null
   . "$BUILD/built"
   major=${BUILT_VERSION%%.*}
-  local file files=("libcubn.so.$BUILT_VERSION" libcubn.a)
+  local extra file files=("libcubn.so.$BUILT_VERSION" libcubn.a)
   [ "$BUILT_CUDA" = 0 ] || files+=(libcubn_cudnn.so)
-  [ "$BUILT_MPI" = 0 ] || files+=("libcubn_mpi.so.$BUILT_VERSION" libcubn_mpi.a)
+  extras=()
+  [ "$BUILT_MPI" = 0 ] || extras+=(mpi)
+  [ "$BUILT_NCCL" = 0 ] || extras+=(nccl)
+  for extra in "${extras[@]}"; do
+    files+=("libcubn_$extra.so.$BUILT_VERSION" "libcubn_$extra.a")
+  done
   for file in "${files[@]}"; do
     if [ ! -f "$BUILD/$file" ] || [ "$BUILD/$file" -nt "$BUILD/built" ]; then
       stop "$BUILD/$file is not that of the last finished build; run make again"
@@ -73,18 +78,20 @@ put() {
   install -m "$1" -t "$2" "${@:3}"
 }
 
-install_mpi() {
-  put 644 "$1" "$BUILD/libcubn_mpi.a"
-  put 755 "$1" "$BUILD/libcubn_mpi.so.$BUILT_VERSION"
-  ln -sf "libcubn_mpi.so.$BUILT_VERSION" "$1/libcubn_mpi.so.$major"
-  ln -sf "libcubn_mpi.so.$major" "$1/libcubn_mpi.so"
-  fill cubn_mpi.pc.in "$1/pkgconfig/cubn_mpi.pc"
+# install_extra NAME FOLDER: libcubn_NAME, a library of its own.
+install_extra() {
+  put 644 "$2" "$BUILD/libcubn_$1.a"
+  put 755 "$2" "$BUILD/libcubn_$1.so.$BUILT_VERSION"
+  ln -sf "libcubn_$1.so.$BUILT_VERSION" "$2/libcubn_$1.so.$major"
+  ln -sf "libcubn_$1.so.$major" "$2/libcubn_$1.so"
+  fill "cubn_$1.pc.in" "$2/pkgconfig/cubn_$1.pc"
 }
 
 install_all() {
   local lib=$DESTDIR$LIBDIR strip=${STRIP:-$BUILT_STRIP} pages=("$BUILD"/docs/man/man3/*.3)
   put 644 "$DESTDIR$INCLUDEDIR" include/*.h
   [ "$BUILT_MPI" = 1 ] || rm -f "$DESTDIR$INCLUDEDIR/cubn_mpi.h"
+  [ "$BUILT_NCCL" = 1 ] || rm -f "$DESTDIR$INCLUDEDIR/cubn_nccl.h"
   put 644 "$DESTDIR$INCLUDEDIR/cubn-cudnn" include/cubn-cudnn/*.h
   put 644 "$lib" "$BUILD/libcubn.a"
   put 755 "$lib" "$BUILD/libcubn.so.$BUILT_VERSION"
@@ -95,7 +102,8 @@ install_all() {
   ln -sf "libcubn.so.$BUILT_VERSION" "$lib/libcubn.so.$major"
   ln -sf "libcubn.so.$major" "$lib/libcubn.so"
   fill cubn.pc.in "$lib/pkgconfig/cubn.pc"
-  [ "$BUILT_MPI" = 0 ] || install_mpi "$lib"
+  local extra
+  for extra in "${extras[@]}"; do install_extra "$extra" "$lib"; done
   fill cubnConfig.cmake.in "$lib/cmake/cubn/cubnConfig.cmake"
   fill cubnConfigVersion.cmake.in "$lib/cmake/cubn/cubnConfigVersion.cmake"
   [ ! -e "${pages[0]}" ] || put 644 "$DESTDIR$MANDIR/man3" "${pages[@]}"
@@ -110,8 +118,9 @@ uninstall_all() {
   for header in include/*.h include/*/*.h; do
     rm -f "$DESTDIR$INCLUDEDIR/${header#include/}"
   done
-  rm -f "$lib"/libcubn{.a,.so,_cudnn.so,_mpi.a,_mpi.so} "$lib"/libcubn{,_mpi}.so."$major"{,.*} \
-    "$lib"/pkgconfig/cubn{,_mpi}.pc \
+  rm -f "$lib"/libcubn{,_mpi,_nccl}{.a,.so} "$lib"/libcubn_cudnn.so \
+    "$lib"/libcubn{,_mpi,_nccl}.so."$major"{,.*} \
+    "$lib"/pkgconfig/cubn{,_mpi,_nccl}.pc \
     "$lib"/cmake/cubn/cubnConfig{,Version}.cmake "$DESTDIR$MANDIR"/man3/{cubn,CUBN}*.3
   for folder in "$lib"/{cmake/cubn,cmake,pkgconfig} "$DESTDIR$INCLUDEDIR/cubn-cudnn" \
     "$DESTDIR$MANDIR/man3"; do

@@ -36,6 +36,7 @@ MAY_INCLUDE = {
     "src/host": ["src/core"],
     "src/cudnn": ["src/core"],
     "src/mpi": [],
+    "src/nccl": [],
     "src/cpu/kernels": [],
     "src/cpu/pool": [],
     "src/cpu/common": ["src/core", "src/cpu/kernels", "src/cpu/pool"],

@@ -176,6 +176,10 @@ typedef struct cubn_args {
 /* State of an open device; defined by each backend. */
 typedef struct cubn_device cubn_device;
 
+/* A synchronized call in device memory; see joint_task.h. */
+typedef struct cubn_joint_task cubn_joint_task;
+typedef struct cubn_refused_block cubn_refused_block;
+
 /* Why an algorithm cannot do a problem: a printf format (static text) with a %lld for each number
  * that decided, in order; NULL if it can. Only the log formats it, so a refusal costs nothing. */
 typedef struct cubn_refusal {
@@ -216,6 +220,16 @@ typedef struct cubn_backend {
 
   /* Converts x, half or bfloat16, to floats that lie at `to` as the output does. */
   cubnStatus_t (*widen)(cubn_device *device, const cubn_problem *problem, const void *x, void *to);
+
+  /* Ranks that gather in device memory; all enqueue. NULL in a backend without.
+   * write_block  this rank's block: what it begins with, and the share's statistics or sums, which
+   *              are in the arrays; or `refused`, if that is not NULL
+   * merge_blocks statistics or sums of all ranks, from the blocks: into the arrays, and to the
+   *              caller. If ranks refuse or differ: NaN instead, the running statistics as they
+   *              were, and the fault is noted, unless there is one. */
+  cubnStatus_t (*write_block)(cubn_device *device, const cubn_joint_task *task,
+                              const cubn_refused_block *refused);
+  cubnStatus_t (*merge_blocks)(cubn_device *device, const cubn_joint_task *task);
 
   /* In the order of trial, NULL last; the last one of each pass accepts every valid problem. */
   const cubn_algo *const *algos[CUBN_PASS_COUNT];

@@ -17,6 +17,7 @@ struct cubnContext {
   const cubn_algo *last_algo;           /* of the last operation that computed anything, or NULL */
   bool has_ranges;                      /* a tool shows NVTX ranges */
   int64_t buffers;                      /* alive */
+  struct cubn_exchange *exchanges;      /* those that gather in device memory */
 };
 
 #endif /* CUBN_CORE_HANDLE_H */

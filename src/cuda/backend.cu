@@ -66,5 +66,7 @@ const cubn_backend cubn_cuda_backend = {
     cubn_cuda_download,
     cubn_cuda_fill,
     cubn_cuda_widen,
+    cubn_cuda_write_block,
+    cubn_cuda_merge_blocks,
     {train_algos, infer_algos, backward_algos},
 };

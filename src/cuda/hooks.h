@@ -43,6 +43,12 @@ cubnStatus_t cubn_cuda_fill(cubn_device *device, void *pointer, int value, size_
 cubnStatus_t cubn_cuda_widen(cubn_device *device, const cubn_problem *problem, const void *x,
                              void *to);
 
+/* ---- joint.cu ---- */
+
+cubnStatus_t cubn_cuda_write_block(cubn_device *device, const cubn_joint_task *task,
+                                   const cubn_refused_block *refused);
+cubnStatus_t cubn_cuda_merge_blocks(cubn_device *device, const cubn_joint_task *task);
+
 /* ---- kernels.cu ---- */
 
 /* Loads every kernel in the list. Otherwise the driver loads each when it is first launched, which

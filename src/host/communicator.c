@@ -24,11 +24,12 @@ cubnStatus_t cubnCreateCommunicator(cubnCommunicator_t *communicator,
                RANKS_MAX);
   CUBN_REQUIRE(rank >= 0 && rank < ranks, __func__, "rank is %d, must be 0 to %d, ranks - 1", rank,
                ranks - 1);
-  if (functions->memory != CUBN_DEVICE_CPU)
-    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, __func__,
-                     "functions->memory is %d, must be CUBN_DEVICE_CPU: gather in host memory, to "
-                     "which the library copies what a GPU has computed",
-                     (int)functions->memory);
+  CUBN_REQUIRE(functions->memory == CUBN_DEVICE_CPU || functions->memory == CUBN_DEVICE_CUDA,
+               __func__, "functions->memory is %d, must be CUBN_DEVICE_CPU or CUBN_DEVICE_CUDA",
+               (int)functions->memory);
+  CUBN_REQUIRE(functions->memory == CUBN_DEVICE_CPU || functions->gather_host, __func__,
+               "functions->gather_host is NULL; with functions->memory CUBN_DEVICE_CUDA it is "
+               "required");
   cubnCommunicator_t created = calloc(1, sizeof *created);
   if (created) {
     const size_t block_bytes = CUBN_BLOCK_WORDS_MIN * sizeof(double);

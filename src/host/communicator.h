@@ -2,6 +2,8 @@
 #ifndef CUBN_HOST_COMMUNICATOR_H
 #define CUBN_HOST_COMMUNICATOR_H
 
+#include "core/blocks.h"
+#include "core/joint_task.h"
 #include "core/object.h"
 #include "cubn.h"
 
@@ -14,31 +16,8 @@ struct cubnCommunicatorStruct {
   double *greeting, *replies; /* blocks of cubnSetBatchNormCommunicator, from all ranks */
 };
 
-/* What the ranks do together. */
-typedef enum { CUBN_ATTACH, CUBN_FORWARD, CUBN_BACKWARD } cubn_joint_call;
-
-/* A rank's block of doubles begins with this; values per channel follow. All but status and count
- * are those of all ranks, or the call is refused. Where status is not SUCCESS, the text of the
- * failure begins after it, and fills the block. */
-typedef struct cubn_share {
-  double status;
-  double call;     /* a cubn_joint_call */
-  double type;     /* a cubnDataType_t; 0 in CUBN_ATTACH */
-  double channels; /* in CUBN_ATTACH; after that they are agreed on */
-  double epsilon;  /* 0 in CUBN_ATTACH */
-  double count;    /* values per channel of the rank */
-  double reserved[2];
-} cubn_share;
-
-enum {
-  CUBN_SHARE_WORDS = 8,     /* doubles of a cubn_share */
-  CUBN_BLOCK_WORDS_MIN = 32 /* of a block, so that a text fits */
-};
-
-/* Doubles of a block with so many values. */
-static inline size_t cubn_block_words(size_t values) {
-  const size_t words = CUBN_SHARE_WORDS + values;
-  return words < CUBN_BLOCK_WORDS_MIN ? CUBN_BLOCK_WORDS_MIN : words;
+static inline bool cubn_is_on_device(cubnCommunicator_t communicator) {
+  return communicator->functions.memory == CUBN_DEVICE_CUDA;
 }
 
 /* Gathers blocks of `words` doubles: `send` has the values of this rank, and takes `own` before
@@ -47,5 +26,22 @@ static inline size_t cubn_block_words(size_t values) {
  * failed, or if they do not agree. */
 cubnStatus_t cubn_gather(cubnCommunicator_t communicator, const cubn_share *own, double *send,
                          double *receive, size_t words, cubnStream_t stream, const char *function);
+
+/* Fails with the message of gather's error number, unless that is 0. */
+cubnStatus_t cubn_check_gather(cubnCommunicator_t communicator, size_t words, int error,
+                               const char *function);
+
+/* Fails with the message of query's error number. */
+cubnStatus_t cubn_check_query(cubnCommunicator_t communicator, int error);
+
+const char *cubn_name_of_call(cubn_joint_call call);
+
+/* What a refused rank's block begins with: a status, and the message that this thread has. */
+cubn_refused_block cubn_make_refused_block(cubnStatus_t status, const char *function);
+
+/* The failure of `block`'s rank, which cubn_find_fault has named. `words` are those of the blocks,
+ * or fewer. */
+cubnStatus_t cubn_report_fault(const double *first, const double *block, int rank, int ranks,
+                               size_t words, const char *function);
 
 #endif /* CUBN_HOST_COMMUNICATOR_H */

@@ -9,23 +9,70 @@
 
 enum { CHANNELS_MAX = 1 << 28 }; /* three doubles of each can be counted in an int, as MPI does */
 
-static cubnStatus_t allocate(cubn_exchange *exchange, const char *function) {
+static size_t block_bytes_of(const cubn_exchange *exchange) {
+  return sizeof(double) *
+         cubn_block_words((size_t)exchange->channels * (size_t)CUBN_FORWARD_VALUES);
+}
+
+static size_t arrays_bytes_of(const cubn_exchange *exchange) {
+  return CUBN_EXCHANGE_ARRAYS * (size_t)exchange->channels * sizeof(double);
+}
+
+static cubnStatus_t allocate_on_host(cubn_exchange *exchange, const char *function) {
   const size_t ranks = (size_t)exchange->communicator->ranks;
-  const size_t channels = (size_t)exchange->channels;
-  const size_t block_bytes = cubn_block_words(channels * CUBN_FORWARD_VALUES) * sizeof(double);
-  const size_t array_bytes = CUBN_EXCHANGE_ARRAYS * channels * sizeof(double);
-  exchange->send = calloc(1, block_bytes);
-  exchange->receive = calloc(ranks, block_bytes);
-  exchange->host = calloc(1, array_bytes);
-  if (!exchange->send || !exchange->receive || !exchange->host)
-    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function,
-                     "no memory for the statistics of %zu channels of %zu ranks", channels, ranks);
-  CUBN_TRY(
-      cubn_within(function, cubnCreateBuffer(exchange->handle, array_bytes, &exchange->buffer)));
+  exchange->send = calloc(1, block_bytes_of(exchange));
+  exchange->receive = calloc(ranks, block_bytes_of(exchange));
+  exchange->host = calloc(1, arrays_bytes_of(exchange));
+  if (exchange->send && exchange->receive && exchange->host) return CUBN_STATUS_SUCCESS;
+  return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function,
+                   "no memory for the statistics of %lld channels of %zu ranks",
+                   (long long)exchange->channels, ranks);
+}
+
+/* Allocates device memory, of which the first bytes are the arrays. */
+static cubnStatus_t allocate_on_device(cubn_exchange *exchange, size_t bytes,
+                                       const char *function) {
   void *pointer;
+  CUBN_TRY(cubn_within(function, cubnCreateBuffer(exchange->handle, bytes, &exchange->buffer)));
   CUBN_TRY(cubn_within(function, cubnGetBufferPointer(exchange->buffer, &pointer)));
   exchange->device = pointer;
   return CUBN_STATUS_SUCCESS;
+}
+
+/* All that a communicator of device memory needs, and the handle's list of these. */
+static cubnStatus_t allocate_blocks_on_device(cubn_exchange *exchange, const char *function) {
+  const cubnHandle_t handle = exchange->handle;
+  const size_t block_bytes = block_bytes_of(exchange), arrays_bytes = arrays_bytes_of(exchange);
+  const size_t blocks = 1 + (size_t)exchange->communicator->ranks;
+  CUBN_REQUIRE(handle->backend->type == CUBN_DEVICE_CUDA, function,
+               "handle is on the device %s, but communicator gathers in memory of a GPU",
+               handle->backend->name);
+  CUBN_TRY(allocate_on_device(exchange, arrays_bytes + blocks * block_bytes + sizeof(cubn_fault),
+                              function));
+  char *const first = exchange->device + arrays_bytes;
+  exchange->send = (double *)(void *)first;
+  exchange->receive = (double *)(void *)(first + block_bytes);
+  void *const fault = first + blocks * block_bytes;
+  const cubn_fault none = {0};
+  CUBN_TRY(
+      cubn_within(function, handle->backend->upload(handle->device, fault, &none, sizeof none)));
+  exchange->fault = fault;
+  exchange->next = handle->exchanges;
+  handle->exchanges = exchange;
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t allocate(cubn_exchange *exchange, const char *function) {
+  if (cubn_is_on_device(exchange->communicator))
+    return allocate_blocks_on_device(exchange, function);
+  CUBN_TRY(allocate_on_host(exchange, function));
+  return allocate_on_device(exchange, arrays_bytes_of(exchange), function);
+}
+
+static void leave_handle(const cubn_exchange *exchange) {
+  cubn_exchange **link = &exchange->handle->exchanges;
+  while (*link != exchange) link = &(*link)->next;
+  *link = exchange->next;
 }
 
 cubnStatus_t cubn_exchange_create(cubnHandle_t handle, cubnCommunicator_t communicator,
@@ -46,10 +93,13 @@ cubnStatus_t cubn_exchange_create(cubnHandle_t handle, cubnCommunicator_t commun
 
 cubnStatus_t cubn_exchange_destroy(cubn_exchange *exchange) {
   if (!exchange) return CUBN_STATUS_SUCCESS;
+  if (exchange->fault) leave_handle(exchange);
   const cubnStatus_t status = cubnDestroyBuffer(exchange->buffer);
   --exchange->communicator->users;
-  free(exchange->send);
-  free(exchange->receive);
+  if (!cubn_is_on_device(exchange->communicator)) {
+    free(exchange->send);
+    free(exchange->receive);
+  }
   free(exchange->host);
   free(exchange);
   return status;

@@ -2,23 +2,19 @@
 #ifndef CUBN_HOST_EXCHANGE_H
 #define CUBN_HOST_EXCHANGE_H
 
-#include "core/backend.h"
+#include "core/joint_task.h"
 #include "host/communicator.h"
-
-enum {
-  CUBN_EXCHANGE_ARRAYS = 5, /* per-channel arrays on the device, and on the host */
-  CUBN_FORWARD_VALUES = 3,  /* per channel and rank: mean, what rounding took from it, M2 */
-  CUBN_BACKWARD_VALUES = 2  /* sums for dscale and dbias */
-};
 
 typedef struct cubn_exchange {
   cubnCommunicator_t communicator;
   cubnHandle_t handle;
   int64_t channels;
-  double *send, *receive; /* blocks of this rank, and of all */
-  char *host;             /* CUBN_EXCHANGE_ARRAYS arrays of parameters */
-  cubnBuffer_t buffer;    /* the same on the device, */
-  char *device;           /* and where that is */
+  double *send, *receive;     /* blocks of this rank, and of all: where the communicator gathers */
+  char *host;                 /* CUBN_EXCHANGE_ARRAYS arrays of parameters; NULL if not needed */
+  cubnBuffer_t buffer;        /* the same on the device, and what else is there, */
+  char *device;               /* and where that is */
+  cubn_fault *fault;          /* there; NULL with a communicator of host memory */
+  struct cubn_exchange *next; /* of the handle, of those with a fault */
 } cubn_exchange;
 
 /* Allocates the memory. The communicator counts it as a user. */

@@ -46,18 +46,18 @@ static cubnStatus_t report(const double *block, int rank, int ranks, size_t word
                    reason);
 }
 
-static const char *name_of_call(double call) {
+const char *cubn_name_of_call(cubn_joint_call call) {
   static const char *const names[] = {[CUBN_ATTACH] = "cubnSetBatchNormCommunicator",
                                       [CUBN_FORWARD] = "cubnBatchNormForward",
                                       [CUBN_BACKWARD] = "cubnBatchNormBackward"};
-  const int index = (int)call;
-  return index >= CUBN_ATTACH && index <= CUBN_BACKWARD ? names[index] : "another function";
+  return call >= CUBN_ATTACH && call <= CUBN_BACKWARD ? names[call] : "another function";
 }
 
 static cubnStatus_t compare(const cubn_share *first, const cubn_share *other, int rank,
                             const char *function) {
   CUBN_REQUIRE(other->call == first->call, function, "rank %d called %s, but rank 0 %s", rank,
-               name_of_call(other->call), name_of_call(first->call));
+               cubn_name_of_call((cubn_joint_call)(int)other->call),
+               cubn_name_of_call((cubn_joint_call)(int)first->call));
   CUBN_REQUIRE(other->channels == first->channels, function,
                "channels is %.0f on rank %d, must be that of rank 0, %.0f", other->channels, rank,
                first->channels);
@@ -71,28 +71,52 @@ static cubnStatus_t compare(const cubn_share *first, const cubn_share *other, in
   return CUBN_STATUS_SUCCESS;
 }
 
+cubnStatus_t cubn_report_fault(const double *first, const double *block, int rank, int ranks,
+                               size_t words, const char *function) {
+  if (block[0] != CUBN_STATUS_SUCCESS) return report(block, rank, ranks, words, function);
+  const cubn_share of_first = cubn_read_share(first), other = cubn_read_share(block);
+  return compare(&of_first, &other, rank, function);
+}
+
+cubn_refused_block cubn_make_refused_block(cubnStatus_t status, const char *function) {
+  const cubn_share own = {.status = status};
+  cubn_refused_block block = {{0}};
+  write_block(&own, block.words, CUBN_BLOCK_WORDS_MIN, function);
+  return block;
+}
+
+cubnStatus_t cubn_check_gather(cubnCommunicator_t communicator, size_t words, int error,
+                               const char *function) {
+  const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
+  if (!error) return CUBN_STATUS_SUCCESS;
+  const char *const text =
+      functions->error_string ? functions->error_string(communicator->context, error) : NULL;
+  return cubn_fail(CUBN_STATUS_EXECUTION_FAILED, function,
+                   "rank %d of %d: gather of %zu doubles returned error %d%s%s", communicator->rank,
+                   communicator->ranks, words, error, text ? ": " : "", text ? text : "");
+}
+
+cubnStatus_t cubn_check_query(cubnCommunicator_t communicator, int error) {
+  const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
+  const char *const text =
+      functions->error_string ? functions->error_string(communicator->context, error) : NULL;
+  return cubn_fail(CUBN_STATUS_EXECUTION_FAILED, "communicator",
+                   "rank %d of %d: error %d in the background%s%s", communicator->rank,
+                   communicator->ranks, error, text ? ": " : "", text ? text : "");
+}
+
 cubnStatus_t cubn_gather(cubnCommunicator_t communicator, const cubn_share *own, double *send,
                          double *receive, size_t words, cubnStream_t stream, const char *function) {
   const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
-  const int ranks = communicator->ranks;
+  void *const context = communicator->context;
+  const cubn_blocks blocks = {receive, communicator->ranks, words, 0};
   write_block(own, send, words, function);
-  const int error = functions->gather(communicator->context, send, receive, words, stream);
-  if (error) {
-    const char *const text =
-        functions->error_string ? functions->error_string(communicator->context, error) : NULL;
-    return cubn_fail(CUBN_STATUS_EXECUTION_FAILED, function,
-                     "rank %d of %d: gather of %zu doubles returned error %d%s%s",
-                     communicator->rank, ranks, words, error, text ? ": " : "", text ? text : "");
-  }
-  cubn_share first, other;
-  for (int r = 0; r < ranks; ++r) {
-    const double *const block = receive + (size_t)r * words;
-    if (block[0] != CUBN_STATUS_SUCCESS) return report(block, r, ranks, words, function);
-  }
-  memcpy(&first, receive, sizeof first);
-  for (int r = 1; r < ranks; ++r) {
-    memcpy(&other, receive + (size_t)r * words, sizeof other);
-    CUBN_TRY(compare(&first, &other, r, function));
-  }
-  return CUBN_STATUS_SUCCESS;
+  const int error = functions->memory == CUBN_DEVICE_CPU
+                        ? functions->gather(context, send, receive, words, stream)
+                        : functions->gather_host(context, send, receive, words);
+  CUBN_TRY(cubn_check_gather(communicator, words, error, function));
+  const int fault = cubn_find_fault(&blocks);
+  if (fault < 0) return CUBN_STATUS_SUCCESS;
+  return cubn_report_fault(receive, cubn_block_of(&blocks, fault), fault, blocks.count, words,
+                           function);
 }

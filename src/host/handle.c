@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "core/log.h"
+#include "host/faults.h"
 #include "host/ranges.h"
 #include "host/select.h"
 
@@ -155,14 +156,13 @@ cubnStatus_t cubnQueryRuntimeError(cubnHandle_t handle, cubnStatus_t *status,
   CUBN_REQUIRE(mode >= CUBN_ERRQUERY_RAWCODE && mode <= CUBN_ERRQUERY_BLOCKING, __func__,
                "mode is %d, which is no cubnErrQueryMode_t", (int)mode);
   bool is_busy = false;
-  const cubnStatus_t found = mode == CUBN_ERRQUERY_BLOCKING
-                                 ? handle->backend->synchronize(handle->device)
-                                 : handle->backend->query(handle->device, &is_busy);
+  const cubnStatus_t found = mode == CUBN_ERRQUERY_BLOCKING ? cubn_await_faults(handle)
+                                                            : cubn_query_faults(handle, &is_busy);
   *status = is_busy ? CUBN_STATUS_RUNTIME_IN_PROGRESS : cubn_within(__func__, found);
   return CUBN_STATUS_SUCCESS;
 }
 
 cubnStatus_t cubnSynchronize(cubnHandle_t handle) {
   CUBN_REQUIRE_HANDLE(handle, __func__);
-  return cubn_within(__func__, handle->backend->synchronize(handle->device));
+  return cubn_within(__func__, cubn_await_faults(handle));
 }

@@ -1,6 +1,10 @@
 #include "host/joint.h"
 
+#include <string.h>
+
 #include "core/check.h"
+#include "core/error.h"
+#include "host/descriptor.h"
 
 static cubnStatus_t check_saved(const cubn_call *call) {
   const cubn_args *const args = &call->args;
@@ -37,19 +41,76 @@ cubnStatus_t cubn_joint_run(const cubn_joint *joint, cubn_problem problem, cubn_
   return cubn_execute(call->handle, &problem, &args, call->reserve, call->function);
 }
 
+static cubn_share share_of(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status) {
+  return (cubn_share){.status = status,
+                      .call = kind,
+                      .type = joint->type,
+                      .channels = (double)joint->exchange->channels,
+                      .epsilon = joint->call->args.epsilon,
+                      .count = joint->count};
+}
+
+static cubn_blocks blocks_of(const cubn_exchange *exchange, const double *received, int values) {
+  return (cubn_blocks){.first = received,
+                       .count = exchange->communicator->ranks,
+                       .words = cubn_block_words((size_t)(values * exchange->channels)),
+                       .channels = exchange->channels};
+}
+
 cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
                                int values, cubn_blocks *blocks) {
   const cubn_exchange *const exchange = joint->exchange;
-  const cubn_share own = {.status = status,
-                          .call = kind,
-                          .type = joint->type,
-                          .channels = (double)exchange->channels,
-                          .epsilon = joint->call->args.epsilon,
-                          .count = joint->count};
-  *blocks = (cubn_blocks){.first = exchange->receive,
-                          .count = exchange->communicator->ranks,
-                          .words = cubn_block_words((size_t)(values * exchange->channels)),
-                          .channels = exchange->channels};
+  const cubn_share own = share_of(joint, kind, status);
+  *blocks = blocks_of(exchange, exchange->receive, values);
   return cubn_gather(exchange->communicator, &own, exchange->send, exchange->receive, blocks->words,
                      exchange->handle->stream, joint->call->function);
+}
+
+/* ---- In device memory ---- */
+static cubn_joint_task task_of(const cubn_joint *joint, cubn_joint_call kind, int values) {
+  const cubn_exchange *const exchange = joint->exchange;
+  const cubn_call *const call = joint->call;
+  const struct cubnTensorStruct *const params = joint->arrays.params;
+  cubn_joint_task task = {.is_float = joint->arrays.element_bytes == sizeof(float),
+                          .own = share_of(joint, kind, CUBN_STATUS_SUCCESS),
+                          .send = exchange->send,
+                          .blocks = blocks_of(exchange, exchange->receive, values),
+                          .fault = exchange->fault,
+                          .arrays = exchange->device,
+                          .args = call->args,
+                          .has_running = call->problem.has_running,
+                          .running_is_biased = call->problem.running_is_biased,
+                          .sums_are_joint = call->sums_are_joint};
+  if (params) {
+    task.rank = params->rank;
+    memcpy(task.dims, params->dims, sizeof params->dims);
+    memcpy(task.strides, params->strides, sizeof params->strides);
+  }
+  return task;
+}
+
+/* The message of the rank's own refusal, as it is if the host gathers. */
+static cubnStatus_t refuse(const cubn_joint *joint, const cubn_refused_block *refused) {
+  const cubnCommunicator_t communicator = joint->exchange->communicator;
+  return cubn_report_fault(refused->words, refused->words, communicator->rank, communicator->ranks,
+                           CUBN_BLOCK_WORDS_MIN, joint->call->function);
+}
+
+cubnStatus_t cubn_joint_exchange(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
+                                 int values) {
+  const char *const function = joint->call->function;
+  const cubnCommunicator_t communicator = joint->exchange->communicator;
+  const cubnHandle_t handle = joint->exchange->handle; /* the call's may be none */
+  const bool is_refused = status != CUBN_STATUS_SUCCESS;
+  const cubn_joint_task task = task_of(joint, kind, values);
+  cubn_refused_block refused = {{0}};
+  if (is_refused) refused = cubn_make_refused_block(status, function);
+  CUBN_TRY(cubn_within(
+      function, handle->backend->write_block(handle->device, &task, is_refused ? &refused : NULL)));
+  const int error =
+      communicator->functions.gather(communicator->context, task.send, joint->exchange->receive,
+                                     task.blocks.words, handle->stream);
+  CUBN_TRY(cubn_check_gather(communicator, task.blocks.words, error, function));
+  if (is_refused) return refuse(joint, &refused);
+  return cubn_within(function, handle->backend->merge_blocks(handle->device, &task));
 }

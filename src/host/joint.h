@@ -4,7 +4,6 @@
 
 #include "host/channel_arrays.h"
 #include "host/execute.h"
-#include "host/merge.h"
 
 /* A call of the extended interface, described and not yet validated. */
 typedef struct cubn_call {
@@ -34,6 +33,12 @@ cubnStatus_t cubn_joint_run(const cubn_joint *joint, cubn_problem problem, cubn_
  * that of all that this rank did before. */
 cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
                                int values, cubn_blocks *blocks);
+
+/* The same and the merge, with a communicator of device memory: all is enqueued. The share's
+ * statistics or sums are in the arrays, and those of all ranks come into them. Fails if `status`
+ * does, after the gather. */
+cubnStatus_t cubn_joint_exchange(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
+                                 int values);
 
 /* Where this rank's values of the array'th array begin. */
 static inline double *cubn_joint_values(const cubn_joint *joint, int array) {

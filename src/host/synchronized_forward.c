@@ -1,24 +1,14 @@
 /* Training: the statistics of this rank's share, those of all, and y from them. */
-#include <float.h>
-
 #include "core/check.h"
 #include "core/error.h"
-#include "core/statistics.h"
 #include "host/activation.h"
 #include "host/synchronized.h"
 
-/* Arrays of the exchange: the share's statistics, then those of all ranks. On the host the last two
- * become the running statistics. */
-enum { MEAN, LOW, INV_STD, VAR, RUNNING_MEAN, RUNNING_VAR = VAR };
+/* Arrays of the exchange. On the host the last two become the running statistics. */
+enum { MEAN = CUBN_MEAN, LOW = CUBN_LOW, INV_STD = CUBN_INV_STD, VAR = CUBN_VAR };
+enum { RUNNING_MEAN = CUBN_RUNNING_MEAN, RUNNING_VAR = CUBN_VAR };
 
 /* ---- Before the gather ---- */
-/* The share's biased variance, from a call with epsilon 0. Where a float has left its range of full
- * precision, the inverse deviation has not. */
-static double variance(double var, double inv_std) {
-  if (var >= FLT_MIN && var <= FLT_MAX) return var;
-  return inv_std > 0 && inv_std < FLT_MAX ? 1 / (inv_std * inv_std) : var;
-}
-
 static cubnStatus_t compute_statistics(const cubn_joint *joint) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
   cubn_problem problem = joint->call->problem;
@@ -46,14 +36,13 @@ static cubnStatus_t send_statistics(const cubn_joint *joint) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
   double *const means = cubn_joint_values(joint, 0), *const lows = cubn_joint_values(joint, 1);
   double *const m2 = cubn_joint_values(joint, 2);
-  CUBN_TRY(compute_statistics(joint));
   CUBN_TRY(cubn_within(joint->call->function, cubn_download_arrays(arrays, MEAN, VAR + 1)));
   for (int64_t c = 0; c < joint->exchange->channels; ++c) {
     const int64_t place = cubn_channel_place(arrays, c);
     means[c] = cubn_get_value(arrays, MEAN, place);
     lows[c] = cubn_get_value(arrays, LOW, place);
-    m2[c] = joint->count *
-            variance(cubn_get_value(arrays, VAR, place), cubn_get_value(arrays, INV_STD, place));
+    m2[c] = cubn_share_m2(joint->count, cubn_get_value(arrays, VAR, place),
+                          cubn_get_value(arrays, INV_STD, place));
   }
   return CUBN_STATUS_SUCCESS;
 }
@@ -80,34 +69,26 @@ static cubnStatus_t begin_running(const cubn_joint *joint, running_update *updat
   return cubn_download_array(arrays, RUNNING_VAR, args->previous_running_var);
 }
 
-/* The statistics of no values leave the running ones as they were; see cubnBatchNormForward. */
 static void update_running(const cubn_joint *joint, const running_update *update, int64_t place,
                            const cubn_moments *all) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
-  const double weight = all->count > 0 ? update->factor : 0;
-  const double divisor = update->is_biased || all->count <= 1 ? all->count : all->count - 1;
   double mean = 0, var = 0;
-  if (weight != 0) {
-    mean = weight * (all->pivot + all->mean);
-    var = weight * (all->m2 / divisor);
-  }
   if (update->factor != 1) {
-    mean += (1 - weight) * cubn_get_value(arrays, RUNNING_MEAN, place);
-    var += (1 - weight) * cubn_get_value(arrays, RUNNING_VAR, place);
+    mean = cubn_get_value(arrays, RUNNING_MEAN, place);
+    var = cubn_get_value(arrays, RUNNING_VAR, place);
   }
+  cubn_update_running(all, update->factor, update->is_biased, &mean, &var);
   cubn_set_value(arrays, RUNNING_MEAN, place, mean);
   cubn_set_value(arrays, RUNNING_VAR, place, var);
 }
 
 static void set_statistics(const cubn_joint *joint, int64_t place, const cubn_moments *all) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
-  const double var = all->count > 0 ? all->m2 / all->count : 0;
-  const double inv_std = cubn_inverse_deviation(var, joint->call->args.epsilon);
-  cubn_set_value(arrays, MEAN, place, all->pivot + all->mean);
-  const double mean = cubn_get_value(arrays, MEAN, place);
-  cubn_set_value(arrays, LOW, place, (all->pivot - mean) + all->mean);
-  cubn_set_value(arrays, INV_STD, place,
-                 cubn_limit_inv_std(arrays->element_bytes == sizeof(float), inv_std));
+  const cubn_statistics statistics = cubn_finish_statistics(all, joint->call->args.epsilon,
+                                                            arrays->element_bytes == sizeof(float));
+  cubn_set_value(arrays, MEAN, place, statistics.mean);
+  cubn_set_value(arrays, LOW, place, statistics.low);
+  cubn_set_value(arrays, INV_STD, place, statistics.inv_std);
 }
 
 /* Merges the statistics and hands them to the caller and to the device. */
@@ -150,17 +131,25 @@ static cubnStatus_t apply(const cubn_joint *joint) {
   return cubn_joint_run(joint, problem, args);
 }
 
+/* Between the two parts in the host's memory. */
+static cubnStatus_t exchange_on_host(const cubn_joint *joint, cubnStatus_t status) {
+  cubn_blocks blocks;
+  if (status == CUBN_STATUS_SUCCESS) status = send_statistics(joint);
+  CUBN_TRY(cubn_joint_gather(joint, CUBN_FORWARD, status, CUBN_FORWARD_VALUES, &blocks));
+  return cubn_within(joint->call->function, receive_statistics(joint, &blocks));
+}
+
 cubnStatus_t cubn_synchronized_forward(const cubn_exchange *exchange, const cubn_call *call,
                                        cubnStatus_t status) {
   cubn_joint joint = {.exchange = exchange, .call = call};
-  cubn_blocks blocks;
   if (status == CUBN_STATUS_SUCCESS) status = cubn_joint_check(&joint);
   if (exchange->communicator->ranks == 1) {
     CUBN_TRY(status);
     return cubn_joint_run(&joint, call->problem, call->args);
   }
-  if (status == CUBN_STATUS_SUCCESS) status = send_statistics(&joint);
-  CUBN_TRY(cubn_joint_gather(&joint, CUBN_FORWARD, status, CUBN_FORWARD_VALUES, &blocks));
-  CUBN_TRY(cubn_within(call->function, receive_statistics(&joint, &blocks)));
+  if (status == CUBN_STATUS_SUCCESS) status = compute_statistics(&joint);
+  CUBN_TRY(cubn_is_on_device(exchange->communicator)
+               ? cubn_joint_exchange(&joint, CUBN_FORWARD, status, CUBN_FORWARD_VALUES)
+               : exchange_on_host(&joint, status));
   return apply(&joint);
 }

@@ -1,4 +1,5 @@
-# Ranks as processes: under mpirun, where there is an MPI. Included by tests.mk.
+# Ranks as processes, under mpirun, where there is an MPI; and as threads that gather by NCCL, on
+# the emulator, where there are the headers of CUDA and NCCL. Included by tests.mk.
 
 DISTRIBUTED_TESTS := $(BUILD)/tests/cubn-distributed
 DISTRIBUTED_COST := $(BUILD)/tests/cubn-distributed-cost
@@ -54,7 +55,7 @@ $(MPI_EXAMPLE): $(BUILD)/obj/examples/minimal_mpi.o $(MPI_STATIC) $(STATIC)
 	@mkdir -p $(@D)
 	$(MPICC) $(CFLAGS) $(LDFLAGS) $^ $(LIB_LIBS) $(LDLIBS) -o $@
 
-.PHONY: test-distributed bench-distributed simulate-ranks test-simulation
+.PHONY: test-mpi bench-distributed simulate-ranks test-simulation
 simulate-ranks: $(DISTRIBUTED_SIMULATION)
 	$<
 
@@ -71,7 +72,7 @@ RUN_OTHER_RANKS := $(MPIRUN_ENVIRONMENT) timeout 60 $(subst mpicc,mpirun,$(OTHER
 KILL = code=0; $(1) 3 $(2) --kill >$(2)-killed.txt 2>&1 || code=$$?; \
   if [ $$code = 0 ] || [ $$code = 124 ] || grep SUCCEEDED $(2)-killed.txt; then \
   echo "a rank was killed, and mpirun returned $$code, see $(2)-killed.txt"; exit 1; fi
-test-distributed: $(DISTRIBUTED_TESTS) $(DISTRIBUTED_COST) $(MPI_EXAMPLE) $(if \
+test-mpi: $(DISTRIBUTED_TESTS) $(DISTRIBUTED_COST) $(MPI_EXAMPLE) $(if \
   $(OTHER_MPICC),$(OTHER_TESTS)) test-simulation
 	for n in 1 2 3 4; do $(RUN_RANKS) $$n $(DISTRIBUTED_TESTS) || exit 1; done
 	$(RUN_RANKS) 3 $(MPI_EXAMPLE)
@@ -85,9 +86,61 @@ endif
 bench-distributed: $(DISTRIBUTED_COST)
 	for n in 1 2 4; do $(RUN_RANKS) $$n $< || exit 1; done
 else
-test-distributed: test-simulation
-test-distributed bench-distributed:
+test-mpi: test-simulation
+test-mpi bench-distributed:
 	@echo 'Ranks as processes: not run, there is no MPI compiler (mpicc)'
 endif
 
 -include $(DISTRIBUTED_OBJECTS:.o=.d) $(OTHER_OBJECTS:.o=.d)
+
+ifneq ($(and $(CUDA_INCLUDE),$(NCCL_INCLUDE)),)
+NCCL_TESTS := $(BUILD)/emu-plain/cubn-nccl-tests
+NCCL_EMU_C := $(wildcard src/nccl/*.c tests/distributed/nccl/*.c)
+NCCL_EMU_OBJECTS := $(NCCL_EMU_C:%.c=$(BUILD)/emu-plain/%.o)
+
+$(NCCL_EMU_OBJECTS): $(BUILD)/emu-plain/%.o: %.c $(BUILD)/emu-plain/settings $(BUILD)/nccl-settings
+	@mkdir -p $(@D)
+	$(CC) $(TEST_FLAGS) $(EMU_HOST_FLAGS_plain) $(NCCL_FLAGS) -DCUBN_WITH_CUDA=1 \
+	  -DCUBN_TESTS_CUDA -DCUBN_TESTS_EMULATED -c $< -o $@
+
+$(NCCL_TESTS): $(NCCL_EMU_OBJECTS) $(patsubst %,$(BUILD)/emu-plain/tests/suites/support/%.o,suite \
+  expect_error joint_batch joint_cases engine engine_device cuda_call) $(call \
+  EMU_WITHOUT_SUITES,plain)
+	$(CXX) $(OPENMP_FLAGS) $^ $(CUNIT_LIBS) $(if $(CBLAS),$(CBLAS_LIBS)) $(EMU_LINK_plain) -o $@
+TEST_PROGRAMS += $(NCCL_TESTS)
+
+-include $(NCCL_EMU_OBJECTS:.o=.d)
+endif
+
+# Runs on GPUs alone; here it has to compile and link with the real NCCL.
+NCCL_EXAMPLE := $(BUILD)/examples/minimal_nccl
+ifeq ($(NCCL),1)
+TEST_PROGRAMS += $(NCCL_EXAMPLE)
+$(BUILD)/obj/examples/minimal_nccl.o: examples/minimal_nccl.c $(BUILD)/settings \
+  $(BUILD)/nccl-settings
+	@mkdir -p $(@D)
+	$(CC) $(CPP_ALL) $(C_ALL) $(NCCL_FLAGS) -c $< -o $@
+
+$(NCCL_EXAMPLE): $(BUILD)/obj/examples/minimal_nccl.o $(NCCL_STATIC) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) $^ -L$(NCCL_LIB) -Wl,-rpath,$(NCCL_LIB) -lnccl $(LIB_LIBS) \
+	  $(LDLIBS) -o $@
+endif
+
+.PHONY: test-distributed test-nccl
+test-distributed: test-mpi test-nccl
+
+# The stand-in has what the library calls; so must the real one.
+ifneq ($(NCCL_TESTS),)
+test-nccl: $(NCCL_TESTS)
+	$(NCCL_TESTS)
+ifneq ($(NCCL_LIB),)
+	nm -D --defined-only $(NCCL_LIB)/libnccl.so > $(BUILD)/emu-plain/libnccl.txt
+	for name in $$(nm -u $(BUILD)/emu-plain/src/nccl/*.o | sed -n 's/^ *U \(nccl.*\)/\1/p'); do \
+	  grep -q " [TW] $$name$$" $(BUILD)/emu-plain/libnccl.txt || \
+	    { echo "libnccl has no $$name" >&2; exit 1; }; done
+endif
+else
+test-nccl:
+	@echo 'NCCL: not tested, cuda_runtime.h or nccl.h not found'
+endif

@@ -32,6 +32,9 @@ typedef struct emu_launch_counts {
 void emu_set_seed(unsigned seed);     /* schedule; the policy is seed % 5 */
 void emu_set_window(unsigned blocks); /* co-resident blocks of ordinary launches */
 void emu_set_lazy_streams(int lazy);  /* 1: work on streams runs as late as allowed */
+/* Enqueues an operation on a cudaStream_t, or captures it: run(data), as soon as is_ready(data).
+ * This may stay for ever if nothing makes it ready; a program that waits then ends. */
+int emu_enqueue(void *stream, void (*run)(void *data), int (*is_ready)(void *data), void *data);
 /* 1: launches do nothing and the runtime keeps no records, to time the host's part of a call */
 void emu_set_null_device(int null);
 /* 1: launches are checked and logged, but their blocks do not run */

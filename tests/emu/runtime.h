@@ -83,8 +83,13 @@ void close_device_memory();
 
 struct Stream;
 
+struct GraphOperation {
+  std::function<void()> run;
+  std::function<bool()> is_ready;  // empty: always
+};
+
 struct Graph {
-  std::vector<std::function<void()>> operations;
+  std::vector<GraphOperation> operations;
 };
 
 struct Capture {
@@ -138,6 +143,7 @@ bool has_implicit_wait(const Stream *stream, unsigned long long sequence);
 
 void advance_until(const std::function<bool()> &finished);
 void drain_stream(Stream *stream);
+void advance_polled();  // for a program that asks until work is done
 void drain_all();
 // Adds an operation to the stream, or to its capture. It begins when is_ready, if given, returns
 // true.

@@ -55,9 +55,14 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t *executable, cudaGraph_t graph,
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   return api_call("cudaGraphLaunch", [&] {
     if (executable == nullptr) return cudaErrorInvalidValue;
-    return enqueue(stream, [executable] {
-      for (const std::function<void()> &operation : graph_of(executable)->operations) operation();
-    });
+    Stream *const target = stream_of(stream);
+    if (target == nullptr) return cudaErrorInvalidResourceHandle;
+    if (target->device != current_device()) return cudaErrorInvalidResourceHandle;
+    for (const GraphOperation &operation : graph_of(executable)->operations) {
+      const cudaError_t error = push(target, operation.run, operation.is_ready);
+      if (error != cudaSuccess) return error;
+    }
+    return cudaSuccess;
   });
 }
 

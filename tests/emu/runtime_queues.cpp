@@ -57,19 +57,25 @@ cudaError_t push(Stream *stream, std::function<void()> run, std::function<bool()
   if (stream->capture) {
     if (stream->capture->invalid) return cudaErrorStreamCaptureInvalidated;
     stream->unjoined = true;
-    stream->capture->graph->operations.push_back(std::move(run));
+    stream->capture->graph->operations.push_back({std::move(run), std::move(is_ready)});
     return cudaSuccess;
   }
   const cudaError_t error = refuse_legacy_stream(stream);
   if (error != cudaSuccess) return error;
   stream->queue.push_back({std::move(run), std::move(is_ready), ++next_sequence});
   if (!lazy_streams()) {
-    drain_stream(stream);
+    while (!stream->queue.empty() && advance()) {  // The rest waits for what other streams bring.
+    }
   } else {
     while (random_number() % 4 == 0 && advance()) {
     }
   }
   return cudaSuccess;
+}
+
+void advance_polled() {
+  while (advance() && !lazy_streams()) {
+  }
 }
 
 void drain_stream(Stream *stream) {
@@ -92,6 +98,15 @@ cudaError_t enqueue(cudaStream_t handle, std::function<void()> run) {
 using namespace emu;
 
 extern "C" {
+
+int emu_enqueue(void *stream, void (*run)(void *data), int (*is_ready)(void *data), void *data) {
+  return api_call("emu_enqueue", [&] {
+    Stream *target = stream_of(static_cast<cudaStream_t>(stream));
+    if (target == nullptr) return cudaErrorInvalidResourceHandle;
+    return push(
+        target, [=] { run(data); }, [=] { return is_ready(data) != 0; });
+  });
+}
 
 void emu_set_lazy_streams(int lazy) {
   std::lock_guard<std::recursive_mutex> lock(runtime_mutex());

@@ -83,7 +83,9 @@ cudaError_t cudaStreamQuery(cudaStream_t handle) {
     if (stream == nullptr) return cudaErrorInvalidResourceHandle;
     const cudaError_t error = refuse_captured(stream);
     if (error != cudaSuccess) return error;
-    return stream->queue.empty() ? cudaSuccess : cudaErrorNotReady;
+    if (stream->queue.empty()) return cudaSuccess;
+    advance_polled();
+    return cudaErrorNotReady;
   });
 }
 

@@ -71,6 +71,7 @@
   X(communicator_faults)   \
   X(communicator_setup)    \
   X(communicator_capture)  \
+  X(communicator_device)   \
   X(synchronized)          \
   X(traffic)               \
   X(threads)               \

@@ -1,7 +1,12 @@
 /* Descriptors with a communicator: any division of a batch among ranks gives what one call gives.
  * The results of all ranks together are judged by the oracle, with the tolerances of that call. */
+#include <string.h>
+
 #include "suites/support/expect_error.h"
 #include "suites/support/joint_batch.h"
+#ifdef CUBN_TESTS_EMULATED
+#include "emu/control.h"
+#endif
 
 /* The smoke list has all cases with three ranks, and some with others. */
 static void check_cases(int ranks) {
@@ -97,6 +102,69 @@ static void test_empty(void) {
   joint_destroy(&b);
 }
 
+#ifdef CUBN_TESTS_CUDA
+static void check_same_array(const joint_part *p, const joint_part *q, int array) {
+  const data_array *const a = &p->after.arrays[array], *const b = &q->after.arrays[array];
+  if (data_has(&p->after, array))
+    SUITE_CHECK(memcmp(a->block, b->block, a->block_bytes) == 0, "%s has other bits",
+                data_array_name(&p->problem, array));
+}
+
+/* ---- Gathers in device memory ---- */
+static void on_device(void (*test)(void)) {
+  engine_select(&engine_on_device);
+  test();
+  engine_select(NULL);
+}
+
+static void test_few_on_device(void) {
+  on_device(test_one_is_plain);
+  on_device(test_two);
+  on_device(test_three);
+}
+
+static void test_many_on_device(void) {
+  on_device(test_four);
+  on_device(test_seven);
+  on_device(test_empty);
+}
+
+static void test_order_on_device(void) {
+#ifdef CUBN_TESTS_EMULATED
+  emu_set_lazy_streams(1);
+#endif
+  on_device(test_order);
+#ifdef CUBN_TESTS_EMULATED
+  emu_set_lazy_streams(0);
+#endif
+}
+
+/* Statistics, y and the gradients of parameters have the bits of gathers in host memory. */
+static void test_bits_of_host(void) {
+  for (int i = 0; i < joint_case_count; i += suite_all_cases() ? 1 : 2) {
+    joint_batch b[2];
+    char report[256] = "";
+    for (int k = 0; k < 2; ++k) {
+      b[k] = (joint_batch){.what = &joint_cases[i], .local_sums = i % 2};
+      joint_divide(&b[k], 3, i);
+      engine_select(k ? &engine_on_device : NULL);
+      SUITE_CHECK(joint_run(&b[k]), "case %d", i);
+      engine_select(NULL);
+    }
+    for (int r = 0; r < 3; ++r) {
+      const joint_part *const f = b[0].rank_forward, *const g = b[1].rank_forward;
+      SUITE_CHECK(compare_equal(&f[r].problem, &f[r].after, &g[r].problem, &g[r].after, report,
+                                sizeof report),
+                  "case %d, rank %d: %s", i, r, report);
+      for (int a = DATA_DSCALE; a <= DATA_DBIAS; ++a)
+        check_same_array(&b[0].rank_backward[r], &b[1].rank_backward[r], a);
+    }
+    joint_destroy(&b[0]);
+    joint_destroy(&b[1]);
+  }
+}
+#endif
+
 void test_communicator_suites(void) {
   static const suite_test tests[] = {{"one rank", test_one},
                                      {"two ranks", test_two},
@@ -108,4 +176,12 @@ void test_communicator_suites(void) {
                                      {"no values", test_empty},
                                      {NULL, NULL}};
   suite_add("communicator", SUITE_DEVICES, tests);
+#ifdef CUBN_TESTS_CUDA
+  static const suite_test device_tests[] = {{"one to three ranks", test_few_on_device},
+                                            {"four and seven ranks", test_many_on_device},
+                                            {"order of ranks", test_order_on_device},
+                                            {"bits of host memory", test_bits_of_host},
+                                            {NULL, NULL}};
+  suite_add("communicator on the device", SUITE_CUDA, device_tests);
+#endif
 }

@@ -24,6 +24,8 @@ static void test_create(void) {
   static const cubnCommunicatorFunctions_t empty = {0};
   static const cubnCommunicatorFunctions_t on_device = {.memory = CUBN_DEVICE_CUDA,
                                                         .gather = no_gather};
+  static const cubnCommunicatorFunctions_t nowhere = {.memory = (cubnDeviceType_t)7,
+                                                      .gather = no_gather};
   static const cubnCommunicatorFunctions_t valid = {.gather = no_gather, .destroy = count_end};
   const cubnStatus_t bad = CUBN_STATUS_BAD_PARAM;
   int ends = 0, rank = 77, ranks = 77;
@@ -36,8 +38,10 @@ static void test_create(void) {
   expect_error(cubnCreateCommunicator(&c, &valid, &ends, 0, 0), bad, name, "ranks", "0");
   expect_error(cubnCreateCommunicator(&c, &valid, &ends, -1, 4), bad, name, "rank", "-1");
   expect_error(cubnCreateCommunicator(&c, &valid, &ends, 4, 4), bad, name, "rank", "4");
-  expect_error(cubnCreateCommunicator(&c, &on_device, &ends, 0, 1), CUBN_STATUS_NOT_SUPPORTED, name,
-               "functions->memory", "CUBN_DEVICE_CPU");
+  expect_error(cubnCreateCommunicator(&c, &on_device, &ends, 0, 1), bad, name,
+               "functions->gather_host", "NULL");
+  expect_error(cubnCreateCommunicator(&c, &nowhere, &ends, 0, 1), bad, name, "functions->memory",
+               "7");
   CU_ASSERT(!c && ends == 0);
   expect_success(cubnCreateCommunicator(&c, &valid, &ends, 2, 5), "create");
   expect_success(cubnGetCommunicatorRank(c, &rank, &ranks), "rank");

@@ -17,10 +17,9 @@ static int next_in(const engine *e, int after, engine_state wanted) {
 /* All ranks that have not ended are in a gather. */
 static void complete(engine *e) {
   e->error = e->fail_at && e->gathers + 1 >= e->fail_at ? ENGINE_ORDERED : 0;
-  for (int r = 0; r < e->ranks; ++r) {
-    if (e->states[r] == ENGINE_FINISHED) e->error = ENGINE_MISSING;
+  for (int r = 0; r < e->ranks; ++r)
     if (e->counts[r] != e->counts[0]) e->error = ENGINE_COUNTS;
-  }
+  if (next_in(e, 0, ENGINE_FINISHED) >= 0) e->error = ENGINE_MISSING;
   for (int r = 0; r < e->ranks; ++r)
     if (e->states[r] == ENGINE_WAITING) e->states[r] = ENGINE_READY;
   ++e->gathers;
@@ -40,42 +39,73 @@ static void await_turn(engine *e, int rank) {
 }
 
 /* ---- The functions of the communicators ---- */
-static int gather(void *context, const double *send, double *receive, size_t count,
-                  cubnStream_t stream) {
-  const engine_rank *const self = context;
+static int meet(engine_rank *self, size_t count) {
   engine *const e = self->engine;
-  (void)stream;
-  if (count > ENGINE_WORDS_MAX) return ENGINE_COUNTS;
-  pthread_mutex_lock(&e->mutex);
-  double(*const blocks)[ENGINE_WORDS_MAX] = e->blocks[e->gathers % 2];
-  memcpy(blocks[self->rank], send, count * sizeof *send);
   e->counts[self->rank] = count;
   e->states[self->rank] = ENGINE_WAITING;
   pass_turn(e, self->rank);
   await_turn(e, self->rank);
-  const int error = e->error;
+  return e->error;
+}
+
+int engine_meet(engine_rank *self, size_t count) {
+  pthread_mutex_lock(&self->engine->mutex);
+  const int error = meet(self, count);
+  pthread_mutex_unlock(&self->engine->mutex);
+  return error;
+}
+
+int engine_gather(void *context, const double *send, double *receive, size_t count) {
+  engine_rank *const self = context;
+  engine *const e = self->engine;
+  if (count > ENGINE_WORDS_MAX) return ENGINE_COUNTS;
+  pthread_mutex_lock(&e->mutex);
+  double(*const blocks)[ENGINE_WORDS_MAX] = e->blocks[e->gathers % 2];
+  memcpy(blocks[self->rank], send, count * sizeof *send);
+  const int error = meet(self, count);
   for (int r = 0; r < e->ranks && !error; ++r)
     memcpy(receive + (size_t)r * count, blocks[r], count * sizeof *send);
   pthread_mutex_unlock(&e->mutex);
   return error;
 }
 
-static const char *error_string(void *context, int error) {
+static int gather(void *context, const double *send, double *receive, size_t count,
+                  cubnStream_t stream) {
+  (void)stream;
+  return engine_gather(context, send, receive, count);
+}
+
+const char *engine_error_string(void *context, int error) {
   (void)context;
   return error == ENGINE_MISSING  ? "a rank has ended"
          : error == ENGINE_COUNTS ? "ranks gather different numbers of values"
                                   : "an error that the test ordered";
 }
 
+static cubnStatus_t create_on_host(engine_rank *self, cubnCommunicator_t *communicator) {
+  const cubnCommunicatorFunctions_t functions = {.gather = gather,
+                                                 .error_string = engine_error_string};
+  return cubnCreateCommunicator(communicator, &functions, self, self->rank, self->engine->ranks);
+}
+
+static const engine_kind *selected;
+
+void engine_select(const engine_kind *kind) {
+  selected = kind;
+}
+
+bool engine_gathers_on_device(void) {
+  return selected;
+}
+
 /* ---- Ranks ---- */
 static void open_and_run(engine_rank *self) {
-  const cubnCommunicatorFunctions_t functions = {.gather = gather, .error_string = error_string};
   if (expect_success(cubnCreateOnDevice(&self->handle, suite_device()), "handle of a rank") &&
-      expect_success(cubnCreateCommunicator(&self->communicator, &functions, self, self->rank,
-                                            self->engine->ranks),
+      expect_success((selected ? selected->create : create_on_host)(self, &self->communicator),
                      "communicator"))
     self->engine->body(self);
   expect_success(cubnDestroyCommunicator(self->communicator), "the end of a communicator");
+  if (selected) selected->end(self);
   expect_success(cubnDestroy(self->handle), "the end of a rank's handle");
 }
 
