@@ -108,19 +108,18 @@ class Graph:
                             left += self.before[b]
         return found
 
-    def cheapest(self, head, body, kinds, adds_max):
-        """The shortest way around a loop, of those with the most accesses of these kinds and the
-        most additions in double, which are at most adds_max."""
-        # Per block, accesses and additions: instructions so far, and the step before.
+    def cheapest(self, head, body, first, second, second_max):
+        """The shortest way around a loop, of those with the most instructions for which first(i)
+        holds and then the most for which second(i) does, up to second_max(number of first)."""
+        # Per block and numbers of both: instructions so far, and the step before.
         costs, best = collections.defaultdict(dict), {}
         costs[head][0, 0] = 0, None
         for block in sorted(body, key=self.rank.get):
             code = self.blocks[block]
-            accesses = sum(moves(i) in kinds for i in code)
-            adds = sum(i.name == "DADD" for i in code) if adds_max else 0
+            own = sum(map(first, code)), sum(map(second, code))
             for state, (cost, _) in costs[block].items():
-                after = min(state[0] + accesses, VECTORS_MAX), state[1] + adds
-                if after[1] > adds_max:
+                after = min(state[0] + own[0], VECTORS_MAX), state[1] + own[1]
+                if after[1] > second_max(VECTORS_MAX):
                     continue
                 for follower in self.next[block]:
                     if follower == head:
@@ -131,7 +130,8 @@ class Graph:
                         continue
                     if cost + len(code) < ways.get(after, (1 << 30, 0))[0]:
                         ways[after] = cost + len(code), (block, state)
-        way, step = [], best[max(best)][1] if best else None
+        ends = [state for state in best if state[1] <= second_max(state[0])]
+        way, step = [], best[max(ends)][1] if ends else None
         while step:
             block, state = step
             way = self.blocks[block] + way

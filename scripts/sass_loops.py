@@ -3,10 +3,10 @@
 
     scripts/sass_loops.py build/libcubn.a [more libraries or objects] [--limits FILE] [--markdown]
 
-A main loop is an innermost loop that moves vectors of the tensors, of 16 bytes or, from the tile in
-shared memory, of 8. What is counted is one way around it: of those with the most accesses to whole
-vectors, the one with the fewest instructions. So it does not blend, sums nothing again in double,
-and with an epilogue it accesses all that the kernel can.
+A main loop moves vectors of the tensors, of 16 bytes or, from the tile in shared memory, of 8. What
+is counted is one way around it, through no inner loop that moves vectors: of those with the most
+accesses to whole vectors, the one with the fewest instructions. So it does not blend, sums nothing
+again in double, and with an epilogue it accesses all that the kernel can.
 
 loop      copy: to the tile; sum: of the tile; write: from the tile to memory; reduce, apply: the
           same two passes from memory; again: statistics that backward recomputes
@@ -126,15 +126,22 @@ def loops_of(kernel, code):
     for head, body in loops.items():
         kinds[head] = {moves(i) for block in body for i in graph.blocks[block]} - none
     for head, body in sorted(loops.items()):
-        if not kinds[head] or any(loops[o] < body and kinds[o] for o in loops):
+        if not kinds[head]:
             continue
-        stores = "store" in kinds[head]
-        size = element_bytes(kernel)  # Backward has three sums of each channel of a vector.
-        adds_max = 0 if stores or kinds[head] == {"copy"} else 48 // size if size < 8 else 1 << 30
-        way = graph.cheapest(head, body, {"store"} if stores else kinds[head], adds_max)
+        inner = {graph.blocks[o][0].address for o in loops if loops[o] < body and kinds[o]}
+        stores, size = "store" in kinds[head], element_bytes(kernel)
+        inputs = 2 if "Backward" in kernel.name else 1
+        if stores:  # The loads of the inputs, and not of a prior output.
+            way = graph.cheapest(head, body, lambda i: moves(i) == "store",
+                                 lambda i: moves(i) in ("load", "read"), lambda n: n * inputs)
+        else:  # Backward has three sums of each channel of a vector.
+            way = graph.cheapest(head, body, lambda i: moves(i) in kinds[head],
+                                 lambda i: i.name == "DADD", lambda n: 48 // size if size < 8
+                                 else 1 << 30)
         names = {i.name for i in way}
         computes = size == 8 or stores or "copy" in kinds[head] or names & {"FADD", "FFMA"}
-        if computes and "BAR" not in names:  # Other loops add sums, which are doubles.
+        # Other loops add sums, which are doubles, or contain main loops.
+        if computes and "BAR" not in names and not any(i.address in inner for i in way):
             yield Loop(kernel, way)
 
 
