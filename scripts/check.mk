@@ -6,7 +6,7 @@ FOLDERS := include src tests bench examples
 SOURCES = $(shell find $(FOLDERS) -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp')
 SCRIPTS = $(shell find $(FOLDERS) scripts .ci -name '*.sh') .ci/run
 
-CHECKS := format structure performance peers docs scripts cppcheck bench clang archs cpu
+CHECKS := format structure performance peers docs scripts cppcheck bench clang archs cpu sass
 .PHONY: check $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%)
 	@echo 'All checks passed.'
@@ -42,11 +42,23 @@ check-scripts:
 # The CPU backend under tools and on another architecture; see tests/cpu.mk.
 check-cpu: test-instructions test-aarch64 test-cpu-asan test-cpu-races
 
-# Registers, spills and widths of access of every kernel; fails at what must not be.
+# Registers, spills and widths of access of every kernel, and what its loops cost; fails at what
+# must not be.
 .PHONY: sass profile
 sass: lib
 	scripts/setup.sh sass
 	scripts/sass.py $(STATIC)
+	scripts/sass_loops.py $(STATIC)
+
+# The loops of the kernels that matter take no more instructions than the limits say.
+LIMITED := $(patsubst %,$(BUILD)/obj/src/cuda/%.cu.o,cluster inference resident streamed two_pass)
+check-sass: lib
+ifeq ($(CUDA) $(filter 80 90,$(ARCHS)),1 80 90)
+	@if scripts/setup.sh sass; then scripts/sass_loops.py --limits scripts/sass_limits.txt \
+	  $(LIMITED); else echo 'Loops of CUDA kernels: not counted, there is no cuobjdump'; fi
+else
+	@echo 'Loops of CUDA kernels: not counted, the library has no code for sm_80 and sm_90'
+endif
 
 # It builds what it needs, with the lines of the kernels' source.
 profile:

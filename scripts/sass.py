@@ -36,6 +36,14 @@ def tool(name):
     return next((c for c in candidates if c and os.path.exists(c)), None)
 
 
+def find_cuobjdump():
+    cuobjdump = tool("cuobjdump")
+    if not cuobjdump:
+        sys.exit("sass.py: no cuobjdump on PATH, in CUDA_HOME or in CUOBJDUMP "
+                 "(scripts/setup.sh sass fetches it)")
+    return cuobjdump
+
+
 def run(*words):
     """Output of a command whose neighbours are on PATH: cuobjdump wants to find nvdisasm."""
     environment = dict(os.environ)
@@ -141,15 +149,21 @@ def counts(counter):
     return " ".join(f"{w}:{counter[w]}" for w in reversed(WIDTHS) if counter[w]) or "-"
 
 
+def print_table(table, markdown):
+    widths = [max(len(str(row[i])) for row in table) for i in range(len(table[0]))]
+    for number, row in enumerate(table):
+        cells = [str(cell).ljust(width) for cell, width in zip(row, widths)]
+        print("| " + " | ".join(cells) + " |" if markdown else "  ".join(cells).rstrip())
+        if markdown and number == 0:
+            print("|" + "---|" * len(table[0]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("files", nargs="+")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
-    cuobjdump = tool("cuobjdump")
-    if not cuobjdump:
-        sys.exit("sass.py: no cuobjdump on PATH, in CUDA_HOME or in CUOBJDUMP "
-                 "(scripts/setup.sh sass fetches it)")
+    cuobjdump = find_cuobjdump()
     kernels = {}
     for file in options.files:
         read_usage(run(cuobjdump, "-res-usage", file), kernels)
@@ -165,16 +179,12 @@ def main():
                       counts(k.loads), counts(k.copies), k.bulk or "-",
                       counts(k.stores), k.blocks(), k.blocks() * THREADS // 32))
         faults += [f"{k.name}, sm_{k.arch}: {fault}" for fault in k.faults()]
-    widths = [max(len(str(row[i])) for row in table) for i in range(len(head))]
-    for number, row in enumerate(table):
-        cells = [str(cell).ljust(width) for cell, width in zip(row, widths)]
-        print("| " + " | ".join(cells) + " |" if options.markdown else "  ".join(cells).rstrip())
-        if options.markdown and number == 0:
-            print("|" + "---|" * len(head))
+    print_table(table, options.markdown)
     for fault in faults:
         print(f"sass.py: {fault}", file=sys.stderr)
     print(f"{len(rows)} kernels, {len(faults)} faults", file=sys.stderr)
     sys.exit(1 if faults or not rows else 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -56,6 +56,9 @@ namespace cubn {
 namespace {
 
 template <class Iterator, class Op>
+constexpr int BLOCKS = STREAMED_BLOCKS<Iterator::CHANNELS, Op::FUSED && Op::INPUTS == 2>;
+
+template <class Iterator, class Op>
 __device__ inline void reduce_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
                                    const TicketQueue &queue, const Task &task, double *scratch) {
   using Coefficients = typename Op::Coefficients;
@@ -63,8 +66,8 @@ __device__ inline void reduce_task(const Iterator &iterator, const StoredCoeffic
   const int64_t unit = queue.first_unit + task.unit;
   const int channels = iterator.unit_channels(unit);
   unsigned *const state = queue.state(task.unit);
-  reduce_chunk(iterator, plain, unit, task.chunk, queue.slots.address(task.unit, task.chunk, 0),
-               scratch);
+  reduce_chunk<BLOCKS<Iterator, Op>>(iterator, plain, unit, task.chunk,
+                                     queue.slots.address(task.unit, task.chunk, 0), scratch);
   if (!tree_reduce<Op>(queue.slots, task.unit, task.chunk, channels, state + 1, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
   Coefficients *const to = op.stored + (iterator.first_channel(unit) - op.first_channel);
@@ -77,10 +80,11 @@ __device__ inline void reduce_task(const Iterator &iterator, const StoredCoeffic
 template <class Iterator, class Op>
 __device__ inline void apply_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
                                   const TicketQueue &queue, const Task &task) {
-  if (threadIdx.x == 0)
-    while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
-  __syncthreads();
-  apply_chunk<Cache::STREAMING>(iterator, op, queue.first_unit + task.unit, task.chunk);
+  apply_chunk<Cache::STREAMING>(iterator, op, queue.first_unit + task.unit, task.chunk, [&] {
+    if (threadIdx.x == 0)
+      while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
+    __syncthreads();
+  });
 }
 
 // The last block to finish sets the counters back to 0 for the next launch.
@@ -89,10 +93,6 @@ __device__ inline void finish(const TicketQueue &queue) {
   for (unsigned unit = threadIdx.x; unit < queue.units; unit += blockDim.x) *queue.state(unit) = 0;
   if (threadIdx.x == 0) *queue.ticket = 0;
 }
-
-// Co-resident blocks per SM. The two passes of fused backward need all registers for one block.
-template <class Iterator, class Op>
-constexpr int BLOCKS = Op::FUSED &&Op::INPUTS == 2 ? 1 : PASS_BLOCKS<Iterator::CHANNELS>;
 
 template <class Iterator, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Iterator, Op>)

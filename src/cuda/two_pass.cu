@@ -53,8 +53,13 @@
 namespace cubn {
 namespace {
 
+// Co-resident blocks per SM. Threads that count each of 8 columns need all registers for one block.
 template <class Iterator, class Op>
-__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS, Op::FUSED>)
+constexpr int REDUCE_BLOCKS =
+    Iterator::FOLDS &&Iterator::CHANNELS == 8 ? 1 : PASS_BLOCKS<Iterator::CHANNELS, Op::FUSED>;
+
+template <class Iterator, class Op>
+__global__ void __launch_bounds__(PASS_THREADS, REDUCE_BLOCKS<Iterator, Op>)
     reduce_kernel(const Iterator iterator, const Op op,
                   const Slice<typename Op::Coefficients> slice) {
   CUBN_SHARED(double, scratch, [REDUCE_SCRATCH<Iterator>]);
@@ -63,8 +68,8 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS, 
   const int64_t unit = slice.first_unit + local;
   const int64_t chunk = blockIdx.x / static_cast<unsigned>(slice.units);
   const int channels = iterator.unit_channels(unit);
-  reduce_chunk(iterator, op, unit, static_cast<unsigned>(chunk),
-               slice.slots.address(local, chunk, 0), scratch);
+  reduce_chunk<REDUCE_BLOCKS<Iterator, Op>>(iterator, op, unit, static_cast<unsigned>(chunk),
+                                            slice.slots.address(local, chunk, 0), scratch);
   unsigned *const counters = slice.counters + local * slice.counters_per_unit;
   if (!tree_reduce<Op>(slice.slots, local, chunk, channels, counters, scratch)) return;
   const int i = static_cast<int>(threadIdx.x);
@@ -76,10 +81,9 @@ __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS, 
 template <class Iterator, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS>)
     apply_kernel(const Iterator iterator, const Op op, int64_t first_unit, int units) {
-  wait_on_prior_grid();
   const unsigned block = gridDim.x - 1 - blockIdx.x;  // The chunk that was read last comes first.
   apply_chunk<Cache::STREAMING>(iterator, op, first_unit + block % static_cast<unsigned>(units),
-                                block / static_cast<unsigned>(units));
+                                block / static_cast<unsigned>(units), [] { wait_on_prior_grid(); });
 }
 
 template <class Iterator, class Op>

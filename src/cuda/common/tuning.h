@@ -10,30 +10,37 @@ namespace cubn {
 /* Threads of a block of the two-pass, streamed and inference kernels. */
 constexpr int PASS_THREADS = 256;
 
-/* Co-resident blocks of these kernels per SM, for threads that own so many channels. Two blocks can
- * use 128 registers per thread. Sums and coefficients of 8 channels need more than that, so such
- * kernels get all registers for one block. So do fused sums over columns of backward, which have a
- * pre-activation for each channel besides. */
+/* Co-resident blocks of these kernels per SM. Two blocks can use 128 registers per thread. Fused
+ * sums over columns of backward have a pre-activation for each channel besides the sums and get all
+ * registers for one block. */
 template <int CHANNELS, bool FUSED = false>
-constexpr int PASS_BLOCKS = CHANNELS == 8 || (FUSED && CHANNELS > 1) ? 1 : 2;
+constexpr int PASS_BLOCKS = FUSED &&CHANNELS > 1 ? 1 : 2;
+
+/* The same for the streamed kernel. It has both passes, and with two blocks for 8 channels it would
+ * spill registers. */
+template <int CHANNELS, bool FUSED_BACKWARD = false>
+constexpr int STREAMED_BLOCKS = CHANNELS == 8 || FUSED_BACKWARD ? 1 : 2;
 
 /* Vectors of 16 bytes of each tensor that a thread has in flight. In all cases an SM has at least
  * 32 KB in flight, more than its share of latency times bandwidth (about 18 KB on an H100, from
  * 3.35 TB/s, 700 ns and 132 SMs), without spilled registers. More vectors in a batch mean fewer
  * additions in double. Threads whose columns are folded count each of these, and need registers for
- * that. */
-template <int INPUTS, int VECTOR, int CHANNELS, bool FUSED = false, bool FOLDS = false>
-constexpr int REDUCE_VECTORS = FUSED &&VECTOR == 8 && CHANNELS == 1           ? 2
+ * that; two blocks whose threads sum 8 channels have registers for half as many vectors. */
+template <int BLOCKS, int INPUTS, int VECTOR, int CHANNELS, bool FUSED = false, bool FOLDS = false>
+constexpr int REDUCE_VECTORS = CHANNELS == 8 && BLOCKS == 2                   ? 4 / INPUTS
+                               : FUSED &&VECTOR == 8 && CHANNELS == 1         ? 2
                                : FOLDS &&VECTOR < 8                           ? 4
                                : INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8
                                                                               : 4;
 constexpr int APPLY_VECTORS = 4;
 /* Fused operations move up to three tensors and need registers for each, and code for each vector.
  * Two inputs of 8 values per vector need as many registers, and have 32 KB in flight with half as
- * many vectors. */
+ * many vectors. Fused forward over rows has the registers, and one input. */
 constexpr int FEW_APPLY_VECTORS = 2;
-template <bool FUSED, int INPUTS, int VECTOR>
-constexpr int APPLY_BATCH = FUSED || INPUTS *VECTOR == 16 ? FEW_APPLY_VECTORS : APPLY_VECTORS;
+template <bool FUSED, int INPUTS, int VECTOR, int CHANNELS>
+constexpr int APPLY_BATCH = (FUSED && (INPUTS == 2 || CHANNELS > 1)) || INPUTS *VECTOR == 16
+                                ? FEW_APPLY_VECTORS
+                                : APPLY_VECTORS;
 
 /* Blocks per SM into which a pass is partitioned: two waves or more, so that SMs that finish early
  * find more to do, and few enough for long chunks and few partial results. */
@@ -84,6 +91,8 @@ constexpr int TILE_VECTORS_MIN = 3;
 /* Neighboring channels of columns that a thread sums, at most. The sums of 4 need 40 registers in
  * backward, and leave room for the values. */
 constexpr int TILE_COLUMNS_MAX = 4;
+/* Rows of columns that a thread reads from the tile at a time. */
+constexpr int TILE_COLUMNS_BATCH = 4;
 
 /* Runs of at least so many bytes are moved by one bulk copy each, which one thread issues. Shorter
  * runs are moved by vectors, of which one instruction of a warp moves 512 bytes. */

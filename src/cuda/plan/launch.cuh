@@ -39,8 +39,8 @@ cubnStatus_t launch(const cubn_device *device, int64_t blocks, int threads, size
 }
 
 // The same as a programmatic dependent launch: the kernel may begin before that of the previous
-// launch of this call has ended. Its threads must call wait_on_prior_grid before they access
-// memory. This hides the latency of the launch.
+// launch of this call has ended. Its threads must call wait_on_prior_grid before they read what
+// that kernel writes, or write anything. This hides the latency of the launch.
 template <auto *KERNEL, class... Arguments>
 cubnStatus_t launch_overlapped(const cubn_device *device, int64_t blocks, int threads,
                                size_t shared_bytes, const Arguments &...arguments) {

@@ -55,7 +55,7 @@ inline StreamedPlan streamed_plan(const cubn_device *device, const cubn_problem 
 inline int64_t co_resident_tasks(const cubn_device *device, const cubn_problem &problem) {
   const bool has_8_channels =
       problem.layout == CUBN_LAYOUT_COLUMNS && cubn_element_bytes(problem.type) == 2;
-  return device->sm_count * (has_8_channels ? PASS_BLOCKS<8> : PASS_BLOCKS<1>);
+  return device->sm_count * (has_8_channels ? STREAMED_BLOCKS<8> : STREAMED_BLOCKS<1>);
 }
 
 // Accepts a problem if its inputs fit in the window, or if enough units of them do.

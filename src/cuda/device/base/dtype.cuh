@@ -4,6 +4,8 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+#include <cstring>
+
 #include "core/backend.h"
 
 namespace cubn {
@@ -44,6 +46,23 @@ __device__ inline __half from_compute<__half>(float value) {
 template <>
 __device__ inline __nv_bfloat16 from_compute<__nv_bfloat16>(float value) {
   return __float2bfloat16(value);
+}
+
+// Rounds two neighbors, by one instruction if the type has 16 bits.
+template <class T>
+__device__ inline void round_pair(Compute<T> first, Compute<T> second, T *to) {
+  to[0] = from_compute<T>(first);
+  to[1] = from_compute<T>(second);
+}
+template <>
+__device__ inline void round_pair<__half>(float first, float second, __half *to) {
+  const __half2 pair = __floats2half2_rn(first, second);
+  memcpy(static_cast<void *>(to), &pair, sizeof pair);
+}
+template <>
+__device__ inline void round_pair<__nv_bfloat16>(float first, float second, __nv_bfloat16 *to) {
+  const __nv_bfloat162 pair = __floats2bfloat162_rn(first, second);
+  memcpy(static_cast<void *>(to), &pair, sizeof pair);
 }
 
 // Returns a * b + c, rounded once.

@@ -21,10 +21,10 @@ constexpr unsigned ALL_VALID = (1u << V) - 1;
 
 // The bits low to high - 1 of the bits 0 to V - 1.
 template <int V>
-__device__ inline unsigned valid_bits(int64_t low, int64_t high) {
-  constexpr int64_t NONE = 0, ALL = V;
-  const unsigned from = static_cast<unsigned>(min(max(low, NONE), ALL));
-  const unsigned to = static_cast<unsigned>(min(max(high, NONE), ALL));
+__device__ inline unsigned valid_bits(int low, int high) {
+  if (low <= 0 && high >= V) return ALL_VALID<V>;
+  const unsigned from = static_cast<unsigned>(min(max(low, 0), V));
+  const unsigned to = static_cast<unsigned>(min(max(high, 0), V));
   return ((1u << to) - 1) & ~((1u << from) - 1);
 }
 

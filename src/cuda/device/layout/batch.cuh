@@ -30,6 +30,13 @@ struct Accesses {
       whole = whole && access.valid == ALL_VALID<Iterator::VECTOR>;
     }
   }
+  // Tells the compiler what its caller knows: that all elements are valid.
+  template <unsigned ALL>
+  __device__ void set_whole() {
+    whole = true;
+#pragma unroll
+    for (int u = 0; u < U; ++u) valid[u] = ALL;
+  }
   __device__ Access access(int u) const {
     return {offset[u], valid[u]};
   }
@@ -56,6 +63,40 @@ __device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
                             : from_compute<T>(0);
     }
   }
+}
+
+// Rounds the results of a vector to the type of the tensors.
+template <class T, int V>
+__device__ inline Pack<T, V> round_results(const Compute<T> (&results)[V]) {
+  Pack<T, V> pack;
+  if constexpr (V == 1) {
+    pack.v[0] = from_compute<T>(results[0]);
+  } else {
+#pragma unroll
+    for (int i = 0; i < V; i += 2) round_pair<T>(results[i], results[i + 1], pack.v + i);
+  }
+  return pack;
+}
+
+// Adds beta times the prior output to the results of a vector, unless beta is 0. All threads take
+// the same branch. BLENDS is false if it is known when compiling that beta is 0.
+template <bool BLENDS, class T, int V>
+__device__ inline void blend_results(Compute<T> beta, const T *output, const Access &access,
+                                     Compute<T> (&results)[V]) {
+  if (!BLENDS || beta == Compute<T>(0)) return;
+  const T *const from = output + access.offset;
+  if (access.valid == ALL_VALID<V>) {
+    const Pack<T, V> prior = load_pack<Cache::STREAMING, V>(from);
+#pragma unroll
+    for (int i = 0; i < V; ++i) results[i] = multiply_add(beta, to_compute(prior.v[i]), results[i]);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < V; ++i)
+    if (access.valid >> i & 1) {
+      const T prior = load_pack<Cache::STREAMING, 1>(from + i).v[0];
+      results[i] = multiply_add(beta, to_compute(prior), results[i]);
+    }
 }
 
 // Stores the valid elements of a batch.

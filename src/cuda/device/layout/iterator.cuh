@@ -42,8 +42,9 @@ struct Rows {
   int step_rows, step_vectors;
 
   struct Cursor {
-    int64_t begin, length;  // The row's segment, in elements.
-    int64_t rows_left;      // Includes the current row.
+    int64_t begin;  // The row's segment, in elements.
+    int length;
+    int rows_left;  // Includes the current row. Memory has no room for chunks of 2^31 rows.
     int vector;
   };
 
@@ -70,26 +71,27 @@ struct Rows {
     const int64_t s0 = segment_begin(base, chunk % segments);
     const int64_t end = segment_begin(base, chunk % segments + 1);
     const int row = static_cast<int>(threadIdx.x) / vectors;
-    return {base + s0 + row * c * s, end - s0, min(rows_per_chunk, n - row0) - row,
+    return {base + s0 + row * c * s, static_cast<int>(end - s0),
+            static_cast<int>(min(rows_per_chunk, n - row0)) - row,
             static_cast<int>(threadIdx.x) - row * vectors};
   }
   __device__ bool done(const Cursor &cursor) const { return cursor.rows_left <= 0; }
   // The channel, within the unit, of element i of the thread's vectors.
   __device__ int channel_of(const Cursor &, int) const { return 0; }
   __device__ Access access(const Cursor &cursor) const {
-    const int64_t misaligned = (cursor.begin + phase) & (ALIGN - 1);
-    const int64_t low = misaligned - static_cast<int64_t>(cursor.vector) * V;
+    const int misaligned = (static_cast<int>(cursor.begin) + phase) & (ALIGN - 1);
+    const int low = misaligned - cursor.vector * V;
     return {cursor.begin - low, done(cursor) ? 0 : valid_bits<V>(low, low + cursor.length)};
   }
   __device__ void advance(Cursor &cursor) const {
-    int rows = step_rows;
     cursor.vector += step_vectors;
+    cursor.rows_left -= step_rows;
+    cursor.begin += step_rows * c * s;
     if (cursor.vector >= vectors) {
       cursor.vector -= vectors;
-      ++rows;
+      cursor.rows_left -= 1;
+      cursor.begin += c * s;
     }
-    cursor.rows_left -= rows;
-    cursor.begin += rows * c * s;
   }
 };
 
@@ -126,16 +128,16 @@ struct Runs : Rows<V, THREADS, ALIGN> {
     const int thread = static_cast<int>(threadIdx.x), row = thread / this->vectors;
     const int64_t row0 = chunk * this->rows_per_chunk;
     const bool idle = this->step_vectors == 0 && row >= this->step_rows;
-    return {((row0 + row) * this->c + first_channel(unit)) * this->s, unit_channels(unit) * this->s,
-            idle ? 0 : min(this->rows_per_chunk, this->n - row0) - row,
+    return {((row0 + row) * this->c + first_channel(unit)) * this->s,
+            static_cast<int>(unit_channels(unit) * this->s),
+            idle ? 0 : static_cast<int>(min(this->rows_per_chunk, this->n - row0)) - row,
             thread - row * this->vectors};
   }
   // Refers to the vector at the cursor. An element before or after the run has the nearest channel.
   __device__ int channel_of(const Cursor &cursor, int i) const {
     const int misaligned = static_cast<int>((cursor.begin + this->phase) & (ALIGN - 1));
-    const int position = cursor.vector * V - misaligned + i,
-              last = static_cast<int>(cursor.length) - 1;
-    return min(max(position, 0), last) / static_cast<int>(this->s);
+    const int position = cursor.vector * V - misaligned + i;
+    return min(max(position, 0), cursor.length - 1) / static_cast<int>(this->s);
   }
 };
 
@@ -228,9 +230,9 @@ struct Linear {
     return (thread % lanes * V + i + first_column) % static_cast<int>(c);
   }
   __device__ Access access(const Cursor &cursor) const {
-    const bool whole = cursor.offset >= 0 && cursor.offset + V <= cursor.end;
-    return {cursor.offset,
-            whole ? ALL_VALID<V> : valid_bits<V>(-cursor.offset, cursor.end - cursor.offset)};
+    const int low = static_cast<int>(max(-cursor.offset, int64_t(0)));
+    const int high = static_cast<int>(min(cursor.end - cursor.offset, int64_t(V)));
+    return {cursor.offset, valid_bits<V>(low, high)};
   }
   __device__ void advance(Cursor &cursor) const { cursor.offset += THREADS / lanes * lanes * V; }
 };

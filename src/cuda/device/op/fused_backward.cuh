@@ -122,30 +122,34 @@ struct FusedBackward : Backward<T> {
         dp[i] = to_compute(in[1][u].v[i]);
       }
       differentiate<T>(activation, p, dp);
+      if (accesses.whole || accesses.valid[u] == ALL_VALID<V>) {
+        in[1][u] = round_results<T>(dp);
+        continue;
+      }
 #pragma unroll
       for (int i = 0; i < V; ++i)
-        if (accesses.whole || (accesses.valid[u] >> i & 1)) in[1][u].v[i] = from_compute<T>(dp[i]);
+        if (accesses.valid[u] >> i & 1) in[1][u].v[i] = from_compute<T>(dp[i]);
     }
   }
 
   // Writes dz and dx of a batch of x and dp. Element i of a vector has coefficients k[i % W].
-  template <Cache OUTPUT, int V, int U, int W>
+  template <Cache OUTPUT, bool BLENDS, int V, int U, int W>
   __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[2][U],
                               const Coefficients (&k)[W]) const {
     if (dz) store_accesses<OUTPUT>(dz, in[1], accesses);
     if (!this->output) return;
-    const bool blends = this->beta != Real(0);
     Pack<T, V> out[U];
-    if (blends) load_accesses<Cache::STREAMING>(out, this->output, accesses);
 #pragma unroll
-    for (int u = 0; u < U; ++u)
+    for (int u = 0; u < U; ++u) {
+      Real results[V];
 #pragma unroll
       for (int i = 0; i < V; ++i) {
         const Real value[2] = {to_compute(in[0][u].v[i]), to_compute(in[1][u].v[i])};
-        Real result = is_frozen ? value[1] * k[i % W].gain : Backward<T>::apply(k[i % W], value);
-        if (blends) result = multiply_add(this->beta, to_compute(out[u].v[i]), result);
-        out[u].v[i] = from_compute<T>(result);
+        results[i] = is_frozen ? value[1] * k[i % W].gain : Backward<T>::apply(k[i % W], value);
       }
+      blend_results<BLENDS>(this->beta, this->output, accesses.access(u), results);
+      out[u] = round_results<T>(results);
+    }
     store_accesses<OUTPUT>(this->output, out, accesses);
   }
 

@@ -29,13 +29,11 @@ struct FusedForward : Forward<T> {
 
   // Writes the outputs of a batch whose x has been loaded. Element i of a vector has coefficients
   // k[i % W]. All threads of a granule must call it together.
-  template <Cache OUTPUT, int V, int U, int W>
+  template <Cache OUTPUT, bool BLENDS, int V, int U, int W>
   __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[1][U],
                               const Coefficients (&k)[W]) const {
-    const bool blends = this->beta != Real(0);
     Pack<T, V> z_then_p[U], out[U];  // One array for both saves registers.
     if (z) load_accesses<Cache::STREAMING>(z_then_p, z, accesses);
-    if (blends) load_accesses<Cache::STREAMING>(out, this->output, accesses);
 #pragma unroll
     for (int u = 0; u < U; ++u) {
       Real p[V];
@@ -45,27 +43,18 @@ struct FusedForward : Forward<T> {
         if (z) p[i] += to_compute(z_then_p[u].v[i]);
       }
       if (mask.bytes) store_mask<V>(mask, accesses.access(u), pass_bits<V>(p));
-      if (preact) z_then_p[u] = pack_of<V>(p);
+      if (preact) z_then_p[u] = round_results<T>(p);
       activate<T>(activation, p);
 #pragma unroll
-      for (int i = 0; i < V; ++i) {
-        Real result = output_alpha * p[i];
-        if (blends) result = multiply_add(this->beta, to_compute(out[u].v[i]), result);
-        out[u].v[i] = from_compute<T>(result);
-      }
+      for (int i = 0; i < V; ++i) p[i] *= output_alpha;
+      blend_results<BLENDS>(this->beta, this->output, accesses.access(u), p);
+      out[u] = round_results<T>(p);
     }
     if (preact) store_accesses<Cache::STREAMING>(preact, z_then_p, accesses);
     store_accesses<OUTPUT>(this->output, out, accesses);
   }
 
  private:
-  template <int V>
-  __device__ static Pack<T, V> pack_of(const Real (&p)[V]) {
-    Pack<T, V> pack;
-#pragma unroll
-    for (int i = 0; i < V; ++i) pack.v[i] = from_compute<T>(p[i]);
-    return pack;
-  }
   template <int V>
   __device__ unsigned pass_bits(const Real (&p)[V]) const {
     unsigned bits = 0;

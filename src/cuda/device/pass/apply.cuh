@@ -38,68 +38,87 @@ __device__ inline void differentiate_inputs(const Op &op, const Accesses<U> &acc
                                               [&](int i) { return channels[i % W].affine(); });
 }
 
-// Writes the output of a batch whose inputs have been loaded. If it blends, it loads the prior
-// output. Element i of a vector has coefficients k[i % W].
-template <Cache OUTPUT, class Op, int V, int U, int W>
+// Writes the output of a batch whose inputs have been loaded. Element i of a vector has the
+// coefficients k[i % W].
+template <Cache OUTPUT, bool BLENDS, class Op, int V, int U, int W>
 __device__ inline void apply_plain(const Op &op, const Accesses<U> &accesses,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const typename Op::Coefficients (&k)[W]) {
+  using T = typename Op::Element;
   using Real = typename Op::Real;
-  Pack<typename Op::Element, V> out[U];
-  const bool blends = op.beta != Real(0);
-  if (blends) load_accesses<Cache::STREAMING>(out, op.output, accesses);
+  Pack<T, V> out[U];
 #pragma unroll
-  for (int u = 0; u < U; ++u)
+  for (int u = 0; u < U; ++u) {
+    Real results[V];
 #pragma unroll
     for (int i = 0; i < V; ++i) {
       Real value[Op::INPUTS];
 #pragma unroll
       for (int input = 0; input < Op::INPUTS; ++input) value[input] = to_compute(in[input][u].v[i]);
-      Real result = Op::apply(k[i % W], value);
-      if (blends) result = multiply_add(op.beta, to_compute(out[u].v[i]), result);
-      out[u].v[i] = from_compute<typename Op::Element>(result);
+      results[i] = Op::apply(k[i % W], value);
     }
+    blend_results<BLENDS>(op.beta, op.output, accesses.access(u), results);
+    out[u] = round_results<T>(results);
+  }
   store_accesses<OUTPUT>(op.output, out, accesses);
 }
 
-// Writes all outputs of a batch whose inputs have been loaded.
-template <Cache OUTPUT, class Op, int V, int U, int W>
+// Writes all outputs of a batch whose inputs have been loaded. BLENDS may be false if beta is 0.
+template <Cache OUTPUT, bool BLENDS = true, class Op, int V, int U, int W>
 __device__ inline void apply_packs(const Op &op, const Accesses<U> &accesses,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const typename Op::Coefficients (&k)[W]) {
   if constexpr (Op::FUSED)
-    op.template apply_batch<OUTPUT, V>(accesses, in, k);
+    op.template apply_batch<OUTPUT, BLENDS, V>(accesses, in, k);
   else
-    apply_plain<OUTPUT>(op, accesses, in, k);
+    apply_plain<OUTPUT, BLENDS>(op, accesses, in, k);
 }
 
-// Applies op.coefficients(channel) to the elements of a chunk. OUTPUT is the hint for the output.
-template <Cache OUTPUT, class Iterator, class Op>
+// Applies op.coefficients(channel) to the elements of a chunk. The first batch is loaded before
+// wait() is called, after which the coefficients are complete: the inputs are, all along. Plain
+// operations have a fast path for batches of whole vectors that are not blended. OUTPUT is the hint
+// for the output. Every thread of the block must call it.
+template <Cache OUTPUT, class Iterator, class Op, class Wait>
 __device__ inline void apply_chunk(const Iterator &iterator, const Op &op, int64_t unit,
-                                   unsigned chunk) {
+                                   unsigned chunk, const Wait &wait) {
   using Coefficients = typename Op::Coefficients;
-  constexpr int U = APPLY_BATCH<Op::FUSED, Op::INPUTS, Iterator::VECTOR>;
+  constexpr int V = Iterator::VECTOR, W = Iterator::CHANNELS;
+  constexpr int U = APPLY_BATCH<Op::FUSED, Op::INPUTS, V, W>;
   CUBN_SHARED(Coefficients, coefficients, [Iterator::UNIT_CHANNELS_MAX]);
-  const int channels = iterator.unit_channels(unit);
-  for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS) {
-    // A value of its own: what a function returns right into memory is no access that gcc traces.
-    const Coefficients own = op.coefficients(iterator.first_channel(unit) + i);
-    coefficients[i] = own;
-  }
-  __syncthreads();
+  const bool blends = op.beta != typename Op::Real(0);
+  Coefficients k[W] = {};
   typename Iterator::Cursor cursor = iterator.begin(unit, chunk);
-  if (iterator.done(cursor)) return;
-  Coefficients k[Iterator::CHANNELS];
-#pragma unroll
-  for (int w = 0; w < Iterator::CHANNELS; ++w) k[w] = coefficients[iterator.channel_of(cursor, w)];
-  while (!iterator.done(cursor)) {
+  bool first = true;
+#pragma unroll 1
+  do {
+    const typename Iterator::Cursor current = cursor;
     Accesses<U> accesses;
     accesses.next(iterator, cursor);
-    Pack<typename Op::Element, Iterator::VECTOR> in[Op::INPUTS][U];
+    Pack<typename Op::Element, V> in[Op::INPUTS][U];
     load_inputs(op, accesses, in);
+    if (first) {
+      first = false;
+      wait();
+      const int channels = iterator.unit_channels(unit);
+      for (int i = static_cast<int>(threadIdx.x); i < channels; i += PASS_THREADS) {
+        // A value of its own: what a function returns right into memory is no access that gcc
+        // traces.
+        const Coefficients own = op.coefficients(iterator.first_channel(unit) + i);
+        coefficients[i] = own;
+      }
+      __syncthreads();
+      if (iterator.done(current)) return;
+#pragma unroll
+      for (int w = 0; w < W; ++w) k[w] = coefficients[iterator.channel_of(current, w)];
+    }
     differentiate_inputs<Cache::STREAMING>(op, accesses, in, k);
-    apply_packs<OUTPUT>(op, accesses, in, k);
-  }
+    if (!Op::FUSED && accesses.whole && !blends) {
+      accesses.template set_whole<ALL_VALID<V>>();
+      apply_packs<OUTPUT, false>(op, accesses, in, k);
+    } else {
+      apply_packs<OUTPUT>(op, accesses, in, k);
+    }
+  } while (!iterator.done(cursor));
 }
 
 }  // namespace cubn

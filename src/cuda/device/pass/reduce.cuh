@@ -141,16 +141,31 @@ __device__ inline void store_slots(const Iterator &iterator, const Op &op, int64
   }
 }
 
-// Reduces a chunk and writes its partial results to the slots from slot0 on. Values of which pivots
-// are made are loaded before they are needed: those of the chunk before its sums are formed, those
-// of the channel before the sums of the team are added.
-template <class Iterator, class Op>
+// Loads a batch and adds it to the sums of a thread. WHOLE says that all its elements are valid.
+template <bool WHOLE, int V, class Op, int U, int W>
+__device__ inline void reduce_batch(const Op &op, const Accesses<U> &accesses, bool first,
+                                    typename Op::Sums (&sums)[W]) {
+  using T = typename Op::Element;
+  Pack<T, V> in[Op::INPUTS][U];
+#pragma unroll
+  for (int input = 0; input < Op::INPUTS; ++input)
+    load_accesses<Cache::KEEP>(in[input], op.inputs[input], accesses);
+  differentiate_inputs<Cache::KEEP>(op, accesses, in, sums);
+#pragma unroll
+  for (int w = 0; w < W; ++w)
+    Op::template accumulate<WHOLE>(sums[w], first,
+                                   ChannelView<T, Op::INPUTS, V, U, W>{in, accesses, w});
+}
+
+// Reduces a chunk and writes its partial results to the slots from slot0 on. BLOCKS are co-resident
+// on an SM. Values of which pivots are made are loaded before they are needed: those of the chunk
+// before its sums are formed, those of the channel before the sums of the team are added.
+template <int BLOCKS, class Iterator, class Op>
 __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int64_t unit,
                                     unsigned chunk, double *slot0, double *scratch) {
   constexpr int V = Iterator::VECTOR, W = Iterator::CHANNELS;
-  constexpr int U = REDUCE_VECTORS<Op::INPUTS, V, W, Op::FUSED, Iterator::FOLDS>;
+  constexpr int U = REDUCE_VECTORS<BLOCKS, Op::INPUTS, V, W, Op::FUSED, Iterator::FOLDS>;
   using T = typename Op::Element;
-  using View = ChannelView<T, Op::INPUTS, V, U, W>;
   const Team team = iterator.team(unit);
   const bool active = team.rank < team.members;
   typename Iterator::Cursor cursor = iterator.begin(unit, chunk);
@@ -169,21 +184,13 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   for (bool first = true; !iterator.done(cursor);) {
     Accesses<U> accesses;
     accesses.next(iterator, cursor);
-    Pack<T, V> in[Op::INPUTS][U];
-#pragma unroll
-    for (int input = 0; input < Op::INPUTS; ++input)
-      load_accesses<Cache::KEEP>(in[input], op.inputs[input], accesses);
-    differentiate_inputs<Cache::KEEP>(op, accesses, in, sums);
     if (accesses.whole) {
-#pragma unroll
-      for (int w = 0; w < W; ++w)
-        Op::template accumulate<true>(sums[w], first, View{in, accesses, w});
+      accesses.template set_whole<ALL_VALID<V>>();
+      reduce_batch<true, V>(op, accesses, first, sums);
       counts.common += U * V / W;
     } else {
       if (!counts.add(accesses)) continue;
-#pragma unroll
-      for (int w = 0; w < W; ++w)
-        Op::template accumulate<false>(sums[w], first, View{in, accesses, w});
+      reduce_batch<false, V>(op, accesses, first, sums);
     }
     first = false;
   }
@@ -214,33 +221,6 @@ __device__ inline bool arrives_last(unsigned *counter, unsigned blocks) {
   }
   __syncthreads();
   return last;
-}
-
-// Combines the slots of `members` chunks at a distance of `stride` chunks into the first of them,
-// for all channels of a unit.
-template <class Op>
-__device__ inline void combine(const Slots &slots, int64_t unit, int64_t chunk, int members,
-                               int64_t stride, int channels, double *scratch) {
-  const Team team = team_across_channels(channels, PASS_THREADS);
-  double sum[SLOT] = {}, pivot = 0.0;
-  if (team.rank < team.members) {
-    pivot = Op::pivot_of_slot(slots.address(unit, chunk, team.channel));
-#pragma unroll 4
-    for (int i = team.rank; i < members; i += team.members) {
-      const double *from = slots.address(unit, chunk + i * stride, team.channel);
-      double slot[SLOT] = {from[0], from[1], from[2]};
-      Op::from_moments(slot, pivot);
-#pragma unroll
-      for (int k = 0; k < SLOT; ++k) sum[k] += slot[k];
-    }
-  }
-  reduce_team(sum, team,
-              scratch);  // Its barriers let rank 0 overwrite a slot that others have read.
-  if (team.rank != 0) return;
-  Op::to_moments(sum, pivot);
-  double *to = slots.address(unit, chunk, team.channel);
-#pragma unroll
-  for (int k = 0; k < SLOT; ++k) to[k] = sum[k];
 }
 
 }  // namespace cubn

@@ -6,6 +6,8 @@
 #include <cstdint>
 
 #include "cuda/common/tuning.h"
+#include "cuda/device/base/team.cuh"
+#include "cuda/device/op/forward.cuh"
 #include "cuda/device/pass/reduce.cuh"
 
 namespace cubn {
@@ -17,6 +19,33 @@ inline int tree_counters(int64_t chunks) {
   for (int64_t members = chunks; members > 1; members = (members + FAN_IN - 1) / FAN_IN)
     counters += static_cast<int>((members + FAN_IN - 1) / FAN_IN);
   return counters;
+}
+
+// Combines the slots of `members` chunks at a distance of `stride` chunks into the first of them,
+// for all channels of a unit.
+template <class Op>
+__device__ inline void combine(const Slots &slots, int64_t unit, int64_t chunk, int members,
+                               int64_t stride, int channels, double *scratch) {
+  const Team team = team_across_channels(channels, PASS_THREADS);
+  double sum[SLOT] = {}, pivot = 0.0;
+  if (team.rank < team.members) {
+    pivot = Op::pivot_of_slot(slots.address(unit, chunk, team.channel));
+#pragma unroll 4
+    for (int i = team.rank; i < members; i += team.members) {
+      const double *from = slots.address(unit, chunk + i * stride, team.channel);
+      double slot[SLOT] = {from[0], from[1], from[2]};
+      Op::from_moments(slot, pivot);
+#pragma unroll
+      for (int k = 0; k < SLOT; ++k) sum[k] += slot[k];
+    }
+  }
+  reduce_team(sum, team,
+              scratch);  // Its barriers let rank 0 overwrite a slot that others have read.
+  if (team.rank != 0) return;
+  Op::to_moments(sum, pivot);
+  double *to = slots.address(unit, chunk, team.channel);
+#pragma unroll
+  for (int k = 0; k < SLOT; ++k) to[k] = sum[k];
 }
 
 // Every block that has written the slots of a chunk calls this. FAN_IN blocks arrive at a counter;

@@ -79,7 +79,16 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
     finalize(channel, slot, Op::pivot_of(memory.pivots[channel]));
   };
   if constexpr (!CLUSTERED) {
-    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.scratch, to_moments);
+    // One copy of what follows the sums: the scratch memory has room for a slot of each channel.
+    double *const slots = memory.scratch;
+    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.scratch,
+             [&](int channel, const double *slot) {
+#pragma unroll
+               for (int k = 0; k < SLOT; ++k) slots[channel * SLOT + k] = slot[k];
+             });
+    __syncthreads();
+    const int own = static_cast<int>(threadIdx.x);
+    if (own < slice.channels) to_moments(own, slots + own * SLOT);
     __syncthreads();
   } else {
     const int ranks = params.ranks;

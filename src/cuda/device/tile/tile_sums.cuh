@@ -71,32 +71,64 @@ __device__ inline ChannelCursor channel_cursor(int channels, int width, int bloc
   return cursor;
 }
 
-// A thread sums one channel, READ elements at a time. One thread per channel calls emit(channel,
-// slot) with the sums of this block relative to the channel's pivot.
-template <int READ, int V, int ALIGN, class Op, class Emit>
-__device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
-                                const Op &op, const SmemTile<typename Op::Element, V> &tile,
-                                const typename Op::Real *pivots, double *scratch,
-                                const Emit &emit) {
+// Adds a batch of vectors to a thread's sums: U whole ones, or the first `left` of them. They are
+// `step` elements apart in the tile, and the first one begins at `element`. Sums of W channels have
+// element w of each vector.
+template <int U, int READ, bool WHOLE, int W, class Op, int V>
+__device__ inline void add_vectors(typename Op::Sums (&sums)[W], const Op &, bool first,
+                                   const SmemTile<typename Op::Element, V> &tile, int element,
+                                   int step, int left) {
+  using T = typename Op::Element;
+  Accesses<U> accesses;
+  Pack<T, READ> in[Op::INPUTS][U];
+#pragma unroll
+  for (int u = 0; u < U; ++u) {
+    const bool valid = WHOLE || u < left;
+    accesses.valid[u] = valid ? ALL_VALID<READ> : 0;
+#pragma unroll
+    for (int input = 0; input < Op::INPUTS; ++input) {
+      const T *const from = tile.input(input)->v + (element + u * step);
+      if constexpr (!WHOLE) in[input][u] = {};
+      if (valid) in[input][u] = *reinterpret_cast<const Pack<T, READ> *>(from);
+    }
+  }
+#pragma unroll
+  for (int w = 0; w < W; ++w)
+    Op::template accumulate<WHOLE>(sums[w], first,
+                                   ChannelView<T, Op::INPUTS, READ, U, W>{in, accesses, w});
+}
+
+// Adds `count` vectors, U at a time.
+template <int U, int READ, int W, class Op, int V>
+__device__ inline void sum_whole_vectors(typename Op::Sums (&sums)[W], const Op &op,
+                                         const SmemTile<typename Op::Element, V> &tile, int element,
+                                         int step, int count) {
+  int left = count;
+  for (; left >= U; left -= U) {
+    add_vectors<U, READ, true>(sums, op, left == count, tile, element, step, U);
+    element += U * step;
+  }
+  if (left > 0) add_vectors<U, READ, false>(sums, op, left == count, tile, element, step, left);
+}
+
+// Adds the values of one channel to a thread's sum, READ elements at a time, wherever rows begin.
+// The result is the number of values.
+template <int READ, int V, int ALIGN, class Op>
+__device__ inline int sum_any_vectors(typename Op::Sums &sums, const BlockSlice<V, ALIGN> &slice,
+                                      const Op &, const SmemTile<typename Op::Element, V> &tile,
+                                      int width, ChannelCursor cursor) {
   using T = typename Op::Element;
   constexpr int U = RESIDENT_BATCH / READ;
   using View = ChannelView<T, Op::INPUTS, READ, U, 1>;
-  const bool aligned = (slice.phase0 | slice.phase_step | slice.span) % READ == 0;
-  const int width = aligned ? slice.span / READ : (slice.span + 2 * READ - 2) / READ;
-  ChannelCursor cursor = channel_cursor(params.group, width, slice.channels);
-  const Team &team = cursor.team;
-  const bool active = team.rank < team.members;
-  typename Op::Sums sums =
-      active ? op.begin(slice.first_channel + team.channel) : typename Op::Sums{};
   int count = 0;
-  while (active && cursor.row < slice.rows) {
+  while (cursor.row < slice.rows) {
     Accesses<U> accesses;
     accesses.whole = true;
     Pack<T, READ> in[Op::INPUTS][U];
     int valid = 0;
 #pragma unroll
     for (int u = 0; u < U; ++u) {
-      const int begin = slice.misaligned(cursor.row) + team.channel * slice.span;
+      const int begin = slice.misaligned(cursor.row) + cursor.team.channel * slice.span;
       const int low = begin % READ - cursor.i * READ, high = low + slice.span;
       const bool inside = cursor.row < slice.rows;
       accesses.valid[u] = !inside                    ? 0
@@ -104,7 +136,7 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
                                                      : valid_bits<READ>(low, high);
       accesses.whole = accesses.whole && accesses.valid[u] == ALL_VALID<READ>;
       valid += __popc(accesses.valid[u]);
-      const int element = cursor.row * params.vectors * V + begin - low;
+      const int element = cursor.row * slice.vectors * V + begin - low;
 #pragma unroll
       for (int input = 0; input < Op::INPUTS; ++input) {
         const T *const from = tile.input(input)->v + element;
@@ -124,9 +156,43 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
       Op::template accumulate<false>(sums, count == 0, View{in, accesses, 0});
     count += valid;
   }
+  return count;
+}
+
+// A thread sums one channel, READ elements at a time. One thread per channel calls emit(channel,
+// slot) with the sums of this block relative to the channel's pivot.
+template <int READ, int V, int ALIGN, class Op, class Emit>
+__device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
+                                const Op &op, const SmemTile<typename Op::Element, V> &tile,
+                                const typename Op::Real *pivots, double *scratch,
+                                const Emit &emit) {
+  const bool aligned = (slice.phase0 | slice.phase_step | slice.span) % READ == 0;
+  const int width = aligned ? slice.span / READ : (slice.span + 2 * READ - 2) / READ;
+  const ChannelCursor cursor = channel_cursor(params.group, width, slice.channels);
+  const Team &team = cursor.team;
+  const bool active = team.rank < team.members;
+  typename Op::Sums sums[1] = {active ? op.begin(slice.first_channel + team.channel)
+                                      : typename Op::Sums{}};
+  int count = 0;
+  if (READ > 1 && slice.is_whole && slice.span % READ == 0 &&
+      (params.group == 1 || cursor.step_i == 0)) {
+    // The vectors of a group of one channel are consecutive; else a thread stays in its column.
+    const int first = params.group == 1 ? team.rank : cursor.row;
+    const int step = params.group == 1 ? team.members : cursor.step_rows;
+    const int total = params.group == 1 ? slice.rows * width : slice.rows;
+    const int pitch = params.group == 1 ? READ : slice.vectors * V;
+    const int vectors = active ? (max(total - first, 0) + step - 1) / step : 0;
+    sum_whole_vectors<RESIDENT_BATCH / READ, READ>(
+        sums, op, tile,
+        first * pitch + (params.group == 1 ? 0 : team.channel * slice.span + cursor.i * READ),
+        step * pitch, vectors);
+    count = vectors * READ;
+  } else if (active) {
+    count = sum_any_vectors<READ>(sums[0], slice, op, tile, width, cursor);
+  }
   double slot[SLOT] = {};
   if (active)
-    Op::to_slot(sums, static_cast<double>(count), Op::pivot_of(pivots[team.channel]), slot);
+    Op::to_slot(sums[0], static_cast<double>(count), Op::pivot_of(pivots[team.channel]), slot);
   reduce_team(slot, team, scratch);
   if (active && team.rank == 0) emit(team.channel, slot);
 }
@@ -137,9 +203,6 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
                                    const Op &op, const SmemTile<typename Op::Element, V> &tile,
                                    const typename Op::Real *pivots, double *scratch,
                                    const Emit &emit) {
-  using T = typename Op::Element;
-  constexpr int U = 4;
-  using View = ChannelView<T, Op::INPUTS, W, U, W>;
   Team team = team_across_channels(params.group / W, RESIDENT_THREADS);
   if (team.channel * W >= slice.channels) team.rank = team.members;
   const bool active = team.rank < team.members;
@@ -147,34 +210,10 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
 #pragma unroll
   for (int w = 0; w < W; ++w)
     sums[w] = active ? op.begin(slice.first_channel + team.channel * W + w) : typename Op::Sums{};
-  const int pitch = params.vectors * V;
-  int count = 0;
-  for (int row = team.rank; active && row < slice.rows; row += U * team.members) {
-    Accesses<U> accesses;
-    Pack<T, W> in[Op::INPUTS][U];
-    int valid = 0;
-#pragma unroll
-    for (int u = 0; u < U; ++u) {
-      const int element = (row + u * team.members) * pitch + team.channel * W;
-      const bool inside = row + u * team.members < slice.rows;
-      accesses.valid[u] = inside ? ALL_VALID<W> : 0;
-      valid += inside;
-#pragma unroll
-      for (int input = 0; input < Op::INPUTS; ++input) {
-        in[input][u] = {};
-        if (inside)
-          in[input][u] = *reinterpret_cast<const Pack<T, W> *>(tile.input(input)->v + element);
-      }
-    }
-#pragma unroll
-    for (int w = 0; w < W; ++w) {
-      if (valid == U)
-        Op::template accumulate<true>(sums[w], count == 0, View{in, accesses, w});
-      else
-        Op::template accumulate<false>(sums[w], count == 0, View{in, accesses, w});
-    }
-    count += valid;
-  }
+  const int pitch = slice.vectors * V, left = max(slice.rows - team.rank, 0);
+  const int count = active ? (left + team.members - 1) / team.members : 0;
+  sum_whole_vectors<TILE_COLUMNS_BATCH, W>(sums, op, tile, team.rank * pitch + team.channel * W,
+                                           team.members * pitch, count);
   double slots[W * SLOT] = {};
   if (active) {
 #pragma unroll

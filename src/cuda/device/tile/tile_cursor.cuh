@@ -1,0 +1,167 @@
+// A block slice, and the cursors with which the threads of a block traverse its vectors.
+//
+// Vectors of V elements begin at multiples of ALIGN elements; layout/iterator.cuh explains larger
+// ALIGN.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "cuda/common/tuning.h"
+#include "cuda/device/layout/access.cuh"
+
+namespace cubn {
+
+// How a problem is partitioned among blocks.
+struct TileParams {
+  int64_t c;
+  int n, s;
+  int group;      // Channels of a channel group.
+  int ranks;      // Blocks of a cluster.
+  int positions;  // Rows are partitioned among ranks in units of so many elements; 0: images are.
+  int rows;       // Rows of the tile: the most that a rank has.
+  int vectors;    // Vectors that a run touches, at most; a multiple of ALIGN / V.
+  int phase;      // Elements by which the tensors are past a vector's alignment.
+  int step_rows, step_vectors;  // As in BlockSlice, if its rows have so many vectors.
+  bool has_fixed_channels;      // All vectors of a thread have the same channels.
+  bool is_columns;  // The elements of a vector have channels of their own, the same in all rows.
+  bool uses_bulk_copy;  // Runs are long enough for bulk copies, and the device has them.
+  bool recomputes;      // Backward has no saved statistics and recomputes them.
+};
+
+// The first element of a rank's partition of `total` elements, which is as even as units allow.
+__host__ __device__ inline int partition_begin(int total, int unit, int rank, int ranks) {
+  const int units = (total + unit - 1) / unit;
+  const int begin = (units / ranks * rank + (rank < units % ranks ? rank : units % ranks)) * unit;
+  return begin < total ? begin : total;
+}
+
+// The block slice: the runs of a channel group that one block has.
+template <int V, int ALIGN>
+struct BlockSlice {
+  int64_t first_channel;
+  int64_t first, pitch;      // The offset of run 0, and the distance between runs, in elements.
+  int channels, rows, span;  // span: elements of a channel in a row.
+  int phase0, phase_step;    // Elements by which run 0 is past the alignment; increment per run.
+  int vectors;               // The distance between rows of the tile, in vectors.
+  // A thread advances by this many rows and vectors of the tile at a time.
+  int step_rows, step_vectors;
+  bool is_whole;  // All vectors are whole, and each thread's have the same channels.
+
+  __device__ BlockSlice(const TileParams &params, int64_t cluster, int rank) {
+    first_channel = cluster * params.group;
+    channels = static_cast<int>(min(static_cast<int64_t>(params.group), params.c - first_channel));
+    pitch = params.c * params.s;
+    rows = params.n;
+    span = params.s;
+    first = first_channel * params.s;
+    if (params.positions > 0) {
+      const int begin = partition_begin(params.s, params.positions, rank, params.ranks);
+      span = partition_begin(params.s, params.positions, rank + 1, params.ranks) - begin;
+      first += begin;
+    } else if (params.ranks > 1) {
+      const int begin = partition_begin(params.n, 1, rank, params.ranks);
+      rows = partition_begin(params.n, 1, rank + 1, params.ranks) - begin;
+      first += begin * pitch;
+    }
+    phase0 = static_cast<int>(first + params.phase) & (ALIGN - 1);
+    phase_step = static_cast<int>(pitch) & (ALIGN - 1);
+    const int run = run_length();
+    is_whole = run > 0 && (phase0 | phase_step | (run & (ALIGN - 1))) == 0 &&
+               params.has_fixed_channels && (rows + params.step_rows) * pitch / V < INT32_MAX / 2;
+    vectors = is_whole ? run / V : params.vectors;
+    step_rows = params.step_rows;
+    step_vectors = params.step_vectors;
+    if (vectors != params.vectors) {
+      step_rows = RESIDENT_THREADS / vectors;
+      if (params.group == 1) step_vectors = RESIDENT_THREADS - step_rows * vectors;
+    }
+  }
+  // Reduces the slice to one of its rows.
+  __device__ void restrict_to_row(int row) {
+    first += row * pitch;
+    phase0 = misaligned(row);
+    rows = 1;
+  }
+  __device__ int run_length() const { return channels * span; }
+  // Elements before a run in its first vector.
+  __device__ int misaligned(int row) const { return (phase0 + row * phase_step) & (ALIGN - 1); }
+};
+
+// A thread's cursor in the tile: at vector `vector` of row `row`, which is vector `index` of the
+// tile.
+template <int V, int ALIGN>
+struct TileCursor {
+  int row, vector, index;
+  int low;  // The position of the run's first element relative to the vector's first element.
+  unsigned valid;
+  int64_t offset;  // The offset of the vector's first element in a tensor.
+
+  __device__ explicit TileCursor(const BlockSlice<V, ALIGN> &slice) {
+    const int thread = static_cast<int>(threadIdx.x);
+    row = thread / slice.vectors;
+    vector = thread - row * slice.vectors;
+    // If threads advance by whole rows, some threads have no vector.
+    if (slice.step_vectors == 0 && row >= slice.step_rows) row = slice.rows;
+    locate(slice);
+  }
+  __device__ bool done(const BlockSlice<V, ALIGN> &slice) const { return row >= slice.rows; }
+  __device__ void advance(const BlockSlice<V, ALIGN> &slice) {
+    row += slice.step_rows;
+    vector += slice.step_vectors;
+    if (vector >= slice.vectors) {
+      vector -= slice.vectors;
+      ++row;
+    }
+    locate(slice);
+  }
+
+ private:
+  __device__ void locate(const BlockSlice<V, ALIGN> &slice) {
+    index = row * slice.vectors + vector;
+    low = slice.misaligned(row) - vector * V;
+    const int high = low + slice.run_length();
+    valid = low <= 0 && high >= V ? ALL_VALID<V> : valid_bits<V>(low, high);
+    offset = slice.first + row * slice.pitch - low;
+  }
+};
+
+// A thread's cursor in a slice that is_whole.
+template <int V>
+struct WholeCursor {
+  int index;   // The vector of the tile.
+  int offset;  // The same vector in a tensor, counted in vectors from the first of the slice.
+  int vector;  // The same vector in its row.
+
+  template <int ALIGN>
+  __device__ explicit WholeCursor(const BlockSlice<V, ALIGN> &slice)
+      : index(static_cast<int>(threadIdx.x)),
+        vectors(slice.vectors),
+        end(slice.rows * vectors),
+        step_vectors(slice.step_vectors) {
+    const int row = index / vectors, pitch = static_cast<int>(slice.pitch / V);
+    vector = index - row * vectors;
+    offset = row * pitch + vector;
+    step = slice.step_rows * vectors + step_vectors;
+    step_offset = slice.step_rows * pitch + step_vectors;
+    wrap_offset = pitch - vectors;
+    if (index >= step) index = end;  // Threads advance by whole rows, and this one has none.
+  }
+  __device__ bool done() const { return index >= end; }
+  __device__ void advance() {
+    index += step;
+    vector += step_vectors;
+    offset += step_offset;
+    if (vector >= vectors) {
+      vector -= vectors;
+      offset += wrap_offset;
+    }
+  }
+
+ private:
+  const int vectors, end, step_vectors;
+  int step, step_offset;
+  int wrap_offset;  // From the end of a run to the next one.
+};
+
+}  // namespace cubn
