@@ -36,7 +36,7 @@ cubnHandle_t suite_handle(void);
 bool suite_all_cases(void); /* --cases all */
 bool suite_verbose(void);
 const char *suite_algo(void); /* --algo NAME, or NULL */
-unsigned suite_seed(void); /* the emulator's schedule of this pass */
+unsigned suite_seed(void);    /* the emulator's schedule of this pass */
 
 /* CU_ASSERT with a printf-style message; returns the condition. */
 __attribute__((format(printf, 4, 5))) bool suite_check(bool condition, const char *file, int line,
