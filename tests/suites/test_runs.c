@@ -214,8 +214,10 @@ static void test_runs(void) {
     setenv("CUBN_CPU_TARGET", targets[t], 1);
     if (cubnCreateOnDevice(&handle, "cpu") != CUBN_STATUS_SUCCESS) continue;
     for (int k = 0; k < 4; ++k) {
+      const cubn_kernels *const kernels = cubn_machine_kernels(&handle->device->machine, types[k]);
+      if (!kernels) continue; /* CPU_TYPES= */
       for (int i = 0; i < 4; ++i) fill(types[k], *memory[i], (unsigned)(i + 1));
-      check_kernels(cubn_machine_kernels(&handle->device->machine, types[k]), bytes[k], &all);
+      check_kernels(kernels, bytes[k], &all);
     }
     cubnDestroy(handle);
     ++found;
