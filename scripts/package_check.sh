@@ -23,6 +23,8 @@ fail() {
   failures=$((failures + 1))
 }
 
+. scripts/package_ranks.sh
+
 # expect_refusal TEXT ARGUMENT-OF-MAKE...
 expect_refusal() {
   local text=$1
@@ -174,42 +176,6 @@ check_size() {
   [ $((all - gpu)) -le 15000000 ] || fail "libcubn.a has $((all - gpu)) bytes for the host"
 }
 
-# use_mpi PREFIX: a program with a communicator of MPI, on one rank, through pkg-config and CMake,
-# if there is an MPI. Without, CMake says that the component is not there.
-use_mpi() {
-  local flags program out=$folder/mpi
-  mkdir -p "$out"
-  cp examples/minimal_mpi.c "$out"
-  cat >"$out/CMakeLists.txt" <<'END'
-cmake_minimum_required(VERSION 3.13)
-project(consumer C)
-find_package(cubn 0.1 CONFIG QUIET COMPONENTS nothing)
-if(cubn_FOUND)
-  message(FATAL_ERROR "a component that is none was found")
-endif()
-find_package(cubn 0.1 CONFIG REQUIRED COMPONENTS mpi)
-add_executable(minimal_mpi minimal_mpi.c)
-target_link_libraries(minimal_mpi cubn::cubn_mpi m)
-END
-  if [ ! -e "$1/lib/libcubn_mpi.a" ]; then
-    cmake -S "$out" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$1" >"$folder/out" 2>&1 &&
-      fail "CMake finds a component mpi that is not installed"
-    grep -q 'component mpi: there was no mpicc' "$folder/out" || fail "CMake: $(<"$folder/out")"
-    return
-  fi
-  flags=$(PKG_CONFIG_LIBDIR=$1/lib/pkgconfig pkg-config --define-variable=prefix="$1" \
-    --cflags --libs cubn_mpi) || fail "pkg-config cubn_mpi"
-  # shellcheck disable=SC2086
-  mpicc examples/minimal_mpi.c $flags -lm -o "$out/minimal_mpi" || fail "cubn_mpi.pc"
-  cmake -S "$out" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$1" >"$folder/out" 2>&1 &&
-    cmake --build "$out/cmake" >"$folder/out" 2>&1 ||
-    fail "cubn::cubn_mpi: $(tail -5 "$folder/out")"
-  for program in "$out/minimal_mpi" "$out/cmake/minimal_mpi"; do
-    OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 LD_LIBRARY_PATH=$1/lib \
-      mpirun -n 1 "$program" >"$folder/out" 2>&1 || fail "$program: $(tail -3 "$folder/out")"
-  done
-}
-
 check_install() {
   local plain="$folder/plain root" multi=$folder/multi lib
   find "$build" -printf '%p %T@ %s\n' | sort >"$folder/before"
@@ -223,6 +189,7 @@ check_install() {
   cp -r "$plain/opt/cubn" "$folder/moved"
   use "make install, moved" "$folder/moved" "$folder/moved/lib"
   use_mpi "$folder/moved"
+  use_nccl "$folder/moved"
   use "make install, multiarch" "$multi/usr" "$multi$lib"
   make -s uninstall DESTDIR="$plain" PREFIX=/opt/cubn >/dev/null || fail "make uninstall"
   make -s uninstall DESTDIR="$multi" PREFIX=/usr LIBDIR="$lib" >/dev/null || fail "make uninstall"
