@@ -217,6 +217,10 @@ typedef struct cubn_backend {
   cubnStatus_t (*upload)(cubn_device *device, void *to, const void *from, size_t bytes);
   cubnStatus_t (*download)(cubn_device *device, void *to, const void *from, size_t bytes);
   cubnStatus_t (*fill)(cubn_device *device, void *pointer, int value, size_t bytes);
+  /* Cleared memory of the host from which and to which the device copies fast; NULL in a backend
+   * whose device is the host. */
+  cubnStatus_t (*allocate_host)(cubn_device *device, size_t bytes, void **pointer);
+  cubnStatus_t (*release_host)(cubn_device *device, void *pointer); /* as close */
 
   /* Converts x, half or bfloat16, to floats that lie at `to` as the output does. */
   cubnStatus_t (*widen)(cubn_device *device, const cubn_problem *problem, const void *x, void *to);

@@ -65,6 +65,8 @@ const cubn_backend cubn_cuda_backend = {
     cubn_cuda_upload,
     cubn_cuda_download,
     cubn_cuda_fill,
+    cubn_cuda_allocate_host,
+    cubn_cuda_release_host,
     cubn_cuda_widen,
     cubn_cuda_write_block,
     cubn_cuda_merge_blocks,

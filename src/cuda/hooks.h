@@ -37,6 +37,8 @@ cubnStatus_t cubn_cuda_release(cubn_device *device, void *pointer);
 cubnStatus_t cubn_cuda_upload(cubn_device *device, void *to, const void *from, size_t bytes);
 cubnStatus_t cubn_cuda_download(cubn_device *device, void *to, const void *from, size_t bytes);
 cubnStatus_t cubn_cuda_fill(cubn_device *device, void *pointer, int value, size_t bytes);
+cubnStatus_t cubn_cuda_allocate_host(cubn_device *device, size_t bytes, void **pointer);
+cubnStatus_t cubn_cuda_release_host(cubn_device *device, void *pointer);
 
 /* ---- widen.cu ---- */
 

@@ -1,6 +1,7 @@
-// Device memory: allocation, also while a stream is being captured, and copies.
+// Device memory and page-locked memory: allocation, also while a stream is being captured; copies.
 #include <cuda_runtime.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "core/backend.h"
 #include "core/check.h"
@@ -98,4 +99,29 @@ cubnStatus_t cubn_cuda_fill(cubn_device *device, void *pointer, int value, size_
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   return cubn_cuda_check(cudaMemsetAsync(pointer, value, bytes, device->stream), "cudaMemsetAsync");
+}
+
+cubnStatus_t cubn_cuda_allocate_host(cubn_device *device, size_t bytes, void **pointer) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
+  const cubn_capture_bypass bypass;
+  CUBN_TRY(bypass.status());
+  *pointer = nullptr;
+  const cudaError_t error = cudaHostAlloc(pointer, bytes, cudaHostAllocDefault);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cudaHostAlloc", "%zu bytes: %s (%s)",
+                     bytes, cudaGetErrorName(error), cudaGetErrorString(error));
+  }
+  CUBN_TRY(cubn_cuda_check(error, "cudaHostAlloc"));
+  memset(*pointer, 0, bytes);
+  return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubn_cuda_release_host(cubn_device *device, void *pointer) {
+  const cubn_device_scope scope(device);
+  const cubn_capture_bypass bypass;
+  CUBN_TRY(cubn_cuda_check(cudaFreeHost(pointer), "cudaFreeHost"));
+  CUBN_TRY(bypass.status());
+  return scope.status();
 }

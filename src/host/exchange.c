@@ -18,11 +18,33 @@ static size_t arrays_bytes_of(const cubn_exchange *exchange) {
   return CUBN_EXCHANGE_ARRAYS * (size_t)exchange->channels * sizeof(double);
 }
 
+/* The arrays that the device copies from and to. */
+static cubnStatus_t allocate_arrays(cubn_exchange *exchange, const char *function) {
+  const cubnHandle_t handle = exchange->handle;
+  void *memory = NULL;
+  if (!handle->backend->allocate_host) {
+    exchange->host = calloc(1, arrays_bytes_of(exchange));
+    return CUBN_STATUS_SUCCESS;
+  }
+  CUBN_TRY(cubn_within(function, handle->backend->allocate_host(
+                                     handle->device, arrays_bytes_of(exchange), &memory)));
+  exchange->host = memory;
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t release_arrays(cubn_exchange *exchange) {
+  const cubnHandle_t handle = exchange->handle;
+  if (exchange->host && handle->backend->release_host)
+    return handle->backend->release_host(handle->device, exchange->host);
+  free(exchange->host);
+  return CUBN_STATUS_SUCCESS;
+}
+
 static cubnStatus_t allocate_on_host(cubn_exchange *exchange, const char *function) {
   const size_t ranks = (size_t)exchange->communicator->ranks;
   exchange->send = calloc(1, block_bytes_of(exchange));
   exchange->receive = calloc(ranks, block_bytes_of(exchange));
-  exchange->host = calloc(1, arrays_bytes_of(exchange));
+  CUBN_TRY(allocate_arrays(exchange, function));
   if (exchange->send && exchange->receive && exchange->host) return CUBN_STATUS_SUCCESS;
   return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function,
                    "no memory for the statistics of %lld channels of %zu ranks",
@@ -94,15 +116,15 @@ cubnStatus_t cubn_exchange_create(cubnHandle_t handle, cubnCommunicator_t commun
 cubnStatus_t cubn_exchange_destroy(cubn_exchange *exchange) {
   if (!exchange) return CUBN_STATUS_SUCCESS;
   if (exchange->fault) leave_handle(exchange);
-  const cubnStatus_t status = cubnDestroyBuffer(exchange->buffer);
+  const cubnStatus_t released = release_arrays(exchange);
+  const cubnStatus_t destroyed = cubnDestroyBuffer(exchange->buffer);
   --exchange->communicator->users;
   if (!cubn_is_on_device(exchange->communicator)) {
     free(exchange->send);
     free(exchange->receive);
   }
-  free(exchange->host);
   free(exchange);
-  return status;
+  return released != CUBN_STATUS_SUCCESS ? released : destroyed;
 }
 
 /* Everything that one rank can find out alone. */

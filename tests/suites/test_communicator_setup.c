@@ -3,6 +3,11 @@
 
 #include "suites/support/engine.h"
 #include "suites/support/expect_error.h"
+#ifdef CUBN_TESTS_EMULATED
+#include <cuda_runtime_api.h>
+
+#include "emu/control.h"
+#endif
 
 enum { WRONG = 1 }; /* the rank whose arguments are wrong */
 
@@ -91,10 +96,34 @@ static void test_attach(void) {
   engine_run(&e, 3, run_attach, NULL);
 }
 
+#ifdef CUBN_TESTS_EMULATED
+/* One rank gets no page-locked memory: all learn it, and the next attempt works. */
+static void run_without_memory(engine_rank *self) {
+  cubnBatchNormDescriptor_t bn;
+  CU_ASSERT_EQUAL(cubnCreateBatchNormDescriptor(&bn), CUBN_STATUS_SUCCESS);
+  if (self->rank == WRONG) emu_fail_next("cudaHostAlloc", 1, cudaErrorMemoryAllocation);
+  expect_error(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 5),
+               CUBN_STATUS_HOST_ALLOCATION_FAILED, "cubnSetBatchNormCommunicator",
+               "cudaErrorMemoryAllocation", "rank 1");
+  expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 5), "again");
+  expect_success(cubnDestroyBatchNormDescriptor(bn), "the end of a descriptor");
+}
+
+static void test_memory(void) {
+  static engine e;
+  e = (engine){0};
+  engine_run(&e, 3, run_without_memory, NULL);
+}
+#endif
+
 void test_communicator_setup_suites(void) {
   static const suite_test host_tests[] = {
       {"making", test_create}, {"reporting", test_report}, {NULL, NULL}};
   static const suite_test tests[] = {{"attaching", test_attach}, {NULL, NULL}};
   suite_add("communicator arguments", SUITE_HOST, host_tests);
   suite_add("communicator attaching", SUITE_DEVICES, tests);
+#ifdef CUBN_TESTS_EMULATED
+  static const suite_test emulated[] = {{"without memory", test_memory}, {NULL, NULL}};
+  suite_add("communicator memory", SUITE_CUDA, emulated);
+#endif
 }
