@@ -67,11 +67,12 @@ class Kernel:
         return min(by_registers, WARPS.get(self.arch, 64) * 32 // THREADS)
 
     def moves_vectors(self):
-        """Kernels that are given the width 1 are for tensors without alignment."""
+        """Kernels that are given the width 1 are for tensors without alignment; some move single
+        values: parameters, blocks of ranks, conversions."""
         if re.search(r"strided|(Rows|Columns|Runs)<1[,>]|(resident|cluster|cooperative)_kernel<1,",
                      self.name):
             return False
-        return not re.search(r"finish|sample", self.name)
+        return not re.search(r"finish|sample|widen|merge|refuse|write_block", self.name)
 
     def faults(self):
         if "Fused" not in self.name and (self.stack or self.local):

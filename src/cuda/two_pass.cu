@@ -27,6 +27,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "core/backend.h"
 #include "core/check.h"
@@ -53,10 +54,15 @@
 namespace cubn {
 namespace {
 
-// Co-resident blocks per SM. Threads that count each of 8 columns need all registers for one block.
+// Co-resident blocks per SM. Threads that count each of 8 columns need all registers for one block;
+// so do those that sum 8 columns of bfloat16, which sm_80 would otherwise spill.
 template <class Iterator, class Op>
-constexpr int REDUCE_BLOCKS =
-    Iterator::FOLDS &&Iterator::CHANNELS == 8 ? 1 : PASS_BLOCKS<Iterator::CHANNELS, Op::FUSED>;
+constexpr int REDUCE_BLOCKS = Iterator::CHANNELS == 8 &&
+                                      (Iterator::FOLDS ||
+                                       (Op::INPUTS == 1 &&
+                                        std::is_same<typename Op::Element, __nv_bfloat16>::value))
+                                  ? 1
+                                  : PASS_BLOCKS<Iterator::CHANNELS, Op::FUSED>;
 
 template <class Iterator, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, REDUCE_BLOCKS<Iterator, Op>)
