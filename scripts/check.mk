@@ -27,11 +27,13 @@ check-clang:
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CFLAGS=-O1 CUDA=0 lib
 
 # Those that the library was not built for, or CHECK_ARCHS.
+# CHECK_CU: of these files.
+CHECK_CU ?= $(LIB_CU)
 OTHER_ARCHS = $(or $(CHECK_ARCHS),$(filter-out $(ARCHS),$(ALL_ARCHS)),$(ARCHS))
 check-archs: lib
 ifeq ($(CUDA),1)
 	$(MAKE) BUILD=$(BUILD)/other-archs CUDA_ARCHS='$(OTHER_ARCHS)' \
-	  $(LIB_CU:%.cu=$(BUILD)/other-archs/obj/%.cu.o)
+	  $(CHECK_CU:%.cu=$(BUILD)/other-archs/obj/%.cu.o)
 else
 	@echo 'CUDA kernels for all architectures: not compiled, there is no nvcc (or CUDA=0)'
 endif
