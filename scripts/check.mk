@@ -26,8 +26,7 @@ check-cppcheck:
 check-clang:
 	$(MAKE) BUILD=$(BUILD)/clang CC=clang CXX=clang++ CFLAGS=-O1 CUDA=0 lib
 
-# Those that the library was not built for, or CHECK_ARCHS.
-# CHECK_CU: of these files.
+# Those that the library was not built for, or CHECK_ARCHS; of all files, or CHECK_CU.
 CHECK_CU ?= $(LIB_CU)
 OTHER_ARCHS = $(or $(CHECK_ARCHS),$(filter-out $(ARCHS),$(ALL_ARCHS)),$(ARCHS))
 check-archs: lib
