@@ -49,7 +49,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     parser.add_argument("--latency", type=float, default=2, help="of a message, us (default 2)")
     parser.add_argument("--bandwidth", type=float, default=10, help="of a rank, GB/s (default 10)")
-    parser.add_argument("--forward", type=float, default=5.5, help="merging a channel, ns")
+    parser.add_argument("--forward", type=float, default=2.7, help="merging a channel, ns")
     parser.add_argument("--backward", type=float, default=1.5, help="the same")
     o = parser.parse_args()
     print("| ranks | " + " | ".join("C = %d: gathering | reducing | memory" % c for c in CHANNELS) +

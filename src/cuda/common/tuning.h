@@ -22,8 +22,8 @@ template <int CHANNELS, bool FUSED_BACKWARD = false>
 constexpr int STREAMED_BLOCKS = CHANNELS == 8 || FUSED_BACKWARD ? 1 : 2;
 
 /* Vectors of 16 bytes of each tensor that a thread has in flight. In reductions with two blocks an
- * SM has at least 32 KB in flight, more than its share of latency times bandwidth (about 18 KB on an
- * H100, from 3.35 TB/s, 700 ns and 132 SMs), without spilled registers; in fused backward of
+ * SM has at least 32 KB in flight, more than its share of latency times bandwidth (about 18 KB on
+ * an H100, from 3.35 TB/s, 700 ns and 132 SMs), without spilled registers; in fused backward of
  * streamed, which has one block, 16 KB. More vectors in a batch mean fewer additions in double.
  * Threads whose columns are folded count each of these, and need registers for that; two blocks
  * whose threads sum 8 channels have registers for half as many vectors. */
@@ -36,8 +36,8 @@ constexpr int REDUCE_VECTORS = CHANNELS == 8 && BLOCKS == 2                   ? 
 constexpr int APPLY_VECTORS = 4;
 /* Fused operations move up to three tensors and need registers for each, and code for each vector.
  * Two inputs of 8 values per vector need as many registers, and have 32 KB in flight with half as
- * many vectors. Fused forward over rows has the registers, and one input; over columns it would spill
- * with more than two vectors, and so has 16 KB in flight. */
+ * many vectors. Fused forward over rows has the registers, and one input; over columns it would
+ * spill with more than two vectors, and so has 16 KB in flight. */
 constexpr int FEW_APPLY_VECTORS = 2;
 template <bool FUSED, int INPUTS, int VECTOR, int CHANNELS>
 constexpr int APPLY_BATCH = (FUSED && (INPUTS == 2 || CHANNELS > 1)) || INPUTS *VECTOR == 16
