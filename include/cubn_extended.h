@@ -16,8 +16,11 @@
  *     device memory          previous_running_*, CUBN_BATCHNORM_RUNNING_VAR, factor
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
+ *     statistics of groups of samples (virtual or ghost batches; with 1, instance normalization)
+ *                            CUBN_BATCHNORM_VIRTUAL_BATCH
  *
- * The last two lines are what synchronized batch normalization over several devices needs.
+ * "Statistics only" to "dx only" are what synchronized batch normalization over several devices
+ * needs.
  * cubn_communicator.h does all of it; this is how, for programs that want to do it themselves.
  * Ranks may have shares of different sizes, also none. With M[r] values per channel on rank r:
  *
@@ -130,7 +133,9 @@ typedef enum {
   CUBN_BATCHNORM_BETA = 8,  /**< The beta of y or dx; 0. */
   CUBN_BATCHNORM_PARAM_ALPHA = 9, /**< The alpha of dscale and dbias; 1. */
   CUBN_BATCHNORM_PARAM_BETA = 10, /**< The beta of dscale and dbias; 0. */
-  CUBN_BATCHNORM_PARAM_SUMS = 11  /**< A cubnBatchNormParamSums_t; CUBN_PARAM_SUMS_LOCAL. */
+  CUBN_BATCHNORM_PARAM_SUMS = 11, /**< A cubnBatchNormParamSums_t; CUBN_PARAM_SUMS_LOCAL. */
+  /** Samples per virtual batch; 0: the batch is one. See cubnBatchNormForward. */
+  CUBN_BATCHNORM_VIRTUAL_BATCH = 12
 } cubnBatchNormAttribute_t;
 
 /**
@@ -218,7 +223,9 @@ typedef struct cubnBatchNormTensors {
   void *dscale;   /**< Backward; output, or NULL: not wanted. Input with CUBN_SUMS_GIVEN. */
   void *dbias;    /**< Backward; output, or NULL: not wanted. Input with CUBN_SUMS_GIVEN. */
 
-  void *saved_mean;    /**< STATISTICS_BATCH: forward writes, backward reads; or NULL. */
+  /** STATISTICS_BATCH: forward writes, backward reads; or NULL. With G virtual batches this array
+   * and the two below are G times as long: one after another, each as param_desc says. */
+  void *saved_mean;
   void *saved_inv_std; /**< As saved_mean; NULL if and only if that is. */
   /** What rounding took from saved_mean: saved_mean + saved_mean_low is the mean to about twice the
    * parameters' precision. As saved_mean, which it needs; or NULL. Backward then takes the sum as
@@ -270,6 +277,12 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * is right: saved_mean and saved_mean_low are 0, saved_inv_std is that of variance 0, and the
  * running statistics are the previous ones, or 0 where the factor is 1 and those are not read.
  *
+ * With CUBN_BATCHNORM_VIRTUAL_BATCH = g, virtual batches ("ghost batches": Hoffer, Hubara and
+ * Soudry 2017, arXiv:1705.08741) are samples 0 to g - 1, g to 2 g - 1, ...; the last one may be
+ * shorter. Each has statistics of its own, which normalize it and are saved; the running statistics
+ * take them in order, so that G virtual batches weigh 1 - (1 - factor)^G. The results have the bits
+ * of G calls. Given statistics know no virtual batches, and with a communicator they are refused.
+ *
  * With a communicator the statistics of the batch are those of all ranks, which call this function
  * together; see cubnSetBatchNormCommunicator.
  *
@@ -297,6 +310,10 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  * With CUBN_SUMS_GIVEN dbias and dscale on the right are the given sums and m is
  * CUBN_BATCHNORM_COUNT. With a communicator they are, on the right, the sums over all ranks, which
  * call this function together; see cubnSetBatchNormCommunicator.
+ *
+ * With CUBN_BATCHNORM_VIRTUAL_BATCH they are, on the right, the sums over the virtual batch, as m
+ * is its number of values; dbias and dscale are the sums over all, added up in order in the
+ * parameters' type. Given sums are refused then.
  *
  * @param[in] handle      a handle
  * @param[in] descriptor  what is computed

@@ -150,20 +150,22 @@ TEST_PROGRAMS += $(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest \
   $(BUILD)/emu-trace/cubn-traffic
 test-emulated: $(TEST_PROGRAMS)
 	$(foreach v,$(EMU_VARIANTS),$(BUILD)/emu-$(v)/emu-selftest && ) true
-	$(MAKE) --no-print-directory --output-sync=target test-emulated-plain test-emulated-checked
+	$(MAKE) --no-print-directory --output-sync=target test-emulated-trace test-emulated-asan \
+	  test-emulated-plain
 
-# Side by side with -j2: each runs on one thread.
-.PHONY: test-emulated-plain test-emulated-checked
+# Side by side with -j2, each on one thread; the longest comes first.
+.PHONY: $(EMU_VARIANTS:%=test-emulated-%)
+test-emulated-trace: $(BUILD)/emu-trace/cubn-tests $(BUILD)/emu-trace/cubn-traffic
+	$(BUILD)/emu-trace/cubn-tests --device cuda --cases smoke --seeds 2
+	$(BUILD)/emu-trace/cubn-traffic
+
+test-emulated-asan: $(BUILD)/emu-asan/cubn-tests
+	$< --device cuda --cases smoke --seeds 1
+
 test-emulated-plain: $(BUILD)/emu-plain/cubn-tests
 	$< --device cuda --cases all --seeds 1
 	$< --device cuda --cases smoke --seeds 2,3
 	$< --device cuda --cases smoke --suite algorithms --gpu sm80
-
-test-emulated-checked: $(BUILD)/emu-asan/cubn-tests $(BUILD)/emu-trace/cubn-tests \
-  $(BUILD)/emu-trace/cubn-traffic
-	$(BUILD)/emu-asan/cubn-tests --device cuda --cases smoke --seeds 1
-	$(BUILD)/emu-trace/cubn-tests --device cuda --cases smoke --seeds 2
-	$(BUILD)/emu-trace/cubn-traffic
 
 else
 .PHONY: traffic test-emulated emu-selftest

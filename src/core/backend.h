@@ -96,6 +96,8 @@ typedef struct cubn_problem {
   cubn_reserve
       reserve;     /* what forward writes and backward reads; NONE if there is no reserve space */
   cubn_mask mask;  /* for CUBN_RESERVE_MASK */
+  /* Samples per virtual batch, 0 for all in one. The host makes a call for each: algorithms see 0. */
+  int64_t virtual_batch;
   bool is_classic; /* called through a function of cuDNN's: all its pointers are required */
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;

@@ -1,6 +1,7 @@
 /* The quick answer to whether arrays share memory; overlap.c has the exact one. */
 #include "core/check.h"
 #include "host/overlap.h"
+#include "host/virtual_batches.h"
 
 enum { SPANS_MAX = 20 };
 
@@ -30,6 +31,7 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   const cubnTensorDescriptor_t *tensors = problem->descriptors;
   const size_t x_bytes = cubn_bytes_of(tensors[CUBN_ARRAY_X]);
   const size_t param_bytes = cubn_bytes_of(tensors[CUBN_ARRAY_PARAM]);
+  const size_t saved_bytes = param_bytes * (size_t)cubn_virtual_batches(problem);
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   spans written, read;
   written.count = read.count = 0;
@@ -40,12 +42,13 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   if (args->dz) add_span(&written, args->dz, cubn_bytes_of(tensors[CUBN_ARRAY_Z]));
   read.tensors = read.count;
   written.tensors = written.count;
-  const void *const inputs[] = {args->scale, args->bias, args->mean, args->var, args->mean_low};
-  for (int i = 0; i < 5; ++i) add_span(&read, inputs[i], param_bytes);
+  const void *const inputs[] = {args->scale, args->bias, args->mean, args->var};
+  for (int i = 0; i < 4; ++i) add_span(&read, inputs[i], param_bytes);
+  add_span(&read, args->mean_low, saved_bytes);
   spans *const saved = backward ? &read : &written;
-  add_span(saved, args->saved_mean, param_bytes);
-  add_span(saved, args->saved_inv_std, param_bytes);
-  add_span(saved, args->saved_mean_low, param_bytes);
+  add_span(saved, args->saved_mean, saved_bytes);
+  add_span(saved, args->saved_inv_std, saved_bytes);
+  add_span(saved, args->saved_mean_low, saved_bytes);
   add_span(saved, args->reserve, reserve_bytes);
   spans *const sums = problem->sums_are_given ? &read : &written;
   add_span(sums, args->dscale, param_bytes);

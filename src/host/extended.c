@@ -5,6 +5,7 @@
 #include "host/activation.h"
 #include "host/reserve.h"
 #include "host/synchronized.h"
+#include "host/virtual_batches.h"
 
 /* What a descriptor says, whatever the pass. */
 static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool backward) {
@@ -20,6 +21,7 @@ static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool 
       .running_is_biased = (int)values[CUBN_BATCHNORM_RUNNING_VAR] == CUBN_RUNNING_VAR_BIASED,
       .sums_are_given = backward && (int)values[CUBN_BATCHNORM_SUMS] == CUBN_SUMS_GIVEN,
       .blends = values[CUBN_BATCHNORM_BETA] != 0,
+      .virtual_batch = is_given ? 0 : (int64_t)values[CUBN_BATCHNORM_VIRTUAL_BATCH],
       .adds = descriptor->adds,
       .activation = descriptor->activation};
 }
@@ -139,24 +141,47 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   return CUBN_STATUS_SUCCESS;
 }
 
+/* Virtual batches have statistics and sums of their own, so they have nothing to do with those of
+ * other ranks, or given ones. */
+static cubnStatus_t check_virtual_batch(const cubn_call *call, const cubn_exchange *exchange) {
+  const cubn_problem *const problem = &call->problem;
+  if (problem->virtual_batch == 0 || !(exchange || problem->sums_are_given))
+    return CUBN_STATUS_SUCCESS;
+  return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, call->function,
+                   "CUBN_BATCHNORM_VIRTUAL_BATCH is %lld, but the descriptor has %s",
+                   (long long)problem->virtual_batch,
+                   exchange ? "a communicator" : "CUBN_SUMS_GIVEN");
+}
+
+static cubnStatus_t run(cubn_call *call) {
+  const cubnTensorDescriptor_t x = call->problem.descriptors[CUBN_ARRAY_X];
+  const bool is_divided = call->problem.virtual_batch > 0 && cubn_is(x, CUBN_TENSOR) && x->is_set &&
+                          cubn_virtual_batches(&call->problem) > 1;
+  if (is_divided) return cubn_run_virtual_batches(call);
+  call->problem.virtual_batch = 0;
+  return cubn_execute(call->handle, &call->problem, &call->args, call->reserve, call->function);
+}
+
 cubnStatus_t cubnBatchNormForward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
                                   const cubnBatchNormTensors_t *tensors) {
   cubn_call call = {.function = __func__, .handle = handle};
   const cubn_exchange *const exchange = exchange_of(descriptor, false);
-  const cubnStatus_t status = describe_forward(&call, descriptor, tensors);
+  cubnStatus_t status = describe_forward(&call, descriptor, tensors);
+  if (status == CUBN_STATUS_SUCCESS) status = check_virtual_batch(&call, exchange);
   if (exchange) return cubn_synchronized_forward(exchange, &call, status);
   CUBN_TRY(status);
-  return cubn_execute(handle, &call.problem, &call.args, call.reserve, __func__);
+  return run(&call);
 }
 
 cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescriptor_t descriptor,
                                    const cubnBatchNormTensors_t *tensors) {
   cubn_call call = {.function = __func__, .handle = handle};
   const cubn_exchange *const exchange = exchange_of(descriptor, true);
-  const cubnStatus_t status = describe_backward(&call, descriptor, tensors);
+  cubnStatus_t status = describe_backward(&call, descriptor, tensors);
+  if (status == CUBN_STATUS_SUCCESS) status = check_virtual_batch(&call, exchange);
   if (exchange) return cubn_synchronized_backward(exchange, &call, status);
   CUBN_TRY(status);
-  return cubn_execute(handle, &call.problem, &call.args, call.reserve, __func__);
+  return run(&call);
 }
 
 cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_t descriptor,

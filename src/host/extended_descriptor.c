@@ -34,6 +34,7 @@ static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
     [CUBN_BATCHNORM_PARAM_BETA] = {"CUBN_BATCHNORM_PARAM_BETA", 0, -1e308, 1e308, false},
     [CUBN_BATCHNORM_PARAM_SUMS] = {"CUBN_BATCHNORM_PARAM_SUMS", CUBN_PARAM_SUMS_LOCAL,
                                    CUBN_PARAM_SUMS_LOCAL, CUBN_PARAM_SUMS_ALL, true},
+    [CUBN_BATCHNORM_VIRTUAL_BATCH] = {"CUBN_BATCHNORM_VIRTUAL_BATCH", 0, 0, 0x1p53, true},
 };
 
 cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {

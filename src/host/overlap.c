@@ -6,6 +6,7 @@
 #include "host/descriptor.h"
 #include "host/problem_text.h"
 #include "host/reserve.h"
+#include "host/virtual_batches.h"
 
 /* An array of the call. */
 typedef struct region {
@@ -22,6 +23,7 @@ enum { REGIONS_MAX = 24 };
 typedef struct regions {
   const struct cubnTensorStruct *param;
   size_t param_bytes; /* of each array of parameters */
+  size_t saved_bytes; /* of each array of saved statistics */
   int count;
   region list[REGIONS_MAX];
 } regions;
@@ -57,6 +59,13 @@ static void add_parameter(regions *all, const char *name, const void *pointer, b
   if (all->count > before) all->list[before].is_parameter = true;
 }
 
+static void add_saved(regions *all, const char *name, const void *pointer, bool is_written) {
+  if (all->saved_bytes == all->param_bytes)
+    add_parameter(all, name, pointer, is_written);
+  else
+    add_bytes(all, name, pointer, all->saved_bytes, is_written);
+}
+
 static void add_tensors(regions *all, const cubn_problem *problem, const cubn_args *args) {
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const void *const pointers[] = {[CUBN_ARRAY_X] = args->x,
@@ -77,11 +86,11 @@ static void add_parameters(regions *all, const cubn_problem *problem, const cubn
   add_parameter(all, "bias", args->bias, false);
   add_parameter(all, "mean", args->mean, false);
   add_parameter(all, problem->var_is_inv_std ? "inv_std" : "var", args->var, false);
-  add_parameter(all, gives_sums && !problem->is_frozen ? "saved_mean_low" : "mean_low",
-                args->mean_low, false);
-  add_parameter(all, "saved_mean", args->saved_mean, trains);
-  add_parameter(all, "saved_mean_low", args->saved_mean_low, trains);
-  add_parameter(all, "saved_inv_std", args->saved_inv_std, trains);
+  add_saved(all, gives_sums && !problem->is_frozen ? "saved_mean_low" : "mean_low", args->mean_low,
+            false);
+  add_saved(all, "saved_mean", args->saved_mean, trains);
+  add_saved(all, "saved_mean_low", args->saved_mean_low, trains);
+  add_saved(all, "saved_inv_std", args->saved_inv_std, trains);
   add_parameter(all, "dscale", args->dscale, gives_sums);
   add_parameter(all, "dbias", args->dbias, gives_sums);
   if (!trains || !args->running_mean) return;
@@ -172,6 +181,7 @@ cubnStatus_t cubn_check_overlap(const cubn_problem *problem, const cubn_args *ar
   all.count = 0;
   all.param = problem->descriptors[CUBN_ARRAY_PARAM];
   all.param_bytes = cubn_bytes_of(all.param);
+  all.saved_bytes = all.param_bytes * (size_t)cubn_virtual_batches(problem);
   add_tensors(&all, problem, args);
   add_parameters(&all, problem, args);
   add_bytes(&all, cubn_reserve_name(problem), args->reserve, reserve_bytes,

@@ -6,6 +6,7 @@
 #include "host/axes.h"
 #include "host/descriptor.h"
 #include "host/strides.h"
+#include "host/virtual_batches.h"
 
 cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {
   const bool has_given_statistics = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
@@ -27,13 +28,15 @@ const char *cubn_reserve_name(const cubn_problem *problem) {
   return problem->is_classic ? "reserve_space" : "reserve";
 }
 
+enum { RESERVE_ALIGNMENT = 16 };
+
 /* The product, or the largest number: more than any memory has. */
 static size_t multiply(int64_t count, size_t bytes) {
   size_t product;
   return __builtin_mul_overflow((size_t)count, bytes, &product) ? SIZE_MAX : product;
 }
 
-size_t cubn_reserve_bytes(cubn_problem *problem) {
+static size_t bytes_of_one(cubn_problem *problem) {
   const int64_t count = problem->c * cubn_count(problem);
   if (count == 0) return 0;
   switch (cubn_reserve_kind(problem)) {
@@ -46,6 +49,20 @@ size_t cubn_reserve_bytes(cubn_problem *problem) {
     default:
       return 0;
   }
+}
+
+/* Virtual batches have as many bytes each, so that the space of each begins aligned. */
+size_t cubn_reserve_bytes(cubn_problem *problem) {
+  const int64_t batches = cubn_virtual_batches(problem);
+  if (batches == 1) return bytes_of_one(problem);
+  struct cubnTensorStruct x = *problem->descriptors[CUBN_ARRAY_X];
+  cubn_problem one = *problem;
+  x.dims[0] = problem->virtual_batch;
+  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) one.descriptors[a] = NULL;
+  one.descriptors[CUBN_ARRAY_X] = &x;
+  cubn_collapse(&one);
+  const size_t bytes = bytes_of_one(&one), gap = -bytes % RESERVE_ALIGNMENT;
+  return bytes == SIZE_MAX ? bytes : multiply(batches, bytes + gap);
 }
 
 void cubn_take_reserved_statistics(cubn_problem *problem, cubn_args *args) {

@@ -73,6 +73,7 @@
   X(communicator_capture)  \
   X(communicator_device)   \
   X(synchronized)          \
+  X(virtual)               \
   X(traffic)               \
   X(threads)               \
   X(idx)                   \
