@@ -94,11 +94,10 @@ typedef struct cubn_problem {
   bool has_dz;            /* backward: dz is wanted, the gradient of z */
   cubn_activation activation;
   cubn_reserve
-      reserve;     /* what forward writes and backward reads; NONE if there is no reserve space */
-  cubn_mask mask;  /* for CUBN_RESERVE_MASK */
-  /* Samples per virtual batch, 0 for all in one. The host makes a call for each: algorithms see 0. */
-  int64_t virtual_batch;
-  bool is_classic; /* called through a function of cuDNN's: all its pointers are required */
+      reserve;    /* what forward writes and backward reads; NONE if there is no reserve space */
+  cubn_mask mask; /* for CUBN_RESERVE_MASK */
+  int64_t virtual_batch; /* samples per virtual batch, 0: all; the host divides, others see 0 */
+  bool is_classic;       /* called through a function of cuDNN's: all its pointers are required */
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
