@@ -86,7 +86,7 @@ extern "C" {
 /**
  * @defgroup cubn_extended Batch normalization beyond cuDNN's
  *
- * One descriptor, one struct of tensors, one call forward, one backward; and folding.
+ * One descriptor, one struct of tensors, one call forward, one backward.
  * @{
  */
 
@@ -325,52 +325,6 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
 CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
                                             const cubnBatchNormDescriptor_t descriptor,
                                             const cubnBatchNormTensors_t *tensors);
-
-/**
- * Folds inference into the convolution or linear layer in front of it.
- *
- * That layer's output is what is normalized:
- *
- *     folded_weights[k, ...] = weights[k, ...] * scale[k] / sqrt(var[k] + epsilon)
- *     folded_bias[k]         = (layer_bias[k] - mean[k]) * scale[k] / sqrt(var[k] + epsilon) +
- *                              bias[k]
- *
- * so that the layer with the folded values computes what both did.
- *
- * @param[in] handle        a handle
- * A value beyond the range of its type becomes infinite, as in any rounding, without a message:
- * with a small variance, weights of a half type times 1 / sqrt(epsilon) are. Fold them into float,
- * which has room for them.
- *
- * @param[in] weights_desc  of weights; dimension 0 is that of the output channels k: K x C x R x S
- *                          of a convolution, outputs x inputs of a linear layer
- * @param[in] weights       the layer's weights
- * @param[in] layer_bias    one value of the weights' type per output channel; NULL: 0
- * @param[in] scale         one parameter value per output channel, as in inference; NULL: 1
- * @param[in] bias          one parameter value per output channel; NULL: 0
- * @param[in] mean          one parameter value per output channel
- * @param[in] var           one parameter value per output channel
- * @param[in] epsilon       at least CUBN_BN_MIN_EPSILON, finite
- * @param[in] folded_desc   of folded_weights: the dimensions of weights_desc, its type or, for half
- *                          and bfloat16 weights, float; strides may differ. NULL: weights_desc
- * @param[out] folded_weights  may be weights, if type and strides are the same
- * @param[out] folded_bias  one value of folded_desc's type per output channel; may be layer_bias,
- *                          if the type is the same. It is required, since what is folded into it
- *                          is lost otherwise.
- * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
- * @retval CUBN_STATUS_BAD_PARAM  a required pointer is NULL or not aligned; a descriptor was never
- *         set; folded_desc has stride 0, or another type or dimensions than it may have; folded in
- *         place where that is not possible; epsilon is negative or not finite
- * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
- * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
- */
-CUBN_API cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle,
-                                        const cubnTensorDescriptor_t weights_desc,
-                                        const void *weights, const void *layer_bias,
-                                        const void *scale, const void *bias, const void *mean,
-                                        const void *var, double epsilon,
-                                        const cubnTensorDescriptor_t folded_desc,
-                                        void *folded_weights, void *folded_bias);
 
 /** @} */
 

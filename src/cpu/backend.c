@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "cpu/common/algos.h"
 #include "cpu/common/device.h"
+#include "cpu/fold.h"
 #include "cpu/grid/grid.h"
 #include "cpu/widen.h"
 
@@ -147,5 +148,7 @@ const cubn_backend cubn_cpu_backend = {
     .download = cpu_copy,
     .fill = cpu_fill,
     .widen = cubn_cpu_widen,
+    .fold_behind = cubn_cpu_fold_behind,
+    .count_nonfinite = cubn_cpu_count_nonfinite,
     .algos = {algos, infer_algos, algos},
 };

@@ -68,6 +68,8 @@ const cubn_backend cubn_cuda_backend = {
     cubn_cuda_allocate_host,
     cubn_cuda_release_host,
     cubn_cuda_widen,
+    cubn_cuda_fold_behind,
+    cubn_cuda_count_nonfinite,
     cubn_cuda_write_block,
     cubn_cuda_merge_blocks,
     {train_algos, infer_algos, backward_algos},

@@ -45,6 +45,12 @@ cubnStatus_t cubn_cuda_release_host(cubn_device *device, void *pointer);
 cubnStatus_t cubn_cuda_widen(cubn_device *device, const cubn_problem *problem, const void *x,
                              void *to);
 
+/* ---- fold.cu ---- */
+
+cubnStatus_t cubn_cuda_fold_behind(cubn_device *device, const cubn_fold_task *task);
+cubnStatus_t cubn_cuda_count_nonfinite(cubn_device *device, const cubn_problem *problem,
+                                       const void *x, int64_t *count);
+
 /* ---- joint.cu ---- */
 
 cubnStatus_t cubn_cuda_write_block(cubn_device *device, const cubn_joint_task *task,

@@ -55,6 +55,7 @@
   X(normalization)         \
   X(fold)                  \
   X(fold_types)            \
+  X(fold_behind)           \
   X(objects)               \
   X(overlap)               \
   X(parameters)            \

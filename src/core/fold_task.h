@@ -1,0 +1,29 @@
+/* What folding into the layer behind adds up, for the backends: see cubnFoldBatchNormBehind. */
+#ifndef CUBN_CORE_FOLD_TASK_H
+#define CUBN_CORE_FOLD_TASK_H
+
+#include "core/backend.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The channels of `problem` are the layer's outputs, its samples their weights, at the offsets of
+ * CUBN_ARRAY_X. A sample's offset in CUBN_ARRAY_OUTPUT is its input channel within the group. */
+struct cubn_fold_task {
+  cubn_problem problem;
+  cubnDataType_t folded_type; /* of folded_bias; weights and layer_bias have the problem's */
+  int64_t inputs;             /* input channels of a group */
+  int64_t groups;
+  double epsilon;
+  const void *weights, *layer_bias;      /* layer_bias: NULL: 0 */
+  const void *scale, *bias, *mean, *var; /* per input channel of all groups */
+  void *folded_bias;                     /* per output */
+  void *padding;                         /* per input channel of all groups, or NULL */
+};
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* CUBN_CORE_FOLD_TASK_H */
