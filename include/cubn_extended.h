@@ -117,6 +117,18 @@ typedef enum {
   CUBN_PARAM_SUMS_ALL = 1 /**< The sums over all ranks, the same on each. */
 } cubnBatchNormParamSums_t;
 
+/** Which variance of the batch x is normalized with. */
+typedef enum {
+  CUBN_VARIANCE_BIASED = 0,  /**< sum((x - mean)^2) / m */
+  CUBN_VARIANCE_UNBIASED = 1 /**< sum((x - mean)^2) / (m - 1), as darknet has it; 0 if m is 1 */
+} cubnBatchNormVariance_t;
+
+/** Where epsilon is added. */
+typedef enum {
+  CUBN_EPSILON_INSIDE_ROOT = 0, /**< inv_std = 1 / sqrt(var + epsilon) */
+  CUBN_EPSILON_OUTSIDE_ROOT = 1 /**< inv_std = 1 / (sqrt(var) + epsilon), as darknet has it */
+} cubnBatchNormEpsilonPlace_t;
+
 /** The attributes of a descriptor and their values after creation. */
 typedef enum {
   CUBN_BATCHNORM_MODE = 0,        /**< A cubnBatchNormMode_t; CUBN_BATCHNORM_SPATIAL. */
@@ -130,7 +142,11 @@ typedef enum {
   CUBN_BATCHNORM_BETA = 8,  /**< The beta of y or dx; 0. */
   CUBN_BATCHNORM_PARAM_ALPHA = 9, /**< The alpha of dscale and dbias; 1. */
   CUBN_BATCHNORM_PARAM_BETA = 10, /**< The beta of dscale and dbias; 0. */
-  CUBN_BATCHNORM_PARAM_SUMS = 11  /**< A cubnBatchNormParamSums_t; CUBN_PARAM_SUMS_LOCAL. */
+  CUBN_BATCHNORM_PARAM_SUMS = 11, /**< A cubnBatchNormParamSums_t; CUBN_PARAM_SUMS_LOCAL. */
+  /* 12 is reserved. */
+  CUBN_BATCHNORM_VARIANCE = 13, /**< A cubnBatchNormVariance_t; CUBN_VARIANCE_BIASED. */
+  /** A cubnBatchNormEpsilonPlace_t; CUBN_EPSILON_INSIDE_ROOT. */
+  CUBN_BATCHNORM_EPSILON_PLACE = 14
 } cubnBatchNormAttribute_t;
 
 /**
@@ -270,6 +286,13 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * is right: saved_mean and saved_mean_low are 0, saved_inv_std is that of variance 0, and the
  * running statistics are the previous ones, or 0 where the factor is 1 and those are not read.
  *
+ * inv_std of the batch is 1 / sqrt(var + epsilon), with its biased variance; of given var, too.
+ * Other libraries' conventions: CUBN_BATCHNORM_VARIANCE says which variance of the batch stands
+ * there, CUBN_BATCHNORM_EPSILON_PLACE where epsilon does, for given var as well. One value per
+ * channel has the variance 0 by either convention. Where sqrt(var) + epsilon is 0, inv_std is 0.
+ * CUBN_BATCHNORM_RUNNING_VAR is independent of both. "To reproduce X set Y" of twenty libraries:
+ * docs/COMPATIBILITY.md.
+ *
  * With a communicator the statistics of the batch are those of all ranks, which call this function
  * together; see cubnSetBatchNormCommunicator.
  *
@@ -293,6 +316,17 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  *     dscale = sum(dp * x_hat)
  *     dx     = scale * inv_std * (dp - dbias / m - x_hat * dscale / m)      statistics of the batch
  *     dx     = scale * inv_std * dp                                         given statistics
+ *
+ * The attributes CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE and CUBN_BATCHNORM_EPSILON
+ * must be those of forward: with statistics of the batch
+ *
+ *     dx = scale * inv_std * (dp - dbias / m - v * x_hat * dscale / m)
+ *     v  = -2 * inv_std' / inv_std^3
+ *
+ * where inv_std' is the derivative of inv_std with respect to the biased variance: v is 1, times
+ * m / (m - 1) for the unbiased variance, over 1 - epsilon * inv_std for an epsilon outside of the
+ * root. There the derivative does not exist at variance 0; v is 0 then, and for a deviation so much
+ * smaller than epsilon that inv_std does not show it (2^-22 of epsilon; of doubles 2^-51).
  *
  * With CUBN_SUMS_GIVEN dbias and dscale on the right are the given sums and m is
  * CUBN_BATCHNORM_COUNT. With a communicator they are, on the right, the sums over all ranks, which

@@ -21,7 +21,10 @@ static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool 
       .sums_are_given = backward && (int)values[CUBN_BATCHNORM_SUMS] == CUBN_SUMS_GIVEN,
       .blends = values[CUBN_BATCHNORM_BETA] != 0,
       .adds = descriptor->adds,
-      .activation = descriptor->activation};
+      .activation = descriptor->activation,
+      .normalizes_unbiased =
+          !is_given && (int)values[CUBN_BATCHNORM_VARIANCE] == CUBN_VARIANCE_UNBIASED,
+      .epsilon_is_outside = (int)values[CUBN_BATCHNORM_EPSILON_PLACE] == CUBN_EPSILON_OUTSIDE_ROOT};
 }
 
 /* The arguments that have the same name in both passes. */

@@ -47,7 +47,9 @@ static cubn_share share_of(const cubn_joint *joint, cubn_joint_call kind, cubnSt
                       .type = joint->type,
                       .channels = (double)joint->exchange->channels,
                       .epsilon = joint->call->args.epsilon,
-                      .count = joint->count};
+                      .count = joint->count,
+                      .variance = joint->call->problem.normalizes_unbiased,
+                      .place = joint->call->problem.epsilon_is_outside};
 }
 
 static cubn_blocks blocks_of(const cubn_exchange *exchange, const double *received, int values) {

@@ -21,9 +21,26 @@ static long double blend(long double alpha, long double result, long double beta
   return alpha * result + beta * (long double)data_get(&set->arrays[array], place);
 }
 
-long double oracle_inverse_std(long double var, double epsilon) {
-  const long double v = var + (long double)epsilon;
-  return v == 0 ? 0.0L : 1.0L / sqrtl(v);
+long double oracle_variance_factor(const line_problem *problem) {
+  if (!problem->unbiased) return 1;
+  const int64_t values = line_values_per_channel(problem);
+  const long double m = (long double)(problem->count > 0 ? problem->count : (double)values);
+  return m > 1 ? m / (m - 1) : 1;
+}
+
+long double oracle_inverse_std(const line_problem *problem, long double var) {
+  const long double v = oracle_variance_factor(problem) * var,
+                    epsilon = (long double)problem->epsilon;
+  const long double deviation = problem->epsilon_outside ? sqrtl(v) + epsilon : sqrtl(v + epsilon);
+  return deviation == 0 ? 0.0L : 1.0L / deviation;
+}
+
+long double oracle_variance_slope(const line_problem *problem, long double inv_std) {
+  const long double factor = oracle_variance_factor(problem);
+  if (!problem->epsilon_outside) return factor;
+  const long double part = 1 - (long double)problem->epsilon * inv_std;
+  const long double least = 4 * (long double)data_roundoff(line_param_type(problem));
+  return part <= least ? 0 : factor / part;
 }
 
 long double oracle_kept_inv_std(const line_problem *problem, long double inv_std) {
@@ -78,7 +95,7 @@ static void take_given(const line_problem *problem, const data_set *before, orac
   channel->mean = get_param(problem, before, DATA_MEAN, number);
   if (problem->mean_low) channel->mean += get_param(problem, before, DATA_MEAN_LOW, number);
   channel->var = var;
-  channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(var, problem->epsilon);
+  channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(problem, var);
 }
 
 /* The saved mean is rounded. Where it equals the mean of x up to its own rounding, the exact
@@ -108,7 +125,7 @@ static void compute_gradients(const line_problem *problem, const data_set *befor
 static void take_saved(const line_problem *problem, const data_set *before, oracle_channel *channel,
                        int64_t number) {
   oracle_statistics(problem, &before->arrays[DATA_X], channel, number);
-  channel->inv_std = oracle_inverse_std(channel->var, problem->epsilon);
+  channel->inv_std = oracle_inverse_std(problem, channel->var);
   channel->preact_mean = channel->mean;
   channel->preact_inv_std = oracle_kept_inv_std(problem, channel->inv_std);
   if (problem->no_saved) return;
@@ -157,7 +174,7 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
     take_given(problem, before, &result, channel);
   } else {
     if (result.count > 0) oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
-    result.inv_std = oracle_inverse_std(result.var, problem->epsilon);
+    result.inv_std = oracle_inverse_std(problem, result.var);
     result.saved_mean = result.mean;
     result.saved_inv_std = oracle_kept_inv_std(problem, result.inv_std);
     if (problem->activation != CUBN_ACTIVATION_IDENTITY) result.inv_std = result.saved_inv_std;
@@ -220,7 +237,8 @@ static long double output_result(const line_problem *problem, const oracle_chann
   const long double gain = channel->scale * channel->inv_std;
   const long double x_hat = (element->x - channel->mean) * channel->inv_std;
   if (problem->frozen) return gain * dp;
-  return gain * (dp - channel->dbias_sum / count - x_hat * channel->dscale_sum / count);
+  const long double slope = oracle_variance_slope(problem, channel->inv_std);
+  return gain * (dp - channel->dbias_sum / count - slope * x_hat * channel->dscale_sum / count);
 }
 
 long double oracle_output(const line_problem *problem, const oracle_channel *channel,

@@ -88,6 +88,7 @@ static const char *check_backward_words(const line_problem *p) {
     return "nodx, nodz, nodscale, nodbias, frozen and sums are for backward";
   if (p->no_dz && !p->adds) return "nodz is for add";
   if (p->given_inv_std && !line_has_given_statistics(p)) return "invstd is for infer and frozen";
+  if (p->unbiased && line_has_given_statistics(p)) return "unbiased is for statistics of x";
   if (p->given_sums && (p->no_dscale || p->no_dbias)) return "sums without dscale or dbias";
   if (p->given_sums && (p->param_alpha != 1 || p->param_beta != 0)) return "blending of given sums";
   if (p->no_dx && (p->alpha != 1 || p->beta != 0)) return "blending without an output";

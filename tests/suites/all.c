@@ -38,6 +38,7 @@
   X(determinism)           \
   X(double_channels)       \
   X(edges)                 \
+  X(conventions)           \
   X(empty)                 \
   X(example)               \
   X(extended)              \

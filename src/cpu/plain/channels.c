@@ -86,12 +86,14 @@ static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes 
 static void set_gradient(const cubn_job *job, const cubn_group *group, const double *dbias,
                          const double *dscale, cubn_lanes *lanes) {
   const cubn_args *args = job->args;
+  const bool is_single = cubn_is_single(job->param_type);
   double scale[CUBN_WIDTH_MAX];
   cubn_load_param(job, group, args->scale, 1, scale);
   for (int64_t j = 0; j < group->width; ++j) {
     lanes->gain[j] = args->alpha * (scale[j] * lanes->inv_std[j]);
     lanes->offset[j] = dbias[j] / args->count;
-    lanes->slope[j] = dscale[j] / args->count;
+    lanes->slope[j] = dscale[j] / args->count *
+                      cubn_variance_slope(&args->normalizer, is_single, lanes->inv_std[j]);
   }
 }
 
@@ -194,7 +196,7 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
     const double var = moments->squares[j] / (double)moments->count;
     /* Infinity among the values makes the squares NaN, but not always the mean. */
     lanes->mean_low[j] = isnan(var) ? var : moments->mean[j];
-    lanes->inv_std[j] = cubn_inverse_deviation(var, job->args->epsilon);
+    lanes->inv_std[j] = cubn_inverse_deviation(&job->args->normalizer, var);
     mean[j] = lanes->mean_high[j] + lanes->mean_low[j];
   }
   const bool centers =

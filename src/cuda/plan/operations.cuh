@@ -36,7 +36,7 @@ Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
   }
   op.running_is_biased = running_is_biased;
   op.alpha = args.alpha;
-  op.epsilon = args.epsilon;
+  op.normalizer = args.normalizer;
   op.factor = args.factor;
   op.beta = static_cast<Real>(args.beta);
   return op;
@@ -60,7 +60,7 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
   op.alpha = args.alpha;
   op.param_alpha = args.param_alpha;
   op.param_beta = args.param_beta;
-  op.epsilon = args.epsilon;
+  op.normalizer = args.normalizer;
   op.beta = static_cast<Real>(args.beta);
   return op;
 }

@@ -42,7 +42,7 @@ struct Moments {
       return;
     }
     const double pivot = pivot_of<T>(params, origin);
-    const double var = squares / count, inv_std = inverse_std(var, params.args.epsilon);
+    const double inv_std = cubn_inverse_deviation(&params.args.normalizer, squares / count);
     // An infinite value makes only `squares` NaN.
     const double batch_mean = squares == squares ? pivot + mean : squares;
     if (params.pass == CUBN_PASS_BACKWARD) {
@@ -76,7 +76,7 @@ struct Moments {
     if (params.has_saved) {
       static_cast<P *>(args.saved_mean)[offset] = P(0);
       static_cast<P *>(args.saved_inv_std)[offset] =
-          round_coefficient<P>(inverse_std(0.0, args.epsilon));
+          round_coefficient<P>(cubn_inverse_deviation(&args.normalizer, 0.0));
       if (args.saved_mean_low) static_cast<P *>(args.saved_mean_low)[offset] = P(0);
     }
     if (!params.has_running) return;

@@ -15,6 +15,7 @@
 #include <type_traits>
 
 #include "core/reserve.h"
+#include "core/statistics.h"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
 
@@ -23,12 +24,6 @@ namespace cubn {
 // Doubles in the partial result of a channel: of a thread, of a chunk (then it is a slot of the
 // workspace), and finally of the whole channel.
 constexpr int SLOT = 3;
-
-// Returns 1 / sqrt(var + epsilon), or 0 if both are 0.
-__device__ inline double inverse_std(double var, double epsilon) {
-  const double v = var + epsilon;
-  return v == 0.0 ? 0.0 : 1.0 / sqrt(v);
-}
 
 // Computes *to = factor * result + prior_factor * *prior. A prior of weight 0 is not read.
 template <class Real>
@@ -80,7 +75,8 @@ struct Forward {
   const Real *factor_pointer;  // If NULL, `factor` is used.
   bool running_is_biased;
   bool needs_epilogue;  // The coefficients are those of the pre-activation, without alpha.
-  double alpha, epsilon, factor;
+  double alpha, factor;
+  cubn_normalizer normalizer;
   Real beta;
 
   // A thread's sums of one channel: of x - origin and of its square.
@@ -146,7 +142,7 @@ struct Forward {
                            Coefficients *coefficients) const {
     const double count = slot[0], m2 = slot[2];
     const double offset = m2 == m2 ? slot[1] : m2;  // An infinite value makes only M2 NaN.
-    const double mean = pivot + offset, inv_std = inverse_std(m2 / count, epsilon);
+    const double mean = pivot + offset, inv_std = cubn_inverse_deviation(&normalizer, m2 / count);
     const Real center = static_cast<Real>(mean);
     const double mean_low = (pivot - static_cast<double>(center)) + offset;
     if (output) *coefficients = coefficients_of(channel, center, mean_low, inv_std);
