@@ -14,6 +14,8 @@
  *     only some gradients    dx, dz, dscale, dbias NULL: not computed
  *     running buffers that are not updated in place, biased running variance, averaging factor in
  *     device memory          previous_running_*, CUBN_BATCHNORM_RUNNING_VAR, factor
+ *     NaN kept out           CUBN_BATCHNORM_RUNNING_GUARD, nonfinite, any_nonfinite
+ *     others' conventions    CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
  *
@@ -146,7 +148,10 @@ typedef enum {
   /* 12 is reserved. */
   CUBN_BATCHNORM_VARIANCE = 13, /**< A cubnBatchNormVariance_t; CUBN_VARIANCE_BIASED. */
   /** A cubnBatchNormEpsilonPlace_t; CUBN_EPSILON_INSIDE_ROOT. */
-  CUBN_BATCHNORM_EPSILON_PLACE = 14
+  CUBN_BATCHNORM_EPSILON_PLACE = 14,
+  /** 1: a channel whose batch has a mean or variance that is not finite leaves its running
+   * statistics as they were; 0. */
+  CUBN_BATCHNORM_RUNNING_GUARD = 15
 } cubnBatchNormAttribute_t;
 
 /**
@@ -259,6 +264,13 @@ typedef struct cubnBatchNormTensors {
    * pass follows. */
   void *reserve;
   size_t reserve_bytes; /**< Size of reserve. */
+
+  /** STATISTICS_BATCH, forward: 1 for each channel whose mean or variance is not finite, else 0.
+   * One integer per channel, with the strides of param_desc; or NULL. */
+  int32_t *nonfinite;
+  /** The same: one integer, set to 1 if any channel is not finite, and left alone if all are. The
+   * caller sets it to 0, and may collect over all layers of a step, as loss scalers do. Or NULL. */
+  int32_t *any_nonfinite;
 } cubnBatchNormTensors_t;
 
 /**
@@ -292,6 +304,12 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * channel has the variance 0 by either convention. Where sqrt(var) + epsilon is 0, inv_std is 0.
  * CUBN_BATCHNORM_RUNNING_VAR is independent of both. "To reproduce X set Y" of twenty libraries:
  * docs/COMPATIBILITY.md.
+ *
+ * With CUBN_BATCHNORM_RUNNING_GUARD the running statistics of a channel become the previous ones,
+ * also where the factor is 1, unless its mean and the variance that the running one takes are both
+ * finite as numbers of the parameters' type. nonfinite and any_nonfinite tell where that is so,
+ * with the guard or without. y, and the saved statistics, are NaN there as always. An empty batch
+ * counts as finite. Neither works with a communicator (CUBN_STATUS_NOT_SUPPORTED).
  *
  * With a communicator the statistics of the batch are those of all ranks, which call this function
  * together; see cubnSetBatchNormCommunicator.

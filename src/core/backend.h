@@ -158,7 +158,9 @@ typedef struct cubn_args {
   void *reserve;                    /* see cubn_reserve */
   void *workspace; /* at least workspace_bytes() of the algorithm, aligned to 256 */
   size_t workspace_bytes;
-  cubn_normalizer normalizer; /* of the problem and epsilon; the host sets it */
+  cubn_normalizer normalizer;         /* of the problem and epsilon; the host sets it */
+  int32_t *nonfinite, *any_nonfinite; /* training; may be NULL */
+  bool guards_running; /* channels that are not finite leave the running statistics as they were */
 } cubn_args;
 
 /* State of an open device; defined by each backend. */

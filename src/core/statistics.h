@@ -59,4 +59,10 @@ CUBN_SHARED_CODE double cubn_limit_inv_std(bool is_float, double inv_std) {
   return is_float && inv_std > FLT_MAX && inv_std <= DBL_MAX ? FLT_MAX : inv_std;
 }
 
+/* Whether a parameter of this type holds the value as a finite one. */
+CUBN_SHARED_CODE bool cubn_is_kept_finite(bool is_float, double value) {
+  const double kept = is_float ? (double)(float)value : value;
+  return kept - kept == 0;
+}
+
 #endif /* CUBN_CORE_STATISTICS_H */

@@ -39,6 +39,7 @@ static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
                                  CUBN_VARIANCE_BIASED, CUBN_VARIANCE_UNBIASED, true},
     [CUBN_BATCHNORM_EPSILON_PLACE] = {"CUBN_BATCHNORM_EPSILON_PLACE", CUBN_EPSILON_INSIDE_ROOT,
                                       CUBN_EPSILON_INSIDE_ROOT, CUBN_EPSILON_OUTSIDE_ROOT, true},
+    [CUBN_BATCHNORM_RUNNING_GUARD] = {"CUBN_BATCHNORM_RUNNING_GUARD", 0, 0, 1, true},
 };
 
 cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {

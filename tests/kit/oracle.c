@@ -21,52 +21,6 @@ static long double blend(long double alpha, long double result, long double beta
   return alpha * result + beta * (long double)data_get(&set->arrays[array], place);
 }
 
-long double oracle_variance_factor(const line_problem *problem) {
-  if (!problem->unbiased) return 1;
-  const int64_t values = line_values_per_channel(problem);
-  const long double m = (long double)(problem->count > 0 ? problem->count : (double)values);
-  return m > 1 ? m / (m - 1) : 1;
-}
-
-long double oracle_inverse_std(const line_problem *problem, long double var) {
-  const long double v = oracle_variance_factor(problem) * var,
-                    epsilon = (long double)problem->epsilon;
-  const long double deviation = problem->epsilon_outside ? sqrtl(v) + epsilon : sqrtl(v + epsilon);
-  return deviation == 0 ? 0.0L : 1.0L / deviation;
-}
-
-long double oracle_variance_slope(const line_problem *problem, long double inv_std) {
-  const long double factor = oracle_variance_factor(problem);
-  if (!problem->epsilon_outside) return factor;
-  const long double part = 1 - (long double)problem->epsilon * inv_std;
-  const long double least = 4 * (long double)data_roundoff(line_param_type(problem));
-  return part <= least ? 0 : factor / part;
-}
-
-long double oracle_kept_inv_std(const line_problem *problem, long double inv_std) {
-  const long double most = data_largest(line_param_type(problem));
-  return isfinite(inv_std) && inv_std > most ? most : inv_std;
-}
-
-void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
-                       int64_t number) {
-  const long double count = (long double)channel->count;
-  long double sum = 0, low = 0, squares = 0, largest = 0;
-  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w))
-    sum += (long double)data_get(x, w.at[LINE_X]);
-  const long double about = sum / count;
-  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
-    const long double difference = (long double)data_get(x, w.at[LINE_X]) - about;
-    low += difference;
-    squares += difference * difference;
-    largest = fmaxl(largest, fabsl(difference));
-  }
-  /* `low` is the rounding error of the first sum. */
-  channel->mean = about + low / count;
-  channel->var = (squares - low * low / count) / count;
-  channel->deviation = largest;
-}
-
 /* The factor as the call receives it: a double, or a parameter in device memory. */
 static long double running_factor(const line_problem *problem) {
   return problem->device_factor ? factor_of(problem, problem->factor)
@@ -82,10 +36,17 @@ static void update_running(const line_problem *problem, const data_set *before,
   const long double count = (long double)channel->count;
   const bool is_unbiased = channel->count > 1 && !problem->running_is_biased;
   const long double var = is_unbiased ? channel->var * count / (count - 1) : channel->var;
-  channel->running_mean = blend(factor, channel->mean, 1 - factor, before,
-                                separate ? DATA_PREVIOUS_MEAN : DATA_RUNNING_MEAN, place);
-  channel->running_var = blend(factor, var, 1 - factor, before,
-                               separate ? DATA_PREVIOUS_VAR : DATA_RUNNING_VAR, place);
+  const long double most = (long double)data_largest(line_param_type(problem));
+  channel->is_finite = fabsl(channel->mean) <= most && fabsl(var) <= most;
+  const int mean_before = separate ? DATA_PREVIOUS_MEAN : DATA_RUNNING_MEAN;
+  const int var_before = separate ? DATA_PREVIOUS_VAR : DATA_RUNNING_VAR;
+  if (problem->guards_running && !channel->is_finite) {
+    channel->running_mean = (long double)data_get(&before->arrays[mean_before], place);
+    channel->running_var = (long double)data_get(&before->arrays[var_before], place);
+    return;
+  }
+  channel->running_mean = blend(factor, channel->mean, 1 - factor, before, mean_before, place);
+  channel->running_var = blend(factor, var, 1 - factor, before, var_before, place);
 }
 
 /* Takes the statistics that the caller gives. */

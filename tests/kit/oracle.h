@@ -13,6 +13,7 @@ typedef struct oracle_channel {
   /* The statistics of the pre-activation: in backward the exact ones of forward. */
   long double preact_mean, preact_inv_std;
   long double scale, bias;
+  bool is_finite;                    /* training: mean and variance, as parameters */
   long double dscale_sum, dbias_sum; /* the sums that dx depends on, before blending; or given */
   /* The exact content of the arrays after the call; meaningful if the call has them. */
   long double running_mean, running_var, saved_mean, saved_inv_std, dscale, dbias;

@@ -69,9 +69,10 @@ static const char *check_saved(const line_problem *p) {
 
 static const char *check_forward_words(const line_problem *p) {
   const bool train = p->pass == LINE_TRAIN;
-  const bool for_running = p->running_is_biased || p->separate_running || p->device_factor;
+  const bool for_running =
+      p->running_is_biased || p->separate_running || p->device_factor || p->guards_running;
   if (for_running && (!train || p->no_running))
-    return "biased, separate and devfactor are for running statistics";
+    return "biased, separate, devfactor and guard are for running statistics";
   if (p->only_statistics && !train) return "statistics is for train";
   if (p->only_statistics && p->no_running && p->no_saved) return "statistics without statistics";
   if (p->only_statistics && (p->alpha != 1 || p->beta != 0)) return "blending without an output";

@@ -11,7 +11,7 @@ bool line_is_extended(const line_problem *p) {
   return p->no_scale || p->no_bias || p->no_dx || p->no_dz || p->no_dscale || p->no_dbias ||
          p->only_statistics || p->running_is_biased || p->separate_running || p->device_factor ||
          p->no_reserve || p->with_reserve || p->frozen || p->given_inv_std || p->given_sums ||
-         p->mean_low || p->unbiased || p->epsilon_outside ||
+         p->mean_low || p->unbiased || p->epsilon_outside || p->guards_running ||
          (p->pass == LINE_INFER && line_is_fused(p));
 }
 
@@ -137,6 +137,7 @@ cubnStatus_t line_describe_batch_norm(const line_problem *p, cubnBatchNormDescri
       {CUBN_BATCHNORM_PARAM_ALPHA, factor_of(p, p->param_alpha)},
       {CUBN_BATCHNORM_PARAM_BETA, factor_of(p, p->param_beta)},
       {CUBN_BATCHNORM_VARIANCE, p->unbiased ? CUBN_VARIANCE_UNBIASED : CUBN_VARIANCE_BIASED},
+      {CUBN_BATCHNORM_RUNNING_GUARD, p->guards_running},
       {CUBN_BATCHNORM_EPSILON_PLACE,
        p->epsilon_outside ? CUBN_EPSILON_OUTSIDE_ROOT : CUBN_EPSILON_INSIDE_ROOT},
   };

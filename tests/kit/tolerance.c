@@ -218,6 +218,7 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
   const long double factor = (long double)problem->factor;
   const long double param_alpha = fabsl((long double)problem->param_alpha);
   const bool is_running = array == DATA_RUNNING_MEAN || array == DATA_RUNNING_VAR;
+  if (is_running && problem->guards_running && !channel->is_finite) return 0;
   long double allowed = rounding_to(line_param_type(problem), exact);
   if (is_running && factor != 1) allowed += 4 * double_roundoff * (fabsl(prior) + fabsl(exact));
   const bool is_gradient = array == DATA_DSCALE || array == DATA_DBIAS;

@@ -40,6 +40,7 @@
   X(edges)                 \
   X(conventions)           \
   X(empty)                 \
+  X(finite)                \
   X(example)               \
   X(extended)              \
   X(fused)                 \

@@ -32,6 +32,7 @@ static const char *const lines[] = {
     "backward nchw bf16 n2c5h9w9 add_tanh data=spread",
     "infer nhwc f16 n2c12h9w9 add_relu data=spread",
     "train nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
+    "train nchw f16 n3c12h7w9 guard data=nan",
     "backward nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/common/preactivation.h"
+#include "cpu/common/running.h"
 #include "cpu/common/statistics.h"
 #include "cpu/plain/job.h"
 
@@ -140,20 +141,13 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   spread(job, group, lanes);
 }
 
-/* Writes the running statistics. They may share memory with scale and bias, so this is the last
- * thing that is done with a channel's parameters. */
 static void update_running(const cubn_job *job, const cubn_group *group,
                            const cubn_moments *moments, const double *mean) {
-  const cubn_args *args = job->args;
   const bool is_biased = job->problem->running_is_biased || moments->count == 1;
   const double freedom = (double)(is_biased ? moments->count : moments->count - 1);
-  const double factor = cubn_running_factor(job->param_type, args);
   double var[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) var[j] = moments->squares[j] / freedom;
-  cubn_blend_param(job, group, factor, mean, 1 - factor, args->previous_running_mean,
-                   args->running_mean);
-  cubn_blend_param(job, group, factor, var, 1 - factor, args->previous_running_var,
-                   args->running_var);
+  cubn_update_group_running(job, group, mean, var);
 }
 
 /* Splits the mean, mean_high + mean_low, into the mean as it is saved and what that rounding took
@@ -209,7 +203,7 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
   use_statistics(job, group, lanes);
   if (problem->pass == CUBN_PASS_TRAIN) {
     store_saved(job, group, mean, saved_low, lanes->inv_std);
-    if (problem->has_running) update_running(job, group, moments, mean);
+    if (cubn_keeps_running(problem, job->args)) update_running(job, group, moments, mean);
   }
   spread(job, group, lanes);
 }

@@ -39,5 +39,6 @@ void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group) {
     return;
   }
   if (job->problem->has_saved) store_saved(job, group);
+  cubn_mark_group_finite(job, group);
   if (job->problem->has_running) update_running(job, group);
 }

@@ -35,6 +35,9 @@ Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
     op.factor_pointer = static_cast<const Real *>(args.factor_pointer);
   }
   op.running_is_biased = running_is_biased;
+  op.guards_running = args.guards_running;
+  op.nonfinite = args.nonfinite;
+  op.any_nonfinite = args.any_nonfinite;
   op.alpha = args.alpha;
   op.normalizer = args.normalizer;
   op.factor = args.factor;

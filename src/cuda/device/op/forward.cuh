@@ -18,6 +18,7 @@
 #include "core/statistics.h"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
+#include "cuda/device/op/running.cuh"
 
 namespace cubn {
 
@@ -72,8 +73,9 @@ struct Forward {
   int64_t reserved_channels;         // Values of each of them.
   Real *running_mean, *running_var;  // May be NULL.
   const Real *previous_mean, *previous_var;
-  const Real *factor_pointer;  // If NULL, `factor` is used.
-  bool running_is_biased;
+  const Real *factor_pointer;          // If NULL, `factor` is used.
+  int32_t *nonfinite, *any_nonfinite;  // May be NULL.
+  bool running_is_biased, guards_running;
   bool needs_epilogue;  // The coefficients are those of the pre-activation, without alpha.
   double alpha, factor;
   cubn_normalizer normalizer;
@@ -152,12 +154,19 @@ struct Forward {
     }
     if (saved_mean_low) saved_mean_low[channel - saved_first_channel] = static_cast<Real>(mean_low);
     if (reserved) store_reserved(channel, static_cast<Real>(mean_low), center, inv_std);
-    if (running_mean) {
-      const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
-      const double var = m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0));
-      blend_from(previous_mean + channel, running_mean + channel, weight, mean, 1.0 - weight);
-      blend_from(previous_var + channel, running_var + channel, weight, var, 1.0 - weight);
-    }
+    if (running_mean || nonfinite || any_nonfinite)
+      update_running(channel, mean, m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0)));
+  }
+
+  __device__ void update_running(int64_t channel, double mean, double var) const {
+    const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
+    const RunningStep step =
+        running_step<Real>(mean, var, weight, guards_running, channel, nonfinite, any_nonfinite);
+    if (!running_mean) return;
+    blend_from(previous_mean + channel, running_mean + channel, step.weight, step.mean,
+               step.prior_weight);
+    blend_from(previous_var + channel, running_var + channel, step.weight, step.var,
+               step.prior_weight);
   }
 
   // Leaves the statistics of a channel as the pre-activation is computed from them.
