@@ -57,7 +57,8 @@
  *         and dz are computed from NaN. Then cubnSynchronize returns, and cubnQueryRuntimeError
  *         reports, the status of the refused rank, with its message: "cubnBatchNormForward: rank 2
  *         of 4 refuses: x is NULL", of which the reason has at most 247 characters
- *     if ranks differ in function, type or epsilon, that is so on all ranks, with BAD_PARAM
+ *     if ranks differ in function, type, epsilon, CUBN_BATCHNORM_VARIANCE or _EPSILON_PLACE, that
+ *         is so on all ranks, with BAD_PARAM
  *     a fault is told once, the first one of a descriptor's; the next call works. Other functions
  *         that wait, such as cubnDownloadBuffer, do not tell it. Whoever destroys the descriptor
  *         before asking, or takes its communicator away, does not learn of it.

@@ -14,6 +14,8 @@
  *     only some gradients    dx, dz, dscale, dbias NULL: not computed
  *     running buffers that are not updated in place, biased running variance, averaging factor in
  *     device memory          previous_running_*, CUBN_BATCHNORM_RUNNING_VAR, factor
+ *     NaN kept out           CUBN_BATCHNORM_RUNNING_GUARD, nonfinite, any_nonfinite
+ *     others' conventions    CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
  *     statistics of groups of samples (virtual or ghost batches; with 1, instance normalization)
@@ -120,6 +122,18 @@ typedef enum {
   CUBN_PARAM_SUMS_ALL = 1 /**< The sums over all ranks, the same on each. */
 } cubnBatchNormParamSums_t;
 
+/** Which variance of the batch x is normalized with. */
+typedef enum {
+  CUBN_VARIANCE_BIASED = 0,  /**< sum((x - mean)^2) / m */
+  CUBN_VARIANCE_UNBIASED = 1 /**< sum((x - mean)^2) / (m - 1), as darknet has it; 0 if m is 1 */
+} cubnBatchNormVariance_t;
+
+/** Where epsilon is added. */
+typedef enum {
+  CUBN_EPSILON_INSIDE_ROOT = 0, /**< inv_std = 1 / sqrt(var + epsilon) */
+  CUBN_EPSILON_OUTSIDE_ROOT = 1 /**< inv_std = 1 / (sqrt(var) + epsilon), as darknet has it */
+} cubnBatchNormEpsilonPlace_t;
+
 /** The attributes of a descriptor and their values after creation. */
 typedef enum {
   CUBN_BATCHNORM_MODE = 0,        /**< A cubnBatchNormMode_t; CUBN_BATCHNORM_SPATIAL. */
@@ -135,7 +149,13 @@ typedef enum {
   CUBN_BATCHNORM_PARAM_BETA = 10, /**< The beta of dscale and dbias; 0. */
   CUBN_BATCHNORM_PARAM_SUMS = 11, /**< A cubnBatchNormParamSums_t; CUBN_PARAM_SUMS_LOCAL. */
   /** Samples per virtual batch; 0: the batch is one. See cubnBatchNormForward. */
-  CUBN_BATCHNORM_VIRTUAL_BATCH = 12
+  CUBN_BATCHNORM_VIRTUAL_BATCH = 12,
+  CUBN_BATCHNORM_VARIANCE = 13, /**< A cubnBatchNormVariance_t; CUBN_VARIANCE_BIASED. */
+  /** A cubnBatchNormEpsilonPlace_t; CUBN_EPSILON_INSIDE_ROOT. */
+  CUBN_BATCHNORM_EPSILON_PLACE = 14,
+  /** 1: a channel whose batch has a mean or variance that is not finite leaves its running
+   * statistics as they were; 0. */
+  CUBN_BATCHNORM_RUNNING_GUARD = 15
 } cubnBatchNormAttribute_t;
 
 /**
@@ -250,6 +270,14 @@ typedef struct cubnBatchNormTensors {
    * pass follows. */
   void *reserve;
   size_t reserve_bytes; /**< Size of reserve. */
+
+  /** STATISTICS_BATCH, forward: 1 for each channel whose mean or variance is not finite, else 0.
+   * One integer per channel, with the strides of param_desc; or NULL. With G virtual batches G
+   * times as long, as saved_mean. */
+  int32_t *nonfinite;
+  /** The same: one integer, set to 1 if any channel is not finite, and left alone if all are. The
+   * caller sets it to 0, and may collect over all layers of a step, as loss scalers do. Or NULL. */
+  int32_t *any_nonfinite;
 } cubnBatchNormTensors_t;
 
 /**
@@ -283,6 +311,19 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * take them in order, so that G virtual batches weigh 1 - (1 - factor)^G. The results have the bits
  * of G calls. Given statistics know no virtual batches, and with a communicator they are refused.
  *
+ * inv_std of the batch is 1 / sqrt(var + epsilon), with its biased variance; of given var, too.
+ * Other libraries' conventions: CUBN_BATCHNORM_VARIANCE says which variance of the batch stands
+ * there, CUBN_BATCHNORM_EPSILON_PLACE where epsilon does, for given var as well. One value per
+ * channel has the variance 0 by either convention. Where sqrt(var) + epsilon is 0, inv_std is 0.
+ * CUBN_BATCHNORM_RUNNING_VAR is independent of both. "To reproduce X set Y" of twenty libraries:
+ * docs/COMPATIBILITY.md.
+ *
+ * With CUBN_BATCHNORM_RUNNING_GUARD the running statistics of a channel become the previous ones,
+ * also where the factor is 1, unless its mean and the variance that the running one takes are both
+ * finite as numbers of the parameters' type. nonfinite and any_nonfinite tell where that is so,
+ * with the guard or without. y, and the saved statistics, are NaN there as always. An empty batch
+ * counts as finite. Neither works with a communicator (CUBN_STATUS_NOT_SUPPORTED).
+ *
  * With a communicator the statistics of the batch are those of all ranks, which call this function
  * together; see cubnSetBatchNormCommunicator.
  *
@@ -306,6 +347,17 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  *     dscale = sum(dp * x_hat)
  *     dx     = scale * inv_std * (dp - dbias / m - x_hat * dscale / m)      statistics of the batch
  *     dx     = scale * inv_std * dp                                         given statistics
+ *
+ * The attributes CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE and CUBN_BATCHNORM_EPSILON
+ * must be those of forward: with statistics of the batch
+ *
+ *     dx = scale * inv_std * (dp - dbias / m - v * x_hat * dscale / m)
+ *     v  = -2 * inv_std' / inv_std^3
+ *
+ * where inv_std' is the derivative of inv_std with respect to the biased variance: v is 1, times
+ * m / (m - 1) for the unbiased variance, over 1 - epsilon * inv_std for an epsilon outside of the
+ * root. There the derivative does not exist at variance 0; v is 0 then, and for a deviation so much
+ * smaller than epsilon that inv_std does not show it (2^-22 of epsilon; of doubles 2^-51).
  *
  * With CUBN_SUMS_GIVEN dbias and dscale on the right are the given sums and m is
  * CUBN_BATCHNORM_COUNT. With a communicator they are, on the right, the sums over all ranks, which

@@ -21,7 +21,8 @@ typedef struct cubn_share {
   double channels; /* in CUBN_ATTACH; after that they are agreed on */
   double epsilon;  /* 0 in CUBN_ATTACH */
   double count;    /* values per channel of the rank */
-  double reserved[2];
+  double variance; /* a cubnBatchNormVariance_t; 0 in CUBN_ATTACH, as the next one */
+  double place;    /* a cubnBatchNormEpsilonPlace_t */
 } cubn_share;
 
 enum {
@@ -45,12 +46,12 @@ typedef struct cubn_blocks {
   int64_t channels;
 } cubn_blocks;
 
-CUBN_SHARED const double *cubn_block_of(const cubn_blocks *blocks, int rank) {
+CUBN_SHARED_CODE const double *cubn_block_of(const cubn_blocks *blocks, int rank) {
   return blocks->first + (size_t)rank * blocks->words;
 }
 
 /* What a block begins with, unless its rank refuses. */
-CUBN_SHARED cubn_share cubn_read_share(const double *block) {
+CUBN_SHARED_CODE cubn_share cubn_read_share(const double *block) {
   cubn_share share;
   share.status = block[0];
   share.call = block[1];
@@ -58,50 +59,43 @@ CUBN_SHARED cubn_share cubn_read_share(const double *block) {
   share.channels = block[3];
   share.epsilon = block[4];
   share.count = block[5];
-  share.reserved[0] = share.reserved[1] = 0;
+  share.variance = block[6];
+  share.place = block[7];
   return share;
 }
 
-CUBN_SHARED double cubn_block_value(const cubn_blocks *blocks, int rank, int array,
-                                    int64_t channel) {
+CUBN_SHARED_CODE double cubn_block_value(const cubn_blocks *blocks, int rank, int array,
+                                         int64_t channel) {
   return cubn_block_of(blocks, rank)[CUBN_SHARE_WORDS + array * blocks->channels + channel];
 }
 
 /* The first rank that refuses; or else the first that differs from rank 0 in what must be that of
  * all; -1 if there is none. */
-CUBN_SHARED int cubn_find_fault(const cubn_blocks *blocks) {
+CUBN_SHARED_CODE int cubn_find_fault(const cubn_blocks *blocks) {
   for (int r = 0; r < blocks->count; ++r)
     if (cubn_block_of(blocks, r)[0] != 0) return r; /* CUBN_STATUS_SUCCESS */
   const cubn_share first = cubn_read_share(blocks->first);
   for (int r = 1; r < blocks->count; ++r) {
     const cubn_share other = cubn_read_share(cubn_block_of(blocks, r));
     if (other.call != first.call || other.channels != first.channels || other.type != first.type ||
-        other.epsilon != first.epsilon)
+        other.epsilon != first.epsilon || other.variance != first.variance ||
+        other.place != first.place)
       return r;
   }
   return -1;
 }
 
 /* ---- Arithmetic ---- */
-/* A product to which something is added: rounded, on a GPU too. */
-CUBN_SHARED double cubn_product(double a, double b) {
-#ifdef __CUDA_ARCH__
-  return __dmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
-
 /* A share's M2, from its biased variance and inverse deviation, both of a call with epsilon 0.
  * Where a float has left its range of full precision, the inverse deviation has not. */
-CUBN_SHARED double cubn_share_m2(double count, double var, double inv_std) {
+CUBN_SHARED_CODE double cubn_share_m2(double count, double var, double inv_std) {
   const bool is_precise = var >= FLT_MIN && var <= FLT_MAX;
   if (!is_precise && inv_std > 0 && inv_std < FLT_MAX) var = 1 / (inv_std * inv_std);
   return count * var;
 }
 
 /* Values per channel of all ranks. */
-CUBN_SHARED double cubn_merge_counts(const cubn_blocks *blocks) {
+CUBN_SHARED_CODE double cubn_merge_counts(const cubn_blocks *blocks) {
   double sum = 0;
   for (int r = 0; r < blocks->count; ++r) sum += cubn_read_share(cubn_block_of(blocks, r)).count;
   return sum;
@@ -114,7 +108,7 @@ typedef struct cubn_moments {
 
 /* Means are taken relative to that of the first rank with values: the differences are small where
  * the means are large, and so are the errors of their sums. */
-CUBN_SHARED cubn_moments cubn_merge_moments(const cubn_blocks *blocks, int64_t channel) {
+CUBN_SHARED_CODE cubn_moments cubn_merge_moments(const cubn_blocks *blocks, int64_t channel) {
   cubn_moments all = {0, 0, 0, 0};
   for (int r = 0; r < blocks->count; ++r) {
     const double count = cubn_read_share(cubn_block_of(blocks, r)).count;
@@ -133,7 +127,7 @@ CUBN_SHARED cubn_moments cubn_merge_moments(const cubn_blocks *blocks, int64_t c
 }
 
 /* The sum over the ranks of the array'th array. */
-CUBN_SHARED double cubn_merge_sum(const cubn_blocks *blocks, int array, int64_t channel) {
+CUBN_SHARED_CODE double cubn_merge_sum(const cubn_blocks *blocks, int array, int64_t channel) {
   double sum = 0;
   for (int r = 0; r < blocks->count; ++r) sum += cubn_block_value(blocks, r, array, channel);
   return sum;
@@ -144,21 +138,21 @@ typedef struct cubn_statistics {
   double mean, low, inv_std;
 } cubn_statistics;
 
-CUBN_SHARED cubn_statistics cubn_finish_statistics(const cubn_moments *all, double epsilon,
-                                                   bool is_float) {
+CUBN_SHARED_CODE cubn_statistics cubn_finish_statistics(const cubn_moments *all,
+                                                        const cubn_normalizer *by, bool is_float) {
   const double var = all->count > 0 ? all->m2 / all->count : 0;
   const double mean = all->pivot + all->mean;
   cubn_statistics result;
   result.mean = is_float ? (double)(float)mean : mean;
   result.low = (all->pivot - result.mean) + all->mean;
-  result.inv_std = cubn_limit_inv_std(is_float, cubn_inverse_deviation(var, epsilon));
+  result.inv_std = cubn_limit_inv_std(is_float, cubn_inverse_deviation(by, var));
   return result;
 }
 
 /* Running statistics, which are *mean and *var before; these are not read if the factor is 1. The
  * statistics of no values leave them as they were; see cubnBatchNormForward. */
-CUBN_SHARED void cubn_update_running(const cubn_moments *all, double factor, bool is_biased,
-                                     double *mean, double *var) {
+CUBN_SHARED_CODE void cubn_update_running(const cubn_moments *all, double factor, bool is_biased,
+                                          double *mean, double *var) {
   const double weight = all->count > 0 ? factor : 0;
   const double divisor = is_biased || all->count <= 1 ? all->count : all->count - 1;
   double new_mean = 0, new_var = 0;
@@ -175,7 +169,7 @@ CUBN_SHARED void cubn_update_running(const cubn_moments *all, double factor, boo
 }
 
 /* A gradient of parameters, from its sum and from what is there, which is not read if beta is 0. */
-CUBN_SHARED double cubn_blend_gradient(double alpha, double sum, double beta, double prior) {
+CUBN_SHARED_CODE double cubn_blend_gradient(double alpha, double sum, double beta, double prior) {
   const double value = cubn_product(alpha, sum);
   return beta != 0 ? value + cubn_product(beta, prior) : value;
 }

@@ -7,7 +7,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/activation.h"
 #include "core/reserve.h"
+#include "core/statistics.h"
 #include "cubn.h"
 
 #ifdef __cplusplus
@@ -42,23 +44,6 @@ typedef struct cubn_axes {
   int64_t size[CUBN_DIM_MAX];
   int64_t stride[CUBN_ARRAY_COUNT][CUBN_DIM_MAX]; /* elements */
 } cubn_axes;
-
-/* What follows the normalization: y = activation(scale * x_hat + bias [+ z]). With
- * p = scale * x_hat + bias [+ z], the pre-activation:
- *   IDENTITY      p
- *   RELU          p if p > 0, else 0
- *   CLIPPED_RELU  the same, but at most coef
- *   LEAKY_RELU    p if p > 0, else coef * p
- *   ELU           p if p > 0, else coef * (exp(p) - 1)
- *   SIGMOID, TANH
- *   SWISH         p / (1 + exp(-swish_beta * p))
- *   GELU          p * (1 + erf(p / sqrt(2))) / 2
- * A p that is NaN gives NaN, but 0 for the first two if propagates_nan is false. */
-typedef struct cubn_activation {
-  cubnActivationMode_t mode;
-  bool propagates_nan;
-  double coef, swish_beta;
-} cubn_activation;
 
 /* What is to be computed, without pointers.
  *
@@ -95,6 +80,8 @@ typedef struct cubn_problem {
   cubn_mask mask; /* for CUBN_RESERVE_MASK */
   int64_t virtual_batch; /* samples per virtual batch, 0: all; the host divides, others see 0 */
   bool is_classic;       /* called through a function of cuDNN's: all its pointers are required */
+  /* For messages and cubn_args.normalizer. */
+  bool normalizes_unbiased, epsilon_is_outside;
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
@@ -169,6 +156,9 @@ typedef struct cubn_args {
   void *reserve;                    /* see cubn_reserve */
   void *workspace; /* at least workspace_bytes() of the algorithm, aligned to 256 */
   size_t workspace_bytes;
+  cubn_normalizer normalizer;         /* of the problem and epsilon; the host sets it */
+  int32_t *nonfinite, *any_nonfinite; /* training; may be NULL */
+  bool guards_running; /* channels that are not finite leave the running statistics as they were */
 } cubn_args;
 
 #ifdef __cplusplus

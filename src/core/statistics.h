@@ -1,5 +1,4 @@
-/* Formulas of statistics that host and backends share. Device code includes it for what ranks
- * merge; its kernels have their own. */
+/* Formulas of statistics that host, CPU and CUDA kernels share. */
 #ifndef CUBN_CORE_STATISTICS_H
 #define CUBN_CORE_STATISTICS_H
 
@@ -9,22 +8,61 @@
 
 /* Before a function that the host and CUDA kernels call. */
 #ifdef __CUDACC__
-#define CUBN_SHARED static __host__ __device__ inline
+#define CUBN_SHARED_CODE static __host__ __device__ inline
 #else
-#define CUBN_SHARED static inline
+#define CUBN_SHARED_CODE static inline
 #endif
 
+/* A product to which something is added: rounded, on a GPU too. */
+CUBN_SHARED_CODE double cubn_product(double a, double b) {
+#ifdef __CUDA_ARCH__
+  return __dmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
+/* How inv_std follows from the biased variance:
+ *     inv_std = 1 / (sqrt(growth * var + inside) + outside) */
+typedef struct cubn_normalizer {
+  double growth;          /* m / (m - 1) where the unbiased variance normalizes, else 1 */
+  double inside, outside; /* epsilon under the root, or beside it; the other one is 0 */
+} cubn_normalizer;
+
+/* The growth of the variance of m values. A single value has the variance 0 anyway. */
+CUBN_SHARED_CODE double cubn_variance_growth(bool is_unbiased, double m) {
+  return is_unbiased && m > 1 ? m / (m - 1) : 1;
+}
+
 /* inv_std; 0 where there is nothing to divide by. */
-CUBN_SHARED double cubn_inverse_deviation(double var, double epsilon) {
-  const double sum = var + epsilon;
-  const double inverse = 1 / sqrt(sum);
+CUBN_SHARED_CODE double cubn_inverse_deviation(const cubn_normalizer *by, double var) {
+  const double sum = sqrt(cubn_product(by->growth, var) + by->inside) + by->outside;
+  const double inverse = 1 / sum;
   return sum == 0 ? 0 : inverse;
+}
+
+/* -2 / inv_std^3 times the derivative of inv_std with respect to var: the factor of x_hat * dscale
+ * in dx, which is 1 but for other conventions than cuDNN's. inv_std tells the root:
+ *     growth / (root * inv_std), root * inv_std = 1 - outside * inv_std
+ * Where that is no more than the rounding of inv_std the channel is constant, up to what epsilon
+ * hides, and the factor is 0: x_hat and dscale are as small as the root. */
+CUBN_SHARED_CODE double cubn_variance_slope(const cubn_normalizer *by, bool is_float,
+                                            double inv_std) {
+  const double part = by->outside == 0 ? 1 : 1 - cubn_product(by->outside, inv_std);
+  const double factor = by->growth / part;
+  return part <= (is_float ? 0x1p-22 : 0x1p-51) ? 0 : factor;
 }
 
 /* inv_std as parameters of this type keep it. Float ends at FLT_MAX: infinity would make NaN of the
  * 0 of a constant channel. */
-CUBN_SHARED double cubn_limit_inv_std(bool is_float, double inv_std) {
+CUBN_SHARED_CODE double cubn_limit_inv_std(bool is_float, double inv_std) {
   return is_float && inv_std > FLT_MAX && inv_std <= DBL_MAX ? FLT_MAX : inv_std;
+}
+
+/* Whether a parameter of this type holds the value as a finite one. */
+CUBN_SHARED_CODE bool cubn_is_kept_finite(bool is_float, double value) {
+  const double kept = is_float ? (double)(float)value : value;
+  return kept - kept == 0;
 }
 
 #endif /* CUBN_CORE_STATISTICS_H */

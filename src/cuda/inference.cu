@@ -45,8 +45,9 @@ struct Inference : Op {
 
   __device__ typename Op::Coefficients coefficients(int64_t channel) const {
     const double value = static_cast<double>(var[channel]);
-    return this->coefficients_of(channel, mean[channel], parameter(mean_low, channel, 0.0),
-                                 var_is_inv_std ? value : inverse_std(value, this->epsilon));
+    return this->coefficients_of(
+        channel, mean[channel], parameter(mean_low, channel, 0.0),
+        var_is_inv_std ? value : cubn_inverse_deviation(&this->normalizer, value));
   }
 };
 

@@ -130,8 +130,10 @@ __global__ void __launch_bounds__(JOINT_THREADS)
     return;
   }
   const cubn_moments all = cubn_merge_moments(&task.blocks, c);
+  cubn_normalizer by = task.args.normalizer;
+  by.growth = cubn_variance_growth(task.own.variance != 0, all.count);
   const cubn_statistics statistics =
-      cubn_finish_statistics(&all, task.args.epsilon, sizeof(Real) == sizeof(float));
+      cubn_finish_statistics(&all, &by, sizeof(Real) == sizeof(float));
   set_statistics<Real>(task, place, statistics.mean, statistics.low, statistics.inv_std);
   if (task.has_running) update_running<Real>(task, place, all);
 }
@@ -158,7 +160,9 @@ __global__ void __launch_bounds__(JOINT_THREADS) merge_sums_kernel(const cubn_jo
     const double sum = fault >= 0 ? static_cast<double>(NAN) : cubn_merge_sum(&task.blocks, a, c);
     Real own = array_of<Real>(task, a)[place];
     if (fault >= 0 || task.sums_are_joint) own = static_cast<Real>(sum);
-    store<Real>(array_of<Real>(task, CUBN_ALL_DSCALE + a), place, count > 0 ? sum / count : sum);
+    double average = count > 0 ? sum / count : sum;
+    if (a == CUBN_DSCALE) average *= cubn_variance_growth(task.own.variance != 0, count);
+    store<Real>(array_of<Real>(task, CUBN_ALL_DSCALE + a), place, average);
     store_gradient<Real>(task, a == CUBN_DSCALE ? task.args.dscale : task.args.dbias, place, own);
   }
 }

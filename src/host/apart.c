@@ -55,7 +55,8 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   add_span(sums, args->dbias, param_bytes);
   add_span(&written, args->running_mean, param_bytes);
   add_span(&written, args->running_var, param_bytes);
-  if (args->factor_pointer || args->previous_running_mean != args->running_mean ||
+  if (args->factor_pointer || args->nonfinite || args->any_nonfinite ||
+      args->previous_running_mean != args->running_mean ||
       args->previous_running_var != args->running_var)
     return false;
   return !do_spans_meet(&written, &written) && !do_spans_meet(&written, &read);

@@ -44,7 +44,8 @@ static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
     case CUBN_PASS_BACKWARD:
       return (!args->dscale && !args->dbias) || problem->sums_are_given;
     case CUBN_PASS_TRAIN:
-      return problem->is_classic || (!problem->has_running && !problem->has_saved);
+      return problem->is_classic ||
+             (!problem->has_running && !problem->has_saved && !args->nonfinite);
     default:
       return true;
   }

@@ -23,7 +23,10 @@ static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool 
       .blends = values[CUBN_BATCHNORM_BETA] != 0,
       .virtual_batch = is_given ? 0 : (int64_t)values[CUBN_BATCHNORM_VIRTUAL_BATCH],
       .adds = descriptor->adds,
-      .activation = descriptor->activation};
+      .activation = descriptor->activation,
+      .normalizes_unbiased =
+          !is_given && (int)values[CUBN_BATCHNORM_VARIANCE] == CUBN_VARIANCE_UNBIASED,
+      .epsilon_is_outside = (int)values[CUBN_BATCHNORM_EPSILON_PLACE] == CUBN_EPSILON_OUTSIDE_ROOT};
 }
 
 /* The arguments that have the same name in both passes. */
@@ -84,7 +87,9 @@ static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescrip
   problem.has_output = tensors->y_desc || tensors->y;
   problem.has_saved = trains && args.saved_mean;
   problem.has_running = trains && tensors->running_mean;
-  CUBN_REQUIRE(problem.has_output || problem.has_saved || problem.has_running, call->function,
+  const bool has_flags = trains && (tensors->nonfinite || tensors->any_nonfinite);
+  CUBN_REQUIRE(problem.has_output || problem.has_saved || problem.has_running || has_flags,
+               call->function,
                "y is NULL and so are the running and saved statistics: nothing to compute");
   args.output = tensors->y;
   args.z = problem.adds && problem.has_output ? tensors->z : NULL;
@@ -96,6 +101,9 @@ static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescrip
         tensors->previous_running_mean ? tensors->previous_running_mean : tensors->running_mean;
     args.previous_running_var =
         tensors->previous_running_var ? tensors->previous_running_var : tensors->running_var;
+    args.guards_running = descriptor->values[CUBN_BATCHNORM_RUNNING_GUARD] != 0;
+    args.nonfinite = tensors->nonfinite;
+    args.any_nonfinite = tensors->any_nonfinite;
   }
   if (!problem.has_output) { /* statistics do not depend on what follows them */
     problem.adds = problem.blends = false;

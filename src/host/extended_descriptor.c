@@ -9,6 +9,7 @@
 #include "host/extended.h"
 #include "host/names.h"
 
+/* A number without a name is no attribute. */
 typedef struct attribute_range {
   const char *name;
   double preset, least, most;
@@ -35,6 +36,11 @@ static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
     [CUBN_BATCHNORM_PARAM_SUMS] = {"CUBN_BATCHNORM_PARAM_SUMS", CUBN_PARAM_SUMS_LOCAL,
                                    CUBN_PARAM_SUMS_LOCAL, CUBN_PARAM_SUMS_ALL, true},
     [CUBN_BATCHNORM_VIRTUAL_BATCH] = {"CUBN_BATCHNORM_VIRTUAL_BATCH", 0, 0, 0x1p53, true},
+    [CUBN_BATCHNORM_VARIANCE] = {"CUBN_BATCHNORM_VARIANCE", CUBN_VARIANCE_BIASED,
+                                 CUBN_VARIANCE_BIASED, CUBN_VARIANCE_UNBIASED, true},
+    [CUBN_BATCHNORM_EPSILON_PLACE] = {"CUBN_BATCHNORM_EPSILON_PLACE", CUBN_EPSILON_INSIDE_ROOT,
+                                      CUBN_EPSILON_INSIDE_ROOT, CUBN_EPSILON_OUTSIDE_ROOT, true},
+    [CUBN_BATCHNORM_RUNNING_GUARD] = {"CUBN_BATCHNORM_RUNNING_GUARD", 0, 0, 1, true},
 };
 
 cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {
@@ -61,7 +67,8 @@ cubnStatus_t cubnDestroyBatchNormDescriptor(cubnBatchNormDescriptor_t descriptor
 static cubnStatus_t check_attribute(const char *function, cubnBatchNormDescriptor_t descriptor,
                                     cubnBatchNormAttribute_t attribute) {
   CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, function, "descriptor");
-  CUBN_REQUIRE((int)attribute >= 0 && (int)attribute < CUBN_ATTRIBUTE_COUNT, function,
+  const int number = (int)attribute;
+  CUBN_REQUIRE(number >= 0 && number < CUBN_ATTRIBUTE_COUNT && ranges[number].name, function,
                "attribute is %d, which is no cubnBatchNormAttribute_t", (int)attribute);
   return CUBN_STATUS_SUCCESS;
 }

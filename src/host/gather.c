@@ -68,6 +68,12 @@ static cubnStatus_t compare(const cubn_share *first, const cubn_share *other, in
   CUBN_REQUIRE(other->epsilon == first->epsilon, function,
                "CUBN_BATCHNORM_EPSILON is %g on rank %d, must be that of rank 0, %g",
                other->epsilon, rank, first->epsilon);
+  CUBN_REQUIRE(other->variance == first->variance, function,
+               "CUBN_BATCHNORM_VARIANCE is %.0f on rank %d, must be that of rank 0, %.0f",
+               other->variance, rank, first->variance);
+  CUBN_REQUIRE(other->place == first->place, function,
+               "CUBN_BATCHNORM_EPSILON_PLACE is %.0f on rank %d, must be that of rank 0, %.0f",
+               other->place, rank, first->place);
   return CUBN_STATUS_SUCCESS;
 }
 

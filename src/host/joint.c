@@ -5,6 +5,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "host/descriptor.h"
+#include "host/problem.h"
 
 static cubnStatus_t check_saved(const cubn_call *call) {
   const cubn_args *const args = &call->args;
@@ -17,6 +18,18 @@ static cubnStatus_t check_saved(const cubn_call *call) {
   return CUBN_STATUS_SUCCESS;
 }
 
+/* What a descriptor with a communicator cannot do. */
+static cubnStatus_t check_supported(const cubn_call *call) {
+  const cubn_args *const args = &call->args;
+  const char *const found = args->guards_running  ? "CUBN_BATCHNORM_RUNNING_GUARD is 1"
+                            : args->nonfinite     ? "nonfinite is not NULL"
+                            : args->any_nonfinite ? "any_nonfinite is not NULL"
+                                                  : NULL;
+  return found ? cubn_fail(CUBN_STATUS_NOT_SUPPORTED, call->function,
+                           "%s, which is not supported with a communicator", found)
+               : CUBN_STATUS_SUCCESS;
+}
+
 cubnStatus_t cubn_joint_check(cubn_joint *joint) {
   const cubn_call *const call = joint->call;
   const cubn_exchange *const exchange = joint->exchange;
@@ -24,6 +37,7 @@ cubnStatus_t cubn_joint_check(cubn_joint *joint) {
                "handle %p is not %p, which cubnSetBatchNormCommunicator got",
                (const void *)call->handle, (const void *)exchange->handle);
   CUBN_TRY(check_saved(call));
+  CUBN_TRY(check_supported(call));
   cubn_problem problem = call->problem;
   cubn_args args = call->args;
   CUBN_TRY(cubn_prepare(&problem, &args, call->reserve, call->function));
@@ -47,7 +61,9 @@ static cubn_share share_of(const cubn_joint *joint, cubn_joint_call kind, cubnSt
                       .type = joint->type,
                       .channels = (double)joint->exchange->channels,
                       .epsilon = joint->call->args.epsilon,
-                      .count = joint->count};
+                      .count = joint->count,
+                      .variance = joint->call->problem.normalizes_unbiased,
+                      .place = joint->call->problem.epsilon_is_outside};
 }
 
 static cubn_blocks blocks_of(const cubn_exchange *exchange, const double *received, int values) {
@@ -81,6 +97,7 @@ static cubn_joint_task task_of(const cubn_joint *joint, cubn_joint_call kind, in
                           .has_running = call->problem.has_running,
                           .running_is_biased = call->problem.running_is_biased,
                           .sums_are_joint = call->sums_are_joint};
+  task.args.normalizer = cubn_make_normalizer(&call->problem, call->args.epsilon, 1);
   if (params) {
     task.rank = params->rank;
     memcpy(task.dims, params->dims, sizeof params->dims);

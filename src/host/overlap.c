@@ -66,6 +66,18 @@ static void add_saved(regions *all, const char *name, const void *pointer, bool 
     add_bytes(all, name, pointer, all->saved_bytes, is_written);
 }
 
+/* As a parameter, but of integers. */
+static void add_flags(regions *all, const char *name, const int32_t *pointer) {
+  const int before = all->count;
+  const size_t bytes = all->saved_bytes / cubn_element_bytes(all->param->type) * sizeof *pointer;
+  if (all->saved_bytes != all->param_bytes) {
+    add_bytes(all, name, pointer, bytes, true);
+    return;
+  }
+  add_array(all, name, all->param, pointer, bytes, true);
+  if (all->count > before) all->list[before].element_bytes = sizeof *pointer;
+}
+
 static void add_tensors(regions *all, const cubn_problem *problem, const cubn_args *args) {
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const void *const pointers[] = {[CUBN_ARRAY_X] = args->x,
@@ -93,6 +105,8 @@ static void add_parameters(regions *all, const cubn_problem *problem, const cubn
   add_saved(all, "saved_inv_std", args->saved_inv_std, trains);
   add_parameter(all, "dscale", args->dscale, gives_sums);
   add_parameter(all, "dbias", args->dbias, gives_sums);
+  add_flags(all, "nonfinite", args->nonfinite);
+  add_bytes(all, "any_nonfinite", args->any_nonfinite, sizeof *args->any_nonfinite, true);
   if (!trains || !args->running_mean) return;
   add_parameter(all, "running_mean", args->running_mean, true);
   add_parameter(all, "running_var", args->running_var, true);

@@ -79,6 +79,8 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
       {"saved_mean", args->saved_mean, false, parameter},
       {"saved_inv_std", args->saved_inv_std, false, parameter},
       {"saved_mean_low", args->saved_mean_low, false, parameter},
+      {"nonfinite", args->nonfinite, false, sizeof(int32_t)},
+      {"any_nonfinite", args->any_nonfinite, false, sizeof(int32_t)},
   };
   CUBN_TRY(check_pointer_list(list, (int)(sizeof list / sizeof *list), function));
   if (training) {

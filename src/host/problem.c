@@ -105,11 +105,18 @@ cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function) 
   return CUBN_STATUS_SUCCESS;
 }
 
+cubn_normalizer cubn_make_normalizer(const cubn_problem *problem, double epsilon, double m) {
+  const bool is_outside = problem->epsilon_is_outside;
+  return (cubn_normalizer){cubn_variance_growth(problem->normalizes_unbiased, m),
+                           is_outside ? 0 : epsilon, is_outside ? epsilon : 0};
+}
+
 cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const char *function) {
   CUBN_TRY(cubn_problem_describe(problem, function));
   CUBN_TRY(check_numbers(problem, args, function));
   if (problem->reserve == CUBN_RESERVE_MASK) cubn_mask_layout(problem);
   if (args->count == 0) args->count = (double)cubn_count(problem);
+  args->normalizer = cubn_make_normalizer(problem, args->epsilon, args->count);
   return cubn_check_pointers(problem, args, function);
 }
 

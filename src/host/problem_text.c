@@ -156,6 +156,9 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
       {problem->has_running && problem->running_is_biased, "biased"},
       {separate, "separate"},
       {args->factor_pointer, "devfactor"},
+      {args->guards_running, "guard"},
+      {problem->normalizes_unbiased, "unbiased"},
+      {problem->epsilon_is_outside, "epsout"},
   };
   for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
     if (words[i].holds) append(to, " %s", words[i].word);

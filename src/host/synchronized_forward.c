@@ -2,6 +2,7 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "host/activation.h"
+#include "host/problem.h"
 #include "host/synchronized.h"
 
 /* Arrays of the exchange. On the host the last two become the running statistics. */
@@ -21,6 +22,7 @@ static cubnStatus_t compute_statistics(const cubn_joint *joint) {
   args.z = args.factor_pointer = NULL;
   args.factor = 1;
   args.epsilon = 0;
+  problem.normalizes_unbiased = problem.epsilon_is_outside = false;
   args.saved_mean = cubn_device_array(arrays, MEAN);
   args.saved_mean_low = cubn_device_array(arrays, LOW);
   args.saved_inv_std = cubn_device_array(arrays, INV_STD);
@@ -84,8 +86,10 @@ static void update_running(const cubn_joint *joint, const running_update *update
 
 static void set_statistics(const cubn_joint *joint, int64_t place, const cubn_moments *all) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
-  const cubn_statistics statistics = cubn_finish_statistics(all, joint->call->args.epsilon,
-                                                            arrays->element_bytes == sizeof(float));
+  const cubn_normalizer by =
+      cubn_make_normalizer(&joint->call->problem, joint->call->args.epsilon, all->count);
+  const cubn_statistics statistics =
+      cubn_finish_statistics(all, &by, arrays->element_bytes == sizeof(float));
   cubn_set_value(arrays, MEAN, place, statistics.mean);
   cubn_set_value(arrays, LOW, place, statistics.low);
   cubn_set_value(arrays, INV_STD, place, statistics.inv_std);

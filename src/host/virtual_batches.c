@@ -62,6 +62,9 @@ static void describe_part(part *to, const cubn_call *call, int64_t index) {
   else
     args->z = slice(to, whole, CUBN_ARRAY_Z, first, samples, args->z);
   move_saved(args, saved_bytes);
+  if (args->nonfinite)
+    args->nonfinite +=
+        saved_bytes / (int64_t)cubn_param_bytes(whole->descriptors[CUBN_ARRAY_X]->type);
   if (backward && args->mean_low) args->mean_low = at_bytes(args->mean_low, saved_bytes);
   if (index > 0) continue_from_previous(to);
 }

@@ -64,8 +64,8 @@ static bool is_used(const line_problem *problem, int array) {
 
 /* Whether the content of the array before the call matters; if not, the array stays poisoned. */
 static bool is_read(const line_problem *problem, int array) {
-  const bool averages =
-      problem->factor != 1 || (line_elements(problem) == 0 && !line_is_extended(problem));
+  const bool averages = problem->factor != 1 || problem->guards_running ||
+                        (line_elements(problem) == 0 && !line_is_extended(problem));
   switch (array) {
     case DATA_OUTPUT:
       return problem->beta != 0;

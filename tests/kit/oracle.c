@@ -21,35 +21,6 @@ static long double blend(long double alpha, long double result, long double beta
   return alpha * result + beta * (long double)data_get(&set->arrays[array], place);
 }
 
-long double oracle_inverse_std(long double var, double epsilon) {
-  const long double v = var + (long double)epsilon;
-  return v == 0 ? 0.0L : 1.0L / sqrtl(v);
-}
-
-long double oracle_kept_inv_std(const line_problem *problem, long double inv_std) {
-  const long double most = data_largest(line_param_type(problem));
-  return isfinite(inv_std) && inv_std > most ? most : inv_std;
-}
-
-void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
-                       int64_t number) {
-  const long double count = (long double)channel->count;
-  long double sum = 0, low = 0, squares = 0, largest = 0;
-  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w))
-    sum += (long double)data_get(x, w.at[LINE_X]);
-  const long double about = sum / count;
-  for (line_walk w = line_walk_channel(problem, number); w.valid; line_walk_next(&w)) {
-    const long double difference = (long double)data_get(x, w.at[LINE_X]) - about;
-    low += difference;
-    squares += difference * difference;
-    largest = fmaxl(largest, fabsl(difference));
-  }
-  /* `low` is the rounding error of the first sum. */
-  channel->mean = about + low / count;
-  channel->var = (squares - low * low / count) / count;
-  channel->deviation = largest;
-}
-
 /* The factor as the call receives it: a double, or a parameter in device memory. */
 static long double running_factor(const line_problem *problem) {
   return problem->device_factor ? factor_of(problem, problem->factor)
@@ -65,10 +36,17 @@ static void update_running(const line_problem *problem, const data_set *before,
   const long double count = (long double)channel->count;
   const bool is_unbiased = channel->count > 1 && !problem->running_is_biased;
   const long double var = is_unbiased ? channel->var * count / (count - 1) : channel->var;
-  channel->running_mean = blend(factor, channel->mean, 1 - factor, before,
-                                separate ? DATA_PREVIOUS_MEAN : DATA_RUNNING_MEAN, place);
-  channel->running_var = blend(factor, var, 1 - factor, before,
-                               separate ? DATA_PREVIOUS_VAR : DATA_RUNNING_VAR, place);
+  const long double most = (long double)data_largest(line_param_type(problem));
+  channel->is_finite = fabsl(channel->mean) <= most && fabsl(var) <= most;
+  const int mean_before = separate ? DATA_PREVIOUS_MEAN : DATA_RUNNING_MEAN;
+  const int var_before = separate ? DATA_PREVIOUS_VAR : DATA_RUNNING_VAR;
+  if (problem->guards_running && !channel->is_finite) {
+    channel->running_mean = (long double)data_get(&before->arrays[mean_before], place);
+    channel->running_var = (long double)data_get(&before->arrays[var_before], place);
+    return;
+  }
+  channel->running_mean = blend(factor, channel->mean, 1 - factor, before, mean_before, place);
+  channel->running_var = blend(factor, var, 1 - factor, before, var_before, place);
 }
 
 /* Takes the statistics that the caller gives. */
@@ -78,7 +56,7 @@ static void take_given(const line_problem *problem, const data_set *before, orac
   channel->mean = get_param(problem, before, DATA_MEAN, number);
   if (problem->mean_low) channel->mean += get_param(problem, before, DATA_MEAN_LOW, number);
   channel->var = var;
-  channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(var, problem->epsilon);
+  channel->inv_std = problem->given_inv_std ? var : oracle_inverse_std(problem, var);
 }
 
 /* The saved mean is rounded. Where it equals the mean of x up to its own rounding, the exact
@@ -108,7 +86,7 @@ static void compute_gradients(const line_problem *problem, const data_set *befor
 static void take_saved(const line_problem *problem, const data_set *before, oracle_channel *channel,
                        int64_t number) {
   oracle_statistics(problem, &before->arrays[DATA_X], channel, number);
-  channel->inv_std = oracle_inverse_std(channel->var, problem->epsilon);
+  channel->inv_std = oracle_inverse_std(problem, channel->var);
   channel->preact_mean = channel->mean;
   channel->preact_inv_std = oracle_kept_inv_std(problem, channel->inv_std);
   if (problem->no_saved) return;
@@ -157,7 +135,7 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
     take_given(problem, before, &result, channel);
   } else {
     if (result.count > 0) oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
-    result.inv_std = oracle_inverse_std(result.var, problem->epsilon);
+    result.inv_std = oracle_inverse_std(problem, result.var);
     result.saved_mean = result.mean;
     result.saved_inv_std = oracle_kept_inv_std(problem, result.inv_std);
     if (problem->activation != CUBN_ACTIVATION_IDENTITY) result.inv_std = result.saved_inv_std;
@@ -220,7 +198,8 @@ static long double output_result(const line_problem *problem, const oracle_chann
   const long double gain = channel->scale * channel->inv_std;
   const long double x_hat = (element->x - channel->mean) * channel->inv_std;
   if (problem->frozen) return gain * dp;
-  return gain * (dp - channel->dbias_sum / count - x_hat * channel->dscale_sum / count);
+  const long double slope = oracle_variance_slope(problem, channel->inv_std);
+  return gain * (dp - channel->dbias_sum / count - slope * x_hat * channel->dscale_sum / count);
 }
 
 long double oracle_output(const line_problem *problem, const oracle_channel *channel,

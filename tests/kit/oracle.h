@@ -13,6 +13,7 @@ typedef struct oracle_channel {
   /* The statistics of the pre-activation: in backward the exact ones of forward. */
   long double preact_mean, preact_inv_std;
   long double scale, bias;
+  bool is_finite;                    /* training: mean and variance, as parameters */
   long double dscale_sum, dbias_sum; /* the sums that dx depends on, before blending; or given */
   /* The exact content of the arrays after the call; meaningful if the call has them. */
   long double running_mean, running_var, saved_mean, saved_inv_std, dscale, dbias;
@@ -47,7 +48,12 @@ long double oracle_output(const line_problem *problem, const oracle_channel *cha
 /* Computes mean, var and deviation of x. */
 void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
                        int64_t number);
-long double oracle_inverse_std(long double var, double epsilon);
+/* By what the biased variance is multiplied before it normalizes. */
+long double oracle_variance_factor(const line_problem *problem);
+/* From the biased variance, or a given one. */
+long double oracle_inverse_std(const line_problem *problem, long double var);
+/* The factor of x_hat * dscale / m in dx, from the derivative of inv_std. */
+long double oracle_variance_slope(const line_problem *problem, long double inv_std);
 /* inv_std as parameters keep it: at most the largest finite number of their type. */
 long double oracle_kept_inv_std(const line_problem *problem, long double inv_std);
 

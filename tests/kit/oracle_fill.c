@@ -11,7 +11,7 @@ void oracle_fill_saved(const line_problem *problem, data_set *set) {
     oracle_channel channel = {.count = line_values_per_channel(problem)};
     oracle_statistics(problem, &set->arrays[DATA_X], &channel, i);
     const int64_t place = line_param_index(problem, i);
-    const long double exact = oracle_inverse_std(channel.var, problem->epsilon);
+    const long double exact = oracle_inverse_std(problem, channel.var);
     long double mean = channel.mean, inv_std = oracle_kept_inv_std(problem, exact);
     if (problem->foreign_saved) {
       mean += 0.125L * sqrtl(channel.var);

@@ -69,9 +69,10 @@ static const char *check_saved(const line_problem *p) {
 
 static const char *check_forward_words(const line_problem *p) {
   const bool train = p->pass == LINE_TRAIN;
-  const bool for_running = p->running_is_biased || p->separate_running || p->device_factor;
+  const bool for_running =
+      p->running_is_biased || p->separate_running || p->device_factor || p->guards_running;
   if (for_running && (!train || p->no_running))
-    return "biased, separate and devfactor are for running statistics";
+    return "biased, separate, devfactor and guard are for running statistics";
   if (p->only_statistics && !train) return "statistics is for train";
   if (p->only_statistics && p->no_running && p->no_saved) return "statistics without statistics";
   if (p->only_statistics && (p->alpha != 1 || p->beta != 0)) return "blending without an output";
@@ -88,6 +89,7 @@ static const char *check_backward_words(const line_problem *p) {
     return "nodx, nodz, nodscale, nodbias, frozen and sums are for backward";
   if (p->no_dz && !p->adds) return "nodz is for add";
   if (p->given_inv_std && !line_has_given_statistics(p)) return "invstd is for infer and frozen";
+  if (p->unbiased && line_has_given_statistics(p)) return "unbiased is for statistics of x";
   if (p->given_sums && (p->no_dscale || p->no_dbias)) return "sums without dscale or dbias";
   if (p->given_sums && (p->param_alpha != 1 || p->param_beta != 0)) return "blending of given sums";
   if (p->no_dx && (p->alpha != 1 || p->beta != 0)) return "blending without an output";

@@ -50,6 +50,9 @@
  *     invstd                infer, frozen: inv_std is given instead of var
  *     sums                  backward: dscale and dbias are given
  *     count=K               sums: those of K values per channel
+ *     unbiased              train, backward: the unbiased variance normalizes
+ *     epsout                epsilon is outside of the root
+ *     guard                 train: statistics that are not finite leave the running ones alone
  *     low                   means have low parts: given ones, or saved ones, which forward writes
  *                           and backward reads
  */
@@ -86,6 +89,7 @@ typedef struct line_problem {
   bool only_statistics, running_is_biased, separate_running, device_factor;
   bool no_reserve, with_reserve, frozen, given_inv_std, given_sums, mean_low;
   double count; /* 0: that of x */
+  bool unbiased, epsilon_outside, guards_running;
 } line_problem;
 
 /* What forward leaves in the reserve space, as cubn.h has it. */

@@ -28,6 +28,9 @@ const line_flag line_flags[] = {
     {"invstd", offsetof(line_problem, given_inv_std)},
     {"sums", offsetof(line_problem, given_sums)},
     {"low", offsetof(line_problem, mean_low)},
+    {"unbiased", offsetof(line_problem, unbiased)},
+    {"epsout", offsetof(line_problem, epsilon_outside)},
+    {"guard", offsetof(line_problem, guards_running)},
     {NULL, 0},
 };
 

@@ -13,14 +13,14 @@
  *   q = sum (x - p)^2 / sum (x - mean)^2 times the wanted one. With one p, q <= 1 + D^2 / var; with
  *   one p per batch of B values, all different, q <= 2 + 2 B. So the relative error is at most
  *   (B + 3) u min(1 + D^2 / var, 2 + 2 B).
- * inv_std. Half of the variance's part in var + epsilon.
+ * inv_std. Half of the variance's part in var + epsilon, or of the root's in sqrt(var) + epsilon.
  * y. x - mean, the gain, and the result are rounded; the low part of the mean is one more: 4u of
  *   |scale x_hat|, and 2u of |bias| and |beta prior|, the mean's and inv_std's errors, u of the
  *   result in working precision, and the roundoff of the tensor's type.
  * dbias, dscale. Sums of dy and dy x_hat: (B + 1) u sum|dy| and (B + 3) u sum|dy x_hat|; an error
  *   of the mean moves dscale by inv_std |error| sum|dy|, one of inv_std by its relative size.
- * dx = gain (dy - dbias / m - x_hat dscale / m): 4u of each term, the errors of the sums, of the
- *   mean in x_hat, and of inv_std.
+ * dx = gain (dy - dbias / m - v x_hat dscale / m): 4u of each term, the errors of the sums, of the
+ *   mean in x_hat, of inv_std, and of v.
  *
  * Fused. The pre-activation p is y of the above without blending; inv_std was rounded to the
  *   parameters' type, u more, and so is the low part of the mean, u^2 |mean| more; the sum with z
@@ -38,6 +38,7 @@
 #include <math.h>
 
 #include "kit/tolerance_activation.h"
+#include "kit/tolerance_variance.h"
 
 static const long double sum_length = 32;            /* B */
 static const long double double_roundoff = 0x1p-53L; /* w */
@@ -55,7 +56,7 @@ static void compute_statistics_errors(const line_problem *problem, const oracle_
   const bool has_statistics = problem->pass == LINE_TRAIN || (is_backward && problem->no_saved);
   const bool is_fused = problem->activation != CUBN_ACTIVATION_IDENTITY;
   const long double b = sum_length, d = channel->deviation, var = channel->var, u = t->roundoff;
-  const long double part = var / (var + (long double)problem->epsilon);
+  const long double part = tolerance_variance_part(problem, var);
   t->var_relative = var > 0 ? (b + 3) * u * fminl(1 + d * d / var, 2 + 2 * b) : 0;
   const long double inv_std_relative = var > 0 ? t->var_relative / 2 * part : 0;
   if (has_statistics) {
@@ -191,9 +192,13 @@ static long double backward_error(const line_problem *problem, const oracle_chan
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double x_hat = fabsl((element->x - channel->mean) * channel->inv_std);
   const long double dbias = fabsl(channel->dbias_sum) / count;
-  const long double dscale = fabsl(channel->dscale_sum) / count;
-  const long double sums = (t->dbias_error + tolerance_times(t->dscale_error, x_hat)) / count +
-                           t->mean_error * channel->inv_std * dscale;
+  const long double slope = oracle_variance_slope(problem, channel->inv_std);
+  const long double slope_error = tolerance_variance_slope(problem, channel, t);
+  const long double dscale = slope * fabsl(channel->dscale_sum) / count;
+  const long double sums =
+      (t->dbias_error + tolerance_times(t->dscale_error, slope * x_hat)) / count +
+      t->mean_error * channel->inv_std * dscale +
+      tolerance_times(slope_error, x_hat * fabsl(channel->dscale_sum) / count);
   return tolerance_times(of_dp + relative * (dbias + x_hat * dscale) + sums, gain);
 }
 
@@ -213,6 +218,7 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
   const long double factor = (long double)problem->factor;
   const long double param_alpha = fabsl((long double)problem->param_alpha);
   const bool is_running = array == DATA_RUNNING_MEAN || array == DATA_RUNNING_VAR;
+  if (is_running && problem->guards_running && !channel->is_finite) return 0;
   long double allowed = rounding_to(line_param_type(problem), exact);
   if (is_running && factor != 1) allowed += 4 * double_roundoff * (fabsl(prior) + fabsl(exact));
   const bool is_gradient = array == DATA_DSCALE || array == DATA_DBIAS;

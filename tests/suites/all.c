@@ -38,7 +38,9 @@
   X(determinism)           \
   X(double_channels)       \
   X(edges)                 \
+  X(conventions)           \
   X(empty)                 \
+  X(finite)                \
   X(example)               \
   X(extended)              \
   X(fused)                 \

@@ -83,7 +83,10 @@ static const attribute_case attributes[] = {
     {CUBN_BATCHNORM_BETA, "CUBN_BATCHNORM_BETA", 0, 7, {NAN, INFINITY, -INFINITY}},
     {CUBN_BATCHNORM_PARAM_ALPHA, "CUBN_BATCHNORM_PARAM_ALPHA", 1, 8, {NAN, INFINITY, -INFINITY}},
     {CUBN_BATCHNORM_PARAM_BETA, "CUBN_BATCHNORM_PARAM_BETA", 0, 9, {NAN, INFINITY, -INFINITY}},
-    {CUBN_BATCHNORM_PARAM_SUMS, "CUBN_BATCHNORM_PARAM_SUMS", 0, 1, {-1, 2, 0.5}}};
+    {CUBN_BATCHNORM_PARAM_SUMS, "CUBN_BATCHNORM_PARAM_SUMS", 0, 1, {-1, 2, 0.5}},
+    {CUBN_BATCHNORM_VARIANCE, "CUBN_BATCHNORM_VARIANCE", 0, 1, {-1, 2, 0.5}},
+    {CUBN_BATCHNORM_EPSILON_PLACE, "CUBN_BATCHNORM_EPSILON_PLACE", 0, 1, {-1, 2, 0.5}},
+    {CUBN_BATCHNORM_RUNNING_GUARD, "CUBN_BATCHNORM_RUNNING_GUARD", 0, 1, {-1, 2, 0.5}}};
 enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
 
 static void expect_attribute(cubnBatchNormDescriptor_t d, const attribute_case *it, double wanted) {
@@ -111,7 +114,8 @@ static void test_attributes(void) {
     }
   }
   for (int i = 0; i < ATTRIBUTES; ++i) expect_attribute(d, &attributes[i], attributes[i].valid);
-  for (int unknown = -1; unknown <= ATTRIBUTES; unknown += ATTRIBUTES + 1) {
+  const int beyond = (int)attributes[ATTRIBUTES - 1].attribute + 1;
+  for (int unknown = -1; unknown <= beyond; unknown += beyond + 1) {
     char text[32];
     snprintf(text, sizeof text, "%d", unknown);
     const cubnBatchNormAttribute_t attribute = (cubnBatchNormAttribute_t)unknown;

@@ -13,20 +13,25 @@ typedef struct fault {
   const char *line; /* of rank WRONG's tensors, if they are others */
   cubnStatus_t status;
   const char *reason; /* a word of the message of all */
-  enum { TENSORS, NO_TENSORS, NO_X, NO_LOW, NO_HANDLE, EPSILON, OTHER_CALL, GAPS } kind;
+  enum { TENSORS, NO_TENSORS, NO_X, NO_LOW, NO_HANDLE, ATTRIBUTE, OTHER_CALL, GAPS } kind;
+  cubnBatchNormAttribute_t attribute; /* of ATTRIBUTE */
+  double preset;                      /* its value, which is not 1 */
 } fault;
 
+#define BAD CUBN_STATUS_BAD_PARAM
 #define LINE " nchw f32 n2c5h3w4 relu low"
 static const fault faults[] = {
-    {NULL, CUBN_STATUS_BAD_PARAM, "tensors is NULL", NO_TENSORS},
-    {NULL, CUBN_STATUS_BAD_PARAM, "x is NULL", NO_X},
-    {NULL, CUBN_STATUS_BAD_PARAM, "saved_mean_low", NO_LOW},
-    {NULL, CUBN_STATUS_NOT_INITIALIZED, "handle is NULL", NO_HANDLE},
-    {NULL, CUBN_STATUS_BAD_PARAM, "CUBN_BATCHNORM_EPSILON", EPSILON},
-    {NULL, CUBN_STATUS_BAD_PARAM, "called", OTHER_CALL},
-    {" nchw f32 n2c6h3w4 relu low", CUBN_STATUS_BAD_PARAM, "6 channels", TENSORS},
-    {" nchw f64 n2c5h3w4 relu low", CUBN_STATUS_BAD_PARAM, "CUBN_DATA_DOUBLE", TENSORS},
-    {NULL, CUBN_STATUS_NOT_SUPPORTED, "gaps", GAPS},
+    {NULL, BAD, "tensors is NULL", NO_TENSORS, 0, 0},
+    {NULL, BAD, "x is NULL", NO_X, 0, 0},
+    {NULL, BAD, "saved_mean_low", NO_LOW, 0, 0},
+    {NULL, CUBN_STATUS_NOT_INITIALIZED, "handle is NULL", NO_HANDLE, 0, 0},
+    {NULL, BAD, "CUBN_BATCHNORM_EPSILON", ATTRIBUTE, CUBN_BATCHNORM_EPSILON, 1e-5},
+    {NULL, BAD, "CUBN_BATCHNORM_VARIANCE", ATTRIBUTE, CUBN_BATCHNORM_VARIANCE, 0},
+    {NULL, BAD, "CUBN_BATCHNORM_EPSILON_PLACE", ATTRIBUTE, CUBN_BATCHNORM_EPSILON_PLACE, 0},
+    {NULL, BAD, "called", OTHER_CALL, 0, 0},
+    {" nchw f32 n2c6h3w4 relu low", BAD, "6 channels", TENSORS, 0, 0},
+    {" nchw f64 n2c5h3w4 relu low", BAD, "CUBN_DATA_DOUBLE", TENSORS, 0, 0},
+    {NULL, CUBN_STATUS_NOT_SUPPORTED, "gaps", GAPS, 0, 0},
 };
 
 typedef struct fault_test {
@@ -96,7 +101,7 @@ static bool expect_fault(const engine_rank *self, cubnStatus_t status, const fau
                          bool backward) {
   const char *const function = backward ? "cubnBatchNormBackward" : "cubnBatchNormForward";
   const bool differs =
-      f->kind == EPSILON || f->kind == OTHER_CALL || (f->line && strstr(f->line, "f64"));
+      f->kind == ATTRIBUTE || f->kind == OTHER_CALL || (f->line && strstr(f->line, "f64"));
   const bool at_once = !engine_gathers_on_device() || (self->rank == WRONG && !differs);
   if (at_once)
     expect_error(status, f->status, function, "rank 1", f->reason);
@@ -110,25 +115,28 @@ static bool expect_fault(const engine_rank *self, cubnStatus_t status, const fau
 static bool call_wrongly(const engine_rank *self, const opened *good, opened *bad) {
   const fault_test *const test = self->context;
   const fault *const f = test->fault;
-  cubnBatchNormTensors_t tensors = self->rank == WRONG ? bad->tensors : good->tensors;
-  cubnHandle_t handle = self->handle;
-  bool backward = strcmp(test->pass, "backward") == 0, has_tensors = true;
-  if (self->rank == WRONG) {
-    if (f->kind == NO_TENSORS) has_tensors = false;
+  const bool is_wrong = self->rank == WRONG;
+  const bool backward = !strcmp(test->pass, "backward") != (is_wrong && f->kind == OTHER_CALL);
+  const cubnHandle_t handle = is_wrong && f->kind == NO_HANDLE ? NULL : self->handle;
+  const cubnBatchNormDescriptor_t bn = good->run.batch_norm;
+  cubnBatchNormTensors_t tensors = is_wrong ? bad->tensors : good->tensors;
+  if (is_wrong) {
     if (f->kind == NO_X) tensors.x = NULL;
     if (f->kind == NO_LOW) tensors.saved_mean_low = NULL;
-    if (f->kind == NO_HANDLE) handle = NULL;
-    if (f->kind == OTHER_CALL) backward = !backward;
     const int dims[] = {1, 5, 1, 1}, gaps[] = {10, 2, 1, 1};
     if (f->kind == GAPS) cubnSetTensorNdDescriptor(bad->run.params, CUBN_DATA_FLOAT, 4, dims, gaps);
-    if (f->kind == EPSILON)
-      cubnSetBatchNormAttribute(good->run.batch_norm, CUBN_BATCHNORM_EPSILON, 1e-3);
+    if (f->kind == ATTRIBUTE) cubnSetBatchNormAttribute(bn, f->attribute, 1);
   }
-  const cubnStatus_t status =
-      make_call(backward, handle, good->run.batch_norm, has_tensors ? &tensors : NULL);
-  const bool failed = expect_fault(self, status, f, backward);
-  cubnSetBatchNormAttribute(good->run.batch_norm, CUBN_BATCHNORM_EPSILON, 1e-5);
-  return failed;
+  const bool has_tensors = !is_wrong || f->kind != NO_TENSORS;
+  const cubnStatus_t status = make_call(backward, handle, bn, has_tensors ? &tensors : NULL);
+  if (f->kind == ATTRIBUTE) cubnSetBatchNormAttribute(bn, f->attribute, f->preset);
+  return expect_fault(self, status, f, backward);
+}
+
+static bool attach(const engine_rank *self, const opened *o) {
+  return expect_success(
+      cubnSetBatchNormCommunicator(self->handle, o->run.batch_norm, self->communicator, 5),
+      "attach");
 }
 
 /* All ranks return the error, write nothing, and make the next call together. */
@@ -145,9 +153,7 @@ static void run_fault(engine_rank *self) {
                   test->fault->kind == OTHER_CALL ? (backward ? "train" : "backward") : test->pass,
                   other) &&
         opens;
-  if (opens && expect_success(cubnSetBatchNormCommunicator(self->handle, good.run.batch_norm,
-                                                           self->communicator, 5),
-                              "attach")) {
+  if (opens && attach(self, &good)) {
     const bool failed = call_wrongly(self, &good, &bad);
     if (failed || both)
       check_unwritten(&good);
@@ -178,10 +184,7 @@ static void test_refusals(void) {
 /* ---- Engines that fail ---- */
 static void run_with_error(engine_rank *self) {
   opened o;
-  if (open_line(&o, self->handle, "train", LINE) &&
-      expect_success(
-          cubnSetBatchNormCommunicator(self->handle, o.run.batch_norm, self->communicator, 5),
-          "attach")) {
+  if (open_line(&o, self->handle, "train", LINE) && attach(self, &o)) {
     const bool ends = self->context && self->rank == WRONG;
     if (!ends)
       expect_error(cubnBatchNormForward(self->handle, o.run.batch_norm, &o.tensors),
@@ -214,10 +217,7 @@ static void test_on_device(void) {
 /* ---- Calls allocate nothing ---- */
 static void run_counted(engine_rank *self) {
   opened o;
-  if (open_line(&o, self->handle, self->context, LINE) &&
-      expect_success(
-          cubnSetBatchNormCommunicator(self->handle, o.run.batch_norm, self->communicator, 5),
-          "attach"))
+  if (open_line(&o, self->handle, self->context, LINE) && attach(self, &o))
     for (int i = 0; i < 3; ++i) { /* in the last one of rank 0 all ranks are in their calls */
       if (self->rank == 0) wrapped_reset();
       const cubnStatus_t status = make_call(strcmp(self->context, "backward") == 0, self->handle,

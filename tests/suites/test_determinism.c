@@ -31,6 +31,9 @@ static const char *const lines[] = {
     "backward nhwc f16 n4c12h9w9 add_relu data=spread",
     "backward nchw bf16 n2c5h9w9 add_tanh data=spread",
     "infer nhwc f16 n2c12h9w9 add_relu data=spread",
+    "train nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
+    "train nchw f16 n3c12h7w9 guard data=nan",
+    "backward nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
 };
 
 /* These are large enough that a CPU partitions channels and gives work to all threads. They are

@@ -50,7 +50,8 @@ static long double variance(const edge *e, int c) {
 }
 
 static long double inverse(const edge *e, int c) {
-  const long double inv_std = oracle_inverse_std(variance(e, c), e->epsilon);
+  const line_problem conventions = {.epsilon = e->epsilon};
+  const long double inv_std = oracle_inverse_std(&conventions, variance(e, c));
   if (strcmp(e->options, "invstd") != 0) return inv_std;
   return data_round(e->param_type, fmin((double)inv_std, data_largest(e->param_type)));
 }

@@ -89,6 +89,15 @@ static void test_plain(void) {
   check_differences("backward nhwc:nchw:cnhw:nchw+1 f64 n3c2h2w3 add");
 }
 
+/* Which variance normalizes, and where epsilon stands. */
+static void test_conventions(void) {
+  check_differences("backward nchw f64 n3c2h2w3 unbiased");
+  check_differences("backward nc f64 n3c3 epsout eps=0.5 data=spread");
+  check_differences("backward nhwc f64 n3c2h2w3 unbiased epsout eps=0.25 nosaved");
+  check_differences("backward nc f64 n7c3 unbiased epsout eps=0.25 add_tanh");
+  check_differences("backward nc f64 n7c3 epsout eps=0.5 frozen swish");
+}
+
 static void test_activations(void) {
   static const char *const activations[] = {
       "relu",         "clipped", "clipped coef=0.25",     "leaky",
@@ -139,10 +148,8 @@ static void test_given_sums(void) {
 }
 
 void test_oracle_differences_suites(void) {
-  static const suite_test tests[] = {{"plain", test_plain},
-                                     {"activations", test_activations},
-                                     {"frozen", test_frozen},
-                                     {"given sums", test_given_sums},
-                                     {0}};
+  static const suite_test tests[] = {
+      {"plain", test_plain},   {"conventions", test_conventions}, {"activations", test_activations},
+      {"frozen", test_frozen}, {"given sums", test_given_sums},   {0}};
   suite_add("oracle by finite differences", SUITE_HOST, tests);
 }

@@ -34,6 +34,8 @@ static void move_saved(cubnBatchNormTensors_t *t, const virtual_pair *p, int64_t
   t->saved_mean = after(t->saved_mean, bytes);
   t->saved_mean_low = after(t->saved_mean_low, bytes);
   t->saved_inv_std = after(t->saved_inv_std, bytes);
+  if (t->nonfinite)
+    t->nonfinite = after(t->nonfinite, batch * (int64_t)(p->bytes[4] / VIRTUAL_BATCHES_MAX));
   const size_t batches = (size_t)((VIRTUAL_SAMPLES + p->samples - 1) / p->samples);
   t->reserve_bytes /= batches;
   t->reserve = after(t->reserve, batch * (int64_t)t->reserve_bytes);
@@ -103,6 +105,7 @@ static const virtual_line lines[] = {
     {"nchw+1 f64 n7c5h6w7 gelu data=spread mean=1e4", "separate"},
     {"cnhw f32 n7c5h6w7 add_leaky data=spread", ""},
     {"nc f32 n7c5 data=spread", "biased"},
+    {"nchw f32 n7c5h6w7 data=nan", ""},
     {"nhwc f32 n7c5h2w3 peract relu data=spread", ""},
 };
 

@@ -16,7 +16,7 @@ static inline double cubn_kept_inv_std(const cubn_conversion *param_type, double
 /* inv_std from a given variance, which may be inv_std itself. */
 static inline double cubn_given_inv_std(const cubn_problem *problem, const cubn_args *args,
                                         double var) {
-  return problem->var_is_inv_std ? var : cubn_inverse_deviation(var, args->epsilon);
+  return problem->var_is_inv_std ? var : cubn_inverse_deviation(&args->normalizer, var);
 }
 
 /* How far the mean of x is from the saved mean: `difference` if that is no more than the rounding

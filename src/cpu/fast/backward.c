@@ -33,12 +33,12 @@ static void set_preact(const cubn_call *call, cubn_channels *channels) {
 
 /* Sets the coefficients of dx. mean_low is what the center lacks of the mean. */
 CUBN_CLONES static void set_coefficients(bool is_single, double alpha, double count,
-                                         cubn_channels *channels) {
+                                         const cubn_normalizer by, cubn_channels *channels) {
   CUBN_INDEPENDENT
   for (int64_t i = 0; i < channels->count; ++i) {
     const double dbias = channels->sums[0][i], dscale = channels->sums[1][i];
     const double inv_std = channels->inv_std[i], gain = alpha * (channels->scale[i] * inv_std);
-    const double slope = -gain * (dscale / count);
+    const double slope = -gain * (dscale / count * cubn_variance_slope(&by, is_single, inv_std));
     const bool needs_double =
         cubn_needs_double(is_single, gain) || cubn_needs_double(is_single, inv_std);
     channels->gain[i] = gain;
@@ -50,7 +50,7 @@ CUBN_CLONES static void set_coefficients(bool is_single, double alpha, double co
 
 static void set_gradient(const cubn_call *call, cubn_channels *channels) {
   set_coefficients(cubn_is_single(call->param_type), call->args->alpha, call->args->count,
-                   channels);
+                   call->args->normalizer, channels);
   cubn_fast_fold(call, channels);
 }
 

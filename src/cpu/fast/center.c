@@ -34,14 +34,14 @@
 typedef struct deviations {
   bool is_single, can_be_near_zero;
   double least, most; /* inv_std that may be applied to sums and slope as it is */
-  double epsilon;
+  cubn_normalizer by;
 } deviations;
 
 static deviations get_deviations(const cubn_call *call) {
   const bool is_single = cubn_is_single(call->param_type);
   const double most = is_single ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
   const bool can_be_near_zero = !call->has_epilogue && call->problem->pass != CUBN_PASS_INFER;
-  return (deviations){is_single, can_be_near_zero, 1 / most, most, call->args->epsilon};
+  return (deviations){is_single, can_be_near_zero, 1 / most, most, call->args->normalizer};
 }
 
 /* Whether inv_std may be applied to sums and slope as it is. With 0 and NaN the results are the
@@ -54,7 +54,7 @@ CUBN_INLINED bool can_fold_deviation(deviations of, double inv_std) {
  * variance, and inv_std does not measure the deviation. */
 CUBN_INLINED bool is_near_zero(deviations of, double center, double inv_std) {
   return of.can_be_near_zero && fabs(center) * inv_std <= MEAN_DEVIATIONS &&
-         inv_std * inv_std * of.epsilon <= 0.5;
+         inv_std * inv_std * of.by.inside + 2 * inv_std * of.by.outside <= 0.5;
 }
 
 /* Sets the pivots; returns whether deviations of some channels cannot be folded. */

@@ -74,16 +74,16 @@ static void set_moments(const cubn_call *call, const cubn_sum_criteria *criteria
   channels->mean_low[i] = get_mean_low(call, pivot, distance);
 }
 
-CUBN_CLONES static void invert_deviations(const double *restrict var, int64_t count, double epsilon,
-                                          double *restrict inv_std) {
-  for (int64_t i = 0; i < count; ++i) inv_std[i] = cubn_inverse_deviation(var[i], epsilon);
+CUBN_CLONES static void invert_deviations(const cubn_normalizer by, const double *restrict var,
+                                          int64_t count, double *restrict inv_std) {
+  for (int64_t i = 0; i < count; ++i) inv_std[i] = cubn_inverse_deviation(&by, var[i]);
 }
 
 void cubn_fast_set_inv_std(const cubn_call *call, cubn_channels *channels) {
   if (call->problem->var_is_inv_std)
     for (int64_t i = 0; i < channels->count; ++i) channels->inv_std[i] = channels->var[i];
   else
-    invert_deviations(channels->var, channels->count, call->args->epsilon, channels->inv_std);
+    invert_deviations(call->args->normalizer, channels->var, channels->count, channels->inv_std);
 }
 
 void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {
@@ -92,7 +92,7 @@ void cubn_fast_set_statistics(const cubn_call *call, cubn_channels *channels) {
     set_usual_moments(call, criteria.m, channels);
   else
     for (int64_t i = 0; i < channels->count; ++i) set_moments(call, &criteria, channels, i);
-  invert_deviations(channels->var, channels->count, call->args->epsilon, channels->inv_std);
+  invert_deviations(call->args->normalizer, channels->var, channels->count, channels->inv_std);
   if (channels->any_prescaled) cubn_fast_clear_prescales(channels);
   channels->rounds = 0;
 }

@@ -24,7 +24,9 @@ typedef struct cubn_sum_criteria {
 static inline cubn_sum_criteria cubn_fast_criteria(const cubn_call *call) {
   const double m = (double)cubn_count(call->problem);
   const double least = cubn_is_single(call->param_type) ? CUBN_SQUARE_MIN : CUBN_SQUARE_MIN_DOUBLE;
-  return (cubn_sum_criteria){m, m * least, call->args->epsilon >= least * 0x1p24};
+  const cubn_normalizer by = call->args->normalizer;
+  const bool ignores_least = by.inside >= least * 0x1p24 || by.outside >= sqrt(least) * 0x1p24;
+  return (cubn_sum_criteria){m, m * least, ignores_least};
 }
 
 /* Whether the sums of backward of channel i are finite. */

@@ -1,6 +1,7 @@
 /* Training and inference: statistics, and the coefficients of y. */
 #include "cpu/common/clones.h"
 #include "cpu/common/preactivation.h"
+#include "cpu/common/running.h"
 #include "cpu/common/statistics.h"
 #include "cpu/fast/center.h"
 #include "cpu/fast/passes.h"
@@ -52,18 +53,14 @@ void cubn_fast_begin_inference(const cubn_call *call, cubn_channels *channels) {
   set_forward(call, channels);
 }
 
-/* Writes the running statistics. They may share memory with scale and bias, so this is the last
- * thing that is done with a channel's parameters. `var` becomes the variance that they take. */
+/* Writes the running statistics. `var` becomes the variance that they take. */
 static void update_running(const cubn_call *call, cubn_channels *channels) {
-  const cubn_args *args = call->args;
+  const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
   const double m = (double)cubn_count(call->problem);
-  const double factor = cubn_running_factor(call->param_type, args);
   if (!call->problem->running_is_biased && m > 1)
     for (int64_t i = 0; i < channels->count; ++i) channels->var[i] *= m / (m - 1);
-  cubn_fast_blend(call, channels, factor, channels->mean, 1 - factor, args->previous_running_mean,
-                  args->running_mean);
-  cubn_fast_blend(call, channels, factor, channels->var, 1 - factor, args->previous_running_var,
-                  args->running_var);
+  cubn_update_running_params(call->problem, call->args, call->param_type, &patch, channels->mean,
+                             channels->var);
 }
 
 /* Writes what backward computes the pre-activation from. */
@@ -98,5 +95,5 @@ void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
     if (args->saved_mean_low)
       cubn_fast_store(call, channels, channels->mean_low, args->saved_mean_low);
   }
-  if (call->problem->has_running) update_running(call, channels);
+  if (cubn_keeps_running(call->problem, args)) update_running(call, channels);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cpu/common/preactivation.h"
+#include "cpu/common/running.h"
 #include "cpu/common/statistics.h"
 #include "cpu/plain/job.h"
 
@@ -86,12 +87,14 @@ static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes 
 static void set_gradient(const cubn_job *job, const cubn_group *group, const double *dbias,
                          const double *dscale, cubn_lanes *lanes) {
   const cubn_args *args = job->args;
+  const bool is_single = cubn_is_single(job->param_type);
   double scale[CUBN_WIDTH_MAX];
   cubn_load_param(job, group, args->scale, 1, scale);
   for (int64_t j = 0; j < group->width; ++j) {
     lanes->gain[j] = args->alpha * (scale[j] * lanes->inv_std[j]);
     lanes->offset[j] = dbias[j] / args->count;
-    lanes->slope[j] = dscale[j] / args->count;
+    lanes->slope[j] = dscale[j] / args->count *
+                      cubn_variance_slope(&args->normalizer, is_single, lanes->inv_std[j]);
   }
 }
 
@@ -138,20 +141,13 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   spread(job, group, lanes);
 }
 
-/* Writes the running statistics. They may share memory with scale and bias, so this is the last
- * thing that is done with a channel's parameters. */
 static void update_running(const cubn_job *job, const cubn_group *group,
                            const cubn_moments *moments, const double *mean) {
-  const cubn_args *args = job->args;
   const bool is_biased = job->problem->running_is_biased || moments->count == 1;
   const double freedom = (double)(is_biased ? moments->count : moments->count - 1);
-  const double factor = cubn_running_factor(job->param_type, args);
   double var[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j) var[j] = moments->squares[j] / freedom;
-  cubn_blend_param(job, group, factor, mean, 1 - factor, args->previous_running_mean,
-                   args->running_mean);
-  cubn_blend_param(job, group, factor, var, 1 - factor, args->previous_running_var,
-                   args->running_var);
+  cubn_update_group_running(job, group, mean, var);
 }
 
 /* Splits the mean, mean_high + mean_low, into the mean as it is saved and what that rounding took
@@ -194,7 +190,7 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
     const double var = moments->squares[j] / (double)moments->count;
     /* Infinity among the values makes the squares NaN, but not always the mean. */
     lanes->mean_low[j] = isnan(var) ? var : moments->mean[j];
-    lanes->inv_std[j] = cubn_inverse_deviation(var, job->args->epsilon);
+    lanes->inv_std[j] = cubn_inverse_deviation(&job->args->normalizer, var);
     mean[j] = lanes->mean_high[j] + lanes->mean_low[j];
   }
   const bool centers =
@@ -207,7 +203,7 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
   use_statistics(job, group, lanes);
   if (problem->pass == CUBN_PASS_TRAIN) {
     store_saved(job, group, mean, saved_low, lanes->inv_std);
-    if (problem->has_running) update_running(job, group, moments, mean);
+    if (cubn_keeps_running(problem, job->args)) update_running(job, group, moments, mean);
   }
   spread(job, group, lanes);
 }

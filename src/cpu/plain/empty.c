@@ -16,7 +16,7 @@ static void store_saved(const cubn_job *job, const cubn_group *group) {
   const cubn_args *args = job->args;
   double inv_std[CUBN_WIDTH_MAX];
   for (int64_t j = 0; j < group->width; ++j)
-    inv_std[j] = cubn_kept_inv_std(job->param_type, cubn_inverse_deviation(0, args->epsilon));
+    inv_std[j] = cubn_kept_inv_std(job->param_type, cubn_inverse_deviation(&args->normalizer, 0));
   cubn_store_param(job, group, zeros, args->saved_mean);
   cubn_store_param(job, group, inv_std, args->saved_inv_std);
   if (args->saved_mean_low) cubn_store_param(job, group, zeros, args->saved_mean_low);
@@ -39,5 +39,6 @@ void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group) {
     return;
   }
   if (job->problem->has_saved) store_saved(job, group);
+  cubn_mark_group_finite(job, group);
   if (job->problem->has_running) update_running(job, group);
 }

@@ -154,6 +154,10 @@ void cubn_store_param(const cubn_job *job, const cubn_group *group, const double
 /* array = weight * values + prior_weight * prior. If prior_weight is 0, prior is not read. */
 void cubn_blend_param(const cubn_job *job, const cubn_group *group, double weight,
                       const double *values, double prior_weight, const void *prior, void *array);
+/* cubn_update_running_params and cubn_mark_finite of a group. */
+void cubn_update_group_running(const cubn_job *job, const cubn_group *group, const double *mean,
+                               const double *var);
+void cubn_mark_group_finite(const cubn_job *job, const cubn_group *group);
 /* The value as a parameter would be stored. */
 double cubn_round_param(const cubn_job *job, double value);
 /* A saved statistic of backward, or what it lacks of the mean; 0 if the array is NULL. */

@@ -1,5 +1,6 @@
 /* The parameters of a group. */
 #include "cpu/common/params.h"
+#include "cpu/common/running.h"
 
 #include "cpu/plain/job.h"
 
@@ -28,6 +29,17 @@ void cubn_blend_param(const cubn_job *job, const cubn_group *group, double weigh
                       const double *values, double prior_weight, const void *prior, void *array) {
   const cubn_patch channels = get_params(group);
   cubn_params_blend(job->param_type, &channels, weight, values, prior_weight, prior, array);
+}
+
+void cubn_update_group_running(const cubn_job *job, const cubn_group *group, const double *mean,
+                               const double *var) {
+  const cubn_patch channels = get_params(group);
+  cubn_update_running_params(job->problem, job->args, job->param_type, &channels, mean, var);
+}
+
+void cubn_mark_group_finite(const cubn_job *job, const cubn_group *group) {
+  const cubn_patch channels = get_params(group);
+  cubn_mark_finite(job->args, &channels);
 }
 
 double cubn_round_param(const cubn_job *job, double value) {

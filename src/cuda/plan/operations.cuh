@@ -35,8 +35,11 @@ Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
     op.factor_pointer = static_cast<const Real *>(args.factor_pointer);
   }
   op.running_is_biased = running_is_biased;
+  op.guards_running = args.guards_running;
+  op.nonfinite = args.nonfinite;
+  op.any_nonfinite = args.any_nonfinite;
   op.alpha = args.alpha;
-  op.epsilon = args.epsilon;
+  op.normalizer = args.normalizer;
   op.factor = args.factor;
   op.beta = static_cast<Real>(args.beta);
   return op;
@@ -60,7 +63,7 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
   op.alpha = args.alpha;
   op.param_alpha = args.param_alpha;
   op.param_beta = args.param_beta;
-  op.epsilon = args.epsilon;
+  op.normalizer = args.normalizer;
   op.beta = static_cast<Real>(args.beta);
   return op;
 }

@@ -201,7 +201,7 @@ class FusedBackwardElement {
                                0.0, 0.0};
     if (params.sums_are_given && !params.is_frozen) {
       const double error = error_of<P>(params, index, offset, given.inv_std);
-      factors.slope = load<P>(params.args.dscale, offset) / params.args.count;
+      factors.slope = slope_of<P>(params, load<P>(params.args.dscale, offset), given.inv_std);
       factors.shift =
           load<P>(params.args.dbias, offset) / params.args.count - error * factors.slope;
     }

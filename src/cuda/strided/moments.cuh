@@ -8,6 +8,7 @@
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
 #include "cuda/device/op/forward.cuh"
+#include "cuda/device/op/running.cuh"
 #include "cuda/strided/axes.cuh"
 #include "cuda/strided/params.cuh"
 
@@ -42,7 +43,7 @@ struct Moments {
       return;
     }
     const double pivot = pivot_of<T>(params, origin);
-    const double var = squares / count, inv_std = inverse_std(var, params.args.epsilon);
+    const double inv_std = cubn_inverse_deviation(&params.args.normalizer, squares / count);
     // An infinite value makes only `squares` NaN.
     const double batch_mean = squares == squares ? pivot + mean : squares;
     if (params.pass == CUBN_PASS_BACKWARD) {
@@ -64,7 +65,9 @@ struct Moments {
         static_cast<P *>(params.args.saved_mean_low)[offset] =
             from_double<P>(low_part<P>(batch_mean, pivot));
     }
-    if (params.has_running) write_running<P>(params, offset, batch_mean);
+    const cubn_args &args = params.args;
+    if (params.has_running || args.nonfinite || args.any_nonfinite)
+      write_running<P>(params, offset, batch_mean);
   }
 
  private:
@@ -76,9 +79,10 @@ struct Moments {
     if (params.has_saved) {
       static_cast<P *>(args.saved_mean)[offset] = P(0);
       static_cast<P *>(args.saved_inv_std)[offset] =
-          round_coefficient<P>(inverse_std(0.0, args.epsilon));
+          round_coefficient<P>(cubn_inverse_deviation(&args.normalizer, 0.0));
       if (args.saved_mean_low) static_cast<P *>(args.saved_mean_low)[offset] = P(0);
     }
+    if (args.nonfinite) args.nonfinite[offset] = 0;
     if (!params.has_running) return;
     const double prior = running_weight<P>(args) == 1.0 ? 0.0 : 1.0;
     blend_from<P>(args.previous_running_mean, args.running_mean, offset, 0.0, 0.0, prior);
@@ -118,11 +122,15 @@ struct Moments {
   __device__ void write_running(const StridedParams &params, int64_t offset,
                                 double batch_mean) const {
     const cubn_args &args = params.args;
-    const double weight = running_weight<P>(args);
     const double var = squares / (params.running_is_biased || count <= 1.0 ? count : count - 1.0);
-    blend_from<P>(args.previous_running_mean, args.running_mean, offset, weight, batch_mean,
-                  1.0 - weight);
-    blend_from<P>(args.previous_running_var, args.running_var, offset, weight, var, 1.0 - weight);
+    const RunningStep step =
+        running_step<P>(batch_mean, var, running_weight<P>(args), args.guards_running, offset,
+                        args.nonfinite, args.any_nonfinite);
+    if (!params.has_running) return;
+    blend_from<P>(args.previous_running_mean, args.running_mean, offset, step.weight, step.mean,
+                  step.prior_weight);
+    blend_from<P>(args.previous_running_var, args.running_var, offset, step.weight, step.var,
+                  step.prior_weight);
   }
 };
 

@@ -148,7 +148,7 @@ __device__ inline double error_of(const StridedParams &params, int64_t channel,
 template <class P>
 __device__ inline double given_inv_std(const StridedParams &params, int64_t offset) {
   const double value = load<P>(params.args.var, offset);
-  return params.var_is_inv_std ? value : inverse_std(value, params.args.epsilon);
+  return params.var_is_inv_std ? value : cubn_inverse_deviation(&params.args.normalizer, value);
 }
 
 // The pivot of a channel: its first value. If the values are close to each other the differences

@@ -58,6 +58,13 @@ __device__ inline double gain_of(const StridedParams &params, int64_t param_offs
   return params.args.alpha * load_or<P>(params.args.scale, param_offset, 1.0) * inv_std;
 }
 
+// The factor of x_hat in dx, from the sum of dy * x_hat.
+template <class P>
+__device__ inline double slope_of(const StridedParams &params, double dscale, double inv_std) {
+  return dscale / params.args.count *
+         cubn_variance_slope(&params.args.normalizer, sizeof(P) == sizeof(float), inv_std);
+}
+
 template <class T>
 __device__ void Gradients::finish(const StridedParams &params, int64_t channel) const {
   using P = Compute<T>;
@@ -76,7 +83,7 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
                          : is_rounding ? residue * statistics.inv_std
                                        : 0.0;
     dscale -= dy * error;
-    const double slope = dscale / params.args.count;
+    const double slope = slope_of<P>(params, dscale, statistics.inv_std);
     *factor(params, 0, channel) = statistics.mean;
     *factor(params, 1, channel) = statistics.inv_std;
     *factor(params, 2, channel) = gain_of<P>(params, offset, statistics.inv_std);

@@ -27,6 +27,8 @@ const joint_case joint_cases[] = {
     {"nhwc", "f32", "", 1, "norunning factor=1"},
     {"nchw", "f32", "data=large", 0, "norunning"},
     {"nhwc", "f32", "data=tiny eps=0", 0, ""},
+    {"nchw", "f32", "unbiased", 10, ""},
+    {"nhwc", "f32", "unbiased epsout eps=0.5 relu", 1, "biased"},
 };
 const int joint_case_count = sizeof joint_cases / sizeof *joint_cases;
 

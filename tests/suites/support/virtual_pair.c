@@ -37,6 +37,7 @@ bool virtual_open(virtual_pair *p, const virtual_line *line, int64_t samples) {
   size_t param_bytes = 0;
   expect_success(cubnGetTensorSizeInBytes(p->forward.params, &param_bytes), "size");
   for (int i = 0; i < 3; ++i) p->bytes[i] = param_bytes * VIRTUAL_BATCHES_MAX;
+  p->bytes[4] = p->bytes[0] / data_type_bytes(line_param_type(&p->forward.problem)) * 4;
   expect_success(
       cubnGetBatchNormReserveSize(p->forward.batch_norm, p->forward.tensors[LINE_X], &p->bytes[3]),
       "reserve size");
@@ -67,6 +68,7 @@ cubnBatchNormTensors_t virtual_forward(const virtual_pair *p) {
   t.saved_inv_std = p->at[2];
   t.reserve = p->bytes[3] ? p->at[3] : NULL;
   t.reserve_bytes = p->bytes[3];
+  t.nonfinite = p->at[4];
   return t;
 }
 

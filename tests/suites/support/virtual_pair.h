@@ -8,11 +8,11 @@ enum {
   VIRTUAL_SAMPLES = 7,
   VIRTUAL_CHANNELS = 5,
   VIRTUAL_BATCHES_MAX = VIRTUAL_SAMPLES,
-  VIRTUAL_EXTRAS = 4
+  VIRTUAL_EXTRAS = 5
 };
 
 /* A forward call and its backward call on one device. `extra` is what both have in common: saved
- * mean, its low part, inv_std, and the reserve space. */
+ * mean, its low part, inv_std, the reserve space, and nonfinite. */
 typedef struct virtual_pair {
   int64_t samples; /* per virtual batch */
   data_set forward_data, backward_data;

@@ -196,7 +196,7 @@ class BlockGroupMember {
   __device__ void recompute_statistics(int64_t group, const Tile &first, const Op &op) {
     if constexpr (Op::INPUTS == 2) {
       Forward<T> statistics = {};
-      statistics.epsilon = op.epsilon;
+      statistics.normalizer = op.normalizer;
       statistics.saved_mean = const_cast<Real *>(op.saved_mean);
       statistics.saved_inv_std = const_cast<Real *>(op.saved_inv_std);
       sum_tiles<true>(group, op, statistics);

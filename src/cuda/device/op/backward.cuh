@@ -37,7 +37,7 @@ struct Backward {
   double count;                 // Values of a channel that are summed.
   double m;                     // Values of a channel in the formula of dx.
   double alpha, param_alpha, param_beta;
-  double epsilon;  // For statistics that backward recomputes.
+  cubn_normalizer normalizer;
   Real beta;
 
   // A thread's sums of one channel: of dy, dy * x_hat and x_hat.
@@ -94,7 +94,7 @@ struct Backward {
     const double estimate = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
     const double error = mean_low ? error_of(channel, inv_std) : estimate;
     const double sum_dy = slot[0], sum_product = slot[1] - error * sum_dy;
-    const double slope = sum_product / m;
+    const double slope = slope_of(sum_product, inv_std);
     *coefficients = {center, saved, static_cast<Real>(slope),
                      static_cast<Real>(sum_dy / m - error * slope), gain_of(channel, inv_std)};
     write_sums(channel, sum_product, sum_dy);
@@ -103,6 +103,10 @@ struct Backward {
   __device__ double error_of(int64_t channel, double inv_std) const {
     if (!mean_low) return 0.0;
     return static_cast<double>(mean_low[channel - saved_first_channel]) * inv_std;
+  }
+  // The coefficient of x_hat, from the sum of dy * x_hat.
+  __device__ double slope_of(double sum_product, double inv_std) const {
+    return sum_product / m * cubn_variance_slope(&normalizer, sizeof(Real) == 4, inv_std);
   }
   __device__ Real gain_of(int64_t channel, double inv_std) const {
     return round_coefficient<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);

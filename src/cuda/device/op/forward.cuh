@@ -15,20 +15,16 @@
 #include <type_traits>
 
 #include "core/reserve.h"
+#include "core/statistics.h"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
+#include "cuda/device/op/running.cuh"
 
 namespace cubn {
 
 // Doubles in the partial result of a channel: of a thread, of a chunk (then it is a slot of the
 // workspace), and finally of the whole channel.
 constexpr int SLOT = 3;
-
-// Returns 1 / sqrt(var + epsilon), or 0 if both are 0.
-__device__ inline double inverse_std(double var, double epsilon) {
-  const double v = var + epsilon;
-  return v == 0.0 ? 0.0 : 1.0 / sqrt(v);
-}
 
 // Computes *to = factor * result + prior_factor * *prior. A prior of weight 0 is not read.
 template <class Real>
@@ -77,10 +73,12 @@ struct Forward {
   int64_t reserved_channels;         // Values of each of them.
   Real *running_mean, *running_var;  // May be NULL.
   const Real *previous_mean, *previous_var;
-  const Real *factor_pointer;  // If NULL, `factor` is used.
-  bool running_is_biased;
+  const Real *factor_pointer;          // If NULL, `factor` is used.
+  int32_t *nonfinite, *any_nonfinite;  // May be NULL.
+  bool running_is_biased, guards_running;
   bool needs_epilogue;  // The coefficients are those of the pre-activation, without alpha.
-  double alpha, epsilon, factor;
+  double alpha, factor;
+  cubn_normalizer normalizer;
   Real beta;
 
   // A thread's sums of one channel: of x - origin and of its square.
@@ -146,7 +144,7 @@ struct Forward {
                            Coefficients *coefficients) const {
     const double count = slot[0], m2 = slot[2];
     const double offset = m2 == m2 ? slot[1] : m2;  // An infinite value makes only M2 NaN.
-    const double mean = pivot + offset, inv_std = inverse_std(m2 / count, epsilon);
+    const double mean = pivot + offset, inv_std = cubn_inverse_deviation(&normalizer, m2 / count);
     const Real center = static_cast<Real>(mean);
     const double mean_low = (pivot - static_cast<double>(center)) + offset;
     if (output) *coefficients = coefficients_of(channel, center, mean_low, inv_std);
@@ -156,12 +154,19 @@ struct Forward {
     }
     if (saved_mean_low) saved_mean_low[channel - saved_first_channel] = static_cast<Real>(mean_low);
     if (reserved) store_reserved(channel, static_cast<Real>(mean_low), center, inv_std);
-    if (running_mean) {
-      const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
-      const double var = m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0));
-      blend_from(previous_mean + channel, running_mean + channel, weight, mean, 1.0 - weight);
-      blend_from(previous_var + channel, running_var + channel, weight, var, 1.0 - weight);
-    }
+    if (running_mean || nonfinite || any_nonfinite)
+      update_running(channel, mean, m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0)));
+  }
+
+  __device__ void update_running(int64_t channel, double mean, double var) const {
+    const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
+    const RunningStep step =
+        running_step<Real>(mean, var, weight, guards_running, channel, nonfinite, any_nonfinite);
+    if (!running_mean) return;
+    blend_from(previous_mean + channel, running_mean + channel, step.weight, step.mean,
+               step.prior_weight);
+    blend_from(previous_var + channel, running_var + channel, step.weight, step.var,
+               step.prior_weight);
   }
 
   // Leaves the statistics of a channel as the pre-activation is computed from them.

@@ -81,7 +81,8 @@ struct FusedBackward : Backward<T> {
     BackwardCoefficients<Real> k = statistics(channel);
     k.gain = this->gain_of(channel, static_cast<double>(k.inv_std));
     if (has_sums && !is_frozen) {
-      const double slope = static_cast<double>(this->dscale[channel]) / this->m;
+      const double slope = this->slope_of(static_cast<double>(this->dscale[channel]),
+                                          static_cast<double>(k.inv_std));
       const double error = this->error_of(channel, static_cast<double>(k.inv_std));
       k.slope = static_cast<Real>(slope);
       k.shift =
@@ -159,9 +160,9 @@ struct FusedBackward : Backward<T> {
   __device__ BackwardCoefficients<Real> statistics(int64_t channel) const {
     if (!this->saved_mean) return {};
     const int64_t i = channel - this->saved_first_channel;
-    const Real inv_std =
-        var ? round_coefficient<Real>(inverse_std(static_cast<double>(var[i]), this->epsilon))
-            : this->saved_inv_std[i];
+    const Real inv_std = var ? round_coefficient<Real>(cubn_inverse_deviation(
+                                   &this->normalizer, static_cast<double>(var[i])))
+                             : this->saved_inv_std[i];
     return {this->saved_mean[i], inv_std, Real(0), Real(0), Real(0)};
   }
   __device__ Affine<Real> preact_affine(int64_t channel,

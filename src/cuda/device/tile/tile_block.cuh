@@ -124,7 +124,7 @@ __device__ inline void recompute_statistics(const TileParams &params,
                                             const TileSmem<T, V, Coefficients> &memory) {
   Forward<T> statistics = {};
   statistics.inputs[0] = op->inputs[0];
-  statistics.epsilon = op->epsilon;
+  statistics.normalizer = op->normalizer;
   statistics.saved_mean = memory.saved;
   statistics.saved_inv_std = memory.saved + params.group;
   statistics.saved_first_channel = op->saved_first_channel = slice.first_channel;
