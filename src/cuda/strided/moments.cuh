@@ -45,7 +45,7 @@ struct Moments {
     const double var = squares / count, inv_std = inverse_std(var, params.args.epsilon);
     // An infinite value makes only `squares` NaN.
     const double batch_mean = squares == squares ? pivot + mean : squares;
-    if (params.pass == CUBN_PASS_BACKWARD) {
+    if (params.pass != CUBN_PASS_TRAIN) {
       *factor(params, 0, channel) = batch_mean;
       *factor(params, 1, channel) = inv_std;
       return;
