@@ -4,8 +4,9 @@
  *
  * This header is the manual. From top to bottom: status values and errors, handles and devices,
  * buffers, tensor descriptors, and the three operations: forward training, forward inference,
- * backward. The chapters that it includes: cubn_communicator.h, cubn_extended.h, cubn_fold.h,
- * cubn_fused.h, cubn_log.h and cubn_normalization.h. A complete program is examples/minimal.c.
+ * backward. The chapters that it includes: cubn_communicator.h, cubn_double_backward.h,
+ * cubn_extended.h, cubn_fold.h, cubn_fused.h, cubn_log.h and cubn_normalization.h. A complete
+ * program is examples/minimal.c.
  *
  * What is computed (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2). A tensor x is
  * split into channels. With m values in a channel:
@@ -786,6 +787,7 @@ CUBN_API cubnStatus_t cubnBatchNormalizationBackward(
 #endif
 
 #include "cubn_communicator.h"
+#include "cubn_double_backward.h"
 #include "cubn_extended.h"
 #include "cubn_fold.h"
 #include "cubn_fused.h"

@@ -64,7 +64,7 @@ def chapter_pages(chapter, text, version):
     text = re.sub(r"(\.SH NAME\n.*?)(?:\\&\.)? *\n(?:\.PP\n \\- .*\n)?", r"\1\n", text, count=1)
     text = text.replace('.SH "Detailed Description"', ".SH DESCRIPTION")
     text = re.sub(r"^\.fi\n\.PP\n +", ".fi\n.PP\n", text, flags=re.M)
-    if not re.fullmatch(r"cubn_[a-z]+", chapter):  # a header, or a struct
+    if not re.fullmatch(r"cubn_[a-z0-9_]+", chapter):  # a header, or a struct
         return {chapter: text}
     overview, *parts = re.split(r'\.SH "[\w ]+ Documentation"\n\.PP ?\n', text)
     pages = {chapter: overview}

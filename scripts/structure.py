@@ -57,9 +57,10 @@ MAY_INCLUDE = {
     "src/cuda": ["src/core", "src/cuda/common", "src/cuda/plan", "src/cuda/strided"] + DEVICE,
 }
 
-# The chapters of cubn.h, which includes them and which they include: one header in seven files.
-CHAPTERS = {"include/cubn_communicator.h", "include/cubn_extended.h", "include/cubn_fold.h",
-            "include/cubn_fused.h", "include/cubn_log.h", "include/cubn_normalization.h"}
+# The chapters of cubn.h, which includes them and which they include: one header in eight files.
+CHAPTERS = {"include/cubn_communicator.h", "include/cubn_double_backward.h",
+            "include/cubn_extended.h", "include/cubn_fold.h", "include/cubn_fused.h",
+            "include/cubn_log.h", "include/cubn_normalization.h"}
 
 # Macros of src/core/check.h that call cubn_fail.
 FAILING_MACROS = {"CUBN_REQUIRE", "CUBN_REQUIRE_HANDLE"}

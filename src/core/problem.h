@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "core/activation.h"
+#include "core/double_backward.h"
+#include "core/element.h"
 #include "core/reserve.h"
 #include "core/statistics.h"
 #include "cubn.h"
@@ -16,18 +18,25 @@
 extern "C" {
 #endif
 
-typedef enum { CUBN_PASS_TRAIN, CUBN_PASS_INFER, CUBN_PASS_BACKWARD, CUBN_PASS_COUNT } cubn_pass;
+typedef enum {
+  CUBN_PASS_TRAIN,
+  CUBN_PASS_INFER,
+  CUBN_PASS_BACKWARD,
+  CUBN_PASS_DOUBLE_BACKWARD,
+  CUBN_PASS_COUNT
+} cubn_pass;
 
 /* How the elements of a problem lie in memory; see cubn_problem. */
 typedef enum { CUBN_LAYOUT_ROWS, CUBN_LAYOUT_COLUMNS, CUBN_LAYOUT_STRIDED } cubn_layout;
 
 /* The arrays of a problem that have strides.
- *   OUTPUT  y, or dx in backward
- *   DY      in backward only
- *   Z       z, or dz in backward
+ *   OUTPUT  y, or dx in backward, or gx in double backward
+ *   DY      in backward and double backward
+ *   Z       z, or dz in backward, or ddx in double backward
  *   PLACE   not an array of the caller: the elements of x numbered in memory order, without gaps.
  *           The reserve space is indexed by it.
- *   PARAM   scale, bias and all other per-channel arrays */
+ *   PARAM   scale, bias and all other per-channel arrays
+ *   DDY     in double backward only */
 typedef enum {
   CUBN_ARRAY_X,
   CUBN_ARRAY_OUTPUT,
@@ -35,6 +44,7 @@ typedef enum {
   CUBN_ARRAY_Z,
   CUBN_ARRAY_PLACE,
   CUBN_ARRAY_PARAM,
+  CUBN_ARRAY_DDY,
   CUBN_ARRAY_COUNT
 } cubn_array;
 
@@ -85,6 +95,7 @@ typedef struct cubn_problem {
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
+  bool has_ddx, has_ddy; /* double backward: ddx is given, ddy is wanted; has_output: gx is */
 } cubn_problem;
 
 /* Whether an addition or an activation follows the normalization. */
@@ -101,26 +112,6 @@ static inline bool cubn_recomputes_preactivation(const cubn_problem *problem) {
 /* Values per channel. */
 static inline int64_t cubn_count(const cubn_problem *problem) {
   return problem->n * problem->s;
-}
-
-static inline size_t cubn_element_bytes(cubnDataType_t type) {
-  switch (type) {
-    case CUBN_DATA_DOUBLE:
-      return 8;
-    case CUBN_DATA_FLOAT:
-      return 4;
-    case CUBN_DATA_HALF:
-    case CUBN_DATA_BFLOAT16:
-      return 2;
-    case CUBN_DATA_INT8:
-      return 1;
-  }
-  return 0;
-}
-
-/* Bytes of a parameter for tensors of this type. */
-static inline size_t cubn_param_bytes(cubnDataType_t type) {
-  return type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float);
 }
 
 /* One of the arrays of CUBN_RESERVE_STATISTICS. */
@@ -159,6 +150,7 @@ typedef struct cubn_args {
   cubn_normalizer normalizer;         /* of the problem and epsilon; the host sets it */
   int32_t *nonfinite, *any_nonfinite; /* training; may be NULL */
   bool guards_running; /* channels that are not finite leave the running statistics as they were */
+  cubn_double_backward second; /* double backward, besides x, dy, scale and statistics */
 } cubn_args;
 
 #ifdef __cplusplus

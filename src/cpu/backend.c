@@ -131,6 +131,8 @@ static const cubn_algo *const algos[] = {&cubn_cpu_pipelined, &cubn_cpu_grid,   
 static const cubn_algo *const infer_algos[] = {&cubn_cpu_inference, &cubn_cpu_grid,
                                                &cubn_cpu_rows,      &cubn_cpu_columns,
                                                &cubn_cpu_strided,   NULL};
+static const cubn_algo *const double_algos[] = {&cubn_cpu_rows, &cubn_cpu_columns,
+                                                &cubn_cpu_strided, NULL};
 
 const cubn_backend cubn_cpu_backend = {
     .name = "cpu",
@@ -150,5 +152,5 @@ const cubn_backend cubn_cpu_backend = {
     .widen = cubn_cpu_widen,
     .fold_behind = cubn_cpu_fold_behind,
     .count_nonfinite = cubn_cpu_count_nonfinite,
-    .algos = {algos, infer_algos, algos},
+    .algos = {algos, infer_algos, algos, double_algos},
 };

@@ -35,6 +35,7 @@
 #include "cuda/plan/launch.cuh"
 #include "cuda/plan/needs.cuh"
 #include "cuda/strided/axes.cuh"
+#include "cuda/strided/double_backward.cuh"
 #include "cuda/strided/elements.cuh"
 #include "cuda/strided/fused.cuh"
 #include "cuda/strided/kernels.cuh"
@@ -45,22 +46,24 @@
 namespace cubn {
 namespace {
 
-// Doubles per channel in the workspace, besides SUM_DOUBLES for each split.
+// Doubles per channel in the workspace, besides sum_doubles() for each split.
 constexpr int FORWARD_DOUBLES = sizeof(ForwardFactors) / sizeof(double);
 constexpr int BACKWARD_DOUBLES = sizeof(BackwardFactors) / sizeof(double);
 // The last bytes of the workspace are for the edges of a mask.
 constexpr size_t EDGE_BYTES = 2 * sizeof(unsigned);
 constexpr size_t SCRATCH_BYTES = CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES - EDGE_BYTES;
-static_assert((static_cast<size_t>(STRIDED_SPLITS_MAX) * SUM_DOUBLES + BACKWARD_DOUBLES) *
-                      sizeof(double) * STRIDED_THREADS <=
-                  SCRATCH_BYTES,
+constexpr bool tile_fits(cubn_pass pass, size_t splits, size_t factors) {
+  return (splits * sum_doubles(pass) + factors) * sizeof(double) * STRIDED_THREADS <= SCRATCH_BYTES;
+}
+static_assert(tile_fits(CUBN_PASS_BACKWARD, STRIDED_SPLITS_MAX, BACKWARD_DOUBLES) &&
+                  tile_fits(CUBN_PASS_DOUBLE_BACKWARD, STRIDED_DOUBLE_SPLITS_MAX, DOUBLE_FACTORS),
               "one tile of channels fits in the workspace, however it is split");
 
 // Channels whose factors and partial sums fit in the workspace, in whole tiles. Without factors it
 // is a number for which a grid certainly has enough blocks.
-int64_t channels_per_slice(const Tiling &tiling, int factors) {
+int64_t channels_per_slice(const Tiling &tiling, cubn_pass pass, int factors) {
   if (factors == 0) return static_cast<int64_t>(1) << 30;
-  const int64_t doubles = factors + (tiling.splits > 1 ? SUM_DOUBLES * tiling.splits : 0);
+  const int64_t doubles = factors + (tiling.splits > 1 ? sum_doubles(pass) * tiling.splits : 0);
   const int64_t channels =
       static_cast<int64_t>(SCRATCH_BYTES) / (doubles * static_cast<int64_t>(sizeof(double)));
   return channels / tiling.lanes.channels * tiling.lanes.channels;
@@ -111,12 +114,36 @@ cubnStatus_t run_backward(const cubn_device *device, const StridedParams &params
                                : apply<T, BackwardElement>(device, params);
 }
 
+template <class T>
+cubnStatus_t run_double_backward(const cubn_device *device, const StridedParams &params) {
+  const bool empty = params.tiling.splits == 0;
+  if (params.computes_statistics && !empty) CUBN_TRY((sum<T, MomentsReducer>(device, params)));
+  CUBN_TRY((sum<T, DoubleGradientsReducer>(device, params)));
+  if (empty || (!params.args.output && !params.args.second.ddy)) return CUBN_STATUS_SUCCESS;
+  return launch<strided_double_backward_kernel<T>>(device, blocks_of(params), STRIDED_THREADS, 0,
+                                                   params);
+}
+
+template <class T>
+cubnStatus_t run_pass(const cubn_device *device, const StridedParams &params) {
+  switch (params.pass) {
+    case CUBN_PASS_BACKWARD:
+      return run_backward<T>(device, params);
+    case CUBN_PASS_DOUBLE_BACKWARD:
+      return run_double_backward<T>(device, params);
+    default:
+      return run_forward<T>(device, params);
+  }
+}
+
 int factors_of(cubn_pass pass) {
   switch (pass) {
     case CUBN_PASS_TRAIN:
       return FORWARD_DOUBLES;
     case CUBN_PASS_BACKWARD:
       return BACKWARD_DOUBLES;
+    case CUBN_PASS_DOUBLE_BACKWARD:
+      return DOUBLE_FACTORS;
     default:
       return 0;  // Each thread computes its own.
   }
@@ -176,18 +203,17 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   StridedParams params = make_params(device, *problem, *args);
-  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
-  const bool writes_mask = !backward && problem->reserve == CUBN_RESERVE_MASK;
+  const bool writes_mask =
+      problem->pass != CUBN_PASS_BACKWARD && problem->reserve == CUBN_RESERVE_MASK;
   if (writes_mask) CUBN_TRY(clear_mask(device, params.mask));
   const int factors = factors_of(problem->pass);
-  const int64_t slice = channels_per_slice(params.tiling, factors);
+  const int64_t slice = channels_per_slice(params.tiling, problem->pass, factors);
   for (int64_t first = 0; first < problem->c; first += slice) {
     params.tiling.first_channel = first;
     params.tiling.end_channel = std::min(first + slice, problem->c);
     params.partials = params.factors + factors * slice_channels(params);
     CUBN_TRY(visit_type(problem->type, [&](auto tag) {
-      using T = typename decltype(tag)::Type;
-      return backward ? run_backward<T>(device, params) : run_forward<T>(device, params);
+      return run_pass<typename decltype(tag)::Type>(device, params);
     }));
   }
   return writes_mask ? launch<strided_mask_edges_kernel>(device, 1, 32, 0, params.mask)
@@ -216,3 +242,5 @@ const cubn_algo cubn_cuda_infer_strided = {"strided", cubn::accept_all, cubn::wh
                                            cubn::run};
 const cubn_algo cubn_cuda_backward_strided = {"strided", cubn::accept_all, cubn::whole_workspace,
                                               cubn::run};
+const cubn_algo cubn_cuda_double_backward_strided = {"strided", cubn::accept_all,
+                                                     cubn::whole_workspace, cubn::run};

@@ -67,8 +67,8 @@ static int64_t elements(const cubn_axes *axes) {
 }
 
 static bool same_strides(const cubn_problem *problem, const cubn_axes *axes) {
-  for (int a = CUBN_ARRAY_OUTPUT; a <= CUBN_ARRAY_Z; ++a) {
-    if (!problem->descriptors[a]) continue;
+  for (int a = CUBN_ARRAY_OUTPUT; a < CUBN_ARRAY_COUNT; ++a) {
+    if (a == CUBN_ARRAY_PARAM || !problem->descriptors[a]) continue;
     for (int i = 0; i < axes->rank; ++i)
       if (axes->stride[a][i] != axes->stride[CUBN_ARRAY_X][i]) return false;
   }

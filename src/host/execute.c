@@ -43,6 +43,8 @@ static bool is_nothing(const cubn_problem *problem, const cubn_args *args) {
   switch (problem->pass) {
     case CUBN_PASS_BACKWARD:
       return (!args->dscale && !args->dbias) || problem->sums_are_given;
+    case CUBN_PASS_DOUBLE_BACKWARD:
+      return !args->second.gscale;
     case CUBN_PASS_TRAIN:
       return problem->is_classic ||
              (!problem->has_running && !problem->has_saved && !args->nonfinite);

@@ -15,4 +15,9 @@ struct cubnBatchNormStruct {
   struct cubn_exchange *exchange; /* with the other ranks (exchange.h), or NULL */
 };
 
+/* The name of an attribute that is not what it was after creation, but for those of `but`; NULL if
+ * there is none. */
+const char *cubn_changed_attribute(const cubnBatchNormDescriptor_t descriptor,
+                                   const bool but[CUBN_ATTRIBUTE_COUNT]);
+
 #endif /* CUBN_HOST_EXTENDED_H */

@@ -94,6 +94,13 @@ cubnStatus_t cubnGetBatchNormAttribute(const cubnBatchNormDescriptor_t descripto
   return CUBN_STATUS_SUCCESS;
 }
 
+const char *cubn_changed_attribute(const cubnBatchNormDescriptor_t descriptor,
+                                   const bool but[CUBN_ATTRIBUTE_COUNT]) {
+  for (int i = 0; i < CUBN_ATTRIBUTE_COUNT; ++i)
+    if (!but[i] && descriptor->values[i] != ranges[i].preset) return ranges[i].name;
+  return NULL;
+}
+
 cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descriptor,
                                         cubnBatchNormOps_t ops,
                                         const cubnActivationDescriptor_t activation) {

@@ -18,7 +18,7 @@ typedef struct region {
   bool is_parameter; /* an array of parameters */
 } region;
 
-enum { REGIONS_MAX = 24 };
+enum { REGIONS_MAX = 32 };
 
 typedef struct regions {
   const struct cubnTensorStruct *param;
@@ -80,20 +80,22 @@ static void add_flags(regions *all, const char *name, const int32_t *pointer) {
 
 static void add_tensors(regions *all, const cubn_problem *problem, const cubn_args *args) {
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
-  const void *const pointers[] = {[CUBN_ARRAY_X] = args->x,
-                                  [CUBN_ARRAY_OUTPUT] = args->output,
-                                  [CUBN_ARRAY_DY] = args->dy,
-                                  [CUBN_ARRAY_Z] = backward ? args->dz : args->z};
-  for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a)
+  const void *const input = problem->has_ddx ? args->second.ddx : args->z;
+  const void *const pointers[CUBN_ARRAY_COUNT] = {[CUBN_ARRAY_X] = args->x,
+                                                  [CUBN_ARRAY_OUTPUT] = args->output,
+                                                  [CUBN_ARRAY_DY] = args->dy,
+                                                  [CUBN_ARRAY_Z] = backward ? args->dz : input,
+                                                  [CUBN_ARRAY_DDY] = args->second.ddy};
+  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a)
     if (problem->descriptors[a] && pointers[a])
       add_array(all, cubn_array_name(problem, a), problem->descriptors[a], pointers[a],
                 cubn_bytes_of(problem->descriptors[a]),
-                a == CUBN_ARRAY_OUTPUT || (a == CUBN_ARRAY_Z && backward));
+                a == CUBN_ARRAY_OUTPUT || a == CUBN_ARRAY_DDY || (a == CUBN_ARRAY_Z && backward));
 }
 
 static void add_parameters(regions *all, const cubn_problem *problem, const cubn_args *args) {
   const bool trains = problem->pass == CUBN_PASS_TRAIN;
-  const bool gives_sums = problem->pass == CUBN_PASS_BACKWARD && !problem->sums_are_given;
+  const bool gives_sums = problem->pass >= CUBN_PASS_BACKWARD && !problem->sums_are_given;
   add_parameter(all, "scale", args->scale, false);
   add_parameter(all, "bias", args->bias, false);
   add_parameter(all, "mean", args->mean, false);
@@ -107,6 +109,9 @@ static void add_parameters(regions *all, const cubn_problem *problem, const cubn
   add_parameter(all, "dbias", args->dbias, gives_sums);
   add_flags(all, "nonfinite", args->nonfinite);
   add_bytes(all, "any_nonfinite", args->any_nonfinite, sizeof *args->any_nonfinite, true);
+  add_parameter(all, "ddscale", args->second.ddscale, false);
+  add_parameter(all, "ddbias", args->second.ddbias, false);
+  add_parameter(all, "gscale", args->second.gscale, true);
   if (!trains || !args->running_mean) return;
   add_parameter(all, "running_mean", args->running_mean, true);
   add_parameter(all, "running_var", args->running_var, true);

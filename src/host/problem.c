@@ -18,9 +18,12 @@ static bool is_needed(const cubn_problem *problem, int array) {
     case CUBN_ARRAY_OUTPUT:
       return problem->has_output;
     case CUBN_ARRAY_DY:
-      return problem->pass == CUBN_PASS_BACKWARD;
+      return problem->pass >= CUBN_PASS_BACKWARD;
     case CUBN_ARRAY_Z:
+      if (problem->pass == CUBN_PASS_DOUBLE_BACKWARD) return problem->has_ddx;
       return problem->pass == CUBN_PASS_BACKWARD ? problem->has_dz : problem->adds;
+    case CUBN_ARRAY_DDY:
+      return problem->has_ddy;
     default:
       return array != CUBN_ARRAY_PLACE;
   }
@@ -60,6 +63,7 @@ static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *f
   }
   if (problem->has_output) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_OUTPUT, function));
   if (problem->has_dz) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_Z, function));
+  if (problem->has_ddy) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_DDY, function));
   if (x->type == CUBN_DATA_INT8)
     return cubn_fail(
         CUBN_STATUS_NOT_SUPPORTED, function,

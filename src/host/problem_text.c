@@ -137,18 +137,25 @@ static void append_fused(line *to, const cubn_problem *problem) {
 /* What only the extended interface can ask for. */
 static void append_extensions(line *to, const cubn_problem *problem, const cubn_args *args) {
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const bool doubles = problem->pass == CUBN_PASS_DOUBLE_BACKWARD;
   const bool separate = problem->has_running && args->previous_running_mean != args->running_mean;
   const struct {
     bool holds;
     const char *word;
   } words[] = {
       {!args->scale, "noscale"},
-      {!args->bias && (!backward || cubn_recomputes_preactivation(problem)), "nobias"},
+      {!args->bias && !doubles && (!backward || cubn_recomputes_preactivation(problem)), "nobias"},
       {backward && !problem->has_output, "nodx"},
       {backward && problem->adds && !problem->has_dz, "nodz"},
       {backward && !args->dscale, "nodscale"},
       {backward && !args->dbias, "nodbias"},
-      {!backward && !problem->has_output, "statistics"},
+      {!backward && !doubles && !problem->has_output, "statistics"},
+      {doubles && !problem->has_output, "nogx"},
+      {doubles && !problem->has_ddy, "noddy"},
+      {doubles && !args->second.gscale, "nogscale"},
+      {doubles && !problem->has_ddx, "noddx"},
+      {doubles && !args->second.ddscale, "noddscale"},
+      {doubles && !args->second.ddbias, "noddbias"},
       {problem->is_frozen, "frozen"},
       {problem->var_is_inv_std, "invstd"},
       {problem->sums_are_given, "sums"},
@@ -167,7 +174,7 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
 
 void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char *text,
                        size_t text_bytes) {
-  static const char *const passes[] = {"train", "infer", "backward"};
+  static const char *const passes[] = {"train", "infer", "backward", "double_backward"};
   const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
   line to = {text, text_bytes, 0};
   append(&to, "%s ", passes[problem->pass]);
@@ -201,16 +208,19 @@ void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char 
 }
 
 const char *cubn_array_name(const cubn_problem *problem, int array) {
-  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  static const char *const outputs[CUBN_PASS_COUNT] = {"y", "y", "dx", "gx"};
+  static const char *const seconds[CUBN_PASS_COUNT] = {"z", "z", "dz", "ddx"};
   switch (array) {
     case CUBN_ARRAY_X:
       return "x";
     case CUBN_ARRAY_OUTPUT:
-      return backward ? "dx" : "y";
+      return outputs[problem->pass];
     case CUBN_ARRAY_DY:
       return "dy";
     case CUBN_ARRAY_Z:
-      return backward ? "dz" : "z";
+      return seconds[problem->pass];
+    case CUBN_ARRAY_DDY:
+      return "ddy";
     default:
       return "param";
   }

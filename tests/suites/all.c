@@ -36,7 +36,9 @@
   X(descriptor)            \
   X(decisions)             \
   X(determinism)           \
+  X(double_backward)       \
   X(double_channels)       \
+  X(double_formulas)       \
   X(edges)                 \
   X(conventions)           \
   X(empty)                 \

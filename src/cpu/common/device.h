@@ -9,7 +9,7 @@
 
 /* Enough for every algorithm, which static asserts check. Pages that nobody touches take no
  * memory. */
-#define CUBN_CPU_WORKSPACE_BYTES ((size_t)5 << 20)
+#define CUBN_CPU_WORKSPACE_BYTES ((size_t)7 << 20)
 
 struct cubn_device {
   cubn_pool *pool;      /* of machine.threads threads */

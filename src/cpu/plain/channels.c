@@ -46,7 +46,8 @@ static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lan
   double *const arrays[] = {lanes->mean_high,   lanes->mean_low,    lanes->inv_std,
                             lanes->gain,        lanes->offset,      lanes->slope,
                             lanes->preact_gain, lanes->preact_shift};
-  const size_t used = computes_preact(job) ? 8 : 6;
+  const bool is_double = job->problem->pass == CUBN_PASS_DOUBLE_BACKWARD;
+  const size_t used = is_double ? 3 : computes_preact(job) ? 8 : 6;
   for (size_t i = 0; i < used; ++i) cubn_lanes_spread(arrays[i], group->width, group->lanes);
 }
 
@@ -102,6 +103,7 @@ static void set_gradient(const cubn_job *job, const cubn_group *group, const dou
 static void use_statistics(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   const cubn_problem *problem = job->problem;
   if (computes_preact(job)) set_preact(job, group, lanes);
+  if (problem->pass == CUBN_PASS_DOUBLE_BACKWARD) return;
   if (problem->pass != CUBN_PASS_BACKWARD) {
     if (problem->has_output && !has_activation(job)) set_forward(job, group, lanes);
     return;
@@ -139,6 +141,7 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
     use_statistics(job, group, lanes);
   }
   spread(job, group, lanes);
+  if (problem->pass == CUBN_PASS_DOUBLE_BACKWARD) cubn_channels_begin_double(job, group, lanes);
 }
 
 static void update_running(const cubn_job *job, const cubn_group *group,

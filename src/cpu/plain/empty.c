@@ -38,6 +38,10 @@ void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group) {
     blend(job, group, args->param_beta, args->dbias, args->dbias);
     return;
   }
+  if (job->problem->pass == CUBN_PASS_DOUBLE_BACKWARD) {
+    blend(job, group, 0, NULL, args->second.gscale);
+    return;
+  }
   if (job->problem->has_saved) store_saved(job, group);
   cubn_mark_group_finite(job, group);
   if (job->problem->has_running) update_running(job, group);

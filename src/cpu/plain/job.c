@@ -38,7 +38,8 @@ static void get_group(const cubn_job *job, int64_t index, cubn_group *group) {
 /* Decides how the job is divided, from the problem alone. */
 static void partition(const cubn_problem *problem, const cubn_plan *plan, cubn_job *job) {
   const int64_t samples = cubn_count(problem);
-  const int64_t arrays = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
+  static const int64_t arrays_read[CUBN_PASS_COUNT] = {1, 1, 2, 3};
+  const int64_t arrays = arrays_read[problem->pass];
   const int64_t sample_bytes = plan->width * arrays * (int64_t)cubn_element_bytes(problem->type);
   job->problem = problem;
   job->plan = *plan;
@@ -68,6 +69,10 @@ size_t cubn_job_workspace_bytes(const cubn_problem *problem, const cubn_plan *pl
   return (size_t)job.slice * (sizeof(cubn_lanes) + (size_t)job.chunks * sizeof(cubn_partial));
 }
 
+static bool is_forward(const cubn_job *job) {
+  return job->problem->pass == CUBN_PASS_TRAIN || job->problem->pass == CUBN_PASS_INFER;
+}
+
 /* Runs all passes over one group, on one thread. */
 static void whole_group_task(void *context, int64_t index) {
   const cubn_job *job = context;
@@ -86,16 +91,16 @@ static void whole_group_task(void *context, int64_t index) {
     cubn_sweep_moments(job, &group, 0, samples, &lanes, &partial.moments);
     cubn_channels_finish_moments(job, &group, &partial.moments, &lanes);
   }
-  if (problem->pass != CUBN_PASS_BACKWARD) {
+  if (is_forward(job)) {
     if (problem->has_output) cubn_sweep_forward(job, &group, 0, samples, &lanes);
     return;
   }
   if (job->needs.sums) {
-    cubn_sweep_backward(job, &group, 0, samples, &lanes, &partial.sums, !job->needs.dx_waits);
-    cubn_channels_finish_sums(job, &group, &partial.sums, &lanes);
+    cubn_gradients_sum(job, &group, 0, samples, &lanes, &partial);
+    cubn_gradients_finish(job, &group, &partial, &lanes);
   }
   if (!job->needs.sums || job->needs.dx_waits)
-    cubn_sweep_backward(job, &group, 0, samples, &lanes, NULL, true);
+    cubn_gradients_write(job, &group, 0, samples, &lanes);
 }
 
 /* A chunk of a group of the current slice. */
@@ -146,8 +151,7 @@ static void finish_moments_task(void *context, int64_t index) {
 static void sums_task(void *context, int64_t index) {
   const cubn_job *job = context;
   const chunk chunk = get_chunk(job, index);
-  cubn_sweep_backward(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes,
-                      &chunk.partial->sums, !job->needs.dx_waits);
+  cubn_gradients_sum(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes, chunk.partial);
 }
 
 static void finish_sums_task(void *context, int64_t index) {
@@ -156,8 +160,8 @@ static void finish_sums_task(void *context, int64_t index) {
   cubn_group group;
   get_group(job, job->first_group + index, &group);
   for (int64_t i = 1; i < job->chunks; ++i)
-    cubn_gradient_sums_append(&partials[0].sums, &partials[i].sums, group.width);
-  cubn_channels_finish_sums(job, &group, &partials[0].sums, job->lanes + index);
+    cubn_gradients_append(job, &partials[0], &partials[i], group.width);
+  cubn_gradients_finish(job, &group, &partials[0], job->lanes + index);
 }
 
 static void forward_task(void *context, int64_t index) {
@@ -166,10 +170,10 @@ static void forward_task(void *context, int64_t index) {
   cubn_sweep_forward(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes);
 }
 
-static void backward_task(void *context, int64_t index) {
+static void gradients_task(void *context, int64_t index) {
   const cubn_job *job = context;
   const chunk chunk = get_chunk(job, index);
-  cubn_sweep_backward(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes, NULL, true);
+  cubn_gradients_write(job, &chunk.group, chunk.first, chunk.samples, chunk.lanes);
 }
 
 static void clear_mask_task(void *context, int64_t index) {
@@ -194,7 +198,7 @@ static void run_slice(cubn_job *job) {
     run_tasks(job, chunks, values, moments_task);
     run_tasks(job, groups, channels * job->chunks, finish_moments_task);
   }
-  if (job->problem->pass != CUBN_PASS_BACKWARD) {
+  if (is_forward(job)) {
     if (job->problem->has_output) run_tasks(job, chunks, values, forward_task);
     return;
   }
@@ -202,7 +206,7 @@ static void run_slice(cubn_job *job) {
     run_tasks(job, chunks, values, sums_task);
     run_tasks(job, groups, channels * job->chunks, finish_sums_task);
   }
-  if (!job->needs.sums || job->needs.dx_waits) run_tasks(job, chunks, values, backward_task);
+  if (!job->needs.sums || job->needs.dx_waits) run_tasks(job, chunks, values, gradients_task);
 }
 
 cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem,
@@ -216,7 +220,7 @@ cubnStatus_t cubn_job_run(const cubn_device *device, const cubn_problem *problem
   job.activator = cubn_activator_of(&problem->activation, job.type);
   job.needs = cubn_needs_of(problem, args);
   const int64_t values = problem->c * cubn_at_least_1(cubn_count(problem));
-  if (problem->pass != CUBN_PASS_BACKWARD && problem->reserve == CUBN_RESERVE_MASK)
+  if (is_forward(&job) && problem->reserve == CUBN_RESERVE_MASK)
     run_tasks(&job, cubn_divide_up(cubn_mask_bytes(problem), MASK_BLOCK_BYTES), values,
               clear_mask_task);
   if (job.chunks == 1) {

@@ -11,6 +11,8 @@
  *   tile_io.c   tiles from and to memory
  *   tile.c      arithmetic on the values of a tile
  *   channels.c  arithmetic on channels: statistics, coefficients
+ *   double_backward.c, double_tile.c   all of these for double backward
+ *   gradients.c  either backward
  *   params.c    the parameters of a group */
 #ifndef CUBN_CPU_PLAIN_JOB_H
 #define CUBN_CPU_PLAIN_JOB_H
@@ -65,10 +67,17 @@ typedef struct cubn_gradient_sums {
   double x[CUBN_WIDTH_MAX];        /* sums of x minus the mean as it was saved */
 } cubn_gradient_sums;
 
-/* The result of a chunk. A job has one of the two at a time. */
+/* The sums of double backward, in the order of cubn_double_sums. */
+enum { CUBN_DOUBLE_SUMS = sizeof(cubn_double_sums) / sizeof(double) };
+typedef struct cubn_double_group_sums {
+  double of[CUBN_DOUBLE_SUMS][CUBN_WIDTH_MAX];
+} cubn_double_group_sums;
+
+/* The result of a chunk. A job has one of them at a time. */
 typedef union cubn_partial {
   cubn_moments moments;
   cubn_gradient_sums sums;
+  cubn_double_group_sums double_sums;
 } cubn_partial;
 
 typedef struct cubn_job {
@@ -123,6 +132,31 @@ void cubn_sweep_forward(const cubn_job *job, const cubn_group *group, int64_t fi
 /* Computes the sums if `sums` is not NULL, and writes dx and dz if `writes`. */
 void cubn_sweep_backward(const cubn_job *job, const cubn_group *group, int64_t first, int64_t count,
                          const cubn_lanes *lanes, cubn_gradient_sums *sums, bool writes);
+
+/* ---- double_backward.c: the passes of double backward, and what is done for its channels before
+ * and after the first one */
+void cubn_sweep_double_sums(const cubn_job *job, const cubn_group *group, int64_t first,
+                            int64_t count, const cubn_lanes *lanes, cubn_double_group_sums *sums);
+void cubn_sweep_double_gradients(const cubn_job *job, const cubn_group *group, int64_t first,
+                                 int64_t count, const cubn_lanes *lanes);
+void cubn_double_sums_append(cubn_double_group_sums *sums, const cubn_double_group_sums *further,
+                             int64_t width);
+/* Sets the pivots. */
+void cubn_channels_begin_double(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes);
+/* Sets the factors, and writes gscale. */
+void cubn_channels_finish_double(const cubn_job *job, const cubn_group *group,
+                                 const cubn_double_group_sums *sums, cubn_lanes *lanes);
+
+/* ---- gradients.c: the two passes of backward or of double backward over `count` samples */
+void cubn_gradients_sum(const cubn_job *job, const cubn_group *group, int64_t first, int64_t count,
+                        const cubn_lanes *lanes, cubn_partial *partial);
+void cubn_gradients_append(const cubn_job *job, cubn_partial *partial, const cubn_partial *further,
+                           int64_t width);
+/* The sums are known: sets what the second pass needs, and writes gradients of parameters. */
+void cubn_gradients_finish(const cubn_job *job, const cubn_group *group,
+                           const cubn_partial *partial, cubn_lanes *lanes);
+void cubn_gradients_write(const cubn_job *job, const cubn_group *group, int64_t first,
+                          int64_t count, const cubn_lanes *lanes);
 
 /* ---- epilogue.c */
 /* p = scale * x_hat + bias becomes alpha * activation(p [+ z]). Writes mask or pre-activation to

@@ -15,6 +15,15 @@
 #define CUBN_WIDTH_MAX 128    /* channels of a group, at most */
 #define CUBN_LANES_MAX 256    /* lanes of a tile, at most */
 
+/* The members of cubn_double_factors for each lane. The pivots come first, the others when the sums
+ * are known. */
+typedef struct cubn_double_lanes {
+  double ddx_pivot[CUBN_LANES_MAX], dy_pivot[CUBN_LANES_MAX];
+  double gx_ddx[CUBN_LANES_MAX], gx_dy[CUBN_LANES_MAX];
+  double gx_x_hat[CUBN_LANES_MAX], gx_shift[CUBN_LANES_MAX];
+  double ddy_ddx[CUBN_LANES_MAX], ddy_x_hat[CUBN_LANES_MAX], ddy_shift[CUBN_LANES_MAX];
+} cubn_double_lanes;
+
 /* Coefficients of the values of each lane.
  *   forward   y  = ((x - mean_high) - mean_low) * gain + offset
  *   backward  dx = (dy - offset - x_hat * slope) * gain,
@@ -24,8 +33,13 @@
  * pre-activation is computed as preactivation.h says, with mean_high as the center. */
 typedef struct cubn_lanes {
   double mean_high[CUBN_LANES_MAX], mean_low[CUBN_LANES_MAX], inv_std[CUBN_LANES_MAX];
-  double gain[CUBN_LANES_MAX], offset[CUBN_LANES_MAX], slope[CUBN_LANES_MAX];
-  double preact_gain[CUBN_LANES_MAX], preact_shift[CUBN_LANES_MAX];
+  union {
+    struct {
+      double gain[CUBN_LANES_MAX], offset[CUBN_LANES_MAX], slope[CUBN_LANES_MAX];
+      double preact_gain[CUBN_LANES_MAX], preact_shift[CUBN_LANES_MAX];
+    };
+    cubn_double_lanes second; /* double backward */
+  };
   bool preact_is_single;    /* the pre-activation is computed in float */
   bool preact_needs_double; /* for some lane, because float cannot represent its gain */
 } cubn_lanes;
@@ -75,5 +89,25 @@ void cubn_tile_scale(double *values, int64_t count, int64_t lanes, const cubn_la
 
 /* result += beta * prior. */
 void cubn_tile_blend(double *result, const double *prior, int64_t count, double beta);
+
+/* ---- double_tile.c: double backward */
+/* The sums of cubn_double_sums for each lane. */
+typedef struct cubn_double_lane_sums {
+  double ddx[CUBN_LANES_MAX], dy[CUBN_LANES_MAX], ddx_dy[CUBN_LANES_MAX];
+  double ddx_x_hat[CUBN_LANES_MAX], dy_x_hat[CUBN_LANES_MAX], centered[CUBN_LANES_MAX];
+} cubn_double_lane_sums;
+
+/* Values of x, dy and ddx. */
+typedef struct cubn_double_tile {
+  double x[CUBN_TILE_VALUES], dy[CUBN_TILE_VALUES], ddx[CUBN_TILE_VALUES];
+} cubn_double_tile;
+
+/* Adds to the sums. */
+void cubn_tile_double_sums(const cubn_double_tile *tile, int64_t count, int64_t lanes,
+                           const cubn_lanes *coef, cubn_double_lane_sums *sums);
+
+/* x becomes gx, and dy ddy. */
+void cubn_tile_double_gradients(cubn_double_tile *tile, int64_t count, int64_t lanes,
+                                const cubn_lanes *coef);
 
 #endif /* CUBN_CPU_PLAIN_TILE_H */

@@ -43,6 +43,7 @@ extern const cubn_algo cubn_cuda_infer_inference;
 extern const cubn_algo cubn_cuda_train_strided;
 extern const cubn_algo cubn_cuda_infer_strided;
 extern const cubn_algo cubn_cuda_backward_strided;
+extern const cubn_algo cubn_cuda_double_backward_strided;
 
 /* How cooperative partitions a problem among blocks, and what it expects to move. */
 typedef struct cubn_block_group_plan {

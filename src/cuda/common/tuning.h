@@ -168,11 +168,12 @@ constexpr int STRIDED_BATCH = 4;
 
 /* Channels are split between blocks until each SM has so many blocks (more than are co-resident),
  * as long as every thread has at least so many samples: fewer do not justify a launch that adds the
- * partial sums. A channel has at most so many splits, because the workspace has no room for more.
- * */
+ * partial sums. A channel has at most so many splits, because the workspace has no room for more:
+ * fewer in double backward, whose partial sums are larger. */
 constexpr int STRIDED_BLOCKS_PER_SM = 8;
 constexpr int STRIDED_SAMPLES_MIN = 8;
 constexpr int STRIDED_SPLITS_MAX = 1024;
+constexpr int STRIDED_DOUBLE_SPLITS_MAX = 512;
 
 }  // namespace cubn
 

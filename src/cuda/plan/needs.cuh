@@ -26,11 +26,12 @@ inline bool needs_sums(const cubn_problem &problem, const cubn_args &args) {
   return args.dscale || args.dbias || (problem.has_output && !problem.is_frozen);
 }
 
-// Whether backward computes the statistics of the batch. It never does for a pre-activation that is
-// computed again, which has those of forward.
+// Whether either backward computes the statistics of the batch. It never does for a pre-activation
+// that is computed again, which has those of forward.
 inline bool computes_statistics(const cubn_problem &problem, const cubn_args &args) {
   return !problem.is_frozen && !problem.has_saved &&
-         (problem.has_output || needs_sums(problem, args));
+         (problem.has_output || needs_sums(problem, args) ||
+          problem.pass == CUBN_PASS_DOUBLE_BACKWARD);
 }
 
 // The refusal of algorithms that store masks by whole bytes; see mask_has_granules().

@@ -13,11 +13,14 @@
 namespace cubn {
 
 // Doubles in the workspace per channel and split.
-constexpr int SUM_DOUBLES = 3;
+__host__ __device__ constexpr int sum_doubles(cubn_pass pass) {
+  return pass == CUBN_PASS_DOUBLE_BACKWARD ? 6 : 3;
+}
 
 template <class Sum>
 __device__ inline Sum *partial(const StridedParams &params, int64_t channel, int split) {
-  static_assert(sizeof(Sum) == SUM_DOUBLES * sizeof(double), "size of the slots in the workspace");
+  static_assert(sizeof(Sum) <= sum_doubles(CUBN_PASS_DOUBLE_BACKWARD) * sizeof(double),
+                "size of the slots in the workspace");
   return reinterpret_cast<Sum *>(params.partials) +
          (channel - params.tiling.first_channel) * params.tiling.splits + split;
 }

@@ -46,7 +46,7 @@ struct Moments {
     const double inv_std = cubn_inverse_deviation(&params.args.normalizer, squares / count);
     // An infinite value makes only `squares` NaN.
     const double batch_mean = squares == squares ? pivot + mean : squares;
-    if (params.pass == CUBN_PASS_BACKWARD) {
+    if (params.pass != CUBN_PASS_TRAIN) {
       *factor(params, 0, channel) = batch_mean;
       *factor(params, 1, channel) = inv_std;
       return;

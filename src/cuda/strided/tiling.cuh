@@ -26,7 +26,7 @@ inline int64_t least_stride(const cubn_axes &axes, int array) {
 
 // Whether neighbors in memory are different channels, in most tensors. Of two tensors, x decides.
 inline bool channels_are_fastest(const cubn_problem *problem) {
-  const int arrays = problem->pass == CUBN_PASS_BACKWARD ? 3 : 2;
+  const int arrays = problem->pass >= CUBN_PASS_BACKWARD ? 3 : 2;
   int votes = 0;
   for (int a = 0; a < arrays; ++a)  // x, output, dy.
     if (least_stride(problem->channels, a) < least_stride(problem->samples, a))
@@ -55,7 +55,9 @@ inline Tiling choose_tiling(const cubn_device *device, const cubn_problem *probl
   const int64_t wanted =
       ceil_div(static_cast<int64_t>(device->sm_count) * STRIDED_BLOCKS_PER_SM, tiles);
   const int64_t worthwhile = ceil_div(tiling.samples, samples * STRIDED_SAMPLES_MIN);
-  const int64_t splits = std::min({wanted, worthwhile, static_cast<int64_t>(STRIDED_SPLITS_MAX)});
+  const int64_t most =
+      problem->pass == CUBN_PASS_DOUBLE_BACKWARD ? STRIDED_DOUBLE_SPLITS_MAX : STRIDED_SPLITS_MAX;
+  const int64_t splits = std::min({wanted, worthwhile, most});
   tiling.samples_per_split = round_up(ceil_div(tiling.samples, splits), samples);
   tiling.splits = static_cast<int>(ceil_div(tiling.samples, tiling.samples_per_split));
   return tiling;
