@@ -10,7 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/arrays.h"
 #include "core/reserve.h"
+#include "core/validity.h"
 #include "cubn.h"
 
 #ifdef __cplusplus
@@ -18,33 +20,6 @@ extern "C" {
 #endif
 
 typedef enum { CUBN_PASS_TRAIN, CUBN_PASS_INFER, CUBN_PASS_BACKWARD, CUBN_PASS_COUNT } cubn_pass;
-
-/* How the elements of a problem lie in memory; see cubn_problem. */
-typedef enum { CUBN_LAYOUT_ROWS, CUBN_LAYOUT_COLUMNS, CUBN_LAYOUT_STRIDED } cubn_layout;
-
-/* The arrays of a problem that have strides.
- *   OUTPUT  y, or dx in backward
- *   DY      in backward only
- *   Z       z, or dz in backward
- *   PLACE   not an array of the caller: the elements of x numbered in memory order, without gaps.
- *           The reserve space is indexed by it.
- *   PARAM   scale, bias and all other per-channel arrays */
-typedef enum {
-  CUBN_ARRAY_X,
-  CUBN_ARRAY_OUTPUT,
-  CUBN_ARRAY_DY,
-  CUBN_ARRAY_Z,
-  CUBN_ARRAY_PLACE,
-  CUBN_ARRAY_PARAM,
-  CUBN_ARRAY_COUNT
-} cubn_array;
-
-/* Some dimensions of a problem, merged where all arrays allow it, the fastest of x last. */
-typedef struct cubn_axes {
-  int rank; /* 0 stands for one element */
-  int64_t size[CUBN_DIM_MAX];
-  int64_t stride[CUBN_ARRAY_COUNT][CUBN_DIM_MAX]; /* elements */
-} cubn_axes;
 
 /* What follows the normalization: y = activation(scale * x_hat + bias [+ z]). With
  * p = scale * x_hat + bias [+ z], the pre-activation:
@@ -94,8 +69,9 @@ typedef struct cubn_problem {
   bool has_dz;            /* backward: dz is wanted, the gradient of z */
   cubn_activation activation;
   cubn_reserve
-      reserve;     /* what forward writes and backward reads; NONE if there is no reserve space */
-  cubn_mask mask;  /* for CUBN_RESERVE_MASK */
+      reserve;    /* what forward writes and backward reads; NONE if there is no reserve space */
+  cubn_mask mask; /* for CUBN_RESERVE_MASK */
+  cubn_validity validity;
   bool is_classic; /* called through a function of cuDNN's: all its pointers are required */
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
@@ -152,7 +128,9 @@ typedef struct cubn_args {
   double factor; /* weight of the new batch in the running statistics */
   const void
       *factor_pointer; /* the factor in device memory, of the parameters' type; NULL: `factor` */
-  double count; /* backward: values that the sums over a channel run over, m in the formula of dx */
+  /* Backward: values that the sums over a channel run over, m in the formula of dx; 0: as many as
+   * are valid, which differ from channel to channel. */
+  double count;
   const void *x;
   const void *dy;                   /* backward */
   void *output;                     /* y or dx; may equal x, dy or z; NULL without has_output */
@@ -169,6 +147,7 @@ typedef struct cubn_args {
   void *saved_mean_low;             /* training writes what saved_mean lacks; may be NULL */
   void *dscale, *dbias;             /* backward: written if not NULL, or read if sums_are_given */
   void *reserve;                    /* see cubn_reserve */
+  const void *validity;             /* see cubn_validity; NULL if all elements take part */
   void *workspace; /* at least workspace_bytes() of the algorithm, aligned to 256 */
   size_t workspace_bytes;
 } cubn_args;

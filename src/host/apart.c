@@ -39,6 +39,7 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   if (args->output) add_span(&written, args->output, cubn_bytes_of(tensors[CUBN_ARRAY_OUTPUT]));
   if (args->dz) add_span(&written, args->dz, cubn_bytes_of(tensors[CUBN_ARRAY_Z]));
   read.tensors = read.count;
+  if (args->validity) add_span(&read, args->validity, cubn_validity_bytes(problem));
   written.tensors = written.count;
   const void *const inputs[] = {args->scale, args->bias, args->mean, args->var, args->mean_low};
   for (int i = 0; i < 5; ++i) add_span(&read, inputs[i], param_bytes);

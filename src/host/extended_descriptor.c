@@ -34,6 +34,9 @@ static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
     [CUBN_BATCHNORM_PARAM_BETA] = {"CUBN_BATCHNORM_PARAM_BETA", 0, -1e308, 1e308, false},
     [CUBN_BATCHNORM_PARAM_SUMS] = {"CUBN_BATCHNORM_PARAM_SUMS", CUBN_PARAM_SUMS_LOCAL,
                                    CUBN_PARAM_SUMS_LOCAL, CUBN_PARAM_SUMS_ALL, true},
+    [CUBN_BATCHNORM_PADDING] = {"CUBN_BATCHNORM_PADDING", CUBN_PADDING_ZERO, CUBN_PADDING_ZERO,
+                                CUBN_PADDING_KEEP, true},
+    [CUBN_BATCHNORM_LENGTHS_DIM] = {"CUBN_BATCHNORM_LENGTHS_DIM", 2, 2, CUBN_DIM_MAX - 1, true},
 };
 
 cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {
@@ -60,7 +63,8 @@ cubnStatus_t cubnDestroyBatchNormDescriptor(cubnBatchNormDescriptor_t descriptor
 static cubnStatus_t check_attribute(const char *function, cubnBatchNormDescriptor_t descriptor,
                                     cubnBatchNormAttribute_t attribute) {
   CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, function, "descriptor");
-  CUBN_REQUIRE((int)attribute >= 0 && (int)attribute < CUBN_ATTRIBUTE_COUNT, function,
+  const bool is_known = (int)attribute >= 0 && (int)attribute < CUBN_ATTRIBUTE_COUNT;
+  CUBN_REQUIRE(is_known && ranges[attribute].name, function,
                "attribute is %d, which is no cubnBatchNormAttribute_t", (int)attribute);
   return CUBN_STATUS_SUCCESS;
 }

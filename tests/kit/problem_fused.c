@@ -11,7 +11,7 @@ bool line_is_extended(const line_problem *p) {
   return p->no_scale || p->no_bias || p->no_dx || p->no_dz || p->no_dscale || p->no_dbias ||
          p->only_statistics || p->running_is_biased || p->separate_running || p->device_factor ||
          p->no_reserve || p->with_reserve || p->frozen || p->given_inv_std || p->given_sums ||
-         p->mean_low || (p->pass == LINE_INFER && line_is_fused(p));
+         p->mean_low || line_has_padding(p) || (p->pass == LINE_INFER && line_is_fused(p));
 }
 
 bool line_has_output(const line_problem *p) {
@@ -135,6 +135,8 @@ cubnStatus_t line_describe_batch_norm(const line_problem *p, cubnBatchNormDescri
       {CUBN_BATCHNORM_BETA, factor_of(p, p->beta)},
       {CUBN_BATCHNORM_PARAM_ALPHA, factor_of(p, p->param_alpha)},
       {CUBN_BATCHNORM_PARAM_BETA, factor_of(p, p->param_beta)},
+      {CUBN_BATCHNORM_PADDING, p->keeps_padding ? CUBN_PADDING_KEEP : CUBN_PADDING_ZERO},
+      {CUBN_BATCHNORM_LENGTHS_DIM, p->lengths_dim != 0 ? p->lengths_dim : 2},
   };
   cubnStatus_t status = set_activation(p, descriptor);
   for (size_t i = 0; i < sizeof values / sizeof *values && status == CUBN_STATUS_SUCCESS; ++i)

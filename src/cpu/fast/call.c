@@ -69,6 +69,7 @@ static cubn_refusal refuse_type(cubnDataType_t type) {
 }
 
 cubn_refusal cubn_fast_reject(const cubn_device *device, const cubn_problem *problem) {
+  if (problem->validity.kind != CUBN_VALID_ALL) return cubn_refuse_padding();
   if (!cubn_machine_kernels(&device->machine, problem->type)) return refuse_type(problem->type);
   return cubn_count(problem) == 0 ? cubn_refuse_empty() : cubn_accept();
 }
