@@ -161,7 +161,7 @@ class FusedGradientsReducer {
   int64_t origin_;
   PreactGradient<T> gradient_;
   Statistics statistics_;
-  Gradients sum_ = {0.0, 0.0, 0.0};
+  Gradients sum_ = {0.0, 0.0, 0.0, 0};
 };
 
 // Computes an element of dx, and stores that of dz.

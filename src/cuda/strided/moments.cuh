@@ -39,9 +39,9 @@ struct Moments {
     const int64_t offset = origin.array[CUBN_ARRAY_PARAM];
     if (count == 0.0) {
       finish_empty<P>(params, offset);
-      return;
+      return;  // The output, if any, has padding only.
     }
-    const double pivot = pivot_of<T>(params, origin);
+    const double pivot = pivot_of<T>(params, origin, channel);
     const double var = squares / count, inv_std = inverse_std(var, params.args.epsilon);
     // An infinite value makes only `squares` NaN.
     const double batch_mean = squares == squares ? pivot + mean : squares;
@@ -136,10 +136,10 @@ class MomentsReducer {
     double x;
   };
 
-  __device__ MomentsReducer(const StridedParams &params, const Offsets &channel, int64_t)
+  __device__ MomentsReducer(const StridedParams &params, const Offsets &channel, int64_t index)
       : x_(params.args.x),
         origin_(channel.array[CUBN_ARRAY_X]),
-        pivot_(pivot_of<T>(params, channel)) {}
+        pivot_(pivot_of<T>(params, channel, index)) {}
   __device__ Value load_value(const Offsets &sample) const {
     return {load<T>(x_, origin_ + sample.array[CUBN_ARRAY_X])};
   }
