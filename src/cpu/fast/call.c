@@ -36,6 +36,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
 
 void cubn_call_set_places(cubn_call *call, const cubn_places *places) {
   call->places = places;
+  if (!places) return;
   call->spread = cubn_spread_arrays(call->problem);
 }
 
@@ -69,7 +70,6 @@ static cubn_refusal refuse_type(cubnDataType_t type) {
 }
 
 cubn_refusal cubn_fast_reject(const cubn_device *device, const cubn_problem *problem) {
-  if (problem->validity.kind != CUBN_VALID_ALL) return cubn_refuse_padding();
   if (!cubn_machine_kernels(&device->machine, problem->type)) return refuse_type(problem->type);
   return cubn_count(problem) == 0 ? cubn_refuse_empty() : cubn_accept();
 }

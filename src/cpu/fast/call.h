@@ -70,7 +70,7 @@ typedef struct cubn_call {
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args);
 
-/* Makes a call one of a problem that is not packed. */
+/* Makes a call one of a problem that is not packed, unless `places` is NULL. */
 void cubn_call_set_places(cubn_call *call, const cubn_places *places);
 
 /* The call for one worker: the call itself if it is packed, else *own, with the worker's stage. */

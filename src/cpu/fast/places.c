@@ -72,6 +72,7 @@ const cubn_problem *cubn_packed_problem(const cubn_problem *problem, cubn_proble
 /* Places have no gaps, so that only the memory decides whether axes are merged. */
 static void set_view(const ordered_axes *all, int array, cubn_view *view) {
   view->rank = 0;
+  view->spans = NULL;
   for (int i = 0; i < all->rank; ++i) {
     const int64_t size = size_of(all, i), stride = stride_of(all, i, array);
     const int last = view->rank - 1;
@@ -110,7 +111,31 @@ unsigned cubn_spread_arrays(const cubn_problem *problem) {
   return spread;
 }
 
+/* The span of a valid sample. */
+static const cubn_span *find_span(const cubn_spans *spans, int64_t valid) {
+  int64_t low = 0, high = spans->count;
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    if (spans->list[middle].begin <= valid)
+      low = middle;
+    else
+      high = middle;
+  }
+  return &spans->list[low];
+}
+
+static int64_t span_offset(const cubn_spans *spans, int64_t place, int64_t *count) {
+  const int64_t c = spans->c, s = spans->s;
+  const int64_t valid = spans->are_columns ? place / c : place % spans->valid;
+  const int64_t channel = spans->are_columns ? place % c : place / spans->valid;
+  const cubn_span *const span = find_span(spans, valid);
+  const int64_t sample = span->sample + (valid - span->begin), left = span[1].begin - valid;
+  *count = spans->are_columns ? left * c - channel : left;
+  return spans->are_columns ? sample * c + channel : (sample / s * c + channel) * s + sample % s;
+}
+
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count) {
+  if (view->spans) return span_offset(view->spans, place, count);
   int64_t offset = 0;
   for (int i = 0; i < view->rank; ++i) {
     const int64_t index = place / view->place[i];

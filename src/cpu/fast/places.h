@@ -9,18 +9,35 @@
 /* The arrays that have views: those of elements, and the reserve space. */
 enum { CUBN_VIEWS = CUBN_ARRAY_PLACE + 1 };
 
+/* Some valid samples that follow one another in memory. */
+typedef struct cubn_span {
+  int64_t begin;  /* the number of valid samples before */
+  int64_t sample; /* the number of all samples before */
+} cubn_span;
+
+/* The valid samples of a problem with padding, packed but for that. A span ends with a run. */
+typedef struct cubn_spans {
+  int64_t count;
+  cubn_span *list;  /* [count + 1], the last of which begins where all end */
+  int64_t c, s;     /* of the problem with padding */
+  int64_t valid;    /* samples */
+  bool are_columns; /* [n][c], not [n][c][s] */
+} cubn_spans;
+
 /* Where the elements of an array are: axes, the slowest first, merged where memory allows it. */
 typedef struct cubn_view {
   int rank;
   int64_t size[2 * CUBN_DIM_MAX];
   int64_t stride[2 * CUBN_DIM_MAX]; /* elements in memory from one index to the next */
   int64_t place[2 * CUBN_DIM_MAX];  /* places from one index to the next */
+  const cubn_spans *spans;          /* instead of axes, or NULL */
 } cubn_view;
 
 /* A problem whose tensors are not packed, as the fast algorithms see it. */
 typedef struct cubn_places {
   cubn_problem problem; /* what it would be if all tensors were packed in the order of x */
   cubn_view views[CUBN_VIEWS];
+  cubn_spans spans; /* of a problem with padding */
 } cubn_places;
 
 /* Sets *packed to what a strided problem would be if its tensors were packed. Returns false if the

@@ -5,6 +5,8 @@
 
 /* Narrower rows are not mapped one by one. */
 enum { NARROW = 16 };
+/* Values of a part of a row that is mapped where it is. */
+enum { PART_MIN = 128 };
 
 static char *base_of(const cubn_call *call, int array) {
   const cubn_args *args = call->args;
@@ -64,7 +66,7 @@ char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *co
   }
   const cubn_view *view = &call->places->views[array];
   const int64_t offset = cubn_view_offset(view, place, count);
-  *stride = view->stride[view->rank - 1];
+  *stride = view->spans ? 1 : view->stride[view->rank - 1];
   return base_of(call, array) + offset * call->element_bytes;
 }
 
@@ -98,6 +100,16 @@ static bool is_even(const cubn_mapper *mapper, const cubn_mapping *mapping) {
   return true;
 }
 
+/* Limits one row to what is of the same span, if that is worth it. */
+static void fit_span(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
+  const cubn_view *view = &call->places->views[CUBN_ARRAY_X];
+  int64_t count;
+  if (!view->spans || window->rows > 1) return;
+  cubn_view_offset(view, window->offset, &count);
+  count -= count % mapper->unit;
+  if (count >= PART_MIN && count < window->width) window->width = count;
+}
+
 /* Maps memory; false if it does not lie as the kernels want it. */
 static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
@@ -124,7 +136,7 @@ static bool divide(const cubn_call *call, const cubn_mapper *mapper, cubn_window
     if (!is_mapped(mapper, a) || has_panel(call, a)) continue;
     const cubn_view *view = &call->places->views[a];
     const int last = view->rank - 1;
-    if (view->stride[last] != 1) return false;
+    if (view->spans || view->stride[last] != 1) return false;
     part = cubn_min(part, view->size[last]);
     left = cubn_min(left, view->size[last] - window->offset % view->size[last]);
   }
@@ -200,6 +212,7 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   mapping->column = mapper->column;
   mapping->staged = 0;
   mapping->window = rest;
+  fit_span(call, mapper, &mapping->window);
   bool is_divided = false;
   if (!map_memory(call, mapper, mapping) || (mapper->column > 0 && mapping->window.rows != rows)) {
     mapping->window = rest;

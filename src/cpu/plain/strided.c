@@ -53,21 +53,14 @@ static cubn_patch get_patch(const cubn_problem *problem, const cubn_group *group
   return (cubn_patch){offset, count, last_stride(axes, array), group->width, group->stride[array]};
 }
 
-/* Whether the channels differ in what is valid: then each is a group, as a sample of a group is
- * valid in all of its channels, or in none. */
-static bool channels_differ(const cubn_problem *problem) {
-  for (int i = 0; i < problem->channels.rank; ++i)
-    if (problem->channels.stride[CUBN_ARRAY_VALID][i] != 0) return true;
-  return false;
-}
-
 static cubn_plan make_plan(const cubn_problem *problem) {
   const bool channels_are_nearer =
       problem->channels.rank > 0 &&
       (problem->samples.rank == 0 || last_stride(&problem->channels, CUBN_ARRAY_X) <
                                          last_stride(&problem->samples, CUBN_ARRAY_X));
   const bool groups_channels = channels_are_nearer || cubn_count(problem) < CUBN_FEW_SAMPLES;
-  const bool is_one_channel = !groups_channels || channels_differ(problem);
+  /* A sample of a group is valid in all of its channels, or in none. */
+  const bool is_one_channel = !groups_channels || cubn_channels_differ(problem);
   const int64_t width = is_one_channel ? 1 : CUBN_GROUP_WIDTH;
   const int64_t groups =
       problem->c / last_size(&problem->channels) * groups_per_axis(problem, width);
