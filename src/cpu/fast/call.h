@@ -79,6 +79,11 @@ const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn
 /* The call as it is while backward forms the sums of the statistics. */
 cubn_call cubn_call_of_moments(const cubn_call *call);
 
+/* Whether the call is of valid elements in spans. */
+static inline bool cubn_has_spans(const cubn_call *call) {
+  return call->places && call->places->views[CUBN_ARRAY_X].spans;
+}
+
 /* Whether backward computes the statistics in a pass of their own, because they are not given. */
 static inline bool cubn_begins_with_moments(const cubn_call *call) {
   return call->needs.moments && call->problem->pass == CUBN_PASS_BACKWARD;

@@ -111,8 +111,17 @@ unsigned cubn_spread_arrays(const cubn_problem *problem) {
   return spread;
 }
 
-/* The span of a valid sample. */
-static const cubn_span *find_span(const cubn_spans *spans, int64_t valid) {
+static cubn_span_place begin_span(const cubn_spans *spans, int64_t index, int64_t base) {
+  const cubn_span *const span = &spans->list[index];
+  const int64_t count = (span[1].begin - span->begin) * spans->step;
+  return (cubn_span_place){index, base, base + span->memory, count};
+}
+
+cubn_span_place cubn_find_span(const cubn_spans *spans, int64_t place) {
+  /* Places are those of [n][c], or of [c][valid samples]. */
+  const bool are_columns = spans->are_columns;
+  const int64_t valid = are_columns ? place / spans->c : place % spans->valid;
+  const int64_t base = are_columns ? 0 : place / spans->valid * spans->s;
   int64_t low = 0, high = spans->count;
   while (high - low > 1) {
     const int64_t middle = low + (high - low) / 2;
@@ -121,21 +130,25 @@ static const cubn_span *find_span(const cubn_spans *spans, int64_t valid) {
     else
       high = middle;
   }
-  return &spans->list[low];
+  cubn_span_place found = begin_span(spans, low, base);
+  const int64_t before = are_columns ? place - spans->list[low].begin * spans->c
+                                     : valid - spans->list[low].begin;
+  found.offset += before;
+  found.count -= before;
+  return found;
 }
 
-static int64_t span_offset(const cubn_spans *spans, int64_t place, int64_t *count) {
-  const int64_t c = spans->c, s = spans->s;
-  const int64_t valid = spans->are_columns ? place / c : place % spans->valid;
-  const int64_t channel = spans->are_columns ? place % c : place / spans->valid;
-  const cubn_span *const span = find_span(spans, valid);
-  const int64_t sample = span->sample + (valid - span->begin), left = span[1].begin - valid;
-  *count = spans->are_columns ? left * c - channel : left;
-  return spans->are_columns ? sample * c + channel : (sample / s * c + channel) * s + sample % s;
+cubn_span_place cubn_next_span(const cubn_spans *spans, cubn_span_place at) {
+  const bool is_last = at.index + 1 == spans->count;
+  return begin_span(spans, is_last ? 0 : at.index + 1, is_last ? at.base + spans->s : at.base);
 }
 
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count) {
-  if (view->spans) return span_offset(view->spans, place, count);
+  if (view->spans) {
+    const cubn_span_place found = cubn_find_span(view->spans, place);
+    *count = found.count;
+    return found.offset;
+  }
   int64_t offset = 0;
   for (int i = 0; i < view->rank; ++i) {
     const int64_t index = place / view->place[i];

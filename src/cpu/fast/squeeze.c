@@ -55,12 +55,14 @@ static bool append(cubn_spans *spans, int64_t sample, int64_t count) {
   while (count > 0) {
     const int64_t in_run =
         spans->are_columns ? count : cubn_min(count, spans->s - sample % spans->s);
+    const int64_t run = sample / spans->s;
+    const int64_t memory = sample + run * (spans->c - 1) * spans->s; /* s is 1 in columns */
     const cubn_span *const last = spans->count > 0 ? &spans->list[spans->count - 1] : NULL;
     const bool begins_run = !spans->are_columns && sample % spans->s == 0;
     const bool joins =
         last && !begins_run && last->sample + (spans->valid - last->begin) == sample;
     if (!joins && spans->count == CUBN_SPANS_MAX) return false;
-    if (!joins) spans->list[spans->count++] = (cubn_span){spans->valid, sample};
+    if (!joins) spans->list[spans->count++] = (cubn_span){spans->valid, sample, memory};
     spans->valid += in_run;
     sample += in_run;
     count -= in_run;
@@ -82,7 +84,7 @@ static bool find_spans(const cubn_problem *problem, const void *memory, cubn_spa
       if (valid && !append(spans, first + i, same)) return false;
     }
   }
-  spans->list[spans->count] = (cubn_span){spans->valid, count};
+  spans->list[spans->count] = (cubn_span){spans->valid, count, 0};
   return true;
 }
 
@@ -93,6 +95,7 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
   *spans = (cubn_spans){.list = device->spans,
                         .c = problem->c,
                         .s = problem->s,
+                        .step = problem->layout == CUBN_LAYOUT_COLUMNS ? problem->c : 1,
                         .are_columns = problem->layout == CUBN_LAYOUT_COLUMNS};
   if (!find_spans(problem, memory, spans) || spans->valid == 0) return false;
   places->problem = *problem;

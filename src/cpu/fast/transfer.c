@@ -147,13 +147,14 @@ int64_t cubn_even_rows(const cubn_view *view, const cubn_window *window, int64_t
 
 /* Copies one row, span by span. */
 static void copy_spans(const cubn_transfer *transfer, int64_t place, int64_t width, char *stage) {
-  for (int64_t count; width > 0; width -= count, place += count) {
-    char *const memory = transfer->memory + cubn_view_offset(transfer->view, place, &count) *
-                                                transfer->element_bytes;
-    count = cubn_min(count, width);
-    const int64_t bytes = count * transfer->element_bytes;
-    memcpy(transfer->stores ? memory : stage, transfer->stores ? stage : memory, (size_t)bytes);
-    stage += bytes;
+  const int64_t bytes = transfer->element_bytes;
+  cubn_span_place at = cubn_find_span(transfer->view->spans, place);
+  for (; width > 0; width -= at.count, at = cubn_next_span(transfer->view->spans, at)) {
+    char *const memory = transfer->memory + at.offset * bytes;
+    at.count = cubn_min(at.count, width);
+    memcpy(transfer->stores ? memory : stage, transfer->stores ? stage : memory,
+           (size_t)(at.count * bytes));
+    stage += at.count * bytes;
   }
 }
 

@@ -100,16 +100,6 @@ static bool is_even(const cubn_mapper *mapper, const cubn_mapping *mapping) {
   return true;
 }
 
-/* Limits one row to what is of the same span, if that is worth it. */
-static void fit_span(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
-  const cubn_view *view = &call->places->views[CUBN_ARRAY_X];
-  int64_t count;
-  if (!view->spans || window->rows > 1) return;
-  cubn_view_offset(view, window->offset, &count);
-  count -= count % mapper->unit;
-  if (count >= PART_MIN && count < window->width) window->width = count;
-}
-
 /* Maps memory; false if it does not lie as the kernels want it. */
 static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
@@ -126,6 +116,25 @@ static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_ma
   mapping->is_even = is_even(mapper, mapping);
   if (!mapping->is_even && (mapper->one_stride || window->width < NARROW)) return false;
   return window->rows == left || window->rows > 1 || (window->rows == 1 && window->width >= NARROW);
+}
+
+/* Maps what a row has of a span; false if that is not worth it. All arrays have the same offsets. */
+static bool map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
+  cubn_window *const window = &mapping->window;
+  int64_t count;
+  const int64_t offset =
+      cubn_view_offset(&call->places->views[CUBN_ARRAY_X], window->offset, &count);
+  if (count < window->width) {
+    count -= count % mapper->unit;
+    if (count < PART_MIN) return false;
+    window->width = count;
+  }
+  for (int a = 0; a < CUBN_VIEWS; ++a) {
+    mapping->stride[a] = 0;
+    if (is_mapped(mapper, a)) mapping->at[a] = base_of(call, a) + offset * call->element_bytes;
+  }
+  mapping->is_even = true;
+  return true;
 }
 
 /* Makes rows of one row whose parts are apart in some array. The window becomes what follows up to
@@ -212,9 +221,9 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   mapping->column = mapper->column;
   mapping->staged = 0;
   mapping->window = rest;
-  fit_span(call, mapper, &mapping->window);
+  const bool has_spans = rows == 1 && cubn_has_spans(call);
   bool is_divided = false;
-  if (!map_memory(call, mapper, mapping) || (mapper->column > 0 && mapping->window.rows != rows)) {
+  if (!(has_spans ? map_span : map_memory)(call, mapper, mapping) || (mapper->column > 0 && mapping->window.rows != rows)) {
     mapping->window = rest;
     is_divided = mapper->may_divide && divide(call, mapper, &mapping->window) &&
                  map_memory(call, mapper, mapping);
