@@ -20,10 +20,11 @@
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
  *     statistics of groups of samples (virtual or ghost batches; with 1, instance normalization)
  *                            CUBN_BATCHNORM_VIRTUAL_BATCH
+ *     padding                mask, or lengths: elements that take no part
  *
  * "Statistics only" to "dx only" are what synchronized batch normalization over several devices
- * needs.
- * cubn_communicator.h does all of it; this is how, for programs that want to do it themselves.
+ * needs. cubn_communicator.h does all of it; this is how, for programs that want to do it
+ * themselves.
  * Ranks may have shares of different sizes, also none. With M[r] values per channel on rank r:
  *
  *     statistics  each rank: y NULL, factor 1, CUBN_RUNNING_VAR_BIASED. saved_mean and
@@ -134,6 +135,12 @@ typedef enum {
   CUBN_EPSILON_OUTSIDE_ROOT = 1 /**< inv_std = 1 / (sqrt(var) + epsilon), as darknet has it */
 } cubnBatchNormEpsilonPlace_t;
 
+/** What y, dx and dz get at padding: elements that mask or lengths exclude. */
+typedef enum {
+  CUBN_PADDING_ZERO = 0, /**< 0, also where beta is not 0. */
+  CUBN_PADDING_KEEP = 1  /**< Nothing: what is there stays. */
+} cubnBatchNormPadding_t;
+
 /** The attributes of a descriptor and their values after creation. */
 typedef enum {
   CUBN_BATCHNORM_MODE = 0,        /**< A cubnBatchNormMode_t; CUBN_BATCHNORM_SPATIAL. */
@@ -142,7 +149,8 @@ typedef enum {
   CUBN_BATCHNORM_FACTOR = 3,      /**< In [0, 1]; 0.1. */
   CUBN_BATCHNORM_RUNNING_VAR = 4, /**< A cubnBatchNormRunningVar_t; CUBN_RUNNING_VAR_UNBIASED. */
   CUBN_BATCHNORM_SUMS = 5,        /**< A cubnBatchNormSums_t; CUBN_SUMS_COMPUTED. */
-  CUBN_BATCHNORM_COUNT = 6, /**< Values per channel that given sums run over; 0: those of x. */
+  CUBN_BATCHNORM_COUNT = 6, /**< Values per channel that given sums run over; 0: those of x. With a
+                                 mask or lengths it must be given if dx needs it. */
   CUBN_BATCHNORM_ALPHA = 7, /**< y or dx = alpha * result + beta * prior; 1. */
   CUBN_BATCHNORM_BETA = 8,  /**< The beta of y or dx; 0. */
   CUBN_BATCHNORM_PARAM_ALPHA = 9, /**< The alpha of dscale and dbias; 1. */
@@ -155,7 +163,9 @@ typedef enum {
   CUBN_BATCHNORM_EPSILON_PLACE = 14,
   /** 1: a channel whose batch has a mean or variance that is not finite leaves its running
    * statistics as they were; 0. */
-  CUBN_BATCHNORM_RUNNING_GUARD = 15
+  CUBN_BATCHNORM_RUNNING_GUARD = 15,
+  CUBN_BATCHNORM_PADDING = 19,    /**< A cubnBatchNormPadding_t; CUBN_PADDING_ZERO. */
+  CUBN_BATCHNORM_LENGTHS_DIM = 20 /**< The dimension of x that lengths are of, from 2; 2. */
 } cubnBatchNormAttribute_t;
 
 /**
@@ -218,8 +228,19 @@ CUBN_API cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descr
  *
  *     cubnBatchNormTensors_t t = {.x_desc = d, .x = x, ...};
  *
- * All tensors have the type and dimensions of x, their strides may differ. Per-channel arrays are
- * as param_desc says, see cubnDeriveBNTensorDescriptor.
+ * All tensors but mask have the type and dimensions of x, their strides may differ. Per-channel
+ * arrays are as param_desc says, see cubnDeriveBNTensorDescriptor.
+ *
+ * Padding. Without mask and lengths every element is valid. With one of them the elements that are
+ * not valid take no part: what x, z and dy have there, NaN included, matters nowhere, and y, dx and
+ * dz get what CUBN_BATCHNORM_PADDING says. Statistics, sums and counts are those of the valid
+ * elements: with v(n, s) = 1 where channel c is valid, else 0, summed over samples and positions,
+ *
+ *     m = sum(v),   mean = sum(v x) / m,   var = sum(v (x - mean)^2) / m
+ *
+ * m differs from channel to channel only if the mask does. A channel without valid elements is an
+ * empty batch: see cubnBatchNormForward; its dscale and dbias are 0 before blending. Neither goes
+ * with a communicator where that exchanges statistics or sums: CUBN_STATUS_NOT_SUPPORTED.
  */
 typedef struct cubnBatchNormTensors {
   cubnTensorDescriptor_t x_desc;     /**< Of x; always. */
@@ -278,6 +299,17 @@ typedef struct cubnBatchNormTensors {
   /** The same: one integer, set to 1 if any channel is not finite, and left alone if all are. The
    * caller sets it to 0, and may collect over all layers of a step, as loss scalers do. Or NULL. */
   int32_t *any_nonfinite;
+
+  /** Of mask: CUBN_DATA_INT8, of the rank of x. Each dimension is that of x, or 1; with 1, as with
+   * stride 0, the mask is the same for all of it. In spatial mode the mask is the same for all
+   * channels. */
+  cubnTensorDescriptor_t mask_desc;
+  const void *mask; /**< A byte per element, not 0 where it is valid. NULL: see lengths. */
+  /** In device memory, an int32_t per sample n: of x the places 0 to lengths[n] - 1 along dimension
+   * CUBN_BATCHNORM_LENGTHS_DIM are valid. A negative length is 0, and one that is larger than the
+   * dimension is the dimension. Read when the call runs, so that a captured CUDA graph may change
+   * them from replay to replay. NULL, as if mask is given: all elements are valid. */
+  const void *lengths;
 } cubnBatchNormTensors_t;
 
 /**
@@ -331,8 +363,8 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * @param[in] descriptor  what is computed
  * @param[in] tensors     its tensors
  * @return  as for cubnBatchNormalizationForwardTrainingEx; CUBN_STATUS_BAD_PARAM also if descriptor
- *          or tensors is NULL, or if there is nothing to compute: neither y nor running nor saved
- *          statistics
+ *          or tensors is NULL, if there is nothing to compute: neither y nor running nor saved
+ *          statistics, or if mask and lengths are both given or do not fit x
  */
 CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
                                            const cubnBatchNormDescriptor_t descriptor,
@@ -359,9 +391,10 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  * root. There the derivative does not exist at variance 0; v is 0 then, and for a deviation so much
  * smaller than epsilon that inv_std does not show it (2^-22 of epsilon; of doubles 2^-51).
  *
- * With CUBN_SUMS_GIVEN dbias and dscale on the right are the given sums and m is
- * CUBN_BATCHNORM_COUNT. With a communicator they are, on the right, the sums over all ranks, which
- * call this function together; see cubnSetBatchNormCommunicator.
+ * Without a count that is given, m is the number of valid elements of the channel. With
+ * CUBN_SUMS_GIVEN dbias and dscale on the right are the given sums and m is CUBN_BATCHNORM_COUNT.
+ * With a communicator they are, on the right, the sums over all ranks, which call this function
+ * together; see cubnSetBatchNormCommunicator.
  *
  * With CUBN_BATCHNORM_VIRTUAL_BATCH they are, on the right, the sums over the virtual batch, as m
  * is its number of values; dbias and dscale are the sums over all, added up in order in the
@@ -371,8 +404,8 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  * @param[in] descriptor  what is computed
  * @param[in] tensors     its tensors
  * @return  as for cubnBatchNormalizationBackwardEx; CUBN_STATUS_BAD_PARAM also if descriptor or
- *          tensors is NULL, or if there is nothing to compute: dx, dz, dscale and dbias are all
- *          NULL, or only given
+ *          tensors is NULL, if there is nothing to compute: dx, dz, dscale and dbias are all NULL,
+ *          or only given, or if mask and lengths are both given or do not fit x
  */
 CUBN_API cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle,
                                             const cubnBatchNormDescriptor_t descriptor,

@@ -5,11 +5,11 @@
 #include <string.h>
 
 /* The number of images to generate. The problem repeats them; their number divides the batch, so
- * that their mean and variance are those of the whole batch. */
+ * that their mean and variance are those of the whole batch. Those with padding differ. */
 static int64_t images_to_generate(const line_problem *problem, int64_t elements_max) {
   const int64_t batch = problem->dims[0];
   const int64_t elements = line_elements(problem);
-  if (elements <= elements_max) return batch;
+  if (elements <= elements_max || line_has_padding(problem)) return batch;
   for (int tensor = 0; tensor < LINE_TENSORS; ++tensor)
     if (problem->layout[tensor][0] && problem->layout[tensor][0] != 'n') return batch;
   int64_t images = 1;

@@ -8,10 +8,12 @@
 #include <stdint.h>
 
 #include "core/activation.h"
+#include "core/arrays.h"
 #include "core/double_backward.h"
 #include "core/element.h"
 #include "core/reserve.h"
 #include "core/statistics.h"
+#include "core/validity.h"
 #include "cubn.h"
 
 #ifdef __cplusplus
@@ -25,35 +27,6 @@ typedef enum {
   CUBN_PASS_DOUBLE_BACKWARD,
   CUBN_PASS_COUNT
 } cubn_pass;
-
-/* How the elements of a problem lie in memory; see cubn_problem. */
-typedef enum { CUBN_LAYOUT_ROWS, CUBN_LAYOUT_COLUMNS, CUBN_LAYOUT_STRIDED } cubn_layout;
-
-/* The arrays of a problem that have strides.
- *   OUTPUT  y, or dx in backward, or gx in double backward
- *   DY      in backward and double backward
- *   Z       z, or dz in backward, or ddx in double backward
- *   PLACE   not an array of the caller: the elements of x numbered in memory order, without gaps.
- *           The reserve space is indexed by it.
- *   PARAM   scale, bias and all other per-channel arrays
- *   DDY     in double backward only */
-typedef enum {
-  CUBN_ARRAY_X,
-  CUBN_ARRAY_OUTPUT,
-  CUBN_ARRAY_DY,
-  CUBN_ARRAY_Z,
-  CUBN_ARRAY_PLACE,
-  CUBN_ARRAY_PARAM,
-  CUBN_ARRAY_DDY,
-  CUBN_ARRAY_COUNT
-} cubn_array;
-
-/* Some dimensions of a problem, merged where all arrays allow it, the fastest of x last. */
-typedef struct cubn_axes {
-  int rank; /* 0 stands for one element */
-  int64_t size[CUBN_DIM_MAX];
-  int64_t stride[CUBN_ARRAY_COUNT][CUBN_DIM_MAX]; /* elements */
-} cubn_axes;
 
 /* What is to be computed, without pointers.
  *
@@ -88,6 +61,7 @@ typedef struct cubn_problem {
   cubn_reserve
       reserve;    /* what forward writes and backward reads; NONE if there is no reserve space */
   cubn_mask mask; /* for CUBN_RESERVE_MASK */
+  cubn_validity validity;
   int64_t virtual_batch; /* samples per virtual batch, 0: all; the host divides, others see 0 */
   bool is_classic;       /* called through a function of cuDNN's: all its pointers are required */
   /* For messages and cubn_args.normalizer. */
@@ -128,7 +102,9 @@ typedef struct cubn_args {
   double factor; /* weight of the new batch in the running statistics */
   const void
       *factor_pointer; /* the factor in device memory, of the parameters' type; NULL: `factor` */
-  double count; /* backward: values that the sums over a channel run over, m in the formula of dx */
+  /* Backward: values that the sums over a channel run over, m in the formula of dx; 0: as many as
+   * are valid, which differ from channel to channel. */
+  double count;
   const void *x;
   const void *dy;                   /* backward */
   void *output;                     /* y or dx; may equal x, dy or z; NULL without has_output */
@@ -145,6 +121,7 @@ typedef struct cubn_args {
   void *saved_mean_low;             /* training writes what saved_mean lacks; may be NULL */
   void *dscale, *dbias;             /* backward: written if not NULL, or read if sums_are_given */
   void *reserve;                    /* see cubn_reserve */
+  const void *validity;             /* see cubn_validity; NULL if all elements take part */
   void *workspace; /* at least workspace_bytes() of the algorithm, aligned to 256 */
   size_t workspace_bytes;
   cubn_normalizer normalizer;         /* of the problem and epsilon; the host sets it */

@@ -31,6 +31,10 @@ static inline cubn_refusal cubn_refuse_empty(void) {
   return cubn_refuse("the tensors have no elements");
 }
 
+static inline cubn_refusal cubn_refuse_padding(void) {
+  return cubn_refuse("a mask or lengths exclude elements");
+}
+
 /* For an algorithm of packed tensors, of any kind. */
 static inline cubn_refusal cubn_refuse_strided(void) {
   return cubn_refuse("the tensors are not packed, or not all in one layout");

@@ -7,6 +7,7 @@
 #include "core/check.h"
 #include "cpu/common/algos.h"
 #include "cpu/common/device.h"
+#include "cpu/fast/squeeze.h"
 #include "cpu/fold.h"
 #include "cpu/grid/grid.h"
 #include "cpu/widen.h"
@@ -59,19 +60,21 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
   void *workspace = aligned_alloc(ALIGNMENT, CUBN_CPU_WORKSPACE_BYTES);
   char *worker_scratch = aligned_alloc(ALIGNMENT, scratch_bytes);
   char *stages = aligned_alloc(ALIGNMENT, stage_bytes);
+  void *spans = aligned_alloc(ALIGNMENT, CUBN_SPANS_BYTES);
   cubn_pool *pool = cubn_pool_create(machine.threads, threads > 0);
   if (opened == NULL || workspace == NULL || worker_scratch == NULL || stages == NULL ||
-      pool == NULL) {
+      spans == NULL || pool == NULL) {
     cubn_pool_destroy(pool);
     free(opened);
     free(workspace);
     free(worker_scratch);
     free(stages);
-    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu",
-                     "no memory for the CPU device (%zu bytes)",
-                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes + stage_bytes);
+    free(spans);
+    return cubn_fail(
+        CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu", "no memory for the CPU device (%zu bytes)",
+        sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes + stage_bytes + CUBN_SPANS_BYTES);
   }
-  *opened = (cubn_device){pool, workspace, machine, worker_scratch, stages};
+  *opened = (cubn_device){pool, workspace, machine, worker_scratch, stages, spans};
   *device = opened;
   return CUBN_STATUS_SUCCESS;
 }
@@ -81,6 +84,7 @@ static cubnStatus_t cpu_close(cubn_device *device) {
   free(device->workspace);
   free(device->worker_scratch);
   free(device->stages);
+  free(device->spans);
   free(device);
   return CUBN_STATUS_SUCCESS;
 }

@@ -128,10 +128,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
 }
 
 cubn_refusal reject(const cubn_device *, const cubn_problem *problem) {
-  if (problem->layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
-  if (cubn_count(problem) == 0) return cubn_refuse_empty();
-  if (needs_epilogue(*problem) && !mask_has_granules(*problem)) return refuse_mask(*problem);
-  return cubn_accept();
+  return packed_reject(*problem);
 }
 
 }  // namespace

@@ -120,9 +120,8 @@ __global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Iterator, Op>)
 }
 
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
-  if (problem->layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
-  if (cubn_count(problem) == 0) return cubn_refuse_empty();
-  if (needs_epilogue(*problem) && !mask_has_granules(*problem)) return refuse_mask(*problem);
+  const cubn_refusal refusal = packed_reject(*problem);
+  if (refusal.text) return refusal;
   if (problem->sums_are_given) return refuse_given_sums();
   if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
   if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved && !problem->is_frozen)

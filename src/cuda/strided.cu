@@ -12,6 +12,9 @@
 // Synchronization. None between blocks of a launch, so there is no deadlock. Mask bits are set by
 // atomic operations, whose order does not matter.
 //
+// Padding. Validity is read with each element; sums count what they add. Before the moments, a
+// launch finds each channel's first valid value, the pivot, as any other could be NaN.
+//
 // Reproducibility. The results do not depend on the order in which blocks run: the tiling and the
 // order of all additions follow from the problem and the device.
 //
@@ -55,7 +58,7 @@ constexpr size_t SCRATCH_BYTES = CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES - EDG
 constexpr bool tile_fits(cubn_pass pass, size_t splits, size_t factors) {
   return (splits * sum_doubles(pass) + factors) * sizeof(double) * STRIDED_THREADS <= SCRATCH_BYTES;
 }
-static_assert(tile_fits(CUBN_PASS_BACKWARD, STRIDED_SPLITS_MAX, BACKWARD_DOUBLES) &&
+static_assert(tile_fits(CUBN_PASS_BACKWARD, STRIDED_SPLITS_MAX, BACKWARD_DOUBLES + 1) &&
                   tile_fits(CUBN_PASS_DOUBLE_BACKWARD, STRIDED_DOUBLE_SPLITS_MAX, DOUBLE_FACTORS),
               "one tile of channels fits in the workspace, however it is split");
 
@@ -95,8 +98,16 @@ cubnStatus_t apply(const cubn_device *device, const StridedParams &params) {
 }
 
 template <class T>
+cubnStatus_t sum_moments(const cubn_device *device, const StridedParams &params) {
+  if (params.firsts)
+    CUBN_TRY(
+        launch<strided_first_kernel>(device, slice_channels(params), STRIDED_THREADS, 0, params));
+  return sum<T, MomentsReducer>(device, params);
+}
+
+template <class T>
 cubnStatus_t run_forward(const cubn_device *device, const StridedParams &params) {
-  if (params.pass == CUBN_PASS_TRAIN) CUBN_TRY((sum<T, MomentsReducer>(device, params)));
+  if (params.pass == CUBN_PASS_TRAIN) CUBN_TRY(sum_moments<T>(device, params));
   if (!params.args.output || params.tiling.splits == 0) return CUBN_STATUS_SUCCESS;
   return params.needs_epilogue ? apply<T, FusedForwardElement>(device, params)
                                : apply<T, ForwardElement>(device, params);
@@ -105,7 +116,7 @@ cubnStatus_t run_forward(const cubn_device *device, const StridedParams &params)
 template <class T>
 cubnStatus_t run_backward(const cubn_device *device, const StridedParams &params) {
   const bool empty = params.tiling.splits == 0;
-  if (params.computes_statistics && !empty) CUBN_TRY((sum<T, MomentsReducer>(device, params)));
+  if (params.computes_statistics && !empty) CUBN_TRY(sum_moments<T>(device, params));
   if (params.needs_sums)
     CUBN_TRY((params.needs_epilogue ? sum<T, FusedGradientsReducer>(device, params)
                                     : sum<T, GradientsReducer>(device, params)));
@@ -183,6 +194,8 @@ StridedParams make_params(const cubn_device *device, const cubn_problem &problem
   params.reserve = problem.reserve;
   params.reserved_channels = problem.c;
   params.mask = make_mask(problem, args);
+  params.validity = {problem.validity.kind, problem.validity.keeps, problem.validity.extent,
+                     make_divisor(problem.validity.extent)};
   params.activation = make_activation<float>(problem.activation);
   params.activation_in_double = make_activation<double>(problem.activation);
   params.args = args;
@@ -207,11 +220,16 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
       problem->pass != CUBN_PASS_BACKWARD && problem->reserve == CUBN_RESERVE_MASK;
   if (writes_mask) CUBN_TRY(clear_mask(device, params.mask));
   const int factors = factors_of(problem->pass);
-  const int64_t slice = channels_per_slice(params.tiling, problem->pass, factors);
+  const bool has_firsts = factors > 0 && problem->validity.kind != CUBN_VALID_ALL;
+  const int64_t slice = channels_per_slice(params.tiling, problem->pass, factors + has_firsts);
   for (int64_t first = 0; first < problem->c; first += slice) {
     params.tiling.first_channel = first;
     params.tiling.end_channel = std::min(first + slice, problem->c);
     params.partials = params.factors + factors * slice_channels(params);
+    if (has_firsts) {
+      params.firsts = reinterpret_cast<int64_t *>(params.partials);
+      params.partials += slice_channels(params);
+    }
     CUBN_TRY(visit_type(problem->type, [&](auto tag) {
       return run_pass<typename decltype(tag)::Type>(device, params);
     }));

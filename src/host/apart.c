@@ -44,6 +44,7 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   if (args->dz) add_span(&written, args->dz, cubn_bytes_of(tensors[CUBN_ARRAY_Z]));
   if (second->ddy) add_span(&written, second->ddy, cubn_bytes_of(tensors[CUBN_ARRAY_DDY]));
   read.tensors = read.count;
+  if (args->validity) add_span(&read, args->validity, cubn_validity_bytes(problem));
   written.tensors = written.count;
   const void *const inputs[] = {args->scale, args->bias,      args->mean,
                                 args->var,   second->ddscale, second->ddbias};

@@ -21,8 +21,20 @@ static int64_t place_stride(const struct cubnTensorStruct *x, int dimension) {
   return stride;
 }
 
+/* A mask is the same for all of a dimension in which it has size 1. Lengths are like a mask of the
+ * samples times one dimension. */
+static int64_t validity_stride(const cubn_problem *problem, int dimension) {
+  const struct cubnTensorStruct *mask = problem->descriptors[CUBN_ARRAY_VALID];
+  const cubn_validity *validity = &problem->validity;
+  if (validity->kind == CUBN_VALID_MASK)
+    return mask->dims[dimension] == 1 ? 0 : mask->strides[dimension];
+  if (validity->kind == CUBN_VALID_ALL) return 0;
+  return dimension == 0 ? validity->extent : dimension == validity->lengths_dim;
+}
+
 static int64_t stride_of(const cubn_problem *problem, int array, int dimension) {
   const struct cubnTensorStruct *tensor = problem->descriptors[array];
+  if (array == CUBN_ARRAY_VALID) return validity_stride(problem, dimension);
   if (array == CUBN_ARRAY_PLACE) return place_stride(problem->descriptors[CUBN_ARRAY_X], dimension);
   /* Parameters do not change along N, nor in spatial mode along spatial dimensions. */
   if (array == CUBN_ARRAY_PARAM && !is_channel_dimension(problem, dimension)) return 0;
@@ -41,17 +53,17 @@ static void insert(cubn_axes *axes, const cubn_problem *problem, int dimension) 
   for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][at] = stride_of(problem, a, dimension);
 }
 
-/* Whether axis `outer` continues where the next one ends, in all arrays. */
-static bool mergeable(const cubn_axes *axes, int outer) {
-  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a)
+/* Whether axis `outer` continues where the next one ends, in the first `arrays` arrays. */
+static bool mergeable(const cubn_axes *axes, int outer, int arrays) {
+  for (int a = 0; a < arrays; ++a)
     if (axes->stride[a][outer] != axes->stride[a][outer + 1] * axes->size[outer + 1]) return false;
   return true;
 }
 
-static void merge(cubn_axes *axes) {
+static void merge(cubn_axes *axes, int arrays) {
   int kept = 0; /* axes[0 .. kept] are final, but for the last one */
   for (int i = 1; i < axes->rank; ++i) {
-    const bool joins = mergeable(axes, i - 1);
+    const bool joins = mergeable(axes, i - 1, arrays);
     const int to = joins ? kept : kept + 1;
     axes->size[to] = joins ? axes->size[kept] * axes->size[i] : axes->size[i];
     for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][to] = axes->stride[a][i];
@@ -140,11 +152,18 @@ void cubn_collapse(cubn_problem *problem) {
   for (int i = 0; i < x->rank; ++i)
     if (x->dims[i] != 1)
       insert(is_channel_dimension(problem, i) ? &problem->channels : &problem->samples, problem, i);
-  merge(&problem->channels);
-  merge(&problem->samples);
+  const bool all_valid = problem->validity.kind == CUBN_VALID_ALL;
+  const cubn_axes channels = problem->channels, samples = problem->samples;
+  merge(&problem->channels, CUBN_ARRAY_VALID);
+  merge(&problem->samples, CUBN_ARRAY_VALID);
   problem->c = elements(&problem->channels);
   problem->n = elements(&problem->samples);
   problem->s = 1;
   problem->layout = CUBN_LAYOUT_STRIDED;
   recognize(problem);
+  if (all_valid) return;
+  problem->channels = channels; /* The layout does not depend on what is valid, the axes do. */
+  problem->samples = samples;
+  merge(&problem->channels, CUBN_ARRAY_COUNT);
+  merge(&problem->samples, CUBN_ARRAY_COUNT);
 }

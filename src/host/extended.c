@@ -5,6 +5,7 @@
 #include "host/activation.h"
 #include "host/reserve.h"
 #include "host/synchronized.h"
+#include "host/validity.h"
 #include "host/virtual_batches.h"
 
 /* What a descriptor says, whatever the pass. */
@@ -27,6 +28,28 @@ static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool 
       .normalizes_unbiased =
           !is_given && (int)values[CUBN_BATCHNORM_VARIANCE] == CUBN_VARIANCE_UNBIASED,
       .epsilon_is_outside = (int)values[CUBN_BATCHNORM_EPSILON_PLACE] == CUBN_EPSILON_OUTSIDE_ROOT};
+}
+
+/* Which elements take part; completed by cubn_check_validity. */
+static cubnStatus_t describe_validity(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
+                                      const cubnBatchNormTensors_t *tensors, bool is_exchanged) {
+  const bool has_mask = tensors->mask_desc || tensors->mask;
+  cubn_problem *problem = &call->problem;
+  if (!has_mask && !tensors->lengths) return CUBN_STATUS_SUCCESS;
+  CUBN_REQUIRE(!has_mask || !tensors->lengths, call->function,
+               "mask and lengths are both given, one of them must be NULL");
+  problem->validity =
+      (cubn_validity){.kind = has_mask ? CUBN_VALID_MASK : CUBN_VALID_LENGTHS,
+                      .lengths_dim = (int)descriptor->values[CUBN_BATCHNORM_LENGTHS_DIM],
+                      .keeps = descriptor->values[CUBN_BATCHNORM_PADDING] == CUBN_PADDING_KEEP};
+  problem->descriptors[CUBN_ARRAY_VALID] = tensors->mask_desc;
+  call->args.validity = has_mask ? tensors->mask : tensors->lengths;
+  if (is_exchanged)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, call->function,
+                     "%s is given, which calls with a communicator do not take: remove the "
+                     "communicator from the descriptor, or %s from the tensors",
+                     cubn_validity_name(problem), cubn_validity_name(problem));
+  return CUBN_STATUS_SUCCESS;
 }
 
 /* The arguments that have the same name in both passes. */
@@ -116,7 +139,7 @@ static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescrip
   call->problem = problem;
   call->args = args;
   call->reserve = (cubn_reserve_space){tensors->reserve, tensors->reserve_bytes};
-  return CUBN_STATUS_SUCCESS;
+  return describe_validity(call, descriptor, tensors, exchange_of(descriptor, false));
 }
 
 static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
@@ -146,7 +169,7 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   call->problem = problem;
   call->args = args;
   call->reserve = (cubn_reserve_space){tensors->reserve, tensors->reserve_bytes};
-  return CUBN_STATUS_SUCCESS;
+  return describe_validity(call, descriptor, tensors, exchange_of(descriptor, true));
 }
 
 /* Virtual batches have statistics and sums of their own, so they have nothing to do with those of

@@ -41,6 +41,9 @@ static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
     [CUBN_BATCHNORM_EPSILON_PLACE] = {"CUBN_BATCHNORM_EPSILON_PLACE", CUBN_EPSILON_INSIDE_ROOT,
                                       CUBN_EPSILON_INSIDE_ROOT, CUBN_EPSILON_OUTSIDE_ROOT, true},
     [CUBN_BATCHNORM_RUNNING_GUARD] = {"CUBN_BATCHNORM_RUNNING_GUARD", 0, 0, 1, true},
+    [CUBN_BATCHNORM_PADDING] = {"CUBN_BATCHNORM_PADDING", CUBN_PADDING_ZERO, CUBN_PADDING_ZERO,
+                                CUBN_PADDING_KEEP, true},
+    [CUBN_BATCHNORM_LENGTHS_DIM] = {"CUBN_BATCHNORM_LENGTHS_DIM", 2, 2, CUBN_DIM_MAX - 1, true},
 };
 
 cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {

@@ -91,6 +91,11 @@ static void add_tensors(regions *all, const cubn_problem *problem, const cubn_ar
       add_array(all, cubn_array_name(problem, a), problem->descriptors[a], pointers[a],
                 cubn_bytes_of(problem->descriptors[a]),
                 a == CUBN_ARRAY_OUTPUT || a == CUBN_ARRAY_DDY || (a == CUBN_ARRAY_Z && backward));
+  if (problem->validity.kind == CUBN_VALID_MASK)
+    add_array(all, "mask", problem->descriptors[CUBN_ARRAY_VALID], args->validity,
+              cubn_validity_bytes(problem), false);
+  else
+    add_bytes(all, "lengths", args->validity, cubn_validity_bytes(problem), false);
 }
 
 static void add_parameters(regions *all, const cubn_problem *problem, const cubn_args *args) {
@@ -188,7 +193,9 @@ static bool have_common_element(const region *a, const region *b) {
  * too. */
 static bool may_be_same(const region *output, const region *other) {
   if (output->begin != other->begin) return false;
-  if (!output->is_parameter) return output->tensor && other->tensor && !other->is_parameter;
+  if (!output->is_parameter)
+    return output->tensor && other->tensor && !other->is_parameter &&
+           output->element_bytes == other->element_bytes;
   return output->name[0] == 'r' && !other->is_written &&
          (strcmp(other->name, "scale") == 0 || strcmp(other->name, "bias") == 0);
 }

@@ -17,6 +17,13 @@ static inline size_t cubn_bytes_of(const struct cubnTensorStruct *tensor) {
   return (size_t)cubn_extent_of(tensor) * cubn_element_bytes(tensor->type);
 }
 
+/* Bytes of the mask or the lengths, if the call has them. */
+static inline size_t cubn_validity_bytes(const cubn_problem *problem) {
+  if (problem->validity.kind == CUBN_VALID_MASK)
+    return cubn_bytes_of(problem->descriptors[CUBN_ARRAY_VALID]);
+  return (size_t)problem->descriptors[CUBN_ARRAY_X]->dims[0] * sizeof(int32_t);
+}
+
 /* What nearly every call finds: outputs are tensors in place, or have addresses of their own. Says
  * false where it does not know. */
 bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t reserve_bytes);

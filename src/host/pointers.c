@@ -5,6 +5,7 @@
 #include "host/descriptor.h"
 #include "host/problem_text.h"
 #include "host/reserve.h"
+#include "host/validity.h"
 
 /* A pointer argument, as checked. */
 typedef struct pointer_argument {
@@ -59,6 +60,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   const bool given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
   const bool needs_gradients = backward && (classic || problem->sums_are_given);
   const char *const var = problem->var_is_inv_std ? "inv_std" : "var";
+  const size_t validity = problem->validity.kind == CUBN_VALID_LENGTHS ? sizeof(int32_t) : 1;
   const pointer_argument list[] = {
       {"x", args->x, filled, element},
       {"dy", args->dy, filled && backward, element},
@@ -74,6 +76,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
       {"dscale", args->dscale, has_params && needs_gradients, parameter},
       {"dbias", args->dbias, has_params && needs_gradients, parameter},
       {"factor", args->factor_pointer, false, parameter},
+      {cubn_validity_name(problem), args->validity, filled && problem->validity.kind, validity},
       {cubn_reserve_name(problem), args->reserve, false, reserve_alignment(problem)},
       {"running_mean", args->running_mean, false, parameter},
       {"running_var", args->running_var, false, parameter},

@@ -11,6 +11,7 @@
 #include "host/pointers.h"
 #include "host/problem_text.h"
 #include "host/strides.h"
+#include "host/validity.h"
 
 /* Whether the call has this array, and so must describe it. */
 static bool is_needed(const cubn_problem *problem, int array) {
@@ -25,7 +26,7 @@ static bool is_needed(const cubn_problem *problem, int array) {
     case CUBN_ARRAY_DDY:
       return problem->has_ddy;
     default:
-      return array != CUBN_ARRAY_PLACE;
+      return array == CUBN_ARRAY_X || array == CUBN_ARRAY_PARAM;
   }
 }
 
@@ -104,6 +105,7 @@ cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function) 
   CUBN_TRY(cubn_check_mode(problem->mode, function));
   CUBN_TRY(check_descriptors(problem, function));
   CUBN_TRY(check_parameters(problem, function));
+  CUBN_TRY(cubn_check_validity(problem, function));
   problem->type = problem->descriptors[CUBN_ARRAY_X]->type;
   cubn_collapse(problem);
   return CUBN_STATUS_SUCCESS;
@@ -119,7 +121,18 @@ cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const cha
   CUBN_TRY(cubn_problem_describe(problem, function));
   CUBN_TRY(check_numbers(problem, args, function));
   if (problem->reserve == CUBN_RESERVE_MASK) cubn_mask_layout(problem);
-  if (args->count == 0) args->count = (double)cubn_count(problem);
+  const bool all_valid = problem->validity.kind == CUBN_VALID_ALL;
+  if (args->count == 0 && all_valid) args->count = (double)cubn_count(problem);
+  const bool needs_count = problem->sums_are_given && problem->has_output && !problem->is_frozen;
+  CUBN_REQUIRE(args->count > 0 || all_valid || !needs_count || problem->n == 0, function,
+               "CUBN_BATCHNORM_COUNT is 0, with CUBN_SUMS_GIVEN and %s it must be the number of "
+               "values per channel that the sums run over",
+               cubn_validity_name(problem));
+  if (!all_valid && problem->normalizes_unbiased)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
+                     "%s is given, and CUBN_BATCHNORM_VARIANCE is CUBN_VARIANCE_UNBIASED: channels "
+                     "of different numbers of values have no common factor",
+                     cubn_validity_name(problem));
   args->normalizer = cubn_make_normalizer(problem, args->epsilon, args->count);
   return cubn_check_pointers(problem, args, function);
 }

@@ -166,10 +166,15 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
       {args->guards_running, "guard"},
       {problem->normalizes_unbiased, "unbiased"},
       {problem->epsilon_is_outside, "epsout"},
+      {problem->validity.kind == CUBN_VALID_MASK, "mask"},
+      {problem->validity.kind && problem->validity.keeps, "keep"},
   };
   for (size_t i = 0; i < sizeof words / sizeof *words; ++i)
     if (words[i].holds) append(to, " %s", words[i].word);
-  if (backward && args->count != (double)cubn_count(problem)) append(to, " count=%g", args->count);
+  if (problem->validity.kind == CUBN_VALID_LENGTHS)
+    append(to, " lengths=%d", problem->validity.lengths_dim);
+  if (backward && args->count != 0 && args->count != (double)cubn_count(problem))
+    append(to, " count=%g", args->count);
 }
 
 void cubn_problem_text(const cubn_problem *problem, const cubn_args *args, char *text,

@@ -56,6 +56,24 @@ static void judge_output(const line_problem *problem, const data_set *before, co
   }
 }
 
+/* Padding is 0, if it is not kept: see compare_untouched. */
+static void judge_padding(const line_problem *problem, const data_set *before,
+                          const data_set *after, int64_t number, compare_result *result) {
+  const data_array *const output = &after->arrays[before->output];
+  const data_array *const dz = &after->arrays[before->dz];
+  compare_result where = {.channel = number};
+  if (problem->keeps_padding) return;
+  for (line_walk w = line_walk_padding(problem, number); w.valid; line_walk_next(&w)) {
+    where.sample = w.sample;
+    where.array = data_array_name(problem, DATA_OUTPUT);
+    if (line_has_output(problem))
+      judge(result, problem->type, 0, 0, data_get(output, w.at[LINE_OUTPUT]), &where);
+    where.array = data_array_name(problem, DATA_DZ);
+    if (line_has_dz(problem))
+      judge(result, problem->type, 0, 0, data_get(dz, w.at[LINE_Z]), &where);
+  }
+}
+
 static void judge_dz(const line_problem *problem, const data_set *before, const data_set *after,
                      int64_t number, const oracle_channel *channel, const tolerance *t,
                      compare_result *result) {
@@ -139,6 +157,7 @@ compare_result compare_outputs(const line_problem *problem, const data_set *befo
     const tolerance t = tolerance_compute(problem, before, &channel, i);
     judge_output(problem, before, after, i, &channel, &t, &result);
     judge_dz(problem, before, after, i, &channel, &t, &result);
+    judge_padding(problem, before, after, i, &result);
     for (int array = DATA_TENSORS; array < DATA_CHANNELS_END; ++array)
       if (compare_writes(problem, before, array))
         judge_param(problem, before, after, i, &channel, &t, array, &result);
@@ -146,7 +165,15 @@ compare_result compare_outputs(const line_problem *problem, const data_set *befo
   return result;
 }
 
-/* Copies the elements of an array, but not the gaps between them. */
+static void copy_tensor(const data_array *from, int array, line_walk walk, unsigned char *to) {
+  const size_t bytes = data_type_bytes(from->type);
+  for (; walk.valid; line_walk_next(&walk)) {
+    const size_t at = from->begin_bytes + (size_t)walk.at[data_line_tensor(array)] * bytes;
+    memcpy(to + at, from->block + at, bytes);
+  }
+}
+
+/* Copies the elements of an array, but neither the gaps between them nor what is kept. */
 static void copy_elements(const line_problem *problem, int array, const data_array *from,
                           unsigned char *to) {
   const size_t bytes = data_type_bytes(from->type);
@@ -161,10 +188,8 @@ static void copy_elements(const line_problem *problem, int array, const data_arr
       memcpy(to + at, from->block + at, bytes);
       continue;
     }
-    for (line_walk w = line_walk_channel(problem, i); w.valid; line_walk_next(&w)) {
-      const size_t at = from->begin_bytes + (size_t)w.at[data_line_tensor(array)] * bytes;
-      memcpy(to + at, from->block + at, bytes);
-    }
+    copy_tensor(from, array, line_walk_channel(problem, i), to);
+    if (!problem->keeps_padding) copy_tensor(from, array, line_walk_padding(problem, i), to);
   }
 }
 

@@ -32,6 +32,7 @@ enum {
   DATA_CHANNELS_END,
   DATA_FACTOR = DATA_CHANNELS_END, /* one value */
   DATA_RESERVE,                    /* bytes */
+  DATA_MASK,                       /* bytes: those of a mask, or of lengths */
   DATA_ARRAYS
 };
 

@@ -49,7 +49,8 @@ const char *data_array_name(const line_problem *problem, int array) {
                                                  [DATA_DSCALE] = "dscale",
                                                  [DATA_DBIAS] = "dbias",
                                                  [DATA_FACTOR] = "factor",
-                                                 [DATA_RESERVE] = "reserve"};
+                                                 [DATA_RESERVE] = "reserve",
+                                                 [DATA_MASK] = "mask"};
   return array == DATA_OUTPUT && problem->pass == LINE_BACKWARD ? "dx" : names[array];
 }
 

@@ -57,6 +57,8 @@ static bool is_used(const line_problem *problem, int array) {
       return !given && problem->mean_low;
     case DATA_FACTOR:
       return problem->device_factor;
+    case DATA_MASK:
+      return line_has_padding(problem);
     default:
       return line_reserve_kind(problem) != LINE_RESERVE_NONE;
   }
@@ -102,6 +104,11 @@ static bool allocate(const line_problem *problem, int array, data_array *out) {
     out->type = CUBN_DATA_INT8;
     out->extent = (int64_t)bytes;
     offset *= (int64_t)data_type_bytes(line_param_type(problem)); /* aligned for every kind of it */
+  }
+  if (array == DATA_MASK) {
+    out->type = CUBN_DATA_INT8;
+    out->extent = (int64_t)line_mask_bytes(problem);
+    offset = 0;
   }
   const size_t element_bytes = data_type_bytes(out->type);
   out->begin_bytes = DATA_GUARD_BYTES + (size_t)offset * element_bytes;
@@ -168,6 +175,7 @@ bool data_create(const line_problem *problem, data_set *set) {
   *set = (data_set){0};
   const data_pattern pattern = data_find_pattern(problem->data);
   if (pattern == PATTERN_COUNT || !data_allocate(problem, set)) return false;
+  if (data_has(set, DATA_MASK)) line_fill_mask(problem, data_elements(&set->arrays[DATA_MASK]));
   if (data_has(set, DATA_FACTOR)) data_set_value(&set->arrays[DATA_FACTOR], 0, problem->factor);
   const int64_t channels = line_channels(problem);
   for (int64_t channel = 0; channel < channels; ++channel) {

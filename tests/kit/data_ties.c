@@ -12,7 +12,7 @@ static channel_view view_values(const line_problem *problem, const data_set *set
                                 const channel_source *source) {
   channel_view view = {.tie = NAN};
   const data_array *const x = &set->arrays[DATA_X];
-  const long double count = (long double)source->count;
+  const long double count = (long double)line_valid_values(problem, source->channel);
   for (line_walk w = line_walk_channel(problem, source->channel); w.valid; line_walk_next(&w)) {
     view.mean += (long double)data_get(x, w.at[LINE_X]) / count;
     if (data_is_tie(source, w.sample)) view.tie = (long double)data_get(x, w.at[LINE_X]);

@@ -124,7 +124,7 @@ static void compute_backward(const line_problem *problem, const data_set *before
 
 oracle_channel oracle_compute(const line_problem *problem, const data_set *before,
                               int64_t channel) {
-  oracle_channel result = {.count = line_values_per_channel(problem), .scale = 1};
+  oracle_channel result = {.count = line_valid_values(problem, channel), .scale = 1};
   if (data_has(before, DATA_SCALE)) result.scale = get_param(problem, before, DATA_SCALE, channel);
   if (data_has(before, DATA_BIAS)) result.bias = get_param(problem, before, DATA_BIAS, channel);
   if (problem->pass == LINE_BACKWARD) {

@@ -8,8 +8,8 @@ void oracle_fill_saved(const line_problem *problem, data_set *set) {
   if (line_elements(problem) == 0) return;
   const int64_t channels = line_channels(problem);
   for (int64_t i = 0; i < channels; ++i) {
-    oracle_channel channel = {.count = line_values_per_channel(problem)};
-    oracle_statistics(problem, &set->arrays[DATA_X], &channel, i);
+    oracle_channel channel = {.count = line_valid_values(problem, i)};
+    if (channel.count > 0) oracle_statistics(problem, &set->arrays[DATA_X], &channel, i);
     const int64_t place = line_param_index(problem, i);
     const long double exact = oracle_inverse_std(problem, channel.var);
     long double mean = channel.mean, inv_std = oracle_kept_inv_std(problem, exact);

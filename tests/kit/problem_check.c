@@ -100,6 +100,19 @@ static const char *check_backward_words(const line_problem *p) {
   return NULL;
 }
 
+static const char *check_padding(const line_problem *p) {
+  const double dim = p->lengths_dim;
+  if (p->mask + p->mask_samples + p->mask_strides + (dim != 0) > 1)
+    return "more than one of mask, maskn, maskstride and lengths";
+  if (dim != 0 && (dim < 2 || dim >= p->rank || dim != floor(dim)))
+    return "lengths are of a dimension from 2";
+  if (!line_has_padding(p) && (p->keeps_padding || p->valid != 0.7)) /* the default */
+    return "keep and valid are for masks and lengths";
+  if (line_has_padding(p) && p->given_sums && !p->frozen && !p->no_dx && p->count == 0)
+    return "sums of a mask or lengths need count";
+  return NULL;
+}
+
 /* Arrays without elements have no memory, so their pointers cannot tell that they are wanted. */
 static const char *check_empty(const line_problem *p) {
   const bool has_result = line_has_output(p) || line_has_dz(p);
@@ -108,8 +121,8 @@ static const char *check_empty(const line_problem *p) {
 
 const char *line_check(const line_problem *problem) {
   static const char *(*const checks[])(const line_problem *) = {
-      check_activation,     check_saved,    check_forward_words,
-      check_backward_words, check_in_place, check_empty};
+      check_activation, check_saved,   check_forward_words, check_backward_words,
+      check_in_place,   check_padding, check_empty};
   for (size_t i = 0; i < sizeof checks / sizeof *checks; ++i) {
     const char *const error = checks[i](problem);
     if (error) return error;

@@ -12,7 +12,7 @@ bool line_is_extended(const line_problem *p) {
          p->only_statistics || p->running_is_biased || p->separate_running || p->device_factor ||
          p->no_reserve || p->with_reserve || p->frozen || p->given_inv_std || p->given_sums ||
          p->mean_low || p->unbiased || p->epsilon_outside || p->guards_running ||
-         (p->pass == LINE_INFER && line_is_fused(p));
+         line_has_padding(p) || (p->pass == LINE_INFER && line_is_fused(p));
 }
 
 bool line_has_output(const line_problem *p) {
@@ -140,6 +140,8 @@ cubnStatus_t line_describe_batch_norm(const line_problem *p, cubnBatchNormDescri
       {CUBN_BATCHNORM_RUNNING_GUARD, p->guards_running},
       {CUBN_BATCHNORM_EPSILON_PLACE,
        p->epsilon_outside ? CUBN_EPSILON_OUTSIDE_ROOT : CUBN_EPSILON_INSIDE_ROOT},
+      {CUBN_BATCHNORM_PADDING, p->keeps_padding ? CUBN_PADDING_KEEP : CUBN_PADDING_ZERO},
+      {CUBN_BATCHNORM_LENGTHS_DIM, p->lengths_dim != 0 ? p->lengths_dim : 2},
   };
   cubnStatus_t status = set_activation(p, descriptor);
   for (size_t i = 0; i < sizeof values / sizeof *values && status == CUBN_STATUS_SUCCESS; ++i)

@@ -134,9 +134,46 @@ cubnStatus_t line_describe_params(const line_problem *problem, cubnTensorDescrip
   return cubnDeriveBNTensorDescriptor(descriptor, descriptor, problem->mode);
 }
 
-line_walk line_walk_channel(const line_problem *problem, int64_t channel) {
+static void set_mask_strides(line_walk *walk, const line_problem *problem, int64_t channel) {
+  int64_t dims[CUBN_DIM_MAX], strides[CUBN_DIM_MAX], stride = 1;
+  line_mask_dims(problem, dims);
+  for (int i = problem->rank - 1; i >= 0; --i) {
+    strides[i] = dims[i] == 1 ? 0 : stride;
+    stride *= dims[i];
+    if (is_channel_dim(problem, i))
+      walk->place += take_index(&channel, problem->dims[i]) * strides[i];
+  }
+  for (int i = 0, at = 0; i < problem->rank; ++i)
+    if (!is_channel_dim(problem, i)) walk->place_stride[at++] = strides[i];
+}
+
+static void step(line_walk *walk) {
+  ++walk->sample;
+  for (int i = walk->rank - 1; i >= 0; --i) {
+    walk->place += walk->place_stride[i];
+    for (int t = 0; t < LINE_TENSORS; ++t) walk->at[t] += walk->stride[t][i];
+    if (++walk->index[i] < walk->size[i]) return;
+    walk->place -= walk->place_stride[i] * walk->size[i];
+    for (int t = 0; t < LINE_TENSORS; ++t) walk->at[t] -= walk->stride[t][i] * walk->size[i];
+    walk->index[i] = 0;
+  }
+  walk->valid = false;
+}
+
+/* From where the walk is to the next element that it visits. */
+static void skip(line_walk *walk) {
+  while (walk->masked && walk->valid &&
+         line_is_valid(walk->masked, walk->place) == walk->visits_padding)
+    step(walk);
+}
+
+static line_walk begin_walk(const line_problem *problem, int64_t channel) {
   line_walk walk = {.valid = line_elements(problem) > 0};
   if (!walk.valid) return walk;
+  if (line_has_padding(problem)) {
+    walk.masked = problem;
+    set_mask_strides(&walk, problem, channel);
+  }
   for (int i = problem->rank - 1; i >= 0; --i) {
     if (!is_channel_dim(problem, i)) continue;
     const int64_t index = take_index(&channel, problem->dims[i]);
@@ -151,13 +188,28 @@ line_walk line_walk_channel(const line_problem *problem, int64_t channel) {
   return walk;
 }
 
+line_walk line_walk_channel(const line_problem *problem, int64_t channel) {
+  line_walk walk = begin_walk(problem, channel);
+  skip(&walk);
+  return walk;
+}
+
+line_walk line_walk_padding(const line_problem *problem, int64_t channel) {
+  line_walk walk = begin_walk(problem, channel);
+  walk.visits_padding = true;
+  if (!walk.masked) walk.valid = false;
+  skip(&walk);
+  return walk;
+}
+
 void line_walk_next(line_walk *walk) {
-  ++walk->sample;
-  for (int i = walk->rank - 1; i >= 0; --i) {
-    for (int t = 0; t < LINE_TENSORS; ++t) walk->at[t] += walk->stride[t][i];
-    if (++walk->index[i] < walk->size[i]) return;
-    for (int t = 0; t < LINE_TENSORS; ++t) walk->at[t] -= walk->stride[t][i] * walk->size[i];
-    walk->index[i] = 0;
-  }
-  walk->valid = false;
+  step(walk);
+  skip(walk);
+}
+
+int64_t line_valid_values(const line_problem *p, int64_t channel) {
+  int64_t count = 0;
+  if (!line_has_padding(p)) return line_values_per_channel(p);
+  for (line_walk w = line_walk_channel(p, channel); w.valid; line_walk_next(&w)) ++count;
+  return count;
 }

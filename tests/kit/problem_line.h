@@ -53,6 +53,11 @@
  *     unbiased              train, backward: the unbiased variance normalizes
  *     epsout                epsilon is outside of the root
  *     guard                 train: statistics that are not finite leave the running ones alone
+ *     mask                  a byte per sample and position, with peract per element, says whether
+ *                           it is valid; maskn: per sample; maskstride: broadcast by stride 0
+ *     lengths=D             each sample is valid up to a length along dimension D
+ *     valid=P               the share of valid elements, about (default 0.7)
+ *     keep                  outputs at padding are left as they are
  *     low                   means have low parts: given ones, or saved ones, which forward writes
  *                           and backward reads
  */
@@ -90,6 +95,9 @@ typedef struct line_problem {
   bool no_reserve, with_reserve, frozen, given_inv_std, given_sums, mean_low;
   double count; /* 0: that of x */
   bool unbiased, epsilon_outside, guards_running;
+  /* Padding. */
+  bool mask, mask_samples, mask_strides, keeps_padding;
+  double lengths_dim, valid; /* lengths_dim 0: no lengths */
 } line_problem;
 
 /* What forward leaves in the reserve space, as cubn.h has it. */
@@ -132,7 +140,7 @@ int64_t line_floor_bytes(const line_problem *problem);
 int64_t line_elements(const line_problem *problem);
 int64_t line_extent(const line_problem *problem, int tensor);
 
-/* Channels and values per channel. */
+/* Channels and values per channel, padding included. */
 int64_t line_channels(const line_problem *problem);
 int64_t line_values_per_channel(const line_problem *problem);
 
@@ -158,15 +166,34 @@ cubnStatus_t line_describe_batch_norm(const line_problem *problem,
 /* Visits the values of one channel in the order of the descriptor:
  *     for (line_walk w = line_walk_channel(p, channel); w.valid; line_walk_next(&w))
  * use(w.at[LINE_X]);
- */
+ * Padding is left out; line_walk_padding visits that alone. */
 typedef struct line_walk {
   bool valid;
   int64_t sample;           /* 0, 1, ... */
   int64_t at[LINE_TENSORS]; /* offset of the value in each tensor, elements */
   int rank;
   int64_t size[CUBN_DIM_MAX], index[CUBN_DIM_MAX], stride[LINE_TENSORS][CUBN_DIM_MAX];
+  /* Of problems with padding; else NULL. */
+  const line_problem *masked;
+  bool visits_padding;
+  int64_t place, place_stride[CUBN_DIM_MAX]; /* in the mask */
 } line_walk;
 line_walk line_walk_channel(const line_problem *problem, int64_t channel);
+line_walk line_walk_padding(const line_problem *problem, int64_t channel);
 void line_walk_next(line_walk *walk);
+
+/* ---- Padding (problem_mask.c) ---- */
+bool line_has_padding(const line_problem *problem); /* a mask or lengths */
+/* The valid values of a channel. */
+int64_t line_valid_values(const line_problem *problem, int64_t channel);
+/* The sizes of the mask. Lengths are like a mask of the samples and one dimension. Returns the
+ * elements. */
+int64_t line_mask_dims(const line_problem *problem, int64_t dims[]);
+/* Whether an element of the mask, packed in the order of the descriptor, is valid. */
+bool line_is_valid(const line_problem *problem, int64_t place);
+/* The bytes of the mask, or of the lengths, and what they are. */
+size_t line_mask_bytes(const line_problem *problem);
+void line_fill_mask(const line_problem *problem, void *bytes);
+cubnStatus_t line_describe_mask(const line_problem *problem, cubnTensorDescriptor_t descriptor);
 
 #endif /* CUBN_TESTS_PROBLEM_LINE_H */

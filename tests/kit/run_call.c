@@ -96,8 +96,13 @@ cubnBatchNormTensors_t run_tensors(const run_context *run) {
                               .previous_running_mean = at[DATA_PREVIOUS_MEAN],
                               .previous_running_var = at[DATA_PREVIOUS_VAR],
                               .factor = at[DATA_FACTOR],
+                              .lengths = p->lengths_dim != 0 ? at[DATA_MASK] : NULL,
                               .reserve = at[DATA_RESERVE],
                               .reserve_bytes = run->reserve_bytes};
+  if (line_has_padding(p) && p->lengths_dim == 0) {
+    t.mask_desc = run->mask;
+    t.mask = at[DATA_MASK];
+  }
   if (p->given_inv_std)
     t.inv_std = at[DATA_VAR];
   else

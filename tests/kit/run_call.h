@@ -10,7 +10,7 @@ typedef struct run_context {
   line_problem problem;
   cubnBuffer_t buffers[DATA_ARRAYS];
   void *pointers[DATA_ARRAYS]; /* first elements; NULL if the call has no such array */
-  cubnTensorDescriptor_t tensors[LINE_TENSORS], params;
+  cubnTensorDescriptor_t tensors[LINE_TENSORS], params, mask;
   cubnActivationDescriptor_t activation;
   cubnBatchNormDescriptor_t batch_norm;
   size_t reserve_bytes;

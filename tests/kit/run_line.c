@@ -42,6 +42,9 @@ static cubnStatus_t create_descriptors(run_context *run) {
   }
   cubnStatus_t status = cubnCreateTensorDescriptor(&run->params);
   if (status == CUBN_STATUS_SUCCESS) status = line_describe_params(&run->problem, run->params);
+  if (status == CUBN_STATUS_SUCCESS) status = cubnCreateTensorDescriptor(&run->mask);
+  if (status == CUBN_STATUS_SUCCESS && line_has_padding(&run->problem))
+    status = line_describe_mask(&run->problem, run->mask);
   if (status == CUBN_STATUS_SUCCESS) status = cubnCreateActivationDescriptor(&run->activation);
   if (status == CUBN_STATUS_SUCCESS)
     status = line_describe_activation(&run->problem, run->activation);
@@ -70,6 +73,7 @@ void run_close(run_context *run) {
   for (int tensor = 0; tensor < LINE_TENSORS; ++tensor)
     cubnDestroyTensorDescriptor(run->tensors[tensor]);
   cubnDestroyTensorDescriptor(run->params);
+  cubnDestroyTensorDescriptor(run->mask);
   cubnDestroyActivationDescriptor(run->activation);
   cubnDestroyBatchNormDescriptor(run->batch_norm);
   *run = (run_context){0};
@@ -141,7 +145,7 @@ static void copy_array(const data_set *from, int from_array, data_set *to, int t
 static bool fill_by_forward(cubnHandle_t handle, const line_problem *problem, int64_t channel_step,
                             data_set *set, char *report, size_t report_bytes) {
   static const int inputs[] = {DATA_X,    DATA_Z,        DATA_SCALE, DATA_BIAS,
-                               DATA_MEAN, DATA_MEAN_LOW, DATA_VAR};
+                               DATA_MEAN, DATA_MEAN_LOW, DATA_VAR,   DATA_MASK};
   const line_problem forward = line_forward_of(problem);
   data_set before, after = {0};
   compare_result result;

@@ -22,6 +22,7 @@
   X(api_errors_activation) \
   X(api_errors_extended)   \
   X(api_errors_fused)      \
+  X(api_errors_masked)     \
   X(api_errors_sizes)      \
   X(buffer)                \
   X(cpu_targets)           \
@@ -51,6 +52,7 @@
   X(host_path)             \
   X(host_memory)           \
   X(gaps)                  \
+  X(masked)                \
   X(handle)                \
   X(log)                   \
   X(log_destination)       \

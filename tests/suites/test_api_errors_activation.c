@@ -86,7 +86,9 @@ static const attribute_case attributes[] = {
     {CUBN_BATCHNORM_PARAM_SUMS, "CUBN_BATCHNORM_PARAM_SUMS", 0, 1, {-1, 2, 0.5}},
     {CUBN_BATCHNORM_VARIANCE, "CUBN_BATCHNORM_VARIANCE", 0, 1, {-1, 2, 0.5}},
     {CUBN_BATCHNORM_EPSILON_PLACE, "CUBN_BATCHNORM_EPSILON_PLACE", 0, 1, {-1, 2, 0.5}},
-    {CUBN_BATCHNORM_RUNNING_GUARD, "CUBN_BATCHNORM_RUNNING_GUARD", 0, 1, {-1, 2, 0.5}}};
+    {CUBN_BATCHNORM_RUNNING_GUARD, "CUBN_BATCHNORM_RUNNING_GUARD", 0, 1, {-1, 2, 0.5}},
+    {CUBN_BATCHNORM_PADDING, "CUBN_BATCHNORM_PADDING", 0, 1, {-1, 2, 0.5}},
+    {CUBN_BATCHNORM_LENGTHS_DIM, "CUBN_BATCHNORM_LENGTHS_DIM", 2, 4, {1, 8, 2.5}}};
 enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
 
 static void expect_attribute(cubnBatchNormDescriptor_t d, const attribute_case *it, double wanted) {

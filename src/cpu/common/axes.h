@@ -15,4 +15,11 @@ static inline int64_t cubn_axes_offset(const cubn_axes *axes, int rank, cubn_arr
   return offset;
 }
 
+/* Whether the channels differ in what is valid. */
+static inline bool cubn_channels_differ(const cubn_problem *problem) {
+  for (int i = 0; i < problem->channels.rank; ++i)
+    if (problem->channels.stride[CUBN_ARRAY_VALID][i] != 0) return true;
+  return false;
+}
+
 #endif /* CUBN_CPU_COMMON_AXES_H */

@@ -36,6 +36,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
 
 void cubn_call_set_places(cubn_call *call, const cubn_places *places) {
   call->places = places;
+  if (!places) return;
   call->spread = cubn_spread_arrays(call->problem);
 }
 

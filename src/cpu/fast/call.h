@@ -70,7 +70,7 @@ typedef struct cubn_call {
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args);
 
-/* Makes a call one of a problem that is not packed. */
+/* Makes a call one of a problem that is not packed, unless `places` is NULL. */
 void cubn_call_set_places(cubn_call *call, const cubn_places *places);
 
 /* The call for one worker: the call itself if it is packed, else *own, with the worker's stage. */
@@ -78,6 +78,11 @@ const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn
 
 /* The call as it is while backward forms the sums of the statistics. */
 cubn_call cubn_call_of_moments(const cubn_call *call);
+
+/* Whether the call is of valid elements in spans. */
+static inline bool cubn_has_spans(const cubn_call *call) {
+  return call->places && call->places->views[CUBN_ARRAY_X].spans;
+}
 
 /* Whether backward computes the statistics in a pass of their own, because they are not given. */
 static inline bool cubn_begins_with_moments(const cubn_call *call) {

@@ -9,10 +9,11 @@
 enum { BITS_BYTES = CUBN_EPILOGUE_WIDTH_MAX / 8 };
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
+  if (!call->nontemporal) return 0;
   const void *const output =
       call->places ? cubn_gaps_output_at(call, offset) : cubn_output_at(call, offset);
   const int64_t excess = (int64_t)((uintptr_t)output % CUBN_LINE_BYTES);
-  return call->nontemporal && excess ? (CUBN_LINE_BYTES - excess) / call->element_bytes : 0;
+  return excess ? (CUBN_LINE_BYTES - excess) / call->element_bytes : 0;
 }
 
 /* Whether the array has whole vectors to store where the output has. The output itself may begin

@@ -5,9 +5,6 @@
 #include "cpu/fast/columns.h"
 #include "cpu/fast/window.h"
 
-/* Values of a run after which kernels have added all to doubles, on every target: a run of sums may
- * be divided there. */
-enum { RUN_UNIT = 28 * 64 };
 /* Columns of a grid may be divided at these, where their bits are whole bytes. */
 enum { COLUMN_UNIT = CUBN_GRID_PADDING };
 
@@ -27,7 +24,7 @@ static void *move(const cubn_call *call, void *pointer, int64_t elements) {
 static int64_t get_distance(const cubn_call *call, int array, int64_t place, int64_t places) {
   const cubn_view *view = &call->places->views[array];
   int64_t count;
-  if (places == 0 || call->panel) return 0;
+  if (places == 0 || call->panel || view->spans) return 0;
   return cubn_view_offset(view, place + places, &count) - cubn_view_offset(view, place, &count);
 }
 
@@ -50,7 +47,7 @@ void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,
   cubn_mapper mapper = {.window = *runs,
                         .reads = CUBN_MAP_X | dy_of_sums(call),
                         .row_unit = runs->rows,
-                        .unit = RUN_UNIT};
+                        .unit = cubn_run_unit(call)};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     cubn_run_input in = {.coef = coef, .prefetch_distance = prefetch_distance};

@@ -6,6 +6,14 @@
 #include "cpu/fast/call.h"
 #include "cpu/fast/transfer.h"
 
+/* Values of a run after which kernels have added all to doubles, on every target: a run of sums may
+ * be divided there; and where spans of valid elements end, as those depend on the problem alone. */
+enum { CUBN_RUN_UNIT = 28 * 64 };
+
+static inline int64_t cubn_run_unit(const cubn_call *call) {
+  return cubn_has_spans(call) ? 1 : CUBN_RUN_UNIT;
+}
+
 /* Adds the sums of one run, or of CUBN_INTERLEAVE runs. The values so many places further on are
  * prefetched meanwhile; 0 prefetches nothing. */
 void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,

@@ -3,17 +3,18 @@
 #include "cpu/fast/gaps.h"
 #include "cpu/fast/window.h"
 
-/* A run of sums, and the columns of a grid, may be divided at these: see gaps.c. Outputs are
- * divided where their bits are whole bytes. */
-enum { RUN_UNIT = 28 * 64, COLUMN_UNIT = CUBN_GRID_PADDING, BYTE_UNIT = 8 };
+/* The columns of a grid may be divided at these: see gaps.c. Outputs are divided where their bits
+ * are whole bytes. */
+enum { COLUMN_UNIT = CUBN_GRID_PADDING, BYTE_UNIT = 8 };
 
-static cubn_mapper map_fused(const cubn_fused *fused, int64_t offset, bool for_sums) {
+static cubn_mapper map_fused(const cubn_call *call, const cubn_fused *fused, int64_t offset,
+                             bool for_sums) {
   const bool backward = fused->dy;
   const int64_t sums_unit = fused->coef ? fused->rows : CUBN_GRID_GROUP_ROWS;
   cubn_mapper mapper = {.window = {offset, fused->rows, fused->stride, fused->width},
                         .row_unit = for_sums ? sums_unit : 1,
                         .unit = !fused->coef ? COLUMN_UNIT
-                                : for_sums   ? RUN_UNIT
+                                : for_sums   ? cubn_run_unit(call)
                                              : BYTE_UNIT,
                         .one_stride = for_sums && !fused->coef,
                         .may_divide = !for_sums && fused->coef && fused->rows == 1};
@@ -65,7 +66,7 @@ static cubn_fused_strides get_strides(const cubn_mapping *mapping) {
 void cubn_gaps_fused(const cubn_call *call, const cubn_fused *fused, int64_t offset, double *sums,
                      int64_t sum_stride) {
   const cubn_fused_kernels *kernels = call->kernels->fused;
-  cubn_mapper mapper = map_fused(fused, offset, sums != NULL);
+  cubn_mapper mapper = map_fused(call, fused, offset, sums != NULL);
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     cubn_fused part = get_part(call, fused, &mapping, sums != NULL);

@@ -2,6 +2,7 @@
 #include "cpu/fast/long_runs.h"
 
 #include "core/refusal.h"
+#include "cpu/fast/squeeze.h"
 
 /* So many values are a long run, whatever the grid would be like. */
 enum { LONG_RUN = 384 };
@@ -35,6 +36,8 @@ cubn_refusal cubn_refuse_long_runs(const cubn_problem *problem) {
 
 cubn_refusal cubn_long_runs_reject(const cubn_device *device, const cubn_problem *problem) {
   cubn_problem packed;
+  if (problem->validity.kind != CUBN_VALID_ALL)
+    return cubn_squeeze_reject(device, problem, CUBN_LAYOUT_ROWS);
   problem = cubn_packed_problem(problem, &packed);
   if (!problem) return cubn_refuse_strided();
   if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);

@@ -72,6 +72,7 @@ const cubn_problem *cubn_packed_problem(const cubn_problem *problem, cubn_proble
 /* Places have no gaps, so that only the memory decides whether axes are merged. */
 static void set_view(const ordered_axes *all, int array, cubn_view *view) {
   view->rank = 0;
+  view->spans = NULL;
   for (int i = 0; i < all->rank; ++i) {
     const int64_t size = size_of(all, i), stride = stride_of(all, i, array);
     const int last = view->rank - 1;
@@ -110,7 +111,44 @@ unsigned cubn_spread_arrays(const cubn_problem *problem) {
   return spread;
 }
 
+static cubn_span_place begin_span(const cubn_spans *spans, int64_t index, int64_t base) {
+  const cubn_span *const span = &spans->list[index];
+  const int64_t count = (span[1].begin - span->begin) * spans->step;
+  return (cubn_span_place){index, base, base + span->memory, count};
+}
+
+cubn_span_place cubn_find_span(const cubn_spans *spans, int64_t place) {
+  /* Places are those of [n][c], or of [c][valid samples]. */
+  const bool are_columns = spans->are_columns;
+  const int64_t valid = are_columns ? place / spans->c : place % spans->valid;
+  const int64_t base = are_columns ? 0 : place / spans->valid * spans->s;
+  int64_t low = 0, high = spans->count;
+  while (high - low > 1) {
+    const int64_t middle = low + (high - low) / 2;
+    if (spans->list[middle].begin <= valid)
+      low = middle;
+    else
+      high = middle;
+  }
+  cubn_span_place found = begin_span(spans, low, base);
+  const int64_t before =
+      are_columns ? place - spans->list[low].begin * spans->c : valid - spans->list[low].begin;
+  found.offset += before;
+  found.count -= before;
+  return found;
+}
+
+cubn_span_place cubn_next_span(const cubn_spans *spans, cubn_span_place at) {
+  const bool is_last = at.index + 1 == spans->count;
+  return begin_span(spans, is_last ? 0 : at.index + 1, is_last ? at.base + spans->s : at.base);
+}
+
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count) {
+  if (view->spans) {
+    const cubn_span_place found = cubn_find_span(view->spans, place);
+    *count = found.count;
+    return found.offset;
+  }
   int64_t offset = 0;
   for (int i = 0; i < view->rank; ++i) {
     const int64_t index = place / view->place[i];

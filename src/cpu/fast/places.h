@@ -9,18 +9,37 @@
 /* The arrays that have views: those of elements, and the reserve space. */
 enum { CUBN_VIEWS = CUBN_ARRAY_PLACE + 1 };
 
+/* Some valid samples that follow one another in memory. */
+typedef struct cubn_span {
+  int64_t begin;  /* the number of valid samples before */
+  int64_t sample; /* the number of all samples before */
+  int64_t memory; /* offset of its first element of the first channel */
+} cubn_span;
+
+/* The valid samples of a problem with padding, packed but for that. A span ends with a run. */
+typedef struct cubn_spans {
+  int64_t count;
+  cubn_span *list;  /* [count + 1], the last of which begins where all end */
+  int64_t c, s;     /* of the problem with padding */
+  int64_t step;     /* elements of a channel's neighbor samples: 1, or c in columns */
+  int64_t valid;    /* samples */
+  bool are_columns; /* [n][c], not [n][c][s] */
+} cubn_spans;
+
 /* Where the elements of an array are: axes, the slowest first, merged where memory allows it. */
 typedef struct cubn_view {
   int rank;
   int64_t size[2 * CUBN_DIM_MAX];
   int64_t stride[2 * CUBN_DIM_MAX]; /* elements in memory from one index to the next */
   int64_t place[2 * CUBN_DIM_MAX];  /* places from one index to the next */
+  const cubn_spans *spans;          /* instead of axes, or NULL */
 } cubn_view;
 
 /* A problem whose tensors are not packed, as the fast algorithms see it. */
 typedef struct cubn_places {
   cubn_problem problem; /* what it would be if all tensors were packed in the order of x */
   cubn_view views[CUBN_VIEWS];
+  cubn_spans spans; /* of a problem with padding */
 } cubn_places;
 
 /* Sets *packed to what a strided problem would be if its tensors were packed. Returns false if the
@@ -41,5 +60,15 @@ unsigned cubn_spread_arrays(const cubn_problem *problem);
 /* The offset in memory of the element at `place`. `*count` becomes the number of elements from it
  * on that follow one another at the distance of the last axis. */
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count);
+
+/* A place, and those that follow it in its span and in memory. */
+typedef struct cubn_span_place {
+  int64_t index, base; /* of the span; offset of the channel */
+  int64_t offset, count;
+} cubn_span_place;
+
+cubn_span_place cubn_find_span(const cubn_spans *spans, int64_t place);
+/* The place after the last one of this span. */
+cubn_span_place cubn_next_span(const cubn_spans *spans, cubn_span_place at);
 
 #endif /* CUBN_CPU_FAST_PLACES_H */

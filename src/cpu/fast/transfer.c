@@ -129,6 +129,12 @@ static void copy_places(const even_rows *rows, int axis, int64_t place, int64_t 
 int64_t cubn_even_rows(const cubn_view *view, const cubn_window *window, int64_t *distance) {
   int axis = 0;
   if (window->rows == 1) return 1;
+  if (view->spans) { /* those of one span */
+    int64_t count;
+    cubn_view_offset(view, window->offset, &count);
+    *distance = window->stride;
+    return cubn_min(window->rows, cubn_max(count - window->width, 0) / window->stride + 1);
+  }
   while (axis < view->rank - 1 && view->place[axis] > window->stride) ++axis;
   const int64_t place = view->place[axis], all = place * view->size[axis];
   if (window->stride % place != 0) return 1;
@@ -139,7 +145,24 @@ int64_t cubn_even_rows(const cubn_view *view, const cubn_window *window, int64_t
   return room < 0 ? 1 : cubn_min(window->rows, room / window->stride + 1);
 }
 
+/* Copies one row, span by span. */
+static void copy_spans(const cubn_transfer *transfer, int64_t place, int64_t width, char *stage) {
+  const int64_t bytes = transfer->element_bytes;
+  cubn_span_place at = cubn_find_span(transfer->view->spans, place);
+  for (; width > 0; width -= at.count, at = cubn_next_span(transfer->view->spans, at)) {
+    char *const memory = transfer->memory + at.offset * bytes;
+    at.count = cubn_min(at.count, width);
+    memcpy(transfer->stores ? memory : stage, transfer->stores ? stage : memory,
+           (size_t)(at.count * bytes));
+    stage += at.count * bytes;
+  }
+}
+
 void cubn_transfer_window(const cubn_transfer *transfer, const cubn_window *window) {
+  for (int64_t r = 0; transfer->view->spans && r < window->rows; ++r)
+    copy_spans(transfer, window->offset + r * window->stride, window->width,
+               transfer->stage + r * transfer->stage_stride * transfer->element_bytes);
+  if (transfer->view->spans) return;
   cubn_window rest = *window;
   for (int64_t r = 0; r < window->rows;) {
     int64_t distance = 0;

@@ -5,6 +5,8 @@
 
 /* Narrower rows are not mapped one by one. */
 enum { NARROW = 16 };
+/* Values of a part of a row that is mapped where it is. */
+enum { PART_MIN = 128 };
 
 static char *base_of(const cubn_call *call, int array) {
   const cubn_args *args = call->args;
@@ -64,7 +66,7 @@ char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *co
   }
   const cubn_view *view = &call->places->views[array];
   const int64_t offset = cubn_view_offset(view, place, count);
-  *stride = view->stride[view->rank - 1];
+  *stride = view->spans ? 1 : view->stride[view->rank - 1];
   return base_of(call, array) + offset * call->element_bytes;
 }
 
@@ -116,6 +118,25 @@ static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_ma
   return window->rows == left || window->rows > 1 || (window->rows == 1 && window->width >= NARROW);
 }
 
+/* Maps what a row has of a span; false if that is not worth it. All arrays have the same offsets. */
+static bool map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
+  cubn_window *const window = &mapping->window;
+  int64_t count;
+  const int64_t offset =
+      cubn_view_offset(&call->places->views[CUBN_ARRAY_X], window->offset, &count);
+  if (count < window->width) {
+    count -= count % mapper->unit;
+    if (count < PART_MIN) return false;
+    window->width = count;
+  }
+  for (int a = 0; a < CUBN_VIEWS; ++a) {
+    mapping->stride[a] = 0;
+    if (is_mapped(mapper, a)) mapping->at[a] = base_of(call, a) + offset * call->element_bytes;
+  }
+  mapping->is_even = true;
+  return true;
+}
+
 /* Makes rows of one row whose parts are apart in some array. The window becomes what follows up to
  * the end of a part, or whole parts. */
 static bool divide(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
@@ -124,7 +145,7 @@ static bool divide(const cubn_call *call, const cubn_mapper *mapper, cubn_window
     if (!is_mapped(mapper, a) || has_panel(call, a)) continue;
     const cubn_view *view = &call->places->views[a];
     const int last = view->rank - 1;
-    if (view->stride[last] != 1) return false;
+    if (view->spans || view->stride[last] != 1) return false;
     part = cubn_min(part, view->size[last]);
     left = cubn_min(left, view->size[last] - window->offset % view->size[last]);
   }
@@ -200,8 +221,10 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   mapping->column = mapper->column;
   mapping->staged = 0;
   mapping->window = rest;
+  const bool has_spans = rows == 1 && cubn_has_spans(call);
   bool is_divided = false;
-  if (!map_memory(call, mapper, mapping) || (mapper->column > 0 && mapping->window.rows != rows)) {
+  if (!(has_spans ? map_span : map_memory)(call, mapper, mapping) ||
+      (mapper->column > 0 && mapping->window.rows != rows)) {
     mapping->window = rest;
     is_divided = mapper->may_divide && divide(call, mapper, &mapping->window) &&
                  map_memory(call, mapper, mapping);

@@ -4,6 +4,7 @@
 #include "core/refusal.h"
 #include "cpu/common/algos.h"
 #include "cpu/common/arith.h"
+#include "cpu/fast/squeeze.h"
 
 /* A block of short runs must fit in half of L2, at this width at least: narrower ones are read
  * slowly. */
@@ -14,6 +15,8 @@ enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   cubn_problem packed;
+  if (problem->validity.kind != CUBN_VALID_ALL)
+    return cubn_squeeze_reject(device, problem, CUBN_LAYOUT_COLUMNS);
   problem = cubn_packed_problem(problem, &packed);
   if (!problem) return cubn_refuse_strided();
   if (cubn_has_long_runs(problem)) return cubn_refuse_long_runs(problem);
@@ -38,14 +41,17 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
   return has_blocks(device, problem) ? 0 : cubn_grid_shared_workspace_bytes(problem);
 }
 
-static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
-  cubn_places places;
-  const cubn_problem *const packed = cubn_set_places(problem, &places);
-  cubn_call call = cubn_call_begin(device, packed, args);
-  if (packed != problem) cubn_call_set_places(&call, &places);
-  if (!has_blocks(device, packed)) return cubn_grid_run_shared(&call);
+static cubnStatus_t run_packed(cubn_device *device, const cubn_problem *problem,
+                               const cubn_args *args, const cubn_places *places) {
+  cubn_call call = cubn_call_begin(device, problem, args);
+  cubn_call_set_places(&call, places);
+  if (!has_blocks(device, problem)) return cubn_grid_run_shared(&call);
   cubn_grid_run_blocks(&call);
   return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  return cubn_fast_run(device, problem, args, run_packed);
 }
 
 const cubn_algo cubn_cpu_grid = {"grid", reject, workspace_bytes, run};

@@ -7,32 +7,6 @@
 #include "cpu/common/statistics.h"
 #include "cpu/plain/job.h"
 
-void cubn_moments_append(cubn_moments *moments, const cubn_moments *further, int64_t width) {
-  if (moments->count == 0) {
-    moments->count = further->count;
-    memcpy(moments->mean, further->mean, (size_t)width * sizeof *moments->mean);
-    memcpy(moments->squares, further->squares, (size_t)width * sizeof *moments->squares);
-    return;
-  }
-  const double a = (double)moments->count, b = (double)further->count;
-  const double fraction = b / (a + b), weight = a * fraction;
-  for (int64_t j = 0; j < width; ++j) {
-    const double delta = further->mean[j] - moments->mean[j];
-    moments->mean[j] += delta * fraction;
-    moments->squares[j] += further->squares[j] + delta * delta * weight;
-  }
-  moments->count += further->count;
-}
-
-void cubn_gradient_sums_append(cubn_gradient_sums *sums, const cubn_gradient_sums *further,
-                               int64_t width) {
-  for (int64_t j = 0; j < width; ++j) {
-    sums->dy[j] += further->dy[j];
-    sums->dy_x_hat[j] += further->dy_x_hat[j];
-    sums->x[j] += further->x[j];
-  }
-}
-
 static bool has_activation(const cubn_job *job) {
   return job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
 }
@@ -84,18 +58,18 @@ static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes 
   }
 }
 
-/* Sets the coefficients of dx. */
+/* Sets the coefficients of dx from sums over `count` values. */
 static void set_gradient(const cubn_job *job, const cubn_group *group, const double *dbias,
-                         const double *dscale, cubn_lanes *lanes) {
+                         const double *dscale, double count, cubn_lanes *lanes) {
   const cubn_args *args = job->args;
   const bool is_single = cubn_is_single(job->param_type);
   double scale[CUBN_WIDTH_MAX];
   cubn_load_param(job, group, args->scale, 1, scale);
   for (int64_t j = 0; j < group->width; ++j) {
     lanes->gain[j] = args->alpha * (scale[j] * lanes->inv_std[j]);
-    lanes->offset[j] = dbias[j] / args->count;
-    lanes->slope[j] = dscale[j] / args->count *
-                      cubn_variance_slope(&args->normalizer, is_single, lanes->inv_std[j]);
+    lanes->offset[j] = dbias[j] / count;
+    lanes->slope[j] =
+        dscale[j] / count * cubn_variance_slope(&args->normalizer, is_single, lanes->inv_std[j]);
   }
 }
 
@@ -113,7 +87,7 @@ static void use_statistics(const cubn_job *job, const cubn_group *group, cubn_la
   double dbias[CUBN_WIDTH_MAX], dscale[CUBN_WIDTH_MAX];
   cubn_load_param(job, group, problem->is_frozen ? NULL : job->args->dbias, 0, dbias);
   cubn_load_param(job, group, problem->is_frozen ? NULL : job->args->dscale, 0, dscale);
-  set_gradient(job, group, dbias, dscale, lanes);
+  set_gradient(job, group, dbias, dscale, problem->is_frozen ? 1 : job->args->count, lanes);
 }
 
 void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
@@ -125,7 +99,10 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   lanes->preact_needs_double = false;
   if (job->needs.moments) {
     /* Near the mean is the first value: in a constant channel all differences from it are 0. */
-    job->type->load(args->x, job->plan.patch(problem, group, CUBN_ARRAY_X, 0, 1), lanes->mean_high);
+    const int64_t first = cubn_first_valid(job, group);
+    if (first >= 0)
+      job->type->load(args->x, job->plan.patch(problem, group, CUBN_ARRAY_X, first, 1),
+                      lanes->mean_high);
   } else if (problem->pass == CUBN_PASS_INFER || problem->is_frozen) {
     double var[CUBN_WIDTH_MAX];
     cubn_load_param(job, group, args->mean, 0, lanes->mean_high);
@@ -189,6 +166,10 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
                                   const cubn_moments *moments, cubn_lanes *lanes) {
   const cubn_problem *problem = job->problem;
   double mean[CUBN_WIDTH_MAX], saved[CUBN_WIDTH_MAX], saved_low[CUBN_WIDTH_MAX];
+  if (moments->count == 0) { /* the output has padding only */
+    if (problem->pass == CUBN_PASS_TRAIN) cubn_channels_finish_empty(job, group);
+    return;
+  }
   for (int64_t j = 0; j < group->width; ++j) {
     const double var = moments->squares[j] / (double)moments->count;
     /* Infinity among the values makes the squares NaN, but not always the mean. */
@@ -225,8 +206,12 @@ static void store_param_gradients(const cubn_job *job, const cubn_group *group,
 
 void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
                                const cubn_gradient_sums *sums, cubn_lanes *lanes) {
-  const double m = (double)cubn_count(job->problem);
+  const double m = (double)sums->count;
   double dscale[CUBN_WIDTH_MAX];
+  if (sums->count == 0) { /* dx has padding only */
+    cubn_channels_finish_empty(job, group);
+    return;
+  }
   for (int64_t j = 0; j < group->width; ++j) {
     dscale[j] = sums->dy_x_hat[j];
     if (!job->problem->has_saved || job->args->mean_low) continue;
@@ -235,7 +220,8 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
     lanes->mean_low[j] = error;
     dscale[j] -= sums->dy[j] * (error * lanes->inv_std[j]);
   }
-  if (job->needs.dx_waits) set_gradient(job, group, sums->dy, dscale, lanes);
+  if (job->needs.dx_waits)
+    set_gradient(job, group, sums->dy, dscale, job->args->count > 0 ? job->args->count : m, lanes);
   store_param_gradients(job, group, dscale, sums->dy);
   spread(job, group, lanes);
 }

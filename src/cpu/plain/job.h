@@ -13,7 +13,9 @@
  *   channels.c  arithmetic on channels: statistics, coefficients
  *   double_backward.c, double_tile.c   all of these for double backward
  *   gradients.c  either backward
- *   params.c    the parameters of a group */
+ *   params.c    the parameters of a group
+ *   partials.c  results of chunks
+ *   valid.c     masks and lengths */
 #ifndef CUBN_CPU_PLAIN_JOB_H
 #define CUBN_CPU_PLAIN_JOB_H
 
@@ -62,6 +64,7 @@ typedef struct cubn_moments {
 /* The sums of backward over some of each channel's values. dy is the gradient after the derivative
  * of the activation, here and below. */
 typedef struct cubn_gradient_sums {
+  int64_t count;                   /* values per channel */
   double dy[CUBN_WIDTH_MAX];       /* sums of dy */
   double dy_x_hat[CUBN_WIDTH_MAX]; /* sums of dy * x_hat */
   double x[CUBN_WIDTH_MAX];        /* sums of x minus the mean as it was saved */
@@ -166,6 +169,18 @@ void cubn_tile_epilogue_forward(const cubn_tile *tile, double *p);
 void cubn_tile_epilogue_backward(const cubn_tile *tile, const cubn_lanes *lanes, const double *x,
                                  double *dy);
 
+/* ---- valid.c: problems of which not all elements are valid */
+bool cubn_has_padding(const cubn_job *job);
+/* Sets valid[i] of the tile's samples; returns how many are valid. */
+int64_t cubn_find_valid(const cubn_tile *tile, bool *valid);
+/* The first valid sample of a group, -1 if there is none. */
+int64_t cubn_first_valid(const cubn_job *job, const cubn_group *group);
+/* Copies the values of valid samples. */
+void cubn_copy_valid(const cubn_tile *tile, const bool *valid, const double *values, double *to);
+/* Stores a tile; its padding becomes 0, or stays. */
+void cubn_store_valid(const cubn_tile *tile, cubn_array array, const bool *valid, double *values,
+                      void *base);
+
 /* ---- tile_io.c */
 /* The patches that hold a tile in one of the arrays. */
 typedef struct cubn_patches {
@@ -203,12 +218,13 @@ void cubn_load_reserved(const cubn_job *job, const cubn_group *group, cubn_reser
 void cubn_store_reserved(const cubn_job *job, const cubn_group *group, cubn_reserved which,
                          const double *values);
 
-/* ---- channels.c */
+/* ---- partials.c */
 /* Appends the moments of further values (Chan, Golub and LeVeque 1979). */
 void cubn_moments_append(cubn_moments *moments, const cubn_moments *further, int64_t width);
 void cubn_gradient_sums_append(cubn_gradient_sums *sums, const cubn_gradient_sums *further,
                                int64_t width);
 
+/* ---- channels.c */
 /* Sets what is known of the lanes before any pass over x: a number near the mean if statistics are
  * to be computed, else the given statistics and what follows from them. */
 void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes);

@@ -12,6 +12,7 @@ static cubn_refusal reject(const cubn_device *device, const cubn_problem *proble
   (void)device;
   if (problem->layout != CUBN_LAYOUT_ROWS) return cubn_refuse_layout(problem);
   if (cubn_count(problem) == 0) return cubn_refuse_empty();
+  if (problem->validity.kind != CUBN_VALID_ALL) return cubn_refuse_padding();
   return cubn_accept();
 }
 

@@ -59,7 +59,9 @@ static cubn_plan make_plan(const cubn_problem *problem) {
       (problem->samples.rank == 0 || last_stride(&problem->channels, CUBN_ARRAY_X) <
                                          last_stride(&problem->samples, CUBN_ARRAY_X));
   const bool groups_channels = channels_are_nearer || cubn_count(problem) < CUBN_FEW_SAMPLES;
-  const int64_t width = groups_channels ? CUBN_GROUP_WIDTH : 1;
+  /* A sample of a group is valid in all of its channels, or in none. */
+  const bool is_one_channel = !groups_channels || cubn_channels_differ(problem);
+  const int64_t width = is_one_channel ? 1 : CUBN_GROUP_WIDTH;
   const int64_t groups =
       problem->c / last_size(&problem->channels) * groups_per_axis(problem, width);
   return (cubn_plan){groups, width, get_group, get_patch};

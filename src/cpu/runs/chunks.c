@@ -84,7 +84,7 @@ static int64_t get_prefetch_distance(const cubn_call *call, prefetch_step step,
 static void step_run(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                      const cubn_segment *run, double *lanes) {
   const int64_t count = run->count / INTERLEAVE / INTERLEAVED_UNIT * INTERLEAVED_UNIT;
-  if (call->has_epilogue || run->count < INTERLEAVED_MIN) {
+  if (call->has_epilogue || cubn_has_spans(call) || run->count < INTERLEAVED_MIN) {
     cubn_segment_step(call, current, next, run, lanes);
     return;
   }

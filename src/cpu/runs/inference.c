@@ -7,6 +7,7 @@
 #include "cpu/fast/long_runs.h"
 #include "cpu/fast/passes.h"
 #include "cpu/fast/settle.h"
+#include "cpu/fast/squeeze.h"
 #include "cpu/runs/segment.h"
 
 /* Values of a run that one worker processes at a time, and of an epilogue in one kernel call. */
@@ -107,13 +108,11 @@ static void segments_task(void *context, int64_t worker, cubn_items *segments) {
   if (work->call.nontemporal) work->call.kernels->fence();
 }
 
-static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn_args *args) {
-  cubn_places places;
-  const cubn_problem *const problem = cubn_set_places(any, &places);
+static cubnStatus_t run_packed(cubn_device *device, const cubn_problem *problem,
+                               const cubn_args *args, const cubn_places *places) {
   inference work = {.call = cubn_call_begin(device, problem, args),
                     .segments = cubn_divide_up(problem->s, SEGMENT_VALUES)};
-  if (problem != any) cubn_call_set_places(&work.call, &places);
-  if (work.call.spread) return cubn_cpu_pipelined.run(device, any, args);
+  cubn_call_set_places(&work.call, places);
   const int64_t slice = slice_channels(problem);
   const int64_t claimed = cubn_divide_up(CLAIM_VALUES, CUBN_INTERLEAVE * problem->s);
   cubn_channels_place(&work.channels, args->workspace, slice);
@@ -125,6 +124,13 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn
                &work);
   }
   return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  cubn_problem packed;
+  if (cubn_packed_problem(problem, &packed) == &packed && cubn_spread_arrays(&packed))
+    return cubn_cpu_pipelined.run(device, problem, args);
+  return cubn_fast_run(device, problem, args, run_packed);
 }
 
 const cubn_algo cubn_cpu_inference = {"inference", cubn_long_runs_reject, workspace_bytes, run};

@@ -10,6 +10,7 @@
 #include "cpu/fast/long_runs.h"
 #include "cpu/fast/passes.h"
 #include "cpu/fast/pivots.h"
+#include "cpu/fast/squeeze.h"
 #include "cpu/runs/chunks.h"
 
 /* Consecutive bytes of a block in one image; more are read faster. */
@@ -201,12 +202,11 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
          (size_t)cubn_partition_runs(problem).chunks * sizeof(cubn_chunk_sums);
 }
 
-static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn_args *args) {
-  cubn_places places;
-  const cubn_problem *const problem = cubn_set_places(any, &places);
+static cubnStatus_t run_packed(cubn_device *device, const cubn_problem *problem,
+                               const cubn_args *args, const cubn_places *places) {
   pipeline work = {.call = cubn_call_begin(device, problem, args),
                    .partition = cubn_partition_runs(problem)};
-  if (problem != any) cubn_call_set_places(&work.call, &places);
+  cubn_call_set_places(&work.call, places);
   const bool has_own = has_channels_for_all(&work.call);
   if (!has_own) CUBN_TRY(cubn_check_workspace(args, workspace_bytes(device, problem), __func__));
   work.block_channels = has_own ? choose_block(&work.call) : 1;
@@ -217,6 +217,10 @@ static cubnStatus_t run(cubn_device *device, const cubn_problem *any, const cubn
   else
     run_shared(&work);
   return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  return cubn_fast_run(device, problem, args, run_packed);
 }
 
 const cubn_algo cubn_cpu_pipelined = {"pipelined", cubn_long_runs_reject, workspace_bytes, run};

@@ -172,7 +172,7 @@ constexpr int STRIDED_BATCH = 4;
  * fewer in double backward, whose partial sums are larger. */
 constexpr int STRIDED_BLOCKS_PER_SM = 8;
 constexpr int STRIDED_SAMPLES_MIN = 8;
-constexpr int STRIDED_SPLITS_MAX = 1024;
+constexpr int STRIDED_SPLITS_MAX = 1008;
 constexpr int STRIDED_DOUBLE_SPLITS_MAX = 512;
 
 }  // namespace cubn

@@ -3,6 +3,7 @@
 #include "core/backend.h"
 #include "core/refusal.h"
 #include "cuda/device/layout/access.cuh"
+#include "cuda/device/op/mask.cuh"
 
 namespace cubn {
 
@@ -39,6 +40,15 @@ inline cubn_refusal refuse_mask(const cubn_problem &problem) {
   return cubn_refuse_number(
       "mask rows have %lld bits, which is not a multiple of %lld: they would share bytes",
       problem.mask.row, GRANULE);
+}
+
+// The refusals of all algorithms of packed tensors.
+inline cubn_refusal packed_reject(const cubn_problem &problem) {
+  if (problem.layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
+  if (cubn_count(&problem) == 0) return cubn_refuse_empty();
+  if (problem.validity.kind != CUBN_VALID_ALL) return cubn_refuse_padding();
+  if (needs_epilogue(problem) && !mask_has_granules(problem)) return refuse_mask(problem);
+  return cubn_accept();
 }
 
 }  // namespace cubn

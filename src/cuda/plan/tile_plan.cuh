@@ -172,10 +172,9 @@ inline bool moves_elements(const cubn_problem &problem) {
 
 // The refusals that resident, cluster and cooperative share.
 inline cubn_refusal tile_reject(const cubn_problem &problem) {
-  if (problem.layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
-  if (cubn_count(&problem) == 0) return cubn_refuse_empty();
+  const cubn_refusal refusal = packed_reject(problem);
+  if (refusal.text) return refusal;
   if (problem.sums_are_given) return refuse_given_sums();
-  if (needs_epilogue(problem) && !mask_has_granules(problem)) return refuse_mask(problem);
   if (moves_elements(problem))
     return cubn_refuse_number("%lld unaligned rows of %lld bytes would be moved element by element",
                               problem.n,

@@ -161,7 +161,7 @@ class FusedGradientsReducer {
   int64_t origin_;
   PreactGradient<T> gradient_;
   Statistics statistics_;
-  Gradients sum_ = {0.0, 0.0, 0.0};
+  Gradients sum_ = {0.0, 0.0, 0.0, 0};
 };
 
 // Computes an element of dx, and stores that of dz.
@@ -201,7 +201,8 @@ class FusedBackwardElement {
                                0.0, 0.0};
     if (params.sums_are_given && !params.is_frozen) {
       const double error = error_of<P>(params, index, offset, given.inv_std);
-      factors.slope = slope_of<P>(params, load<P>(params.args.dscale, offset), given.inv_std);
+      factors.slope = slope_of<P>(params, load<P>(params.args.dscale, offset), params.args.count,
+                                  given.inv_std);
       factors.shift =
           load<P>(params.args.dbias, offset) / params.args.count - error * factors.slope;
     }

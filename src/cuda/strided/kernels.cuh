@@ -14,7 +14,7 @@ namespace cubn {
 
 // Doubles in the workspace per channel and split.
 __host__ __device__ constexpr int sum_doubles(cubn_pass pass) {
-  return pass == CUBN_PASS_DOUBLE_BACKWARD ? 6 : 3;
+  return pass == CUBN_PASS_DOUBLE_BACKWARD ? 6 : 4;
 }
 
 template <class Sum>
@@ -23,6 +23,34 @@ __device__ inline Sum *partial(const StridedParams &params, int64_t channel, int
                 "size of the slots in the workspace");
   return reinterpret_cast<Sum *>(params.partials) +
          (channel - params.tiling.first_channel) * params.tiling.splits + split;
+}
+
+// The least of some samples.
+struct First {
+  int64_t sample;
+  __device__ void add(const First &other) { sample = min(sample, other.sample); }
+};
+
+// Finds the first valid sample of each channel, or the number of samples. A block has a channel.
+static __global__ void __launch_bounds__(STRIDED_THREADS)
+    strided_first_kernel(const __grid_constant__ StridedParams params) {
+  CUBN_SHARED(First, shared, [STRIDED_THREADS]);
+  const Lanes lanes = {1, STRIDED_THREADS, false};
+  const Lane lane = lane_of_thread(lanes);
+  const int64_t samples = params.tiling.samples;
+  const Offsets channel = locate(params.channels, params.tiling.first_channel + blockIdx.x);
+  int64_t found = samples;
+  for (int64_t begin = 0; begin < samples && found == samples; begin += STRIDED_THREADS) {
+    const int64_t sample = begin + lane.sample;
+    const bool valid =
+        sample < samples && is_valid(params, channel, locate(params.samples, sample));
+    const First first = add_lanes(First{valid ? sample : samples}, lanes, lane, shared);
+    if (lane.sample == 0) shared[0] = first;
+    __syncthreads();
+    found = shared[0].sample;
+    __syncthreads();
+  }
+  if (lane.sample == 0) params.firsts[blockIdx.x] = found;
 }
 
 // Reduces the samples of each channel.
@@ -35,15 +63,21 @@ __global__ void __launch_bounds__(STRIDED_THREADS)
   const ThreadWork work = work_of_thread(params.tiling, lane);
   Sum sum = {};
   if (work.channel < params.tiling.end_channel) {
-    Reducer reducer(params, locate(params.channels, work.channel), work.channel);
+    const Offsets channel = locate(params.channels, work.channel);
+    Reducer reducer(params, channel, work.channel);
     const int64_t step = params.tiling.lanes.samples;
     for (int64_t first = work.begin; first < work.end; first += STRIDED_BATCH * step) {
       typename Reducer::Value values[STRIDED_BATCH];
+      bool valid[STRIDED_BATCH];
+      for (int i = 0; i < STRIDED_BATCH; ++i) {
+        valid[i] = first + i * step < work.end;
+        if (!valid[i]) continue;
+        const Offsets sample = locate(params.samples, first + i * step);
+        valid[i] = is_valid(params, channel, sample);
+        if (valid[i]) values[i] = reducer.load_value(sample);
+      }
       for (int i = 0; i < STRIDED_BATCH; ++i)
-        if (first + i * step < work.end)
-          values[i] = reducer.load_value(locate(params.samples, first + i * step));
-      for (int i = 0; i < STRIDED_BATCH; ++i)
-        if (first + i * step < work.end) reducer.accumulate(values[i]);
+        if (valid[i]) reducer.accumulate(values[i]);
     }
     sum = reducer.sum();
   }
@@ -89,16 +123,21 @@ __global__ void __launch_bounds__(STRIDED_THREADS)
   for (int64_t first = work.begin; first < work.end; first += STRIDED_BATCH * step) {
     double results[STRIDED_BATCH];
     int64_t offsets[STRIDED_BATCH];
-    for (int i = 0; i < STRIDED_BATCH; ++i)
-      if (first + i * step < work.end) {
-        const Offsets sample = locate(params.samples, first + i * step);
-        offsets[i] = channel.array[CUBN_ARRAY_OUTPUT] + sample.array[CUBN_ARRAY_OUTPUT];
+    bool valid[STRIDED_BATCH];
+    for (int i = 0; i < STRIDED_BATCH; ++i) {
+      valid[i] = first + i * step < work.end;
+      if (!valid[i]) continue;
+      const Offsets sample = locate(params.samples, first + i * step);
+      valid[i] = is_valid(params, channel, sample);
+      offsets[i] = channel.array[CUBN_ARRAY_OUTPUT] + sample.array[CUBN_ARRAY_OUTPUT];
+      if (valid[i])
         results[i] = element.compute(sample);
-      }
+      else
+        store_padding<T>(params, channel, sample);
+    }
     if (!params.args.output) continue;  // Only dz is wanted, which compute() stores.
     for (int i = 0; i < STRIDED_BATCH; ++i)
-      if (first + i * step < work.end)
-        blend<T>(params.args.output, offsets[i], 1.0, results[i], params.args.beta);
+      if (valid[i]) blend<T>(params.args.output, offsets[i], 1.0, results[i], params.args.beta);
   }
 }
 

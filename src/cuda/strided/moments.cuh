@@ -40,10 +40,11 @@ struct Moments {
     const int64_t offset = origin.array[CUBN_ARRAY_PARAM];
     if (count == 0.0) {
       finish_empty<P>(params, offset);
-      return;
+      return;  // The output, if any, has padding only.
     }
-    const double pivot = pivot_of<T>(params, origin);
-    const double inv_std = cubn_inverse_deviation(&params.args.normalizer, squares / count);
+    const double pivot = pivot_of<T>(params, origin, channel);
+    const double var = squares / count;
+    const double inv_std = cubn_inverse_deviation(&params.args.normalizer, var);
     // An infinite value makes only `squares` NaN.
     const double batch_mean = squares == squares ? pivot + mean : squares;
     if (params.pass != CUBN_PASS_TRAIN) {
@@ -144,10 +145,10 @@ class MomentsReducer {
     double x;
   };
 
-  __device__ MomentsReducer(const StridedParams &params, const Offsets &channel, int64_t)
+  __device__ MomentsReducer(const StridedParams &params, const Offsets &channel, int64_t index)
       : x_(params.args.x),
         origin_(channel.array[CUBN_ARRAY_X]),
-        pivot_(pivot_of<T>(params, channel)) {}
+        pivot_(pivot_of<T>(params, channel, index)) {}
   __device__ Value load_value(const Offsets &sample) const {
     return {load<T>(x_, origin_ + sample.array[CUBN_ARRAY_X])};
   }

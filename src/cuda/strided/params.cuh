@@ -25,6 +25,14 @@ struct MaskTarget {
   unsigned *edges;
 };
 
+// Which elements take part, see cubn_validity.
+struct Validity {
+  cubn_validity_kind kind;
+  bool keeps;
+  int64_t extent;
+  Divisor by_extent;
+};
+
 // The parameters of all strided kernels.
 struct StridedParams {
   Axes channels, samples;
@@ -39,11 +47,13 @@ struct StridedParams {
   cubn_reserve reserve;
   int64_t reserved_channels;  // Values of each array of CUBN_RESERVE_STATISTICS.
   MaskTarget mask;
+  Validity validity;
   Activation<float> activation;
   Activation<double> activation_in_double;
   cubn_args args;
   double *factors;   // The factors of a slice's channels, see factor().
   double *partials;  // Partial sums of a slice's channels, [channel][split].
+  int64_t *firsts;   // The first valid sample of a slice's channels; null if all are valid.
 };
 
 template <class P>
@@ -151,11 +161,43 @@ __device__ inline double given_inv_std(const StridedParams &params, int64_t offs
   return params.var_is_inv_std ? value : cubn_inverse_deviation(&params.args.normalizer, value);
 }
 
+// ---- Padding ------------------------------------------------------------------------------------
+
+__device__ inline bool is_valid(const StridedParams &params, const Offsets &channel,
+                                const Offsets &sample) {
+  const Validity &validity = params.validity;
+  if (validity.kind == CUBN_VALID_ALL) return true;
+  const int64_t place = channel.array[CUBN_ARRAY_VALID] + sample.array[CUBN_ARRAY_VALID];
+  if (validity.kind == CUBN_VALID_MASK)
+    return static_cast<const unsigned char *>(params.args.validity)[place] != 0;
+  const int64_t n = divide(place, validity.by_extent);
+  return place - n * validity.extent < static_cast<const int32_t *>(params.args.validity)[n];
+}
+
+template <class T>
+__device__ inline void store_padding(const StridedParams &params, const Offsets &channel,
+                                     const Offsets &sample) {
+  if (params.validity.keeps) return;
+  void *const outputs[] = {params.args.output, params.args.dz};
+  const int arrays[] = {CUBN_ARRAY_OUTPUT, CUBN_ARRAY_Z};
+  for (int i = 0; i < 2; ++i)
+    if (outputs[i])
+      static_cast<T *>(outputs[i])[channel.array[arrays[i]] + sample.array[arrays[i]]] =
+          from_double<T>(0.0);
+}
+
 // The pivot of a channel: its first value. If the values are close to each other the differences
 // from it are small, and those of a constant channel are 0.
 template <class T>
-__device__ inline double pivot_of(const StridedParams &params, const Offsets &channel) {
-  return load<T>(params.args.x, channel.array[CUBN_ARRAY_X]);
+__device__ inline double pivot_of(const StridedParams &params, const Offsets &channel,
+                                  int64_t index) {
+  int64_t offset = channel.array[CUBN_ARRAY_X];
+  if (params.firsts) {
+    const int64_t first = params.firsts[index - params.tiling.first_channel];
+    if (first == params.tiling.samples) return 0.0;
+    offset += locate(params.samples, first).array[CUBN_ARRAY_X];
+  }
+  return load<T>(params.args.x, offset);
 }
 
 }  // namespace cubn

@@ -20,23 +20,26 @@ struct Statistics {
   double mean, inv_std;
 };
 
-// Sums of dy, of dy * x_hat and of x - mean over some values of a channel.
+// Sums of dy, of dy * x_hat and of x - mean over `count` values of a channel.
 struct Gradients {
   double dy, dy_x_hat, residual;
+  int64_t count;
 
   __device__ void accumulate(double x_value, double dy_value, const Statistics &statistics) {
     const double difference = x_value - statistics.mean;
     dy += dy_value;
     dy_x_hat += dy_value * (difference * statistics.inv_std);
     residual += difference;
+    ++count;
   }
   __device__ void add(const Gradients &other) {
     dy += other.dy;
     dy_x_hat += other.dy_x_hat;
     residual += other.residual;
+    count += other.count;
   }
 
-  // Writes the gradients of the parameters and, unless the tensor is empty, the factors of dx.
+  // Writes the gradients of the parameters and, unless there are no values, the factors of dx.
   template <class T>
   __device__ void finish(const StridedParams &params, int64_t channel) const;
 };
@@ -60,8 +63,9 @@ __device__ inline double gain_of(const StridedParams &params, int64_t param_offs
 
 // The factor of x_hat in dx, from the sum of dy * x_hat.
 template <class P>
-__device__ inline double slope_of(const StridedParams &params, double dscale, double inv_std) {
-  return dscale / params.args.count *
+__device__ inline double slope_of(const StridedParams &params, double dscale, double count,
+                                  double inv_std) {
+  return dscale / count *
          cubn_variance_slope(&params.args.normalizer, sizeof(P) == sizeof(float), inv_std);
 }
 
@@ -70,9 +74,11 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
   using P = Compute<T>;
   const int64_t offset = locate(params.channels, channel).array[CUBN_ARRAY_PARAM];
   double dscale = dy_x_hat;
-  if (params.tiling.samples > 0) {
+  if (count > 0) {
+    const double m = static_cast<double>(count);
+    const double sums_count = params.args.count > 0.0 ? params.args.count : m;
     const Statistics statistics = backward_statistics<P>(params, channel, offset);
-    const double residue = residual / static_cast<double>(params.tiling.samples);
+    const double residue = residual / m;
     // If the saved mean differs from the mean of x by no more than a rounding, it is that mean,
     // rounded, and x_hat is smaller by `error`.
     // A saved mean that is further away is the caller's own choice.
@@ -83,11 +89,11 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
                          : is_rounding ? residue * statistics.inv_std
                                        : 0.0;
     dscale -= dy * error;
-    const double slope = slope_of<P>(params, dscale, statistics.inv_std);
+    const double slope = slope_of<P>(params, dscale, sums_count, statistics.inv_std);
     *factor(params, 0, channel) = statistics.mean;
     *factor(params, 1, channel) = statistics.inv_std;
     *factor(params, 2, channel) = gain_of<P>(params, offset, statistics.inv_std);
-    *factor(params, 3, channel) = dy / params.args.count - error * slope;
+    *factor(params, 3, channel) = dy / sums_count - error * slope;
     *factor(params, 4, channel) = slope;
   }
   const double alpha = params.args.param_alpha, beta = params.args.param_beta;
@@ -123,7 +129,7 @@ class GradientsReducer {
   const void *x_, *dy_;
   Offsets origin_;
   Statistics statistics_;
-  Gradients sum_ = {0.0, 0.0, 0.0};
+  Gradients sum_ = {0.0, 0.0, 0.0, 0};
 };
 
 }  // namespace cubn

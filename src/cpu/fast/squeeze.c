@@ -1,0 +1,180 @@
+/* Finds the spans of valid samples, and clears what is between them. */
+#include "cpu/fast/squeeze.h"
+
+#include <string.h>
+
+#include "core/refusal.h"
+#include "cpu/common/algos.h"
+#include "cpu/common/arith.h"
+#include "cpu/common/axes.h"
+
+cubn_refusal cubn_squeeze_reject(const cubn_device *device, const cubn_problem *problem,
+                                 cubn_layout layout) {
+  if (problem->layout != layout) return cubn_refuse_layout(problem);
+  if (cubn_channels_differ(problem))
+    return cubn_refuse("the channels differ in what a mask or lengths exclude");
+  if (problem->reserve == CUBN_RESERVE_MASK)
+    return cubn_refuse("the reserve space has bits of elements that a mask or lengths exclude");
+  return cubn_fast_reject(device, problem);
+}
+
+/* ---- What is valid ---- */
+/* Bytes from `mask` on, at most `count`, that are all 0, or none of them. */
+static int64_t same_bytes(const uint8_t *mask, int64_t count) {
+  int64_t same = 1;
+  if (mask[0] != 0) {
+    const uint8_t *const zero = memchr(mask, 0, (size_t)count);
+    return zero ? zero - mask : count;
+  }
+  for (uint64_t eight; same + 8 <= count; same += 8) {
+    memcpy(&eight, mask + same, 8);
+    if (eight != 0) break;
+  }
+  while (same < count && mask[same] == 0) ++same;
+  return same;
+}
+
+/* How many samples, `stride` apart in CUBN_ARRAY_VALID, of `count` from `offset` on are like the
+ * first of them: valid or not. Maybe not all of them. */
+static int64_t same_samples(const cubn_validity *validity, const void *memory, int64_t offset,
+                            int64_t stride, int64_t count, bool *valid) {
+  if (validity->kind == CUBN_VALID_MASK) {
+    const uint8_t *const mask = (const uint8_t *)memory + offset;
+    *valid = mask[0] != 0;
+    return stride == 0 ? count : stride == 1 ? same_bytes(mask, count) : 1;
+  }
+  const int64_t extent = validity->extent, place = offset % extent;
+  const int64_t length = cubn_min(((const int32_t *)memory)[offset / extent], extent);
+  *valid = place < length;
+  if (stride != 1) return stride == 0 ? count : 1;
+  return cubn_min(count, *valid ? length - place : extent - place);
+}
+
+/* Appends valid samples; false if there are too many spans. */
+static bool append(cubn_spans *spans, int64_t sample, int64_t count) {
+  while (count > 0) {
+    const int64_t in_run =
+        spans->are_columns ? count : cubn_min(count, spans->s - sample % spans->s);
+    const int64_t run = sample / spans->s;
+    const int64_t memory = sample + run * (spans->c - 1) * spans->s; /* s is 1 in columns */
+    const cubn_span *const last = spans->count > 0 ? &spans->list[spans->count - 1] : NULL;
+    const bool begins_run = !spans->are_columns && sample % spans->s == 0;
+    const bool joins = last && !begins_run && last->sample + (spans->valid - last->begin) == sample;
+    if (!joins && spans->count == CUBN_SPANS_MAX) return false;
+    if (!joins) spans->list[spans->count++] = (cubn_span){spans->valid, sample, memory};
+    spans->valid += in_run;
+    sample += in_run;
+    count -= in_run;
+  }
+  return true;
+}
+
+/* Sets the spans; false if there are too many. */
+static bool find_spans(const cubn_problem *problem, const void *memory, cubn_spans *spans) {
+  const cubn_axes *axes = &problem->samples;
+  const int last = axes->rank - 1;
+  const int64_t count = cubn_count(problem), row = last >= 0 ? axes->size[last] : 1;
+  const int64_t stride = last >= 0 ? axes->stride[CUBN_ARRAY_VALID][last] : 0;
+  for (int64_t first = 0; first < count; first += row) {
+    const int64_t offset = cubn_axes_offset(axes, axes->rank, CUBN_ARRAY_VALID, first);
+    for (int64_t i = 0, same; i < row; i += same) {
+      bool valid;
+      same = same_samples(&problem->validity, memory, offset + i * stride, stride, row - i, &valid);
+      if (valid && !append(spans, first + i, same)) return false;
+    }
+  }
+  spans->list[spans->count] = (cubn_span){spans->valid, count, 0};
+  return true;
+}
+
+/* Sets the places of the valid elements; false if there are none, or too many spans. */
+static bool squeeze(const cubn_device *device, const cubn_problem *problem, const void *memory,
+                    cubn_places *places) {
+  cubn_spans *spans = &places->spans;
+  *spans = (cubn_spans){.list = device->spans,
+                        .c = problem->c,
+                        .s = problem->s,
+                        .step = problem->layout == CUBN_LAYOUT_COLUMNS ? problem->c : 1,
+                        .are_columns = problem->layout == CUBN_LAYOUT_COLUMNS};
+  if (!find_spans(problem, memory, spans) || spans->valid == 0) return false;
+  places->problem = *problem;
+  places->problem.validity.kind = CUBN_VALID_ALL;
+  places->problem.n = spans->are_columns ? spans->valid : 1;
+  places->problem.s = spans->are_columns ? 1 : spans->valid;
+  for (int a = 0; a < CUBN_VIEWS; ++a) places->views[a] = (cubn_view){.spans = spans};
+  return true;
+}
+
+/* ---- What is not ---- */
+typedef struct padding {
+  const cubn_spans *spans;
+  char *array;
+  int64_t element_bytes;
+} padding;
+
+static void clear(const padding *padding, int64_t offset, int64_t count) {
+  memset(padding->array + offset * padding->element_bytes, 0,
+         (size_t)(count * padding->element_bytes));
+}
+
+/* The padding before span i, or after the last: its first sample and its end. */
+static int64_t before_span(const cubn_spans *spans, int64_t i, int64_t *first) {
+  const cubn_span *const span = &spans->list[i];
+  *first = i > 0 ? span[-1].sample + (span->begin - span[-1].begin) : 0;
+  return span->sample;
+}
+
+static void clear_columns_task(void *context, int64_t index) {
+  const padding *padding = context;
+  int64_t first;
+  const int64_t end = before_span(padding->spans, index, &first), c = padding->spans->c;
+  clear(padding, first * c, (end - first) * c);
+}
+
+static void clear_channel_task(void *context, int64_t channel) {
+  const padding *padding = context;
+  const cubn_spans *spans = padding->spans;
+  const int64_t s = spans->s;
+  for (int64_t i = 0; i <= spans->count; ++i) {
+    int64_t sample;
+    const int64_t end = before_span(spans, i, &sample);
+    for (int64_t count; sample < end; sample += count) {
+      count = cubn_min(end - sample, s - sample % s);
+      clear(padding, (sample / s * spans->c + channel) * s + sample % s, count);
+    }
+  }
+}
+
+/* Sets the padding of an output to 0. */
+static void clear_padding(const cubn_device *device, const cubn_problem *problem,
+                          const cubn_spans *spans, void *array) {
+  padding padding = {spans, array, (int64_t)cubn_element_bytes(problem->type)};
+  const int64_t values = problem->c * (cubn_count(problem) - spans->valid);
+  if (!array || values == 0) return;
+  cubn_for_each(device, cubn_threads_for(device, values),
+                spans->are_columns ? spans->count + 1 : spans->c,
+                spans->are_columns ? clear_columns_task : clear_channel_task, &padding);
+}
+
+/* ---- Runs ---- */
+static cubnStatus_t run_squeezed(cubn_device *device, const cubn_problem *problem,
+                                 const cubn_args *args, cubn_fast_runner *run) {
+  cubn_places places;
+  cubn_args own = *args;
+  if (!squeeze(device, problem, args->validity, &places))
+    return cubn_cpu_strided.run(device, problem, args);
+  if (own.count == 0) own.count = (double)places.spans.valid;
+  if (!problem->validity.keeps) {
+    clear_padding(device, problem, &places.spans, args->output);
+    clear_padding(device, problem, &places.spans, args->dz);
+  }
+  return run(device, &places.problem, &own, &places);
+}
+
+cubnStatus_t cubn_fast_run(cubn_device *device, const cubn_problem *problem, const cubn_args *args,
+                           cubn_fast_runner *run) {
+  if (problem->validity.kind != CUBN_VALID_ALL) return run_squeezed(device, problem, args, run);
+  cubn_places places;
+  const cubn_problem *const packed = cubn_set_places(problem, &places);
+  return run(device, packed, args, packed == problem ? NULL : &places);
+}

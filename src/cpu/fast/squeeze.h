@@ -1,0 +1,25 @@
+/* Runs of the fast algorithms. Problems with padding are squeezed: their valid elements are numbered
+ * without gaps, as a packed problem would have them, and views find them in memory; so results have
+ * the bits of the batch without its padding. */
+#ifndef CUBN_CPU_FAST_SQUEEZE_H
+#define CUBN_CPU_FAST_SQUEEZE_H
+
+#include "cpu/fast/call.h"
+
+/* More spans of valid samples are for the plain algorithm. */
+#define CUBN_SPANS_MAX ((int64_t)1 << 16)
+#define CUBN_SPANS_BYTES ((size_t)(CUBN_SPANS_MAX + 16) * sizeof(cubn_span))
+
+/* Runs a problem that is packed or, in places, may be seen so. `places` is NULL if it is packed. */
+typedef cubnStatus_t cubn_fast_runner(cubn_device *device, const cubn_problem *problem,
+                                      const cubn_args *args, const cubn_places *places);
+
+/* Calls the runner for a problem that may be strided or have padding, whose outputs it sets. */
+cubnStatus_t cubn_fast_run(cubn_device *device, const cubn_problem *problem, const cubn_args *args,
+                           cubn_fast_runner *run);
+
+/* Why an algorithm of this layout cannot squeeze a problem with padding, if so. */
+cubn_refusal cubn_squeeze_reject(const cubn_device *device, const cubn_problem *problem,
+                                 cubn_layout layout);
+
+#endif /* CUBN_CPU_FAST_SQUEEZE_H */
