@@ -60,6 +60,7 @@ size_t cubn_reserve_bytes(cubn_problem *problem) {
   x.dims[0] = problem->virtual_batch;
   for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) one.descriptors[a] = NULL;
   one.descriptors[CUBN_ARRAY_X] = &x;
+  one.validity = (cubn_validity){.kind = CUBN_VALID_ALL};
   cubn_collapse(&one);
   const size_t bytes = bytes_of_one(&one), gap = -bytes % RESERVE_ALIGNMENT;
   return bytes == SIZE_MAX ? bytes : multiply(batches, bytes + gap);

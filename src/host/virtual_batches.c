@@ -29,6 +29,16 @@ static const void *slice(part *to, const cubn_problem *whole, int array, int64_t
   return at_bytes(pointer, first * tensor->strides[0] * (int64_t)cubn_element_bytes(tensor->type));
 }
 
+/* Masks have a slice unless they are the same for all samples. */
+static void slice_validity(part *to, const cubn_problem *whole, int64_t first, int64_t samples) {
+  const struct cubnTensorStruct *const mask = whole->descriptors[CUBN_ARRAY_VALID];
+  cubn_args *const args = &to->args;
+  if (whole->validity.kind == CUBN_VALID_LENGTHS)
+    args->validity = at_bytes(args->validity, first * (int64_t)sizeof(int32_t));
+  else if (whole->validity.kind == CUBN_VALID_MASK && mask->dims[0] > 1)
+    args->validity = slice(to, whole, CUBN_ARRAY_VALID, first, samples, args->validity);
+}
+
 /* The arrays with an entry per channel and virtual batch. */
 static void move_saved(cubn_args *args, int64_t bytes) {
   args->saved_mean = cubn_unconst(at_bytes(args->saved_mean, bytes));
@@ -61,6 +71,7 @@ static void describe_part(part *to, const cubn_call *call, int64_t index) {
     args->dz = cubn_unconst(slice(to, whole, CUBN_ARRAY_Z, first, samples, args->dz));
   else
     args->z = slice(to, whole, CUBN_ARRAY_Z, first, samples, args->z);
+  slice_validity(to, whole, first, samples);
   move_saved(args, saved_bytes);
   if (args->nonfinite)
     args->nonfinite +=

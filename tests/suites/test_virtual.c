@@ -29,6 +29,20 @@ static void describe_samples(const run_context *run, int64_t samples) {
           "describe");
 }
 
+/* The mask, or the lengths, of the samples. */
+static void move_mask(cubnBatchNormTensors_t *t, int64_t first, int64_t samples) {
+  int64_t dims[CUBN_DIM_MAX], strides[CUBN_DIM_MAX];
+  cubnDataType_t type;
+  int rank = 0;
+  t->lengths = after(t->lengths, first * (int64_t)sizeof(int32_t));
+  if (!t->mask_desc) return;
+  expect_success(
+      cubnGetTensorNdDescriptor64(t->mask_desc, CUBN_DIM_MAX, &type, &rank, dims, strides), "get");
+  t->mask = after(t->mask, first * strides[0]);
+  dims[0] = samples;
+  expect_success(cubnSetTensorNdDescriptor64(t->mask_desc, type, rank, dims, strides), "describe");
+}
+
 static void move_saved(cubnBatchNormTensors_t *t, const virtual_pair *p, int64_t batch) {
   const int64_t bytes = batch * (int64_t)(p->bytes[0] / VIRTUAL_BATCHES_MAX);
   t->saved_mean = after(t->saved_mean, bytes);
@@ -56,6 +70,8 @@ static bool run_one(const virtual_pair *p, int64_t batch) {
   backward.dz = after(backward.dz, bytes_before(b, LINE_Z, first));
   describe_samples(f, samples);
   describe_samples(b, samples);
+  move_mask(&forward, first, samples);
+  move_mask(&backward, first, samples);
   if (batch > 0) {
     forward.previous_running_mean = forward.running_mean;
     forward.previous_running_var = forward.running_var;
@@ -106,6 +122,8 @@ static const virtual_line lines[] = {
     {"cnhw f32 n7c5h6w7 add_leaky data=spread", ""},
     {"nc f32 n7c5 data=spread", "biased"},
     {"nchw f32 n7c5h6w7 data=nan", ""},
+    {"nchw f32 n7c5h6w7 mask relu data=spread", ""},
+    {"nhwc f16 n7c5h6w7 lengths=3 data=spread", ""},
     {"nhwc f32 n7c5h2w3 peract relu data=spread", ""},
 };
 
