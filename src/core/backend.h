@@ -12,6 +12,7 @@
 
 #include "core/double_backward.h"
 #include "core/element.h"
+#include "core/quantization.h"
 #include "core/reserve.h"
 #include "cubn.h"
 
@@ -110,6 +111,7 @@ typedef struct cubn_problem {
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
+  bool is_quantized;     /* inference of int8, as core/int8.h says */
   bool has_ddx, has_ddy; /* double backward: ddx is given, ddy is wanted; has_output: gx is */
 } cubn_problem;
 
@@ -163,6 +165,7 @@ typedef struct cubn_args {
   void *workspace; /* at least workspace_bytes() of the algorithm, aligned to 256 */
   size_t workspace_bytes;
   cubn_double_backward second; /* double backward, besides x, dy, scale and statistics */
+  cubn_quantization quantization;
 } cubn_args;
 
 /* State of an open device; defined by each backend. */
@@ -229,6 +232,7 @@ typedef struct cubn_backend {
 
   /* In the order of trial, NULL last; the last one of each pass accepts every valid problem. */
   const cubn_algo *const *algos[CUBN_PASS_COUNT];
+  const cubn_algo *const *int8_algos; /* the same for quantized inference */
 } cubn_backend;
 
 extern const cubn_backend cubn_cpu_backend;

@@ -83,15 +83,6 @@ CUBN_SHARED int cubn_find_fault(const cubn_blocks *blocks) {
 }
 
 /* ---- Arithmetic ---- */
-/* A product to which something is added: rounded, on a GPU too. */
-CUBN_SHARED double cubn_product(double a, double b) {
-#ifdef __CUDA_ARCH__
-  return __dmul_rn(a, b);
-#else
-  return a * b;
-#endif
-}
-
 /* A share's M2, from its biased variance and inverse deviation, both of a call with epsilon 0.
  * Where a float has left its range of full precision, the inverse deviation has not. */
 CUBN_SHARED double cubn_share_m2(double count, double var, double inv_std) {

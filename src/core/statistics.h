@@ -14,6 +14,15 @@
 #define CUBN_SHARED static inline
 #endif
 
+/* A product to which something is added: rounded, on a GPU too. */
+CUBN_SHARED double cubn_product(double a, double b) {
+#ifdef __CUDA_ARCH__
+  return __dmul_rn(a, b);
+#else
+  return a * b;
+#endif
+}
+
 /* inv_std; 0 where there is nothing to divide by. */
 CUBN_SHARED double cubn_inverse_deviation(double var, double epsilon) {
   const double sum = var + epsilon;

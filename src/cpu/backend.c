@@ -132,6 +132,7 @@ static const cubn_algo *const infer_algos[] = {&cubn_cpu_inference, &cubn_cpu_gr
                                                &cubn_cpu_strided,   NULL};
 static const cubn_algo *const double_algos[] = {&cubn_cpu_rows, &cubn_cpu_columns,
                                                 &cubn_cpu_strided, NULL};
+static const cubn_algo *const int8_algos[] = {&cubn_cpu_int8, NULL};
 
 const cubn_backend cubn_cpu_backend = {
     .name = "cpu",
@@ -150,4 +151,5 @@ const cubn_backend cubn_cpu_backend = {
     .fill = cpu_fill,
     .widen = cubn_cpu_widen,
     .algos = {algos, infer_algos, algos, double_algos},
+    .int8_algos = int8_algos,
 };

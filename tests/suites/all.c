@@ -77,6 +77,7 @@
   X(synchronized)          \
   X(traffic)               \
   X(threads)               \
+  X(int8)                  \
   X(idx)                   \
   X(nn)                    \
   X(nn_checkpoint)         \
