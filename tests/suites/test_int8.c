@@ -7,6 +7,7 @@
 
 #include "suites/support/expect_error.h"
 #include "suites/support/int8_case.h"
+#include "suites/support/wrapped.h"
 
 static const char function[] = "cubnBatchNormForwardInt8";
 static const int8_case plain = {.dims = {3, 5, 4, 3},
@@ -212,10 +213,25 @@ static void test_attributes(void) {
   int8_close(&run);
 }
 
+/* A call neither allocates nor reads the environment. */
+static void test_host_path(void) {
+  int8_run run;
+  int8_open(&run, suite_handle(), &plain);
+  wrapped_reset();
+  const cubnStatus_t status = cubnBatchNormForwardInt8(suite_handle(), run.descriptor, &run.call);
+  const int allocations = wrapped_counts[WRAPPED_ALLOCATIONS];
+  const int looks = wrapped_counts[WRAPPED_ENVIRONMENT];
+  expect_success(status, function);
+  SUITE_CHECK(allocations == 0 && looks == 0, "%d allocations, %d looks", allocations, looks);
+  int8_close(&run);
+}
+
 void test_int8_suites(void) {
   static const suite_test tests[] = {{"orders", test_orders},         {"shapes", test_shapes},
                                      {"large", test_large},           {"ties", test_ties},
                                      {"extremes", test_extremes},     {"tensors", test_tensors},
                                      {"attributes", test_attributes}, {NULL, NULL}};
+  static const suite_test path[] = {{"no allocation", test_host_path}, {NULL, NULL}};
   suite_add("int8", SUITE_DEVICES, tests);
+  suite_add("int8 host path", SUITE_CPU, path);
 }
