@@ -5,8 +5,8 @@
  * This header is the manual. From top to bottom: status values and errors, handles and devices,
  * buffers, tensor descriptors, and the three operations: forward training, forward inference,
  * backward. The chapters that it includes: cubn_communicator.h, cubn_double_backward.h,
- * cubn_extended.h, cubn_fold.h, cubn_fused.h, cubn_log.h and cubn_normalization.h. A complete
- * program is examples/minimal.c.
+ * cubn_extended.h, cubn_fold.h, cubn_fused.h, cubn_int8.h, cubn_log.h and cubn_normalization.h. A
+ * complete program is examples/minimal.c.
  *
  * What is computed (Ioffe and Szegedy 2015, arXiv:1502.03167, algorithms 1 and 2). A tensor x is
  * split into channels. With m values in a channel:
@@ -440,7 +440,7 @@ typedef enum {
   CUBN_DATA_FLOAT = 0,   /**< IEEE 754, 32 bits. */
   CUBN_DATA_DOUBLE = 1,  /**< IEEE 754, 64 bits. */
   CUBN_DATA_HALF = 2,    /**< IEEE 754, 16 bits. */
-  CUBN_DATA_INT8 = 3,    /**< Descriptors only: the operations answer NOT_SUPPORTED. */
+  CUBN_DATA_INT8 = 3,    /**< For cubnBatchNormForwardInt8 only; else NOT_SUPPORTED. */
   CUBN_DATA_BFLOAT16 = 9 /**< The upper 16 bits of a float. */
 } cubnDataType_t;
 
@@ -791,6 +791,7 @@ CUBN_API cubnStatus_t cubnBatchNormalizationBackward(
 #include "cubn_extended.h"
 #include "cubn_fold.h"
 #include "cubn_fused.h"
+#include "cubn_int8.h"
 #include "cubn_log.h"
 #include "cubn_normalization.h"
 

@@ -41,6 +41,7 @@ MAY_INCLUDE = {
     "src/cpu/pool": [],
     "src/cpu/common": ["src/core", "src/cpu/kernels", "src/cpu/pool"],
     "src/cpu/plain": ["src/core", "src/cpu/common"],
+    "src/cpu/int8": ["src/core", "src/cpu/common"],
     "src/cpu/fast": ["src/core", "src/cpu/common", "src/cpu/kernels"],
     "src/cpu/runs": ["src/core", "src/cpu/common", "src/cpu/kernels", "src/cpu/fast"],
     "src/cpu/grid": ["src/core", "src/cpu/common", "src/cpu/kernels", "src/cpu/fast"],
@@ -57,10 +58,10 @@ MAY_INCLUDE = {
     "src/cuda": ["src/core", "src/cuda/common", "src/cuda/plan", "src/cuda/strided"] + DEVICE,
 }
 
-# The chapters of cubn.h, which includes them and which they include: one header in eight files.
+# The chapters of cubn.h, which includes them and which they include: one header in nine files.
 CHAPTERS = {"include/cubn_communicator.h", "include/cubn_double_backward.h",
             "include/cubn_extended.h", "include/cubn_fold.h", "include/cubn_fused.h",
-            "include/cubn_log.h", "include/cubn_normalization.h"}
+            "include/cubn_int8.h", "include/cubn_log.h", "include/cubn_normalization.h"}
 
 # Macros of src/core/check.h that call cubn_fail.
 FAILING_MACROS = {"CUBN_REQUIRE", "CUBN_REQUIRE_HANDLE"}

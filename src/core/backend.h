@@ -84,6 +84,7 @@ typedef struct cubn_backend {
 
   /* In the order of trial, NULL last; the last one of each pass accepts every valid problem. */
   const cubn_algo *const *algos[CUBN_PASS_COUNT];
+  const cubn_algo *const *int8_algos; /* the same for quantized inference */
 } cubn_backend;
 
 extern const cubn_backend cubn_cpu_backend;

@@ -11,6 +11,7 @@
 #include "core/arrays.h"
 #include "core/double_backward.h"
 #include "core/element.h"
+#include "core/quantization.h"
 #include "core/reserve.h"
 #include "core/statistics.h"
 #include "core/validity.h"
@@ -69,6 +70,7 @@ typedef struct cubn_problem {
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
+  bool is_quantized;     /* inference of int8, as core/int8.h says */
   bool has_ddx, has_ddy; /* double backward: ddx is given, ddy is wanted; has_output: gx is */
 } cubn_problem;
 
@@ -128,6 +130,7 @@ typedef struct cubn_args {
   int32_t *nonfinite, *any_nonfinite; /* training; may be NULL */
   bool guards_running; /* channels that are not finite leave the running statistics as they were */
   cubn_double_backward second; /* double backward, besides x, dy, scale and statistics */
+  cubn_quantization quantization;
 } cubn_args;
 
 #ifdef __cplusplus

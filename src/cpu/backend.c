@@ -137,6 +137,7 @@ static const cubn_algo *const infer_algos[] = {&cubn_cpu_inference, &cubn_cpu_gr
                                                &cubn_cpu_strided,   NULL};
 static const cubn_algo *const double_algos[] = {&cubn_cpu_rows, &cubn_cpu_columns,
                                                 &cubn_cpu_strided, NULL};
+static const cubn_algo *const int8_algos[] = {&cubn_cpu_int8, NULL};
 
 const cubn_backend cubn_cpu_backend = {
     .name = "cpu",
@@ -157,4 +158,5 @@ const cubn_backend cubn_cpu_backend = {
     .fold_behind = cubn_cpu_fold_behind,
     .count_nonfinite = cubn_cpu_count_nonfinite,
     .algos = {algos, infer_algos, algos, double_algos},
+    .int8_algos = int8_algos,
 };

@@ -48,6 +48,7 @@ const cubn_algo *const backward_algos[] = {&cubn_cuda_backward_resident,
                                            &cubn_cuda_backward_strided,
                                            nullptr};
 const cubn_algo *const double_algos[] = {&cubn_cuda_double_backward_strided, nullptr};
+const cubn_algo *const int8_algos[] = {&cubn_cuda_int8, nullptr};
 
 }  // namespace
 
@@ -74,4 +75,5 @@ const cubn_backend cubn_cuda_backend = {
     cubn_cuda_write_block,
     cubn_cuda_merge_blocks,
     {train_algos, infer_algos, backward_algos, double_algos},
+    int8_algos,
 };

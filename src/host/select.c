@@ -11,9 +11,16 @@
 
 enum { REASON_MAX = 192 };
 
+/* The tables of a backend, one after the other; NULL after the last one. */
+static const cubn_algo *const *table_of(const cubn_backend *backend, int index) {
+  if (index == CUBN_PASS_COUNT) return backend->int8_algos;
+  return index < CUBN_PASS_COUNT ? backend->algos[index] : NULL;
+}
+
 static bool backend_has(const cubn_backend *backend, const char *name) {
-  for (int pass = 0; pass < CUBN_PASS_COUNT; ++pass)
-    for (const cubn_algo *const *algo = backend->algos[pass]; *algo; ++algo)
+  const cubn_algo *const *algo;
+  for (int i = 0; (algo = table_of(backend, i)) != NULL; ++i)
+    for (; *algo; ++algo)
       if (strcmp((*algo)->name, name) == 0) return true;
   return false;
 }
@@ -27,8 +34,9 @@ bool cubn_algo_exists(const char *name) {
 
 /* Adds the names that are not there yet. No name is a part of another. */
 static void add_names(const cubn_backend *backend, char *names, size_t bytes) {
-  for (int pass = 0; pass < CUBN_PASS_COUNT; ++pass)
-    for (const cubn_algo *const *algo = backend->algos[pass]; *algo; ++algo) {
+  const cubn_algo *const *algo;
+  for (int i = 0; (algo = table_of(backend, i)) != NULL; ++i)
+    for (; *algo; ++algo) {
       const size_t used = strlen(names);
       if (!strstr(names, (*algo)->name))
         snprintf(names + used, bytes - used, "%s%s", used ? ", " : "", (*algo)->name);
@@ -64,7 +72,9 @@ static bool accepts(cubnHandle_t handle, const cubn_algo *algo, const cubn_probl
 }
 
 static const cubn_algo *choose(cubnHandle_t handle, const cubn_problem *problem) {
-  const cubn_algo *const *table = handle->backend->algos[problem->pass];
+  const cubn_backend *const backend = handle->backend;
+  const cubn_algo *const *table =
+      problem->is_quantized ? backend->int8_algos : backend->algos[problem->pass];
   if (handle->forced_algo[0]) {
     for (int i = 0; table[i]; ++i)
       if (strcmp(table[i]->name, handle->forced_algo) == 0 && accepts(handle, table[i], problem))

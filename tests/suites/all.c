@@ -83,6 +83,7 @@
   X(virtual)               \
   X(traffic)               \
   X(threads)               \
+  X(int8)                  \
   X(idx)                   \
   X(nn)                    \
   X(nn_checkpoint)         \

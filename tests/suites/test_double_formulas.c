@@ -7,6 +7,7 @@
 #include "suites/support/double_case.h"
 #include "suites/support/double_exact.h"
 #include "suites/support/expect_error.h"
+#include "suites/support/wrapped.h"
 
 /* ---- Formulas ---- */
 enum { VALUES = 5 };
@@ -168,10 +169,26 @@ static void test_attributes(void) {
   close_valid(&run);
 }
 
+/* A call neither allocates nor reads the environment. */
+static void test_host_path(void) {
+  double_run run;
+  open_valid(&run);
+  wrapped_reset();
+  const cubnStatus_t status =
+      cubnBatchNormDoubleBackward(suite_handle(), run.descriptor, &run.call);
+  const int allocations = wrapped_counts[WRAPPED_ALLOCATIONS];
+  const int looks = wrapped_counts[WRAPPED_ENVIRONMENT];
+  expect_success(status, function);
+  SUITE_CHECK(allocations == 0 && looks == 0, "%d allocations, %d looks", allocations, looks);
+  double_close(&run);
+}
+
 void test_double_formulas_suites(void) {
   static const suite_test host[] = {{"differences", test_differences}, {NULL, NULL}};
   static const suite_test tests[] = {
       {"tensors", test_tensors}, {"attributes", test_attributes}, {NULL, NULL}};
   suite_add("double_backward formulas", SUITE_HOST, host);
+  static const suite_test path[] = {{"no allocation", test_host_path}, {NULL, NULL}};
   suite_add("double_backward refusals", SUITE_DEVICES, tests);
+  suite_add("double_backward host path", SUITE_CPU, path);
 }

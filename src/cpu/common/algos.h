@@ -13,4 +13,7 @@ extern const cubn_algo cubn_cpu_rows;    /* packed, channels before samples (NCH
 extern const cubn_algo cubn_cpu_columns; /* packed, channels last (NHWC, NC) */
 extern const cubn_algo cubn_cpu_strided; /* everything */
 
+/* Quantized inference: everything. */
+extern const cubn_algo cubn_cpu_int8;
+
 #endif /* CUBN_CPU_COMMON_ALGOS_H */

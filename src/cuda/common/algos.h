@@ -45,6 +45,9 @@ extern const cubn_algo cubn_cuda_infer_strided;
 extern const cubn_algo cubn_cuda_backward_strided;
 extern const cubn_algo cubn_cuda_double_backward_strided;
 
+/* int8.cu: quantized inference, every problem. */
+extern const cubn_algo cubn_cuda_int8;
+
 /* How cooperative partitions a problem among blocks, and what it expects to move. */
 typedef struct cubn_block_group_plan {
   int64_t groups;          /* Channel groups; 0 if there is no partition. */
