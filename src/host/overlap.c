@@ -17,7 +17,7 @@ typedef struct region {
   bool is_parameter; /* an array of parameters */
 } region;
 
-enum { REGIONS_MAX = 24 };
+enum { REGIONS_MAX = 28 };
 
 typedef struct regions {
   const struct cubnTensorStruct *param;
@@ -92,6 +92,8 @@ static void add_parameters(regions *all, const cubn_problem *problem, const cubn
   add_parameter(all, "saved_inv_std", args->saved_inv_std, trains);
   add_parameter(all, "dscale", args->dscale, gives_sums);
   add_parameter(all, "dbias", args->dbias, gives_sums);
+  add_parameter(all, "saved_r", args->saved_r, trains);
+  add_parameter(all, "saved_d", args->saved_d, trains);
   add_flags(all, "nonfinite", args->nonfinite);
   add_bytes(all, "any_nonfinite", args->any_nonfinite, sizeof *args->any_nonfinite, true);
   if (!trains || !args->running_mean) return;

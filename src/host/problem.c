@@ -105,9 +105,11 @@ cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function) 
   return CUBN_STATUS_SUCCESS;
 }
 
-cubn_normalizer cubn_make_normalizer(const cubn_problem *problem, double epsilon, double m) {
+cubn_normalizer cubn_make_normalizer(const cubn_problem *problem, double epsilon, double m,
+                                     double sums_m) {
   const bool is_outside = problem->epsilon_is_outside;
   return (cubn_normalizer){cubn_variance_growth(problem->normalizes_unbiased, m),
+                           cubn_variance_growth(problem->normalizes_unbiased, sums_m),
                            is_outside ? 0 : epsilon, is_outside ? epsilon : 0};
 }
 
@@ -116,7 +118,8 @@ cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const cha
   CUBN_TRY(check_numbers(problem, args, function));
   if (problem->reserve == CUBN_RESERVE_MASK) cubn_mask_layout(problem);
   if (args->count == 0) args->count = (double)cubn_count(problem);
-  args->normalizer = cubn_make_normalizer(problem, args->epsilon, args->count);
+  args->normalizer =
+      cubn_make_normalizer(problem, args->epsilon, (double)cubn_count(problem), args->count);
   return cubn_check_pointers(problem, args, function);
 }
 
