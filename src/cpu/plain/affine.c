@@ -12,18 +12,17 @@ static void renormalize(const cubn_job *job, const cubn_group *group, const doub
   }
 }
 
-cubn_affine cubn_load_affine(const cubn_job *job, const cubn_group *group, bool with_bias) {
+void cubn_load_affine(const cubn_job *job, const cubn_group *group, bool with_bias,
+                      cubn_affine *params) {
   const cubn_args *args = job->args;
   const bool backward = job->problem->pass == CUBN_PASS_BACKWARD;
-  cubn_affine params;
-  cubn_load_param(job, group, args->scale, 1, params.scale);
-  cubn_load_param(job, group, with_bias ? args->bias : NULL, 0, params.bias);
-  if (!backward || !job->problem->renormalizes) return params;
+  cubn_load_param(job, group, args->scale, 1, params->scale);
+  cubn_load_param(job, group, with_bias ? args->bias : NULL, 0, params->bias);
+  if (!backward || !job->problem->renormalizes) return;
   double r[CUBN_WIDTH_MAX], d[CUBN_WIDTH_MAX];
   cubn_load_param(job, group, args->saved_r, 1, r);
   cubn_load_param(job, group, args->saved_d, 0, d);
-  renormalize(job, group, r, d, &params);
-  return params;
+  renormalize(job, group, r, d, params);
 }
 
 void cubn_compute_renormalization(const cubn_job *job, const cubn_group *group, const double *mean,

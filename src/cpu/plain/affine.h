@@ -11,7 +11,8 @@ typedef struct cubn_affine {
 } cubn_affine;
 
 /* Loads scale and bias, in backward those with r and d. Without bias that is 0. */
-cubn_affine cubn_load_affine(const cubn_job *job, const cubn_group *group, bool with_bias);
+void cubn_load_affine(const cubn_job *job, const cubn_group *group, bool with_bias,
+                      cubn_affine *params);
 
 /* Training that renormalizes: writes r and d, and applies them. */
 void cubn_compute_renormalization(const cubn_job *job, const cubn_group *group, const double *mean,

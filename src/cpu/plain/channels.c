@@ -136,7 +136,8 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   }
   if (!job->needs.moments) {
     cubn_load_saved(job, group, args->mean_low, lanes->mean_low);
-    const cubn_affine params = cubn_load_affine(job, group, needs_bias(job));
+    cubn_affine params;
+    cubn_load_affine(job, group, needs_bias(job), &params);
     use_statistics(job, group, &params, lanes);
   }
   spread(job, group, lanes);
@@ -201,7 +202,8 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
     memcpy(lanes->mean_high, saved, (size_t)group->width * sizeof *saved);
     memcpy(lanes->mean_low, saved_low, (size_t)group->width * sizeof *saved_low);
   }
-  cubn_affine params = cubn_load_affine(job, group, needs_bias(job));
+  cubn_affine params;
+  cubn_load_affine(job, group, needs_bias(job), &params);
   if (problem->pass == CUBN_PASS_TRAIN && problem->renormalizes)
     cubn_compute_renormalization(job, group, mean, lanes->inv_std, &params);
   use_statistics(job, group, &params, lanes);
@@ -237,7 +239,8 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
     dscale[j] -= sums->dy[j] * (error * lanes->inv_std[j]);
   }
   if (job->needs.dx_waits) {
-    const cubn_affine params = cubn_load_affine(job, group, needs_bias(job));
+    cubn_affine params;
+    cubn_load_affine(job, group, needs_bias(job), &params);
     set_gradient(job, group, &params, sums->dy, dscale, lanes);
   }
   if (job->problem->renormalizes) cubn_renormalize_dscale(job, group, sums->dy, dscale);
