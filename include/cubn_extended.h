@@ -14,6 +14,7 @@
  *     only some gradients    dx, dz, dscale, dbias NULL: not computed
  *     running buffers that are not updated in place, biased running variance, averaging factor in
  *     device memory          previous_running_*, CUBN_BATCHNORM_RUNNING_VAR, factor
+ *     small batches          CUBN_BATCHNORM_R_MAX, _D_MAX, saved_r, saved_d: batch renormalization
  *     NaN kept out           CUBN_BATCHNORM_RUNNING_GUARD, nonfinite, any_nonfinite
  *     others' conventions    CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
@@ -164,6 +165,8 @@ typedef enum {
   /** 1: a channel whose batch has a mean or variance that is not finite leaves its running
    * statistics as they were; 0. */
   CUBN_BATCHNORM_RUNNING_GUARD = 15,
+  CUBN_BATCHNORM_R_MAX = 16,      /**< Of batch renormalization: at least 1, at most 1e30; 1. */
+  CUBN_BATCHNORM_D_MAX = 17,      /**< Of batch renormalization: at least 0, at most 1e30; 0. */
   CUBN_BATCHNORM_PADDING = 19,    /**< A cubnBatchNormPadding_t; CUBN_PADDING_ZERO. */
   CUBN_BATCHNORM_LENGTHS_DIM = 20 /**< The dimension of x that lengths are of, from 2; 2. */
 } cubnBatchNormAttribute_t;
@@ -310,6 +313,11 @@ typedef struct cubnBatchNormTensors {
    * dimension is the dimension. Read when the call runs, so that a captured CUDA graph may change
    * them from replay to replay. NULL, as if mask is given: all elements are valid. */
   const void *lengths;
+
+  /** Batch renormalization: forward writes r, backward reads it. Required with saved_mean; or NULL.
+   */
+  void *saved_r;
+  void *saved_d; /**< The same of d; NULL if and only if saved_r is. */
 } cubnBatchNormTensors_t;
 
 /**
@@ -356,6 +364,22 @@ CUBN_API cubnStatus_t cubnGetBatchNormReserveSize(const cubnBatchNormDescriptor_
  * with the guard or without. y, and the saved statistics, are NaN there as always. An empty batch
  * counts as finite. Neither works with a communicator (CUBN_STATUS_NOT_SUPPORTED).
  *
+ * **Batch renormalization** (Ioffe 2017, arXiv:1702.03275) brings y closer to what inference will
+ * make of x. If CUBN_BATCHNORM_R_MAX is not 1, CUBN_BATCHNORM_D_MAX is not 0, or saved_r is given,
+ *
+ *     p = scale * (x_hat * r + d) + bias [+ z]
+ *     r = clip(sigma_batch / sigma, 1 / r_max, r_max)
+ *     d = clip((mean_batch - mean) / sigma, -d_max, d_max)
+ *
+ * with sigma = sqrt(var + epsilon), mean and var being the running statistics before the call, and
+ * sigma_batch = 1 / inv_std; where epsilon is outside of the root, sigma is sqrt(var) + epsilon. r
+ * and d are rounded to the parameters' type, and so are scale * r and bias + scale * d, which p is
+ * computed from. With r_max = 1 and d_max = 0 they are 1 and 0, and y has the bits that it has
+ * without; likewise where sigma is 0, and for an empty batch. Running statistics are required
+ * (CUBN_STATUS_BAD_PARAM); saved_r and saved_d are, if saved_mean is given. A communicator, and
+ * CUBN_SUMS_GIVEN in backward, are not supported (CUBN_STATUS_NOT_SUPPORTED). Given statistics are
+ * what they are: the attributes have no effect on them.
+ *
  * With a communicator the statistics of the batch are those of all ranks, which call this function
  * together; see cubnSetBatchNormCommunicator.
  *
@@ -390,6 +414,11 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  * m / (m - 1) for the unbiased variance, over 1 - epsilon * inv_std for an epsilon outside of the
  * root. There the derivative does not exist at variance 0; v is 0 then, and for a deviation so much
  * smaller than epsilon that inv_std does not show it (2^-22 of epsilon; of doubles 2^-51).
+ *
+ * With batch renormalization, whose saved_r and saved_d backward reads, r and d are constants:
+ *
+ *     dscale = sum(dp * (x_hat * r + d))
+ *     dx     = scale * r * inv_std * (dp - dbias / m - v * x_hat * sum(dp * x_hat) / m)
  *
  * Without a count that is given, m is the number of valid elements of the channel. With
  * CUBN_SUMS_GIVEN dbias and dscale on the right are the given sums and m is CUBN_BATCHNORM_COUNT.

@@ -67,6 +67,7 @@ typedef struct cubn_problem {
   bool is_classic;       /* called through a function of cuDNN's: all its pointers are required */
   /* For messages and cubn_args.normalizer. */
   bool normalizes_unbiased, epsilon_is_outside;
+  bool renormalizes; /* training computes r and d of batch renormalization, backward reads them */
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
   cubnTensorDescriptor_t descriptors[CUBN_ARRAY_COUNT];
@@ -128,6 +129,8 @@ typedef struct cubn_args {
   size_t workspace_bytes;
   cubn_normalizer normalizer;         /* of the problem and epsilon; the host sets it */
   int32_t *nonfinite, *any_nonfinite; /* training; may be NULL */
+  void *saved_r, *saved_d; /* if renormalizes: training writes unless NULL, backward reads */
+  cubn_renormalization_bounds bounds;
   bool guards_running; /* channels that are not finite leave the running statistics as they were */
   cubn_double_backward second; /* double backward, besides x, dy, scale and statistics */
   cubn_quantization quantization;

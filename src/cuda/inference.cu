@@ -47,7 +47,7 @@ struct Inference : Op {
     const double value = static_cast<double>(var[channel]);
     return this->coefficients_of(
         channel, mean[channel], parameter(mean_low, channel, 0.0),
-        var_is_inv_std ? value : cubn_inverse_deviation(&this->normalizer, value));
+        var_is_inv_std ? value : cubn_inverse_deviation(&this->normalizer, value), {1.0, 0.0});
   }
 };
 
@@ -86,7 +86,7 @@ cubnStatus_t run_iterator(const cubn_device *device, const Iterator &iterator, c
 template <class T>
 cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
                        const cubn_args &args) {
-  const auto op = make_inference(problem, args, make_forward<T>(args, false, false, false));
+  const auto op = make_inference(problem, args, make_forward<T>(args, false, false, false, false));
   const int phase = common_phase(op);
   if (problem.layout == CUBN_LAYOUT_ROWS && phase >= 0 && prefers_runs<VECTOR_WIDTH<T>>(problem)) {
     Partition partition;

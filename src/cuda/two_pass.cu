@@ -144,7 +144,7 @@ cubnStatus_t recompute_saved(const cubn_device *device, const cubn_args &args,
   const auto slice = make_slice<typename Op::Coefficients>(args, partition, layout, first_unit);
   unsigned char *memory = reinterpret_cast<unsigned char *>(slice.coefficients) +
                           layout.units * layout.coefficient_bytes;
-  Op op = make_forward<T>(args, false, false, false);
+  Op op = make_forward<T>(args, false, false, false, false);
   op.output = nullptr;
   op.saved_mean = reinterpret_cast<Real *>(memory);
   op.saved_inv_std = reinterpret_cast<Real *>(memory + layout.units * layout.saved_bytes);
@@ -183,8 +183,8 @@ template <class T>
 cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
                        const cubn_args &args) {
   if (problem.pass == CUBN_PASS_TRAIN) {
-    const auto op =
-        make_forward<T>(args, problem.has_saved, problem.has_running, problem.running_is_biased);
+    const auto op = make_forward<T>(args, problem.has_saved, problem.has_running,
+                                    problem.running_is_biased, problem.renormalizes);
     return visit_iterator(device, problem, op,
                           [&](const auto &iterator, const Partition &partition) {
                             return run_forward<T>(device, args, iterator, op, partition);

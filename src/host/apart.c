@@ -61,7 +61,7 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   add_span(&written, second->gscale, param_bytes);
   add_span(&written, args->running_mean, param_bytes);
   add_span(&written, args->running_var, param_bytes);
-  if (args->factor_pointer || args->nonfinite || args->any_nonfinite ||
+  if (args->factor_pointer || args->nonfinite || args->any_nonfinite || problem->renormalizes ||
       args->previous_running_mean != args->running_mean ||
       args->previous_running_var != args->running_var)
     return false;

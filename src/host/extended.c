@@ -2,6 +2,7 @@
 #include "host/extended.h"
 
 #include "core/check.h"
+#include "core/error.h"
 #include "host/activation.h"
 #include "host/reserve.h"
 #include "host/synchronized.h"
@@ -101,12 +102,38 @@ static const cubn_exchange *exchange_of(const cubnBatchNormDescriptor_t descript
   return is_given ? NULL : descriptor->exchange;
 }
 
+/* Batch renormalization, which CUBN_BATCHNORM_R_MAX and _D_MAX ask for, or the arrays. */
+static cubnStatus_t describe_renormalization(const cubnBatchNormDescriptor_t descriptor,
+                                             const cubnBatchNormTensors_t *tensors,
+                                             const char *function, cubn_problem *problem,
+                                             cubn_args *args) {
+  const double r_max = descriptor->values[CUBN_BATCHNORM_R_MAX];
+  const double d_max = descriptor->values[CUBN_BATCHNORM_D_MAX];
+  const bool is_asked = r_max != 1 || d_max != 0 || tensors->saved_r || tensors->saved_d;
+  const bool is_given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
+  if (!is_asked || is_given) return CUBN_STATUS_SUCCESS;
+  CUBN_REQUIRE(problem->pass == CUBN_PASS_BACKWARD || tensors->running_mean, function,
+               "running_mean is NULL, but batch renormalization (CUBN_BATCHNORM_R_MAX is %g, "
+               "CUBN_BATCHNORM_D_MAX is %g) needs running statistics",
+               r_max, d_max);
+  if (problem->sums_are_given)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
+                     "CUBN_BATCHNORM_SUMS is CUBN_SUMS_GIVEN, which is not supported with batch "
+                     "renormalization (CUBN_BATCHNORM_R_MAX, CUBN_BATCHNORM_D_MAX, saved_r)");
+  problem->renormalizes = true;
+  args->bounds = (cubn_renormalization_bounds){r_max, d_max};
+  args->saved_r = tensors->saved_r;
+  args->saved_d = tensors->saved_d;
+  return CUBN_STATUS_SUCCESS;
+}
+
 static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
                                      const cubnBatchNormTensors_t *tensors) {
   CUBN_TRY(check(call->handle, descriptor, tensors, call->function));
   cubn_problem problem = problem_of(descriptor, false);
   cubn_args args = args_of(descriptor, tensors, &problem);
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  CUBN_TRY(describe_renormalization(descriptor, tensors, call->function, &problem, &args));
   problem.has_output = tensors->y_desc || tensors->y;
   problem.has_saved = trains && args.saved_mean;
   problem.has_running = trains && tensors->running_mean;
@@ -147,6 +174,7 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   CUBN_TRY(check(call->handle, descriptor, tensors, call->function));
   cubn_problem problem = problem_of(descriptor, true);
   cubn_args args = args_of(descriptor, tensors, &problem);
+  CUBN_TRY(describe_renormalization(descriptor, tensors, call->function, &problem, &args));
   problem.has_output = tensors->dx_desc || tensors->dx;
   problem.has_saved = args.saved_mean;
   problem.has_dz = problem.adds && (tensors->dz_desc || tensors->dz);

@@ -21,10 +21,11 @@ static cubnStatus_t check_saved(const cubn_call *call) {
 /* What a descriptor with a communicator cannot do. */
 static cubnStatus_t check_supported(const cubn_call *call) {
   const cubn_args *const args = &call->args;
-  const char *const found = args->guards_running  ? "CUBN_BATCHNORM_RUNNING_GUARD is 1"
-                            : args->nonfinite     ? "nonfinite is not NULL"
-                            : args->any_nonfinite ? "any_nonfinite is not NULL"
-                                                  : NULL;
+  const char *const found = call->problem.renormalizes ? "batch renormalization"
+                            : args->guards_running     ? "CUBN_BATCHNORM_RUNNING_GUARD is 1"
+                            : args->nonfinite          ? "nonfinite is not NULL"
+                            : args->any_nonfinite      ? "any_nonfinite is not NULL"
+                                                       : NULL;
   return found ? cubn_fail(CUBN_STATUS_NOT_SUPPORTED, call->function,
                            "%s, which is not supported with a communicator", found)
                : CUBN_STATUS_SUCCESS;
@@ -97,7 +98,7 @@ static cubn_joint_task task_of(const cubn_joint *joint, cubn_joint_call kind, in
                           .has_running = call->problem.has_running,
                           .running_is_biased = call->problem.running_is_biased,
                           .sums_are_joint = call->sums_are_joint};
-  task.args.normalizer = cubn_make_normalizer(&call->problem, call->args.epsilon, 1);
+  task.args.normalizer = cubn_make_normalizer(&call->problem, call->args.epsilon, 1, 1);
   if (params) {
     task.rank = params->rank;
     memcpy(task.dims, params->dims, sizeof params->dims);

@@ -112,6 +112,8 @@ static void add_parameters(regions *all, const cubn_problem *problem, const cubn
   add_saved(all, "saved_inv_std", args->saved_inv_std, trains);
   add_parameter(all, "dscale", args->dscale, gives_sums);
   add_parameter(all, "dbias", args->dbias, gives_sums);
+  add_saved(all, "saved_r", args->saved_r, trains);
+  add_saved(all, "saved_d", args->saved_d, trains);
   add_flags(all, "nonfinite", args->nonfinite);
   add_bytes(all, "any_nonfinite", args->any_nonfinite, sizeof *args->any_nonfinite, true);
   add_parameter(all, "ddscale", args->second.ddscale, false);

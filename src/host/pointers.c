@@ -59,6 +59,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   const bool needs_bias = !backward || cubn_recomputes_preactivation(problem);
   const bool given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
   const bool needs_gradients = backward && (classic || problem->sums_are_given);
+  const bool needs_r = backward || problem->has_saved;
   const char *const var = problem->var_is_inv_std ? "inv_std" : "var";
   const size_t validity = problem->validity.kind == CUBN_VALID_LENGTHS ? sizeof(int32_t) : 1;
   const pointer_argument list[] = {
@@ -85,6 +86,8 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
       {"saved_mean", args->saved_mean, false, parameter},
       {"saved_inv_std", args->saved_inv_std, false, parameter},
       {"saved_mean_low", args->saved_mean_low, false, parameter},
+      {"saved_r", args->saved_r, has_params && problem->renormalizes && needs_r, parameter},
+      {"saved_d", args->saved_d, has_params && problem->renormalizes && needs_r, parameter},
       {"nonfinite", args->nonfinite, false, sizeof(int32_t)},
       {"any_nonfinite", args->any_nonfinite, false, sizeof(int32_t)},
       {"ddx", second->ddx, filled && problem->has_ddx, element},
@@ -100,6 +103,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
     CUBN_TRY(check_pair(function, "previous_running_mean", args->previous_running_mean,
                         "previous_running_var", args->previous_running_var));
   }
+  CUBN_TRY(check_pair(function, "saved_r", args->saved_r, "saved_d", args->saved_d));
   return check_pair(function, "saved_mean", args->saved_mean, "saved_inv_std", args->saved_inv_std);
 }
 

@@ -114,9 +114,11 @@ cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function) 
   return CUBN_STATUS_SUCCESS;
 }
 
-cubn_normalizer cubn_make_normalizer(const cubn_problem *problem, double epsilon, double m) {
+cubn_normalizer cubn_make_normalizer(const cubn_problem *problem, double epsilon, double m,
+                                     double sums_m) {
   const bool is_outside = problem->epsilon_is_outside;
   return (cubn_normalizer){cubn_variance_growth(problem->normalizes_unbiased, m),
+                           cubn_variance_growth(problem->normalizes_unbiased, sums_m),
                            is_outside ? 0 : epsilon, is_outside ? epsilon : 0};
 }
 
@@ -136,7 +138,8 @@ cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const cha
                      "%s is given, and CUBN_BATCHNORM_VARIANCE is CUBN_VARIANCE_UNBIASED: channels "
                      "of different numbers of values have no common factor",
                      cubn_validity_name(problem));
-  args->normalizer = cubn_make_normalizer(problem, args->epsilon, args->count);
+  args->normalizer =
+      cubn_make_normalizer(problem, args->epsilon, (double)cubn_count(problem), args->count);
   return cubn_check_pointers(problem, args, function);
 }
 

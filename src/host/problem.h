@@ -12,8 +12,9 @@ cubnStatus_t cubn_problem_describe(cubn_problem *problem, const char *function);
 /* The same, and checks the arguments. Sets cubn_args.normalizer; a count of 0 becomes that of x. */
 cubnStatus_t cubn_problem_init(cubn_problem *problem, cubn_args *args, const char *function);
 
-/* How m values per channel are normalized. */
-cubn_normalizer cubn_make_normalizer(const cubn_problem *problem, double epsilon, double m);
+/* How m values per channel are normalized, where sums of backward run over sums_m. */
+cubn_normalizer cubn_make_normalizer(const cubn_problem *problem, double epsilon, double m,
+                                     double sums_m);
 
 /* Reads a blending factor, a double for double tensors and else a float. */
 cubnStatus_t cubn_read_factor(const char *function, const char *argument, const void *pointer,

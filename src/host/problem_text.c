@@ -164,6 +164,7 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
       {separate, "separate"},
       {args->factor_pointer, "devfactor"},
       {args->guards_running, "guard"},
+      {problem->renormalizes, "renorm"},
       {problem->normalizes_unbiased, "unbiased"},
       {problem->epsilon_is_outside, "epsout"},
       {problem->validity.kind == CUBN_VALID_MASK, "mask"},

@@ -86,8 +86,8 @@ static void update_running(const cubn_joint *joint, const running_update *update
 
 static void set_statistics(const cubn_joint *joint, int64_t place, const cubn_moments *all) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
-  const cubn_normalizer by =
-      cubn_make_normalizer(&joint->call->problem, joint->call->args.epsilon, all->count);
+  const cubn_normalizer by = cubn_make_normalizer(&joint->call->problem, joint->call->args.epsilon,
+                                                  all->count, all->count);
   const cubn_statistics statistics =
       cubn_finish_statistics(all, &by, arrays->element_bytes == sizeof(float));
   cubn_set_value(arrays, MEAN, place, statistics.mean);

@@ -44,6 +44,8 @@ static void move_saved(cubn_args *args, int64_t bytes) {
   args->saved_mean = cubn_unconst(at_bytes(args->saved_mean, bytes));
   args->saved_inv_std = cubn_unconst(at_bytes(args->saved_inv_std, bytes));
   args->saved_mean_low = cubn_unconst(at_bytes(args->saved_mean_low, bytes));
+  args->saved_r = cubn_unconst(at_bytes(args->saved_r, bytes));
+  args->saved_d = cubn_unconst(at_bytes(args->saved_d, bytes));
 }
 
 /* What follows the first virtual batch starts from what that left. */

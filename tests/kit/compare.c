@@ -108,6 +108,8 @@ static void judge_param(const line_problem *problem, const data_set *before, con
       [DATA_SAVED_MEAN] = channel->saved_mean,
       [DATA_SAVED_MEAN_LOW] = channel->mean - (long double)saved_mean,
       [DATA_SAVED_INV_STD] = channel->saved_inv_std,
+      [DATA_SAVED_R] = channel->r,
+      [DATA_SAVED_D] = channel->d,
       [DATA_DSCALE] = channel->dscale,
       [DATA_DBIAS] = channel->dbias};
   const double got = data_get(&after->arrays[array], place);
@@ -139,6 +141,8 @@ bool compare_writes(const line_problem *problem, const data_set *set, int array)
     case DATA_SAVED_MEAN:
     case DATA_SAVED_MEAN_LOW:
     case DATA_SAVED_INV_STD:
+    case DATA_SAVED_R:
+    case DATA_SAVED_D:
       return !backward;
     case DATA_RESERVE:
       return !backward && line_elements(problem) > 0;

@@ -29,6 +29,8 @@ enum {
   DATA_DBIAS,
   DATA_MEAN_LOW,       /* what DATA_MEAN lacks of the mean */
   DATA_SAVED_MEAN_LOW, /* the same of DATA_SAVED_MEAN */
+  DATA_SAVED_R,        /* of batch renormalization */
+  DATA_SAVED_D,
   DATA_CHANNELS_END,
   DATA_FACTOR = DATA_CHANNELS_END, /* one value */
   DATA_RESERVE,                    /* bytes */

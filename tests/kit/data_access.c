@@ -46,6 +46,8 @@ const char *data_array_name(const line_problem *problem, int array) {
                                                  [DATA_SAVED_MEAN] = "saved_mean",
                                                  [DATA_SAVED_MEAN_LOW] = "saved_mean_low",
                                                  [DATA_SAVED_INV_STD] = "saved_inv_std",
+                                                 [DATA_SAVED_R] = "saved_r",
+                                                 [DATA_SAVED_D] = "saved_d",
                                                  [DATA_DSCALE] = "dscale",
                                                  [DATA_DBIAS] = "dbias",
                                                  [DATA_FACTOR] = "factor",

@@ -55,6 +55,9 @@ static bool is_used(const line_problem *problem, int array) {
       return !given && !problem->no_saved;
     case DATA_SAVED_MEAN_LOW:
       return !given && problem->mean_low;
+    case DATA_SAVED_R:
+    case DATA_SAVED_D:
+      return line_renormalizes(problem);
     case DATA_FACTOR:
       return problem->device_factor;
     case DATA_MASK:
@@ -67,6 +70,7 @@ static bool is_used(const line_problem *problem, int array) {
 /* Whether the content of the array before the call matters; if not, the array stays poisoned. */
 static bool is_read(const line_problem *problem, int array) {
   const bool averages = problem->factor != 1 || problem->guards_running ||
+                        line_renormalizes(problem) ||
                         (line_elements(problem) == 0 && !line_is_extended(problem));
   switch (array) {
     case DATA_OUTPUT:
@@ -86,6 +90,9 @@ static bool is_read(const line_problem *problem, int array) {
     case DATA_DZ:
     case DATA_Y:
       return false;
+    case DATA_SAVED_R:
+    case DATA_SAVED_D:
+      return problem->pass == LINE_BACKWARD;
     default:
       return true;
   }

@@ -197,6 +197,7 @@ double data_param_value(const channel_source *source, int array) {
       return source->has_inv_std ? 1 / sqrt(var + source->epsilon) : var;
     case DATA_RUNNING_VAR:
     case DATA_PREVIOUS_VAR:
+    case DATA_SAVED_R:
       return 0.5 + u;
     case DATA_DSCALE:
     case DATA_DBIAS:

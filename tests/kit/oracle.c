@@ -117,17 +117,20 @@ static void compute_backward(const line_problem *problem, const data_set *before
   const long double alpha = factor_of(problem, problem->param_alpha);
   const long double beta = factor_of(problem, problem->param_beta);
   if (!problem->no_dscale)
-    channel->dscale = blend(alpha, channel->dscale_sum, beta, before, DATA_DSCALE, place);
+    channel->dscale =
+        blend(alpha, channel->r * channel->dscale_sum + channel->d * channel->dbias_sum, beta,
+              before, DATA_DSCALE, place);
   if (!problem->no_dbias)
     channel->dbias = blend(alpha, channel->dbias_sum, beta, before, DATA_DBIAS, place);
 }
 
 oracle_channel oracle_compute(const line_problem *problem, const data_set *before,
                               int64_t channel) {
-  oracle_channel result = {.count = line_valid_values(problem, channel), .scale = 1};
+  oracle_channel result = {.count = line_valid_values(problem, channel), .scale = 1, .r = 1};
   if (data_has(before, DATA_SCALE)) result.scale = get_param(problem, before, DATA_SCALE, channel);
   if (data_has(before, DATA_BIAS)) result.bias = get_param(problem, before, DATA_BIAS, channel);
   if (problem->pass == LINE_BACKWARD) {
+    oracle_renormalize(problem, before, &result, channel);
     compute_backward(problem, before, &result, channel);
     return result;
   }
@@ -136,6 +139,7 @@ oracle_channel oracle_compute(const line_problem *problem, const data_set *befor
   } else {
     if (result.count > 0) oracle_statistics(problem, &before->arrays[DATA_X], &result, channel);
     result.inv_std = oracle_inverse_std(problem, result.var);
+    oracle_renormalize(problem, before, &result, channel);
     result.saved_mean = result.mean;
     result.saved_inv_std = oracle_kept_inv_std(problem, result.inv_std);
     if (problem->activation != CUBN_ACTIVATION_IDENTITY) result.inv_std = result.saved_inv_std;

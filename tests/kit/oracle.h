@@ -12,7 +12,8 @@ typedef struct oracle_channel {
   long double var;           /* biased variance of x; in inference and frozen the given one */
   /* The statistics of the pre-activation: in backward the exact ones of forward. */
   long double preact_mean, preact_inv_std;
-  long double scale, bias;
+  long double scale, bias;           /* with r and d: scale * r, bias + scale * d */
+  long double r, d;                  /* of batch renormalization, else 1 and 0 */
   bool is_finite;                    /* training: mean and variance, as parameters */
   long double dscale_sum, dbias_sum; /* the sums that dx depends on, before blending; or given */
   /* The exact content of the arrays after the call; meaningful if the call has them. */
@@ -48,6 +49,17 @@ long double oracle_output(const line_problem *problem, const oracle_channel *cha
 /* Computes mean, var and deviation of x. */
 void oracle_statistics(const line_problem *problem, const data_array *x, oracle_channel *channel,
                        int64_t number);
+/* The running statistics before the call, and inv_std from their variance. */
+typedef struct oracle_running {
+  long double mean, var;
+} oracle_running;
+oracle_running oracle_running_before(const line_problem *problem, const data_set *before,
+                                     int64_t channel);
+long double oracle_running_inverse_std(const line_problem *problem, long double var);
+/* Sets r and d of a channel whose mean and inv_std are known, and changes scale and bias. */
+void oracle_renormalize(const line_problem *problem, const data_set *before,
+                        oracle_channel *channel, int64_t number);
+
 /* By what the biased variance is multiplied before it normalizes. */
 long double oracle_variance_factor(const line_problem *problem);
 /* From the biased variance, or a given one. */

@@ -3,11 +3,12 @@
 
 #include "kit/oracle.h"
 
-long double oracle_variance_factor(const line_problem *problem) {
-  if (!problem->unbiased) return 1;
-  const int64_t values = line_values_per_channel(problem);
-  const long double m = (long double)(problem->count > 0 ? problem->count : (double)values);
+static long double factor_of(long double m) {
   return m > 1 ? m / (m - 1) : 1;
+}
+
+long double oracle_variance_factor(const line_problem *problem) {
+  return problem->unbiased ? factor_of((long double)line_values_per_channel(problem)) : 1;
 }
 
 long double oracle_inverse_std(const line_problem *problem, long double var) {
@@ -18,7 +19,9 @@ long double oracle_inverse_std(const line_problem *problem, long double var) {
 }
 
 long double oracle_variance_slope(const line_problem *problem, long double inv_std) {
-  const long double factor = oracle_variance_factor(problem);
+  const int64_t values = line_values_per_channel(problem);
+  const long double m = (long double)(problem->count > 0 ? problem->count : (double)values);
+  const long double factor = problem->unbiased ? factor_of(m) : 1;
   if (!problem->epsilon_outside) return factor;
   const long double part = 1 - (long double)problem->epsilon * inv_std;
   const long double least = 4 * (long double)data_roundoff(line_param_type(problem));

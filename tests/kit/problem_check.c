@@ -89,6 +89,11 @@ static const char *check_backward_words(const line_problem *p) {
     return "nodx, nodz, nodscale, nodbias, frozen and sums are for backward";
   if (p->no_dz && !p->adds) return "nodz is for add";
   if (p->given_inv_std && !line_has_given_statistics(p)) return "invstd is for infer and frozen";
+  if (line_renormalizes(p) && (line_has_given_statistics(p) || p->given_sums))
+    return "r_max and d_max are for statistics of x, and not for given sums";
+  if (line_renormalizes(p) && p->pass == LINE_TRAIN && p->no_running)
+    return "r_max and d_max without running statistics";
+  if (p->r_max < 1 || p->d_max < 0) return "r_max is below 1, or d_max below 0";
   if (p->unbiased && line_has_given_statistics(p)) return "unbiased is for statistics of x";
   if (p->given_sums && (p->no_dscale || p->no_dbias)) return "sums without dscale or dbias";
   if (p->given_sums && (p->param_alpha != 1 || p->param_beta != 0)) return "blending of given sums";

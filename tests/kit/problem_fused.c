@@ -12,7 +12,7 @@ bool line_is_extended(const line_problem *p) {
          p->only_statistics || p->running_is_biased || p->separate_running || p->device_factor ||
          p->no_reserve || p->with_reserve || p->frozen || p->given_inv_std || p->given_sums ||
          p->mean_low || p->unbiased || p->epsilon_outside || p->guards_running ||
-         line_has_padding(p) || (p->pass == LINE_INFER && line_is_fused(p));
+         line_has_padding(p) || line_renormalizes(p) || (p->pass == LINE_INFER && line_is_fused(p));
 }
 
 bool line_has_output(const line_problem *p) {
@@ -21,6 +21,10 @@ bool line_has_output(const line_problem *p) {
 
 bool line_has_dz(const line_problem *p) {
   return p->pass == LINE_BACKWARD && p->adds && !p->no_dz;
+}
+
+bool line_renormalizes(const line_problem *p) {
+  return p->r_max != 1 || p->d_max != 0;
 }
 
 bool line_has_given_statistics(const line_problem *p) {
@@ -78,7 +82,7 @@ line_problem line_forward_of(const line_problem *problem) {
   p.no_reserve = problem->mean_low && p.pass == LINE_TRAIN && !problem->adds;
   p.alpha = p.param_alpha = 1;
   p.beta = p.param_beta = p.count = 0;
-  p.no_running = p.pass == LINE_TRAIN;
+  p.no_running = p.pass == LINE_TRAIN && !line_renormalizes(problem);
   p.in_place = p.in_place_x = p.in_place_z = p.in_place_zx = p.foreign_saved = false;
   p.no_dx = p.no_dz = p.no_dscale = p.no_dbias = p.frozen = p.given_sums = false;
   return p;
@@ -138,6 +142,8 @@ cubnStatus_t line_describe_batch_norm(const line_problem *p, cubnBatchNormDescri
       {CUBN_BATCHNORM_PARAM_BETA, factor_of(p, p->param_beta)},
       {CUBN_BATCHNORM_VARIANCE, p->unbiased ? CUBN_VARIANCE_UNBIASED : CUBN_VARIANCE_BIASED},
       {CUBN_BATCHNORM_RUNNING_GUARD, p->guards_running},
+      {CUBN_BATCHNORM_R_MAX, p->r_max},
+      {CUBN_BATCHNORM_D_MAX, p->d_max},
       {CUBN_BATCHNORM_EPSILON_PLACE,
        p->epsilon_outside ? CUBN_EPSILON_OUTSIDE_ROOT : CUBN_EPSILON_INSIDE_ROOT},
       {CUBN_BATCHNORM_PADDING, p->keeps_padding ? CUBN_PADDING_KEEP : CUBN_PADDING_ZERO},

@@ -22,6 +22,7 @@
  *     foreign               backward: saved statistics of another, larger batch
  *     alpha=A beta=B        blending of y or dx (default 1, 0)
  *     palpha=A pbeta=B      blending of dscale and dbias (default 1, 0)
+ *     r_max=R d_max=D       batch renormalization (default 1, 0: none)
  *     eps=E factor=F        default 1e-5, 0.1
  *     mean=M std=S          of the generated values (default 0.5, 1)
  *     data=NAME             pattern of the generated values (see data.h; default: pairs)
@@ -95,6 +96,7 @@ typedef struct line_problem {
   bool no_reserve, with_reserve, frozen, given_inv_std, given_sums, mean_low;
   double count; /* 0: that of x */
   bool unbiased, epsilon_outside, guards_running;
+  double r_max, d_max;
   /* Padding. */
   bool mask, mask_samples, mask_strides, keeps_padding;
   double lengths_dim, valid; /* lengths_dim 0: no lengths */
@@ -119,6 +121,7 @@ bool line_is_fused(const line_problem *problem);    /* an addition or an activat
 bool line_is_extended(const line_problem *problem); /* needs the extended interface */
 bool line_has_output(const line_problem *problem);  /* y or dx */
 bool line_has_dz(const line_problem *problem);
+bool line_renormalizes(const line_problem *problem);
 bool line_has_given_statistics(const line_problem *problem); /* mean and var are inputs */
 /* Whether the activation only passes, stops or scales: RELU, CLIPPED, LEAKY, and ELU above 0. */
 bool line_decides(const line_problem *problem);

@@ -46,6 +46,8 @@ const line_number line_numbers[] = {
     {"pbeta", offsetof(line_problem, param_beta), 0.0},
     {"eps", offsetof(line_problem, epsilon), 1e-5},
     {"factor", offsetof(line_problem, factor), 0.1},
+    {"r_max", offsetof(line_problem, r_max), 1.0},
+    {"d_max", offsetof(line_problem, d_max), 0.0},
     {"swish_beta", offsetof(line_problem, swish_beta), 1.0},
     {"count", offsetof(line_problem, count), 0.0},
     {"lengths", offsetof(line_problem, lengths_dim), 0.0},

@@ -89,6 +89,8 @@ cubnBatchNormTensors_t run_tensors(const run_context *run) {
                               .saved_mean = at[DATA_SAVED_MEAN],
                               .saved_inv_std = at[DATA_SAVED_INV_STD],
                               .saved_mean_low = at[DATA_SAVED_MEAN_LOW],
+                              .saved_r = at[DATA_SAVED_R],
+                              .saved_d = at[DATA_SAVED_D],
                               .mean = at[DATA_MEAN],
                               .mean_low = at[DATA_MEAN_LOW],
                               .running_mean = at[DATA_RUNNING_MEAN],

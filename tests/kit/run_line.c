@@ -162,6 +162,8 @@ static bool fill_by_forward(cubnHandle_t handle, const line_problem *problem, in
     copy_array(&after, DATA_SAVED_MEAN, set, DATA_SAVED_MEAN);
     copy_array(&after, DATA_SAVED_MEAN_LOW, set, DATA_SAVED_MEAN_LOW);
     copy_array(&after, DATA_SAVED_INV_STD, set, DATA_SAVED_INV_STD);
+    copy_array(&after, DATA_SAVED_R, set, DATA_SAVED_R);
+    copy_array(&after, DATA_SAVED_D, set, DATA_SAVED_D);
   }
   data_destroy(&before);
   data_destroy(&after);

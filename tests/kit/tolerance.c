@@ -34,14 +34,14 @@
  *   dbias comes with it: (B + 3) u of it in all. */
 #include "kit/tolerance.h"
 
-#include <float.h>
 #include <math.h>
 
 #include "kit/tolerance_activation.h"
+#include "kit/tolerance_renorm.h"
 #include "kit/tolerance_variance.h"
 
-static const long double sum_length = 32;            /* B */
-static const long double double_roundoff = 0x1p-53L; /* w */
+static const long double sum_length = TOLERANCE_SUM_LENGTH; /* B */
+static const long double double_roundoff = 0x1p-53L;        /* w */
 
 /* Errors of statistics that are computed from x. */
 static long double statistics_mean_error(const oracle_channel *channel, long double u,
@@ -70,15 +70,6 @@ static void compute_statistics_errors(const line_problem *problem, const oracle_
   t->preact_inv_std_relative = 4 * double_roundoff + inv_std_relative + u;
 }
 
-/* The error that the low part of a given mean brings, and the oracle's when it adds that. */
-static long double low_error(const line_problem *problem, const data_set *before,
-                             const oracle_channel *channel, int64_t number, long double u) {
-  const int array = line_has_given_statistics(problem) ? DATA_MEAN_LOW : DATA_SAVED_MEAN_LOW;
-  if (!problem->mean_low || problem->pass == LINE_TRAIN) return 0;
-  const double low = data_get(&before->arrays[array], line_param_index(problem, number));
-  return (sum_length + 3) * u * fabsl((long double)low) + LDBL_EPSILON * fabsl(channel->mean);
-}
-
 static void compute_sums_errors(const line_problem *problem, const data_set *before,
                                 const oracle_channel *channel, int64_t number, tolerance *t) {
   const long double b = sum_length, u = t->roundoff;
@@ -103,17 +94,19 @@ tolerance tolerance_compute(const line_problem *problem, const data_set *before,
   const bool is_given = line_has_given_statistics(problem);
   const bool is_fused = problem->activation != CUBN_ACTIVATION_IDENTITY;
   tolerance t = {.roundoff = u, .inv_std_relative = 4 * double_roundoff};
-  t.mean_error = t.preact_mean_error = low_error(problem, before, channel, number, u);
+  t.mean_error = t.preact_mean_error = tolerance_low(problem, before, channel, number, u);
   if (is_given && (is_fused || problem->frozen)) t.inv_std_relative += u;
   t.preact_inv_std_relative = t.inv_std_relative;
   if (!is_given) compute_statistics_errors(problem, channel, &t);
+  tolerance_renormalize(problem, before, channel, number, &t);
   if (problem->pass == LINE_BACKWARD && !problem->given_sums)
     compute_sums_errors(problem, before, channel, number, &t);
   const bool keeps_bias = !problem->adds && (problem->activation == CUBN_ACTIVATION_IDENTITY ||
                                              problem->activation == CUBN_ACTIVATION_RELU ||
                                              problem->activation == CUBN_ACTIVATION_CLIPPED_RELU);
   t.is_exact = problem->pass == LINE_TRAIN && channel->deviation == 0 && channel->count > 0 &&
-               problem->alpha == 1 && problem->beta == 0 && keeps_bias;
+               problem->alpha == 1 && problem->beta == 0 && keeps_bias &&
+               !line_renormalizes(problem);
   return t;
 }
 
@@ -135,7 +128,8 @@ static long double preact_error(const line_problem *problem, const oracle_channe
   const long double p = oracle_preact(channel, element), u = t->roundoff;
   if (!isfinite(p)) return 0;
   const long double sum = problem->adds ? u * fabsl(p) : 0;
-  return affine_error(channel, u, element->x, t->preact_mean_error, t->preact_inv_std_relative) +
+  const long double relative = t->preact_inv_std_relative + t->scale_relative;
+  return affine_error(channel, u, element->x, t->preact_mean_error, relative) + t->bias_error +
          u * fabsl(p - element->z) + sum;
 }
 
@@ -145,8 +139,10 @@ static long double forward_error(const line_problem *problem, const oracle_chann
   if (problem->activation == CUBN_ACTIVATION_IDENTITY) {
     const long double p = oracle_preact(channel, element);
     const long double sum = problem->adds ? u * (fabsl(p) + fabsl(p - element->z)) : 0;
-    return tolerance_times(
-        affine_error(channel, u, element->x, t->mean_error, t->inv_std_relative) + sum, alpha);
+    return tolerance_times(affine_error(channel, u, element->x, t->mean_error,
+                                        t->inv_std_relative + t->scale_relative) +
+                               t->bias_error + sum,
+                           alpha);
   }
   return tolerance_times(activation_error(problem, u, oracle_preact(channel, element),
                                           preact_error(problem, channel, t, element)),
@@ -184,7 +180,7 @@ long double tolerance_dp(const line_problem *problem, const oracle_channel *chan
 static long double backward_error(const line_problem *problem, const oracle_channel *channel,
                                   const tolerance *t, const oracle_element *element) {
   const long double gain = fabsl((long double)problem->alpha * channel->scale * channel->inv_std);
-  const long double relative = 4 * t->roundoff + t->inv_std_relative;
+  const long double relative = 4 * t->roundoff + t->inv_std_relative + t->scale_relative;
   const long double of_dp = relative * fabsl(oracle_dp(problem, channel, element)) +
                             tolerance_dp(problem, channel, t, element);
   if (problem->frozen) return tolerance_times(of_dp, gain); /* x, even NaN, has no part in dx */
@@ -236,9 +232,11 @@ long double tolerance_param(const line_problem *problem, const oracle_channel *c
     case DATA_SAVED_INV_STD:
       return allowed + t->inv_std_relative * fabsl(exact);
     case DATA_DSCALE:
-      return allowed +
-             tolerance_times(t->dscale_error + 2 * t->roundoff * fabsl(channel->dscale_sum),
-                             param_alpha);
+      return allowed + tolerance_times(tolerance_dscale(channel, t), param_alpha);
+    case DATA_SAVED_R:
+      return allowed + t->r_error;
+    case DATA_SAVED_D:
+      return allowed + t->d_error;
     default:
       return allowed + tolerance_times(t->dbias_error + 2 * t->roundoff * fabsl(channel->dbias_sum),
                                        param_alpha);

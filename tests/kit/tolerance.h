@@ -11,6 +11,8 @@ typedef struct tolerance {
   long double inv_std_relative;
   /* The same for the statistics of the pre-activation: in backward those of forward. */
   long double preact_mean_error, preact_inv_std_relative;
+  /* Batch renormalization: of r and d, and of the scale and bias that are applied. */
+  long double r_error, d_error, scale_relative, bias_error;
   long double dbias_error, dscale_error; /* absolute errors of the sums */
   bool is_exact; /* a constant channel without blending: y = bias, rounded to the type */
 } tolerance;

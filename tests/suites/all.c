@@ -68,6 +68,7 @@
   X(pool)                  \
   X(random)                \
   X(reserve)               \
+  X(renorm)                \
   X(rounding)              \
   X(selection)             \
   X(semantics_passes)      \

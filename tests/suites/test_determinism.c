@@ -33,6 +33,8 @@ static const char *const lines[] = {
     "infer nhwc f16 n2c12h9w9 add_relu data=spread",
     "train nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
     "train nchw f16 n3c12h7w9 guard data=nan",
+    "train nhwc bf16 n4c12h9w9 relu r_max=3 d_max=5 data=spread",
+    "backward nchw f32 n4c5h31w33 relu r_max=3 d_max=5 data=spread",
     "backward nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
 };
 

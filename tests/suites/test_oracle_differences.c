@@ -98,6 +98,47 @@ static void test_conventions(void) {
   check_differences("backward nc f64 n7c3 epsout eps=0.5 frozen swish");
 }
 
+/* r and d are constants for the gradient: those of a forward pass with scale * r in place of scale,
+ * and bias + scale * d in place of bias. */
+static void check_renormalized(const char *line, const char *forward_line) {
+  line_problem fp, bp;
+  data_set f, b;
+  make(line, &bp, &b);
+  make(forward_line, &fp, &f);
+  oracle_fill_saved(&bp, &b);
+  oracle_fill_y(&bp, &b);
+  for (int64_t c = 0; c < line_channels(&bp); ++c) {
+    const double r = data_get(&b.arrays[DATA_SAVED_R], c), d = data_get(&b.arrays[DATA_SAVED_D], c);
+    const double scale = data_get(&b.arrays[DATA_SCALE], c);
+    const double bias = data_has(&b, DATA_BIAS) ? data_get(&b.arrays[DATA_BIAS], c) : 0;
+    data_set_value(&f.arrays[DATA_SCALE], c, scale * r);
+    data_set_value(&f.arrays[DATA_BIAS], c, bias + scale * d);
+  }
+  for (int64_t c = 0; c < line_channels(&bp); ++c) {
+    const oracle_channel result = oracle_compute(&bp, &b, c);
+    const long double r = (long double)data_get(&b.arrays[DATA_SAVED_R], c);
+    const long double d = (long double)data_get(&b.arrays[DATA_SAVED_D], c);
+    const long double by_scale = slope(&fp, &f, &b, DATA_SCALE, c);
+    const long double by_bias = slope(&fp, &f, &b, DATA_BIAS, c);
+    check_near(line, "dscale", result.dscale, r * by_scale + d * by_bias, 3 * allowed);
+    check_near(line, "dbias", result.dbias, by_bias, allowed);
+    for (line_walk w = line_walk_channel(&bp, c); w.valid; line_walk_next(&w)) {
+      const oracle_element element = oracle_load(&bp, &b, &w);
+      check_near(line, "dx", oracle_output(&bp, &result, &element),
+                 slope(&fp, &f, &b, DATA_X, w.at[LINE_X]), allowed);
+    }
+  }
+  data_destroy(&f);
+  data_destroy(&b);
+}
+
+static void test_renormalization(void) {
+  check_renormalized("backward nchw f64 n3c2h2w3 r_max=2 d_max=1", "train nchw f64 n3c2h2w3");
+  check_renormalized("backward nc f64 n7c3 d_max=1 tanh", "train nc f64 n7c3 tanh");
+  check_renormalized("backward nc f64 n7c3 r_max=2 unbiased epsout eps=0.5 nosaved",
+                     "train nc f64 n7c3 unbiased epsout eps=0.5");
+}
+
 static void test_activations(void) {
   static const char *const activations[] = {
       "relu",         "clipped", "clipped coef=0.25",     "leaky",
@@ -148,8 +189,12 @@ static void test_given_sums(void) {
 }
 
 void test_oracle_differences_suites(void) {
-  static const suite_test tests[] = {
-      {"plain", test_plain},   {"conventions", test_conventions}, {"activations", test_activations},
-      {"frozen", test_frozen}, {"given sums", test_given_sums},   {0}};
+  static const suite_test tests[] = {{"plain", test_plain},
+                                     {"conventions", test_conventions},
+                                     {"renormalization", test_renormalization},
+                                     {"activations", test_activations},
+                                     {"frozen", test_frozen},
+                                     {"given sums", test_given_sums},
+                                     {0}};
   suite_add("oracle by finite differences", SUITE_HOST, tests);
 }

@@ -99,9 +99,10 @@ static void add_fused(uint64_t *state, char *line) {
       "tanh",         "swish",   "swish swish_beta=-1.5", "gelu",
       "relu dropnan"};
   static const char *const words[] = {
-      "noscale", "nobias",        "nodx",      "nodz",      "nodscale", "nodbias", "statistics",
-      "biased",  "separate",      "devfactor", "noreserve", "reserve",  "frozen",  "invstd",
-      "sums",    "sums count=37", "foreign",   "unbiased",  "epsout",   "guard"};
+      "noscale",    "nobias", "nodx",           "nodz",          "nodscale",  "nodbias",
+      "statistics", "biased", "separate",       "devfactor",     "noreserve", "reserve",
+      "frozen",     "invstd", "sums",           "sums count=37", "foreign",   "unbiased",
+      "epsout",     "guard",  "r_max=3 d_max=5"};
   static const char *const places[] = {"inplace_z", "inplace_zx", "offset_z=1", "data=nanz",
                                        "data=infz", "data=ties",  "data=ties",  "data=nandy"};
   char word[64];
@@ -112,7 +113,7 @@ static void add_fused(uint64_t *state, char *line) {
   } else if (adds) {
     try_to_add(line, "add");
   }
-  for (int i = below(state, 8); i > 3; --i) try_to_add(line, one_of(state, 20, words));
+  for (int i = below(state, 8); i > 3; --i) try_to_add(line, one_of(state, 21, words));
   for (int i = below(state, 4); i > 1; --i) try_to_add(line, one_of(state, 8, places));
 }
 

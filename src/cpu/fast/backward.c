@@ -4,6 +4,7 @@
 #include "cpu/common/statistics.h"
 #include "cpu/fast/center.h"
 #include "cpu/fast/passes.h"
+#include "cpu/fast/renormalize.h"
 
 CUBN_CLONES static void set_preact_coefficients(const cubn_call *call, cubn_channels *channels) {
   const bool is_single = cubn_is_single(call->param_type);
@@ -24,8 +25,7 @@ CUBN_CLONES static void set_preact_coefficients(const cubn_call *call, cubn_chan
 /* Sets the coefficients of the pre-activation, as forward did. */
 static void set_preact(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
-  cubn_fast_load(call, channels, args->scale, 1, channels->scale);
-  cubn_fast_load(call, channels, args->bias, 0, channels->bias);
+  cubn_fast_load_affine(call, channels, true);
   if (call->problem->reserve == CUBN_RESERVE_STATISTICS)
     cubn_fast_load(call, channels, args->reserve, 0, channels->mean_low);
   set_preact_coefficients(call, channels);
@@ -60,7 +60,7 @@ static void set_known_gradient(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   const bool is_frozen = call->problem->is_frozen;
   const bool has_low = args->mean_low || cubn_begins_with_moments(call);
-  cubn_fast_load(call, channels, args->scale, 1, channels->scale);
+  cubn_fast_load_affine(call, channels, false);
   cubn_fast_load(call, channels, is_frozen ? NULL : args->dbias, 0, channels->sums[0]);
   cubn_fast_load(call, channels, is_frozen ? NULL : args->dscale, 0, channels->sums[1]);
   if (!has_low) cubn_fast_load(call, channels, NULL, 0, channels->mean_low);
@@ -116,14 +116,15 @@ CUBN_CLONES static void correct_dscale(cubn_channels *channels) {
 
 void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
-  double *const dbias = channels->sums[0], *const dscale = channels->sums[1];
+  const double *const dbias = channels->sums[0];
   cubn_fast_unfold_sums(call, channels);
   if (!args->mean_low) find_mean_errors(call, channels);
   correct_dscale(channels);
   if (call->needs.dx_waits) {
-    cubn_fast_load(call, channels, args->scale, 1, channels->scale);
+    cubn_fast_load_affine(call, channels, false);
     set_gradient(call, channels);
   }
+  const double *const dscale = cubn_fast_renormalized_dscale(call, channels);
   if (args->dscale)
     cubn_fast_blend(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,
                     args->dscale);

@@ -5,6 +5,7 @@
 #include "cpu/common/statistics.h"
 #include "cpu/fast/center.h"
 #include "cpu/fast/passes.h"
+#include "cpu/fast/renormalize.h"
 
 /* Sets the coefficients of y = alpha * (scale * (x - mean) * inv_std + bias). What the center lacks
  * of the mean is part of the shift. If an activation decides, the coefficients are those of
@@ -38,17 +39,12 @@ CUBN_CLONES static void set_forward(const cubn_call *call, cubn_channels *channe
   cubn_fast_fold(call, channels);
 }
 
-static void load_scale_and_bias(const cubn_call *call, cubn_channels *channels) {
-  cubn_fast_load(call, channels, call->args->scale, 1, channels->scale);
-  cubn_fast_load(call, channels, call->args->bias, 0, channels->bias);
-}
-
 void cubn_fast_begin_inference(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   cubn_fast_load(call, channels, args->mean, 0, channels->mean);
   cubn_fast_load(call, channels, args->mean_low, 0, channels->mean_low);
   cubn_fast_load(call, channels, args->var, 0, channels->var);
-  load_scale_and_bias(call, channels);
+  cubn_fast_load_affine(call, channels, true);
   cubn_fast_set_inv_std(call, channels);
   set_forward(call, channels);
 }
@@ -83,10 +79,9 @@ CUBN_CLONES static void keep_inv_std(const cubn_call *call, cubn_channels *chann
 void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
   cubn_fast_set_statistics(call, channels);
-  if (call->writes) {
-    load_scale_and_bias(call, channels);
-    set_forward(call, channels);
-  }
+  if (call->writes) cubn_fast_load_affine(call, channels, true);
+  cubn_fast_renormalize(call, channels);
+  if (call->writes) set_forward(call, channels);
   keep_inv_std(call, channels);
   if (call->problem->reserve == CUBN_RESERVE_STATISTICS) store_reserved(call, channels);
   if (call->problem->has_saved) {

@@ -5,7 +5,7 @@
 #include "cpu/common/preactivation.h"
 #include "cpu/common/running.h"
 #include "cpu/common/statistics.h"
-#include "cpu/plain/job.h"
+#include "cpu/plain/affine.h"
 
 static bool has_activation(const cubn_job *job) {
   return job->problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
@@ -14,6 +14,10 @@ static bool has_activation(const cubn_job *job) {
 static bool computes_preact(const cubn_job *job) {
   if (job->problem->pass == CUBN_PASS_BACKWARD) return cubn_recomputes_preactivation(job->problem);
   return has_activation(job) && job->problem->has_output;
+}
+
+static bool needs_bias(const cubn_job *job) {
+  return job->problem->pass != CUBN_PASS_BACKWARD || computes_preact(job);
 }
 
 static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
@@ -27,46 +31,42 @@ static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lan
 
 /* Sets the coefficients of y = alpha * (scale * x_hat + bias). With an epilogue, which comes before
  * alpha, it applies alpha itself. */
-static void set_forward(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+static void set_forward(const cubn_job *job, const cubn_group *group, const cubn_affine *params,
+                        cubn_lanes *lanes) {
   const double alpha = cubn_is_fused(job->problem) ? 1 : job->args->alpha;
-  double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX];
-  cubn_load_param(job, group, job->args->scale, 1, scale);
-  cubn_load_param(job, group, job->args->bias, 0, bias);
   for (int64_t j = 0; j < group->width; ++j) {
-    lanes->gain[j] = alpha * (scale[j] * lanes->inv_std[j]);
-    lanes->offset[j] = alpha * bias[j];
+    lanes->gain[j] = alpha * (params->scale[j] * lanes->inv_std[j]);
+    lanes->offset[j] = alpha * params->bias[j];
   }
 }
 
 /* Sets the coefficients of the pre-activation. Backward takes what the center lacks of the mean
  * from the reserve space, unless it is given. */
-static void set_preact(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+static void set_preact(const cubn_job *job, const cubn_group *group, const cubn_affine *params,
+                       cubn_lanes *lanes) {
   const bool is_single = cubn_is_single(job->param_type);
-  double scale[CUBN_WIDTH_MAX], bias[CUBN_WIDTH_MAX], mean_low[CUBN_WIDTH_MAX];
-  cubn_load_param(job, group, job->args->scale, 1, scale);
-  cubn_load_param(job, group, job->args->bias, 0, bias);
+  double mean_low[CUBN_WIDTH_MAX];
   memcpy(mean_low, lanes->mean_low, (size_t)group->width * sizeof *mean_low);
   if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_STATISTICS)
     cubn_load_reserved(job, group, CUBN_RESERVED_MEAN_LOW, mean_low);
   lanes->preact_is_single = is_single;
   for (int64_t j = 0; j < group->width; ++j) {
     const double kept = cubn_kept_inv_std(job->param_type, lanes->inv_std[j]);
-    const double gain = cubn_preact_gain(scale[j], cubn_round_param(job, kept));
+    const double gain = cubn_preact_gain(params->scale[j], cubn_round_param(job, kept));
     lanes->preact_gain[j] = gain;
-    lanes->preact_shift[j] = cubn_preact_shift(bias[j], mean_low[j], gain);
+    lanes->preact_shift[j] = cubn_preact_shift(params->bias[j], mean_low[j], gain);
     lanes->preact_needs_double = lanes->preact_needs_double || cubn_needs_double(is_single, gain);
   }
 }
 
 /* Sets the coefficients of dx from sums over `count` values. */
-static void set_gradient(const cubn_job *job, const cubn_group *group, const double *dbias,
-                         const double *dscale, double count, cubn_lanes *lanes) {
+static void set_gradient(const cubn_job *job, const cubn_group *group, const cubn_affine *params,
+                         const double *dbias, const double *dscale, double count,
+                         cubn_lanes *lanes) {
   const cubn_args *args = job->args;
   const bool is_single = cubn_is_single(job->param_type);
-  double scale[CUBN_WIDTH_MAX];
-  cubn_load_param(job, group, args->scale, 1, scale);
   for (int64_t j = 0; j < group->width; ++j) {
-    lanes->gain[j] = args->alpha * (scale[j] * lanes->inv_std[j]);
+    lanes->gain[j] = args->alpha * (params->scale[j] * lanes->inv_std[j]);
     lanes->offset[j] = dbias[j] / count;
     lanes->slope[j] =
         dscale[j] / count * cubn_variance_slope(&args->normalizer, is_single, lanes->inv_std[j]);
@@ -74,12 +74,13 @@ static void set_gradient(const cubn_job *job, const cubn_group *group, const dou
 }
 
 /* Sets what follows from the statistics. */
-static void use_statistics(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+static void use_statistics(const cubn_job *job, const cubn_group *group, const cubn_affine *params,
+                           cubn_lanes *lanes) {
   const cubn_problem *problem = job->problem;
-  if (computes_preact(job)) set_preact(job, group, lanes);
+  if (computes_preact(job)) set_preact(job, group, params, lanes);
   if (problem->pass == CUBN_PASS_DOUBLE_BACKWARD) return;
   if (problem->pass != CUBN_PASS_BACKWARD) {
-    if (problem->has_output && !has_activation(job)) set_forward(job, group, lanes);
+    if (problem->has_output && !has_activation(job)) set_forward(job, group, params, lanes);
     return;
   }
   if (!problem->has_output || job->needs.dx_waits) return;
@@ -87,7 +88,7 @@ static void use_statistics(const cubn_job *job, const cubn_group *group, cubn_la
   double dbias[CUBN_WIDTH_MAX], dscale[CUBN_WIDTH_MAX];
   cubn_load_param(job, group, problem->is_frozen ? NULL : job->args->dbias, 0, dbias);
   cubn_load_param(job, group, problem->is_frozen ? NULL : job->args->dscale, 0, dscale);
-  set_gradient(job, group, dbias, dscale, problem->is_frozen ? 1 : job->args->count, lanes);
+  set_gradient(job, group, params, dbias, dscale, problem->is_frozen ? 1 : job->args->count, lanes);
 }
 
 void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
@@ -115,7 +116,9 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   }
   if (!job->needs.moments) {
     cubn_load_saved(job, group, args->mean_low, lanes->mean_low);
-    use_statistics(job, group, lanes);
+    cubn_affine params;
+    cubn_load_affine(job, group, needs_bias(job), &params);
+    use_statistics(job, group, &params, lanes);
   }
   spread(job, group, lanes);
   if (problem->pass == CUBN_PASS_DOUBLE_BACKWARD) cubn_channels_begin_double(job, group, lanes);
@@ -184,7 +187,11 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
     memcpy(lanes->mean_high, saved, (size_t)group->width * sizeof *saved);
     memcpy(lanes->mean_low, saved_low, (size_t)group->width * sizeof *saved_low);
   }
-  use_statistics(job, group, lanes);
+  cubn_affine params;
+  cubn_load_affine(job, group, needs_bias(job), &params);
+  if (problem->pass == CUBN_PASS_TRAIN && problem->renormalizes)
+    cubn_compute_renormalization(job, group, mean, lanes->inv_std, &params);
+  use_statistics(job, group, &params, lanes);
   if (problem->pass == CUBN_PASS_TRAIN) {
     store_saved(job, group, mean, saved_low, lanes->inv_std);
     if (cubn_keeps_running(problem, job->args)) update_running(job, group, moments, mean);
@@ -220,8 +227,13 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
     lanes->mean_low[j] = error;
     dscale[j] -= sums->dy[j] * (error * lanes->inv_std[j]);
   }
-  if (job->needs.dx_waits)
-    set_gradient(job, group, sums->dy, dscale, job->args->count > 0 ? job->args->count : m, lanes);
+  if (job->needs.dx_waits) {
+    cubn_affine params;
+    cubn_load_affine(job, group, needs_bias(job), &params);
+    set_gradient(job, group, &params, sums->dy, dscale, job->args->count > 0 ? job->args->count : m,
+                 lanes);
+  }
+  if (job->problem->renormalizes) cubn_renormalize_dscale(job, group, sums->dy, dscale);
   store_param_gradients(job, group, dscale, sums->dy);
   spread(job, group, lanes);
 }

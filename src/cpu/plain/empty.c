@@ -22,6 +22,13 @@ static void store_saved(const cubn_job *job, const cubn_group *group) {
   if (args->saved_mean_low) cubn_store_param(job, group, zeros, args->saved_mean_low);
 }
 
+static void store_renormalization(const cubn_job *job, const cubn_group *group) {
+  double ones[CUBN_WIDTH_MAX];
+  for (int64_t j = 0; j < group->width; ++j) ones[j] = 1;
+  if (job->args->saved_r) cubn_store_param(job, group, ones, job->args->saved_r);
+  if (job->args->saved_d) cubn_store_param(job, group, zeros, job->args->saved_d);
+}
+
 /* The running statistics stay; where the previous ones are not read they are 0, so that a sum in
  * which they have no weight is right. */
 static void update_running(const cubn_job *job, const cubn_group *group) {
@@ -43,6 +50,7 @@ void cubn_channels_finish_empty(const cubn_job *job, const cubn_group *group) {
     return;
   }
   if (job->problem->has_saved) store_saved(job, group);
+  if (job->problem->renormalizes) store_renormalization(job, group);
   cubn_mark_group_finite(job, group);
   if (job->problem->has_running) update_running(job, group);
 }

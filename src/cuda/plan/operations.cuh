@@ -15,7 +15,7 @@ namespace cubn {
 
 template <class T>
 Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
-                        bool running_is_biased) {
+                        bool running_is_biased, bool renormalizes) {
   using Real = Compute<T>;
   Forward<T> op = {};
   op.inputs[0] = static_cast<const T *>(args.x);
@@ -36,6 +36,12 @@ Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
   }
   op.running_is_biased = running_is_biased;
   op.guards_running = args.guards_running;
+  op.renormalizes = renormalizes;
+  op.bounds = args.bounds;
+  if (renormalizes) {
+    op.saved_r = static_cast<Real *>(args.saved_r);
+    op.saved_d = static_cast<Real *>(args.saved_d);
+  }
   op.nonfinite = args.nonfinite;
   op.any_nonfinite = args.any_nonfinite;
   op.alpha = args.alpha;
@@ -56,6 +62,8 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
   op.saved_mean = static_cast<const Real *>(args.saved_mean);
   op.saved_inv_std = static_cast<const Real *>(args.saved_inv_std);
   op.mean_low = static_cast<const Real *>(args.mean_low);
+  op.saved_r = static_cast<const Real *>(args.saved_r);
+  op.saved_d = static_cast<const Real *>(args.saved_d);
   op.dscale = static_cast<Real *>(args.dscale);
   op.dbias = static_cast<Real *>(args.dbias);
   op.count = static_cast<double>(count);
@@ -95,8 +103,8 @@ template <class T>
 FusedForward<T> make_fused_forward(const cubn_problem &problem, const cubn_args &args) {
   using Real = Compute<T>;
   FusedForward<T> op = {};
-  static_cast<Forward<T> &>(op) =
-      make_forward<T>(args, problem.has_saved, problem.has_running, problem.running_is_biased);
+  static_cast<Forward<T> &>(op) = make_forward<T>(args, problem.has_saved, problem.has_running,
+                                                  problem.running_is_biased, problem.renormalizes);
   op.needs_epilogue = true;
   op.activation = make_activation<Real>(problem.activation);
   op.z = static_cast<const T *>(args.z);

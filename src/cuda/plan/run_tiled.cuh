@@ -68,12 +68,13 @@ cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const c
   const cubn_algo &two_pass = cubn_cuda_backward_two_pass, &fallback = cubn_cuda_backward_strided;
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
   if (!needs_epilogue(problem))
-    return trains ? run_tiled_plain(device, problem, partition,
-                                    make_forward<T>(args, problem.has_saved, problem.has_running,
-                                                    problem.running_is_biased),
-                                    launch)
-                  : run_tiled_plain(device, problem, partition,
-                                    make_backward<T>(args, cubn_count(&problem)), launch);
+    return trains
+               ? run_tiled_plain(device, problem, partition,
+                                 make_forward<T>(args, problem.has_saved, problem.has_running,
+                                                 problem.running_is_biased, problem.renormalizes),
+                                 launch)
+               : run_tiled_plain(device, problem, partition,
+                                 make_backward<T>(args, cubn_count(&problem)), launch);
   if (trains)
     return run_tiled_fused(device, problem, args, partition, make_fused_forward<T>(problem, args),
                            cubn_cuda_train_strided, launch);

@@ -31,7 +31,7 @@ class ForwardElement {
     const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
     return forward_factors<Compute<T>>(params, offset, load<Compute<T>>(params.args.mean, offset),
                                        load_or<Compute<T>>(params.args.mean_low, offset, 0.0),
-                                       given_inv_std<Compute<T>>(params, offset));
+                                       given_inv_std<Compute<T>>(params, offset), {1.0, 0.0});
   }
 
   const StridedParams &params_;

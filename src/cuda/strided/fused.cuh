@@ -76,7 +76,7 @@ class FusedForwardElement {
     const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
     return preact_affine<P>(params, offset, static_cast<const P *>(params.args.mean)[offset],
                             static_cast<P>(load_or<P>(params.args.mean_low, offset, 0.0)),
-                            round_coefficient<P>(given_inv_std<P>(params, offset)));
+                            round_coefficient<P>(given_inv_std<P>(params, offset)), {1.0, 0.0});
   }
 
   const StridedParams &params_;
@@ -124,7 +124,8 @@ class PreactGradient {
                            ? static_cast<const P *>(params.args.reserve)[index]
                            : static_cast<P>(load_or<P>(params.args.mean_low, saved, 0.0));
     return preact_affine<P>(params, offset, static_cast<P>(statistics.mean), mean_low,
-                            round_coefficient<P>(statistics.inv_std));
+                            round_coefficient<P>(statistics.inv_std),
+                            saved_renormalization<P>(params, offset));
   }
 
   const StridedParams &params_;

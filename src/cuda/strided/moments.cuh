@@ -52,10 +52,11 @@ struct Moments {
       *factor(params, 1, channel) = inv_std;
       return;
     }
+    const cubn_renormalization by = renormalize<P>(params, offset, batch_mean, inv_std);
     const ForwardFactors factors =
         params.needs_epilogue
-            ? fused_factors<P>(params, channel, offset, pivot, batch_mean, inv_std)
-            : forward_factors<P>(params, offset, pivot, mean, inv_std);
+            ? fused_factors<P>(params, channel, offset, pivot, batch_mean, inv_std, by)
+            : forward_factors<P>(params, offset, pivot, mean, inv_std, by);
     *factor(params, 0, channel) = factors.pivot;
     *factor(params, 1, channel) = factors.gain;
     *factor(params, 2, channel) = factors.shift;
@@ -84,6 +85,7 @@ struct Moments {
       if (args.saved_mean_low) static_cast<P *>(args.saved_mean_low)[offset] = P(0);
     }
     if (args.nonfinite) args.nonfinite[offset] = 0;
+    if (params.renormalizes) store_renormalization(args, offset, P(1), P(0));
     if (!params.has_running) return;
     const double prior = running_weight<P>(args) == 1.0 ? 0.0 : 1.0;
     blend_from<P>(args.previous_running_mean, args.running_mean, offset, 0.0, 0.0, prior);
@@ -95,6 +97,26 @@ struct Moments {
     return args.factor_pointer ? load<P>(args.factor_pointer, 0) : args.factor;
   }
 
+  // r and d, as parameters hold them.
+  template <class P>
+  __device__ static cubn_renormalization renormalize(const StridedParams &params, int64_t offset,
+                                                     double batch_mean, double inv_std) {
+    const cubn_args &args = params.args;
+    if (!params.renormalizes) return {1.0, 0.0};
+    const cubn_renormalization exact = cubn_renormalize(
+        &args.normalizer, &args.bounds, batch_mean, inv_std,
+        load<P>(args.previous_running_mean, offset), load<P>(args.previous_running_var, offset));
+    const P r = from_double<P>(exact.r), d = from_double<P>(exact.d);
+    store_renormalization(args, offset, r, d);
+    return {static_cast<double>(r), static_cast<double>(d)};
+  }
+
+  template <class P>
+  __device__ static void store_renormalization(const cubn_args &args, int64_t offset, P r, P d) {
+    if (args.saved_r) static_cast<P *>(args.saved_r)[offset] = r;
+    if (args.saved_d) static_cast<P *>(args.saved_d)[offset] = d;
+  }
+
   // What rounding takes from the mean, which is pivot + mean, or NaN.
   template <class P>
   __device__ double low_part(double batch_mean, double pivot) const {
@@ -104,7 +126,7 @@ struct Moments {
   template <class P>
   __device__ ForwardFactors fused_factors(const StridedParams &params, int64_t channel,
                                           int64_t offset, double pivot, double batch_mean,
-                                          double inv_std) const {
+                                          double inv_std, cubn_renormalization by) const {
     const P center = from_double<P>(batch_mean);
     const P mean_low = from_double<P>(low_part<P>(batch_mean, pivot));
     const P kept_inv_std = round_coefficient<P>(inv_std);
@@ -114,7 +136,7 @@ struct Moments {
       reserved[CUBN_RESERVED_MEAN * params.reserved_channels] = center;
       reserved[CUBN_RESERVED_INV_STD * params.reserved_channels] = kept_inv_std;
     }
-    const Affine<P> affine = preact_affine<P>(params, offset, center, mean_low, kept_inv_std);
+    const Affine<P> affine = preact_affine<P>(params, offset, center, mean_low, kept_inv_std, by);
     return {static_cast<double>(affine.center), static_cast<double>(affine.gain),
             static_cast<double>(affine.shift)};
   }

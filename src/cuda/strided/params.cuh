@@ -12,6 +12,7 @@
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
 #include "cuda/device/op/forward.cuh"
+#include "cuda/device/op/params.cuh"
 #include "cuda/strided/axes.cuh"
 
 namespace cubn {
@@ -43,6 +44,7 @@ struct StridedParams {
   bool needs_sums, computes_statistics;  // Backward, as in plan/needs.cuh.
   bool recomputes;                       // Backward recomputes the pre-activation.
   bool is_frozen, var_is_inv_std, running_is_biased, sums_are_given;
+  bool renormalizes;
   bool saved_is_reserved;
   cubn_reserve reserve;
   int64_t reserved_channels;  // Values of each array of CUBN_RESERVE_STATISTICS.
@@ -121,23 +123,37 @@ struct BackwardFactors {
   double mean, inv_std, gain, shift, slope;
 };
 
+template <class P>
+__device__ inline ScaleBias<P> scale_and_bias(const StridedParams &params, int64_t offset,
+                                              cubn_renormalization by) {
+  return scale_and_bias(static_cast<const P *>(params.args.scale),
+                        static_cast<const P *>(params.args.bias), offset, by);
+}
+
+// r and d that forward saved.
+template <class P>
+__device__ inline cubn_renormalization saved_renormalization(const StridedParams &params,
+                                                             int64_t offset) {
+  if (params.pass != CUBN_PASS_BACKWARD || !params.renormalizes) return {1.0, 0.0};
+  return {load<P>(params.args.saved_r, offset), load<P>(params.args.saved_d, offset)};
+}
+
 // The mean is relative to the pivot.
 template <class P>
 __device__ inline ForwardFactors forward_factors(const StridedParams &params, int64_t offset,
-                                                 double pivot, double mean, double inv_std) {
-  const double scale = load_or<P>(params.args.scale, offset, 1.0);
-  const double bias = load_or<P>(params.args.bias, offset, 0.0);
-  const double gain = params.args.alpha * scale * inv_std;
-  return {pivot, gain, params.args.alpha * bias - mean * gain};
+                                                 double pivot, double mean, double inv_std,
+                                                 cubn_renormalization by) {
+  const ScaleBias<P> affine = scale_and_bias<P>(params, offset, by);
+  const double gain = params.args.alpha * static_cast<double>(affine.scale) * inv_std;
+  return {pivot, gain, params.args.alpha * static_cast<double>(affine.bias) - mean * gain};
 }
 
 // The map from x to the pre-activation of a channel.
 template <class P>
 __device__ inline Affine<P> preact_affine(const StridedParams &params, int64_t offset, P center,
-                                          P mean_low, P inv_std) {
-  return make_affine(center, mean_low, inv_std,
-                     static_cast<P>(load_or<P>(params.args.scale, offset, 1.0)),
-                     static_cast<P>(load_or<P>(params.args.bias, offset, 0.0)));
+                                          P mean_low, P inv_std, cubn_renormalization by) {
+  const ScaleBias<P> affine = scale_and_bias<P>(params, offset, by);
+  return make_affine(center, mean_low, inv_std, affine.scale, affine.bias);
 }
 
 // The index of a channel in the arrays of saved statistics.

@@ -58,7 +58,10 @@ __device__ inline Statistics backward_statistics(const StridedParams &params, in
 template <class P>
 __device__ inline double gain_of(const StridedParams &params, int64_t param_offset,
                                  double inv_std) {
-  return params.args.alpha * load_or<P>(params.args.scale, param_offset, 1.0) * inv_std;
+  const P *const scale = static_cast<const P *>(params.args.scale), *const no_bias = nullptr;
+  const cubn_renormalization by = saved_renormalization<P>(params, param_offset);
+  const P factor = scale_and_bias(scale, no_bias, param_offset, by).scale;
+  return params.args.alpha * static_cast<double>(factor) * inv_std;
 }
 
 // The factor of x_hat in dx, from the sum of dy * x_hat.
@@ -95,6 +98,10 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
     *factor(params, 2, channel) = gain_of<P>(params, offset, statistics.inv_std);
     *factor(params, 3, channel) = dy / sums_count - error * slope;
     *factor(params, 4, channel) = slope;
+  }
+  if (params.renormalizes) {
+    const cubn_renormalization by = saved_renormalization<P>(params, offset);
+    dscale = cubn_product(by.r, dscale) + by.d * dy;
   }
   const double alpha = params.args.param_alpha, beta = params.args.param_beta;
   if (params.args.dscale) blend<P>(params.args.dscale, offset, alpha, dscale, beta);

@@ -31,11 +31,12 @@ struct Backward {
   T *output;                // dx, or NULL.
   const Real *scale;        // If NULL, 1.
   const Real *saved_mean, *saved_inv_std;
-  const Real *mean_low;         // What these means lack, if it is known; may be NULL.
-  int64_t saved_first_channel;  // The channel of element 0 of these three.
-  Real *dscale, *dbias;         // Each may be NULL.
-  double count;                 // Values of a channel that are summed.
-  double m;                     // Values of a channel in the formula of dx.
+  const Real *mean_low;           // What these means lack, if it is known; may be NULL.
+  int64_t saved_first_channel;    // The channel of element 0 of these three.
+  const Real *saved_r, *saved_d;  // Of batch renormalization; NULL without.
+  Real *dscale, *dbias;           // Each may be NULL.
+  double count;                   // Values of a channel that are summed.
+  double m;                       // Values of a channel in the formula of dx.
   double alpha, param_alpha, param_beta;
   cubn_normalizer normalizer;
   Real beta;
@@ -109,10 +110,18 @@ struct Backward {
     return sum_product / m * cubn_variance_slope(&normalizer, sizeof(Real) == 4, inv_std);
   }
   __device__ Real gain_of(int64_t channel, double inv_std) const {
-    return round_coefficient<Real>(alpha * parameter(scale, channel, 1.0) * inv_std);
+    const Real *const no_bias = nullptr;
+    const Real factor = scale_and_bias(scale, no_bias, channel, renormalization_of(channel)).scale;
+    return round_coefficient<Real>(alpha * static_cast<double>(factor) * inv_std);
+  }
+  __device__ cubn_renormalization renormalization_of(int64_t channel) const {
+    if (!saved_r) return {1.0, 0.0};
+    return {static_cast<double>(saved_r[channel]), static_cast<double>(saved_d[channel])};
   }
   __device__ void write_sums(int64_t channel, double sum_product, double sum_dy) const {
-    if (dscale) blend_into(dscale + channel, param_alpha, sum_product, param_beta);
+    const cubn_renormalization by = renormalization_of(channel);
+    const double sum = saved_r ? cubn_product(by.r, sum_product) + by.d * sum_dy : sum_product;
+    if (dscale) blend_into(dscale + channel, param_alpha, sum, param_beta);
     if (dbias) blend_into(dbias + channel, param_alpha, sum_dy, param_beta);
   }
 

@@ -18,6 +18,7 @@
 #include "core/statistics.h"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
+#include "cuda/device/op/params.cuh"
 #include "cuda/device/op/running.cuh"
 
 namespace cubn {
@@ -25,24 +26,6 @@ namespace cubn {
 // Doubles in the partial result of a channel: of a thread, of a chunk (then it is a slot of the
 // workspace), and finally of the whole channel.
 constexpr int SLOT = 3;
-
-// Computes *to = factor * result + prior_factor * *prior. A prior of weight 0 is not read.
-template <class Real>
-__device__ inline void blend_from(const Real *prior, Real *to, double factor, double result,
-                                  double prior_factor) {
-  const double old = prior_factor == 0.0 ? 0.0 : prior_factor * static_cast<double>(*prior);
-  *to = static_cast<Real>(factor * result + old);
-}
-template <class Real>
-__device__ inline void blend_into(Real *prior, double factor, double result, double prior_factor) {
-  blend_from(prior, prior, factor, result, prior_factor);
-}
-
-// A parameter of a channel, or the default if the caller passes no array.
-template <class Real>
-__device__ inline double parameter(const Real *array, int64_t channel, double otherwise) {
-  return array ? static_cast<double>(array[channel]) : otherwise;
-}
 
 template <class Real>
 using ForwardCoefficients = Affine<Real>;
@@ -74,11 +57,13 @@ struct Forward {
   Real *running_mean, *running_var;  // May be NULL.
   const Real *previous_mean, *previous_var;
   const Real *factor_pointer;          // If NULL, `factor` is used.
+  Real *saved_r, *saved_d;             // Of batch renormalization; may be NULL.
   int32_t *nonfinite, *any_nonfinite;  // May be NULL.
-  bool running_is_biased, guards_running;
+  bool running_is_biased, guards_running, renormalizes;
   bool needs_epilogue;  // The coefficients are those of the pre-activation, without alpha.
   double alpha, factor;
   cubn_normalizer normalizer;
+  cubn_renormalization_bounds bounds;
   Real beta;
 
   // A thread's sums of one channel: of x - origin and of its square.
@@ -147,7 +132,8 @@ struct Forward {
     const double mean = pivot + offset, inv_std = cubn_inverse_deviation(&normalizer, m2 / count);
     const Real center = static_cast<Real>(mean);
     const double mean_low = (pivot - static_cast<double>(center)) + offset;
-    if (output) *coefficients = coefficients_of(channel, center, mean_low, inv_std);
+    const cubn_renormalization by = renormalize(channel, mean, inv_std);
+    if (output) *coefficients = coefficients_of(channel, center, mean_low, inv_std, by);
     if (saved_mean) {
       saved_mean[channel - saved_first_channel] = center;
       saved_inv_std[channel - saved_first_channel] = round_coefficient<Real>(inv_std);
@@ -156,6 +142,18 @@ struct Forward {
     if (reserved) store_reserved(channel, static_cast<Real>(mean_low), center, inv_std);
     if (running_mean || nonfinite || any_nonfinite)
       update_running(channel, mean, m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0)));
+  }
+
+  // r and d, as parameters hold them.
+  __device__ cubn_renormalization renormalize(int64_t channel, double mean, double inv_std) const {
+    if (!renormalizes) return {1.0, 0.0};
+    const cubn_renormalization exact = cubn_renormalize(&normalizer, &bounds, mean, inv_std,
+                                                        static_cast<double>(previous_mean[channel]),
+                                                        static_cast<double>(previous_var[channel]));
+    const Real r = static_cast<Real>(exact.r), d = static_cast<Real>(exact.d);
+    if (saved_r) saved_r[channel] = r;
+    if (saved_d) saved_d[channel] = d;
+    return {static_cast<double>(r), static_cast<double>(d)};
   }
 
   __device__ void update_running(int64_t channel, double mean, double var) const {
@@ -179,13 +177,13 @@ struct Forward {
   }
 
   __device__ Coefficients coefficients_of(int64_t channel, Real center, double mean_low,
-                                          double inv_std) const {
-    const double scale_value = parameter(scale, channel, 1.0);
-    const double bias_value = parameter(bias, channel, 0.0);
+                                          double inv_std, cubn_renormalization by) const {
+    const ScaleBias<Real> params = scale_and_bias(scale, bias, channel, by);
     if (!needs_epilogue)
-      return forward_coefficients(center, mean_low, inv_std, scale_value, bias_value, alpha);
+      return forward_coefficients(center, mean_low, inv_std, static_cast<double>(params.scale),
+                                  static_cast<double>(params.bias), alpha);
     return make_affine(center, static_cast<Real>(mean_low), round_coefficient<Real>(inv_std),
-                       static_cast<Real>(scale_value), static_cast<Real>(bias_value));
+                       params.scale, params.bias);
   }
 
   __device__ bool reads(int) const {

@@ -168,9 +168,10 @@ struct FusedBackward : Backward<T> {
   __device__ Affine<Real> preact_affine(int64_t channel,
                                         const BackwardCoefficients<Real> &k) const {
     if (!recomputes) return {};
+    const ScaleBias<Real> params =
+        scale_and_bias(this->scale, bias, channel, this->renormalization_of(channel));
     return make_affine(k.center, preact_mean_low ? preact_mean_low[channel] : Real(0), k.inv_std,
-                       static_cast<Real>(parameter(this->scale, channel, 1.0)),
-                       static_cast<Real>(parameter(bias, channel, 0.0)));
+                       params.scale, params.bias);
   }
   __device__ Coefficients with_preact(int64_t channel, const BackwardCoefficients<Real> &k) const {
     const Affine<Real> affine = preact_affine(channel, k);

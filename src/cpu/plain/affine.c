@@ -1,0 +1,51 @@
+/* Scale and bias of a group, with those of batch renormalization. */
+#include "cpu/plain/affine.h"
+
+#include "cpu/common/statistics.h"
+
+static void renormalize(const cubn_job *job, const cubn_group *group, const double *r,
+                        const double *d, cubn_affine *params) {
+  for (int64_t j = 0; j < group->width; ++j) {
+    const double scale = params->scale[j];
+    params->scale[j] = cubn_round_param(job, scale * r[j]);
+    params->bias[j] = cubn_round_param(job, cubn_renormalized_bias(params->bias[j], scale, d[j]));
+  }
+}
+
+void cubn_load_affine(const cubn_job *job, const cubn_group *group, bool with_bias,
+                      cubn_affine *params) {
+  const cubn_args *args = job->args;
+  const bool backward = job->problem->pass == CUBN_PASS_BACKWARD;
+  cubn_load_param(job, group, args->scale, 1, params->scale);
+  cubn_load_param(job, group, with_bias ? args->bias : NULL, 0, params->bias);
+  if (!backward || !job->problem->renormalizes) return;
+  double r[CUBN_WIDTH_MAX], d[CUBN_WIDTH_MAX];
+  cubn_load_param(job, group, args->saved_r, 1, r);
+  cubn_load_param(job, group, args->saved_d, 0, d);
+  renormalize(job, group, r, d, params);
+}
+
+void cubn_compute_renormalization(const cubn_job *job, const cubn_group *group, const double *mean,
+                                  const double *inv_std, cubn_affine *params) {
+  const cubn_args *args = job->args;
+  double r[CUBN_WIDTH_MAX], d[CUBN_WIDTH_MAX];
+  cubn_load_param(job, group, args->previous_running_var, 0, r);
+  cubn_load_param(job, group, args->previous_running_mean, 0, d);
+  for (int64_t j = 0; j < group->width; ++j) {
+    const cubn_renormalization by =
+        cubn_renormalize(&args->normalizer, &args->bounds, mean[j], inv_std[j], d[j], r[j]);
+    r[j] = cubn_round_param(job, by.r);
+    d[j] = cubn_round_param(job, by.d);
+  }
+  if (args->saved_r) cubn_store_param(job, group, r, args->saved_r);
+  if (args->saved_d) cubn_store_param(job, group, d, args->saved_d);
+  renormalize(job, group, r, d, params);
+}
+
+void cubn_renormalize_dscale(const cubn_job *job, const cubn_group *group, const double *dbias,
+                             double *dscale) {
+  double r[CUBN_WIDTH_MAX], d[CUBN_WIDTH_MAX];
+  cubn_load_param(job, group, job->args->saved_r, 1, r);
+  cubn_load_param(job, group, job->args->saved_d, 0, d);
+  for (int64_t j = 0; j < group->width; ++j) dscale[j] = r[j] * dscale[j] + d[j] * dbias[j];
+}
