@@ -5,7 +5,7 @@
 #include "core/backend.h"
 #include "core/object.h"
 
-enum { CUBN_ATTRIBUTE_COUNT = CUBN_BATCHNORM_D_MAX + 1 };
+enum { CUBN_ATTRIBUTE_COUNT = CUBN_BATCHNORM_BACKWARD_FROM + 1 };
 
 struct cubnBatchNormStruct {
   cubn_object object;

@@ -42,6 +42,8 @@ static const attribute_range ranges[CUBN_ATTRIBUTE_COUNT] = {
     [CUBN_BATCHNORM_RUNNING_GUARD] = {"CUBN_BATCHNORM_RUNNING_GUARD", 0, 0, 1, true},
     [CUBN_BATCHNORM_R_MAX] = {"CUBN_BATCHNORM_R_MAX", 1, 1, 1e30, false},
     [CUBN_BATCHNORM_D_MAX] = {"CUBN_BATCHNORM_D_MAX", 0, 0, 1e30, false},
+    [CUBN_BATCHNORM_BACKWARD_FROM] = {"CUBN_BATCHNORM_BACKWARD_FROM", CUBN_BACKWARD_FROM_X,
+                                      CUBN_BACKWARD_FROM_X, CUBN_BACKWARD_FROM_Y, true},
 };
 
 cubnStatus_t cubnCreateBatchNormDescriptor(cubnBatchNormDescriptor_t *descriptor) {

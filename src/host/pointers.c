@@ -59,7 +59,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   const bool needs_r = backward || problem->has_saved;
   const char *const var = problem->var_is_inv_std ? "inv_std" : "var";
   const pointer_argument list[] = {
-      {"x", args->x, filled, element},
+      {cubn_array_name(problem, CUBN_ARRAY_X), args->x, filled, element},
       {"dy", args->dy, filled && backward, element},
       {backward ? "dx" : "y", args->output, filled && problem->has_output, element},
       {"z", args->z, filled && adds && !backward, element},

@@ -158,6 +158,7 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
       {args->factor_pointer, "devfactor"},
       {args->guards_running, "guard"},
       {problem->renormalizes, "renorm"},
+      {problem->is_from_y, "from_y"},
       {problem->normalizes_unbiased, "unbiased"},
       {problem->epsilon_is_outside, "epsout"},
   };
@@ -205,7 +206,7 @@ const char *cubn_array_name(const cubn_problem *problem, int array) {
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   switch (array) {
     case CUBN_ARRAY_X:
-      return "x";
+      return problem->is_from_y ? "y" : "x";
     case CUBN_ARRAY_OUTPUT:
       return backward ? "dx" : "y";
     case CUBN_ARRAY_DY:

@@ -52,6 +52,7 @@ const char *data_array_name(const line_problem *problem, int array) {
                                                  [DATA_DBIAS] = "dbias",
                                                  [DATA_FACTOR] = "factor",
                                                  [DATA_RESERVE] = "reserve"};
+  if (array == DATA_X && problem->from_y) return "y";
   return array == DATA_OUTPUT && problem->pass == LINE_BACKWARD ? "dx" : names[array];
 }
 

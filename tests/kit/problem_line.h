@@ -54,6 +54,7 @@
  *     unbiased              train, backward: the unbiased variance normalizes
  *     epsout                epsilon is outside of the root
  *     guard                 train: statistics that are not finite leave the running ones alone
+ *     from_y                backward: x stands for y of forward, which is read in its place
  *     low                   means have low parts: given ones, or saved ones, which forward writes
  *                           and backward reads
  */
@@ -90,7 +91,7 @@ typedef struct line_problem {
   bool only_statistics, running_is_biased, separate_running, device_factor;
   bool no_reserve, with_reserve, frozen, given_inv_std, given_sums, mean_low;
   double count; /* 0: that of x */
-  bool unbiased, epsilon_outside, guards_running;
+  bool unbiased, epsilon_outside, guards_running, from_y;
   double r_max, d_max;
 } line_problem;
 

@@ -41,6 +41,7 @@
   X(conventions)           \
   X(empty)                 \
   X(finite)                \
+  X(from_y)                \
   X(example)               \
   X(extended)              \
   X(fused)                 \

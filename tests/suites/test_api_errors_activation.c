@@ -88,7 +88,8 @@ static const attribute_case attributes[] = {
     {CUBN_BATCHNORM_EPSILON_PLACE, "CUBN_BATCHNORM_EPSILON_PLACE", 0, 1, {-1, 2, 0.5}},
     {CUBN_BATCHNORM_RUNNING_GUARD, "CUBN_BATCHNORM_RUNNING_GUARD", 0, 1, {-1, 2, 0.5}},
     {CUBN_BATCHNORM_R_MAX, "CUBN_BATCHNORM_R_MAX", 1, 3, {0.5, NAN, INFINITY}},
-    {CUBN_BATCHNORM_D_MAX, "CUBN_BATCHNORM_D_MAX", 0, 0.5, {-1, NAN, INFINITY}}};
+    {CUBN_BATCHNORM_D_MAX, "CUBN_BATCHNORM_D_MAX", 0, 0.5, {-1, NAN, INFINITY}},
+    {CUBN_BATCHNORM_BACKWARD_FROM, "CUBN_BATCHNORM_BACKWARD_FROM", 0, 1, {-1, 2, 0.5}}};
 enum { ATTRIBUTES = sizeof attributes / sizeof *attributes };
 
 static void expect_attribute(cubnBatchNormDescriptor_t d, const attribute_case *it, double wanted) {
