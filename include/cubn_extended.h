@@ -15,6 +15,7 @@
  *     running buffers that are not updated in place, biased running variance, averaging factor in
  *     device memory          previous_running_*, CUBN_BATCHNORM_RUNNING_VAR, factor
  *     small batches          CUBN_BATCHNORM_R_MAX, _D_MAX, saved_r, saved_d: batch renormalization
+ *     x is not kept          CUBN_BATCHNORM_BACKWARD_FROM = CUBN_BACKWARD_FROM_Y
  *     NaN kept out           CUBN_BATCHNORM_RUNNING_GUARD, nonfinite, any_nonfinite
  *     others' conventions    CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
@@ -136,6 +137,12 @@ typedef enum {
   CUBN_EPSILON_OUTSIDE_ROOT = 1 /**< inv_std = 1 / (sqrt(var) + epsilon), as darknet has it */
 } cubnBatchNormEpsilonPlace_t;
 
+/** What backward takes x_hat from. */
+typedef enum {
+  CUBN_BACKWARD_FROM_X = 0, /**< x */
+  CUBN_BACKWARD_FROM_Y = 1  /**< y, so that x need not be kept; see cubnBatchNormBackward. */
+} cubnBatchNormBackwardFrom_t;
+
 /** What y, dx and dz get at padding: elements that mask or lengths exclude. */
 typedef enum {
   CUBN_PADDING_ZERO = 0, /**< 0, also where beta is not 0. */
@@ -165,10 +172,11 @@ typedef enum {
   /** 1: a channel whose batch has a mean or variance that is not finite leaves its running
    * statistics as they were; 0. */
   CUBN_BATCHNORM_RUNNING_GUARD = 15,
-  CUBN_BATCHNORM_R_MAX = 16,      /**< Of batch renormalization: at least 1, at most 1e30; 1. */
-  CUBN_BATCHNORM_D_MAX = 17,      /**< Of batch renormalization: at least 0, at most 1e30; 0. */
-  CUBN_BATCHNORM_PADDING = 19,    /**< A cubnBatchNormPadding_t; CUBN_PADDING_ZERO. */
-  CUBN_BATCHNORM_LENGTHS_DIM = 20 /**< The dimension of x that lengths are of, from 2; 2. */
+  CUBN_BATCHNORM_R_MAX = 16,         /**< Of batch renormalization: at least 1, at most 1e30; 1. */
+  CUBN_BATCHNORM_D_MAX = 17,         /**< Of batch renormalization: at least 0, at most 1e30; 0. */
+  CUBN_BATCHNORM_BACKWARD_FROM = 18, /**< A cubnBatchNormBackwardFrom_t; CUBN_BACKWARD_FROM_X. */
+  CUBN_BATCHNORM_PADDING = 19,       /**< A cubnBatchNormPadding_t; CUBN_PADDING_ZERO. */
+  CUBN_BATCHNORM_LENGTHS_DIM = 20    /**< The dimension of x that lengths are of, from 2; 2. */
 } cubnBatchNormAttribute_t;
 
 /**
@@ -246,7 +254,7 @@ CUBN_API cubnStatus_t cubnSetBatchNormActivation(cubnBatchNormDescriptor_t descr
  * with a communicator where that exchanges statistics or sums: CUBN_STATUS_NOT_SUPPORTED.
  */
 typedef struct cubnBatchNormTensors {
-  cubnTensorDescriptor_t x_desc;     /**< Of x; always. */
+  cubnTensorDescriptor_t x_desc;     /**< Of x; always, but for backward from y. */
   cubnTensorDescriptor_t y_desc;     /**< Of y. */
   cubnTensorDescriptor_t z_desc;     /**< Of z. */
   cubnTensorDescriptor_t dy_desc;    /**< Of dy. */
@@ -254,12 +262,12 @@ typedef struct cubnBatchNormTensors {
   cubnTensorDescriptor_t dz_desc;    /**< Of dz. */
   cubnTensorDescriptor_t param_desc; /**< Of the per-channel arrays; always. */
 
-  const void *x;     /**< Input; always. */
+  const void *x;     /**< Input; always, but for backward from y. */
   const void *scale; /**< NULL: 1. */
-  const void *bias;  /**< NULL: 0. Backward needs it for BN_ACTIVATION only. */
+  const void *bias;  /**< NULL: 0. Backward needs it for BN_ACTIVATION and from y only. */
 
   const void *z; /**< Forward, BN_ADD_ACTIVATION. */
-  void *y;       /**< Forward; may be x or z. NULL: statistics only. */
+  void *y;       /**< Forward; may be x or z. NULL: statistics only. Input of backward from y. */
 
   const void *dy; /**< Backward. */
   void *dx;       /**< Backward; may be dy or x. NULL: not wanted. */
@@ -414,6 +422,18 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  * m / (m - 1) for the unbiased variance, over 1 - epsilon * inv_std for an epsilon outside of the
  * root. There the derivative does not exist at variance 0; v is 0 then, and for a deviation so much
  * smaller than epsilon that inv_std does not show it (2^-22 of epsilon; of doubles 2^-51).
+ *
+ * With CUBN_BACKWARD_FROM_Y backward reads y and y_desc instead of x and x_desc, so that y may take
+ * the place of x in forward, and x need not be kept:
+ *
+ *     x_hat = (y - bias) / scale
+ *
+ * y is what forward made with alpha 1 and beta 0. scale, bias and the saved statistics are those of
+ * forward, and saved_mean is required; dx may be y. The rounding of y to its type moves x_hat by up
+ * to u * |y / scale|, with u = 2^-9 for bfloat16, 2^-11 for half, 2^-24 for float; a channel whose
+ * |bias| is large beside |scale| loses more. Where scale is 0, nothing is left of x_hat: it counts
+ * as 0, dscale is 0, and so is dx. There is neither addition nor activation, and neither given
+ * statistics nor sums, batch renormalization nor a communicator (CUBN_STATUS_NOT_SUPPORTED).
  *
  * With batch renormalization, whose saved_r and saved_d backward reads, r and d are constants:
  *

@@ -67,6 +67,7 @@ typedef struct cubn_problem {
   bool is_classic;       /* called through a function of cuDNN's: all its pointers are required */
   /* For messages and cubn_args.normalizer. */
   bool normalizes_unbiased, epsilon_is_outside;
+  bool is_from_y;    /* backward: cubn_args.x is y = scale * x_hat + bias; has_saved holds */
   bool renormalizes; /* training computes r and d of batch renormalization, backward reads them */
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;

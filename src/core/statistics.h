@@ -97,6 +97,12 @@ CUBN_SHARED_CODE double cubn_renormalized_bias(double bias, double scale, double
   return d == 0 ? bias : bias + cubn_product(scale, d);
 }
 
+/* Backward from y = scale * x_hat + bias: what y - bias is multiplied by, up to the sign of scale,
+ * to give x_hat. 0 where the scale is 0, which leaves nothing of x_hat. */
+CUBN_SHARED_CODE double cubn_inverse_scale(bool is_float, double scale) {
+  return scale == 0 ? 0 : cubn_limit_inv_std(is_float, 1 / fabs(scale));
+}
+
 /* Whether a parameter of this type holds the value as a finite one. */
 CUBN_SHARED_CODE bool cubn_is_kept_finite(bool is_float, double value) {
   const double kept = is_float ? (double)(float)value : value;

@@ -212,7 +212,8 @@ cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cu
     return trains ? run_plain(device, problem, args,
                               make_forward<T>(args, problem.has_saved, problem.has_running,
                                               problem.running_is_biased, problem.renormalizes))
-                  : run_plain(device, problem, args, make_backward<T>(args, cubn_count(&problem)));
+                  : run_plain(device, problem, args,
+                              make_backward<T>(args, cubn_count(&problem), problem.is_from_y));
   if (trains)
     return run_fused(device, problem, args, make_fused_forward<T>(problem, args),
                      cubn_cuda_train_strided);

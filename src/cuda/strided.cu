@@ -148,6 +148,7 @@ StridedParams make_params(const cubn_device *device, const cubn_problem &problem
   params.running_is_biased = problem.running_is_biased;
   params.sums_are_given = problem.sums_are_given;
   params.renormalizes = problem.renormalizes;
+  params.is_from_y = problem.is_from_y;
   params.saved_is_reserved = problem.saved_is_reserved;
   params.reserve = problem.reserve;
   params.reserved_channels = problem.c;

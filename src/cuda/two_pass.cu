@@ -190,7 +190,7 @@ cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
                             return run_forward<T>(device, args, iterator, op, partition);
                           });
   }
-  const auto op = make_backward<T>(args, cubn_count(&problem));
+  const auto op = make_backward<T>(args, cubn_count(&problem), problem.is_from_y);
   const Steps steps = {!problem.has_saved, true, problem.has_output};
   return visit_iterator(device, problem, op, [&](const auto &iterator, const Partition &partition) {
     return run_backward<T>(device, args, iterator, op, partition, steps);

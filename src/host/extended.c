@@ -169,6 +169,31 @@ static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescrip
   return describe_validity(call, descriptor, tensors, exchange_of(descriptor, false));
 }
 
+/* Backward that reads y in place of x. */
+static cubnStatus_t describe_from_y(const cubnBatchNormDescriptor_t descriptor,
+                                    const cubnBatchNormTensors_t *tensors, const char *function,
+                                    cubn_problem *problem, cubn_args *args) {
+  if ((int)descriptor->values[CUBN_BATCHNORM_BACKWARD_FROM] != CUBN_BACKWARD_FROM_Y)
+    return CUBN_STATUS_SUCCESS;
+  const char *const other = cubn_is_fused(problem)    ? "an addition or an activation"
+                            : problem->is_frozen      ? "given statistics"
+                            : problem->sums_are_given ? "CUBN_SUMS_GIVEN"
+                            : problem->renormalizes   ? "batch renormalization"
+                                                      : NULL;
+  if (other)
+    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
+                     "CUBN_BATCHNORM_BACKWARD_FROM is CUBN_BACKWARD_FROM_Y, which is not supported "
+                     "with %s",
+                     other);
+  CUBN_REQUIRE(tensors->saved_mean, function,
+               "saved_mean is NULL, but backward from y needs what forward saved");
+  problem->is_from_y = true;
+  problem->descriptors[CUBN_ARRAY_X] = tensors->y_desc;
+  args->x = tensors->y;
+  args->mean_low = NULL;
+  return CUBN_STATUS_SUCCESS;
+}
+
 static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
                                       const cubnBatchNormTensors_t *tensors) {
   CUBN_TRY(check(call->handle, descriptor, tensors, call->function));
@@ -189,6 +214,7 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   args.dscale = tensors->dscale;
   args.dbias = tensors->dbias;
   problem.descriptors[CUBN_ARRAY_X] = tensors->x_desc;
+  CUBN_TRY(describe_from_y(descriptor, tensors, call->function, &problem, &args));
   problem.descriptors[CUBN_ARRAY_OUTPUT] = tensors->dx_desc;
   problem.descriptors[CUBN_ARRAY_DY] = tensors->dy_desc;
   problem.descriptors[CUBN_ARRAY_Z] = problem.has_dz ? tensors->dz_desc : NULL;

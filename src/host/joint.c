@@ -22,6 +22,7 @@ static cubnStatus_t check_saved(const cubn_call *call) {
 static cubnStatus_t check_supported(const cubn_call *call) {
   const cubn_args *const args = &call->args;
   const char *const found = call->problem.renormalizes ? "batch renormalization"
+                            : call->problem.is_from_y  ? "CUBN_BACKWARD_FROM_Y"
                             : args->guards_running     ? "CUBN_BATCHNORM_RUNNING_GUARD is 1"
                             : args->nonfinite          ? "nonfinite is not NULL"
                             : args->any_nonfinite      ? "any_nonfinite is not NULL"
@@ -37,8 +38,8 @@ cubnStatus_t cubn_joint_check(cubn_joint *joint) {
   CUBN_REQUIRE(call->handle == exchange->handle, call->function,
                "handle %p is not %p, which cubnSetBatchNormCommunicator got",
                (const void *)call->handle, (const void *)exchange->handle);
-  CUBN_TRY(check_saved(call));
   CUBN_TRY(check_supported(call));
+  CUBN_TRY(check_saved(call));
   cubn_problem problem = call->problem;
   cubn_args args = call->args;
   CUBN_TRY(cubn_prepare(&problem, &args, call->reserve, call->function));

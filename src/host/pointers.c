@@ -63,7 +63,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   const char *const var = problem->var_is_inv_std ? "inv_std" : "var";
   const size_t validity = problem->validity.kind == CUBN_VALID_LENGTHS ? sizeof(int32_t) : 1;
   const pointer_argument list[] = {
-      {"x", args->x, filled, element},
+      {cubn_array_name(problem, CUBN_ARRAY_X), args->x, filled, element},
       {"dy", args->dy, filled && backward, element},
       {cubn_array_name(problem, CUBN_ARRAY_OUTPUT), args->output, filled && problem->has_output,
        element},

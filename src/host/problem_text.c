@@ -165,6 +165,7 @@ static void append_extensions(line *to, const cubn_problem *problem, const cubn_
       {args->factor_pointer, "devfactor"},
       {args->guards_running, "guard"},
       {problem->renormalizes, "renorm"},
+      {problem->is_from_y, "from_y"},
       {problem->normalizes_unbiased, "unbiased"},
       {problem->epsilon_is_outside, "epsout"},
       {problem->validity.kind == CUBN_VALID_MASK, "mask"},
@@ -218,7 +219,7 @@ const char *cubn_array_name(const cubn_problem *problem, int array) {
   static const char *const seconds[CUBN_PASS_COUNT] = {"z", "z", "dz", "ddx"};
   switch (array) {
     case CUBN_ARRAY_X:
-      return "x";
+      return problem->is_from_y ? "y" : "x";
     case CUBN_ARRAY_OUTPUT:
       return outputs[problem->pass];
     case CUBN_ARRAY_DY:

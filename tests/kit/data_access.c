@@ -53,6 +53,7 @@ const char *data_array_name(const line_problem *problem, int array) {
                                                  [DATA_FACTOR] = "factor",
                                                  [DATA_RESERVE] = "reserve",
                                                  [DATA_MASK] = "mask"};
+  if (array == DATA_X && problem->from_y) return "y";
   return array == DATA_OUTPUT && problem->pass == LINE_BACKWARD ? "dx" : names[array];
 }
 

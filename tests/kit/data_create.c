@@ -34,7 +34,7 @@ static bool is_used(const line_problem *problem, int array) {
     case DATA_SCALE:
       return !problem->no_scale;
     case DATA_BIAS:
-      return !problem->no_bias && (!backward || line_needs_forward(problem));
+      return !problem->no_bias && (!backward || problem->from_y || line_needs_forward(problem));
     case DATA_DSCALE:
       return backward && !problem->no_dscale;
     case DATA_DBIAS:

@@ -108,6 +108,11 @@ static void compute_backward(const line_problem *problem, const data_set *before
   } else if (channel->count > 0) {
     take_saved(problem, before, channel, number);
   }
+  channel->dx_inv_std = channel->inv_std;
+  if (problem->from_y) { /* x_hat = (y - bias) / scale */
+    channel->mean = channel->bias;
+    channel->inv_std = channel->scale == 0 ? 0 : 1 / channel->scale;
+  }
   compute_gradients(problem, before, channel, number);
   if (problem->given_sums) {
     channel->dscale_sum = get_param(problem, before, DATA_DSCALE, number);
@@ -199,10 +204,10 @@ static long double output_result(const line_problem *problem, const oracle_chann
   const long double count =
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double dp = oracle_dp(problem, channel, element);
-  const long double gain = channel->scale * channel->inv_std;
+  const long double gain = channel->scale * channel->dx_inv_std;
   const long double x_hat = (element->x - channel->mean) * channel->inv_std;
   if (problem->frozen) return gain * dp;
-  const long double slope = oracle_variance_slope(problem, channel->inv_std);
+  const long double slope = oracle_variance_slope(problem, channel->dx_inv_std);
   return gain * (dp - channel->dbias_sum / count - slope * x_hat * channel->dscale_sum / count);
 }
 

@@ -9,6 +9,7 @@
 typedef struct oracle_channel {
   int64_t count;
   long double mean, inv_std; /* mean and inv_std that x is normalized with */
+  long double dx_inv_std;    /* backward: inv_std of the batch in dx; mostly the same */
   long double var;           /* biased variance of x; in inference and frozen the given one */
   /* The statistics of the pre-activation: in backward the exact ones of forward. */
   long double preact_mean, preact_inv_std;

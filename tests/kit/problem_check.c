@@ -94,6 +94,10 @@ static const char *check_backward_words(const line_problem *p) {
   if (line_renormalizes(p) && p->pass == LINE_TRAIN && p->no_running)
     return "r_max and d_max without running statistics";
   if (p->r_max < 1 || p->d_max < 0) return "r_max is below 1, or d_max below 0";
+  if (p->from_y && (!backward || line_is_fused(p) || p->frozen || p->given_sums))
+    return "from_y is for backward without anything fused or given";
+  if (p->from_y && (p->no_saved || p->mean_low || line_renormalizes(p)))
+    return "from_y without saved statistics, or with low, r_max or d_max";
   if (p->unbiased && line_has_given_statistics(p)) return "unbiased is for statistics of x";
   if (p->given_sums && (p->no_dscale || p->no_dbias)) return "sums without dscale or dbias";
   if (p->given_sums && (p->param_alpha != 1 || p->param_beta != 0)) return "blending of given sums";

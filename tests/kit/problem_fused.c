@@ -11,7 +11,7 @@ bool line_is_extended(const line_problem *p) {
   return p->no_scale || p->no_bias || p->no_dx || p->no_dz || p->no_dscale || p->no_dbias ||
          p->only_statistics || p->running_is_biased || p->separate_running || p->device_factor ||
          p->no_reserve || p->with_reserve || p->frozen || p->given_inv_std || p->given_sums ||
-         p->mean_low || p->unbiased || p->epsilon_outside || p->guards_running ||
+         p->mean_low || p->unbiased || p->epsilon_outside || p->guards_running || p->from_y ||
          line_has_padding(p) || line_renormalizes(p) || (p->pass == LINE_INFER && line_is_fused(p));
 }
 
@@ -142,6 +142,7 @@ cubnStatus_t line_describe_batch_norm(const line_problem *p, cubnBatchNormDescri
       {CUBN_BATCHNORM_PARAM_BETA, factor_of(p, p->param_beta)},
       {CUBN_BATCHNORM_VARIANCE, p->unbiased ? CUBN_VARIANCE_UNBIASED : CUBN_VARIANCE_BIASED},
       {CUBN_BATCHNORM_RUNNING_GUARD, p->guards_running},
+      {CUBN_BATCHNORM_BACKWARD_FROM, p->from_y},
       {CUBN_BATCHNORM_R_MAX, p->r_max},
       {CUBN_BATCHNORM_D_MAX, p->d_max},
       {CUBN_BATCHNORM_EPSILON_PLACE,

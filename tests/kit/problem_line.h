@@ -54,6 +54,7 @@
  *     unbiased              train, backward: the unbiased variance normalizes
  *     epsout                epsilon is outside of the root
  *     guard                 train: statistics that are not finite leave the running ones alone
+ *     from_y                backward: x stands for y of forward, which is read in its place
  *     mask                  a byte per sample and position, with peract per element, says whether
  *                           it is valid; maskn: per sample; maskstride: broadcast by stride 0
  *     lengths=D             each sample is valid up to a length along dimension D
@@ -95,7 +96,7 @@ typedef struct line_problem {
   bool only_statistics, running_is_biased, separate_running, device_factor;
   bool no_reserve, with_reserve, frozen, given_inv_std, given_sums, mean_low;
   double count; /* 0: that of x */
-  bool unbiased, epsilon_outside, guards_running;
+  bool unbiased, epsilon_outside, guards_running, from_y;
   double r_max, d_max;
   /* Padding. */
   bool mask, mask_samples, mask_strides, keeps_padding;

@@ -34,6 +34,7 @@ const line_flag line_flags[] = {
     {"low", offsetof(line_problem, mean_low)},
     {"unbiased", offsetof(line_problem, unbiased)},
     {"epsout", offsetof(line_problem, epsilon_outside)},
+    {"from_y", offsetof(line_problem, from_y)},
     {"guard", offsetof(line_problem, guards_running)},
     {NULL, 0},
 };

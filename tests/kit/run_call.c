@@ -116,6 +116,12 @@ cubnBatchNormTensors_t run_tensors(const run_context *run) {
     t.y_desc = run->tensors[LINE_OUTPUT];
     t.y = at[DATA_OUTPUT];
   }
+  if (p->from_y) {
+    t.y_desc = t.x_desc;
+    t.y = at[DATA_X];
+    t.x_desc = NULL;
+    t.x = NULL;
+  }
   if (backward) {
     t.dy_desc = run->tensors[LINE_DY];
     t.dy = at[DATA_DY];

@@ -62,6 +62,8 @@ static void compute_statistics_errors(const line_problem *problem, const oracle_
   if (has_statistics) {
     t->mean_error = statistics_mean_error(channel, u, sqrtl(var), channel->mean, 2);
     t->inv_std_relative += inv_std_relative;
+  } else if (problem->from_y) { /* Only 1 / scale is rounded. */
+    t->inv_std_relative += u;
   } else if (!problem->given_sums && !problem->mean_low) { /* The saved mean is corrected. */
     t->mean_error = statistics_mean_error(channel, u, d, channel->mean, 2);
   }
@@ -179,7 +181,8 @@ long double tolerance_dp(const line_problem *problem, const oracle_channel *chan
 
 static long double backward_error(const line_problem *problem, const oracle_channel *channel,
                                   const tolerance *t, const oracle_element *element) {
-  const long double gain = fabsl((long double)problem->alpha * channel->scale * channel->inv_std);
+  const long double gain =
+      fabsl((long double)problem->alpha * channel->scale * channel->dx_inv_std);
   const long double relative = 4 * t->roundoff + t->inv_std_relative + t->scale_relative;
   const long double of_dp = relative * fabsl(oracle_dp(problem, channel, element)) +
                             tolerance_dp(problem, channel, t, element);
@@ -188,7 +191,7 @@ static long double backward_error(const line_problem *problem, const oracle_chan
       problem->count > 0 ? (long double)problem->count : (long double)channel->count;
   const long double x_hat = fabsl((element->x - channel->mean) * channel->inv_std);
   const long double dbias = fabsl(channel->dbias_sum) / count;
-  const long double slope = oracle_variance_slope(problem, channel->inv_std);
+  const long double slope = oracle_variance_slope(problem, channel->dx_inv_std);
   const long double slope_error = tolerance_variance_slope(problem, channel, t);
   const long double dscale = slope * fabsl(channel->dscale_sum) / count;
   const long double sums =

@@ -14,7 +14,7 @@ long double tolerance_variance_part(const line_problem *problem, long double var
 long double tolerance_variance_slope(const line_problem *problem, const oracle_channel *channel,
                                      const tolerance *t) {
   if (!problem->epsilon_outside) return 0;
-  const long double product = (long double)problem->epsilon * channel->inv_std;
+  const long double product = (long double)problem->epsilon * channel->dx_inv_std;
   const long double part = 1 - product, least = 4 * t->roundoff;
   const long double error = (t->inv_std_relative + 4 * double_roundoff) * product;
   const long double factor = oracle_variance_slope(problem, 0); /* that of a part of 1 */

@@ -44,6 +44,7 @@
   X(conventions)           \
   X(empty)                 \
   X(finite)                \
+  X(from_y)                \
   X(example)               \
   X(extended)              \
   X(fused)                 \

@@ -34,6 +34,7 @@ static const char *const lines[] = {
     "train nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
     "train nchw f16 n3c12h7w9 guard data=nan",
     "train nhwc bf16 n4c12h9w9 relu r_max=3 d_max=5 data=spread",
+    "backward nhwc f16 n4c12h9w9 from_y data=spread",
     "backward nchw f32 n4c5h31w33 relu r_max=3 d_max=5 data=spread",
     "backward nhwc f32 n4c12h9w9 unbiased epsout eps=0.1 data=spread",
 };

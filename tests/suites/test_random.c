@@ -98,11 +98,12 @@ static void add_fused(uint64_t *state, char *line) {
       "leaky coef=2", "elu",     "elu coef=0.5",          "sigmoid",
       "tanh",         "swish",   "swish swish_beta=-1.5", "gelu",
       "relu dropnan"};
-  static const char *const words[] = {
-      "noscale",    "nobias", "nodx",           "nodz",          "nodscale",  "nodbias",
-      "statistics", "biased", "separate",       "devfactor",     "noreserve", "reserve",
-      "frozen",     "invstd", "sums",           "sums count=37", "foreign",   "unbiased",
-      "epsout",     "guard",  "r_max=3 d_max=5"};
+  static const char *const words[] = {"noscale",         "nobias",    "nodx",       "nodz",
+                                      "nodscale",        "nodbias",   "statistics", "biased",
+                                      "separate",        "devfactor", "noreserve",  "reserve",
+                                      "frozen",          "invstd",    "sums",       "sums count=37",
+                                      "foreign",         "unbiased",  "epsout",     "guard",
+                                      "r_max=3 d_max=5", "from_y"};
   static const char *const places[] = {"inplace_z", "inplace_zx", "offset_z=1", "data=nanz",
                                        "data=infz", "data=ties",  "data=ties",  "data=nandy"};
   char word[64];
@@ -113,7 +114,7 @@ static void add_fused(uint64_t *state, char *line) {
   } else if (adds) {
     try_to_add(line, "add");
   }
-  for (int i = below(state, 8); i > 3; --i) try_to_add(line, one_of(state, 21, words));
+  for (int i = below(state, 8); i > 3; --i) try_to_add(line, one_of(state, 22, words));
   for (int i = below(state, 4); i > 1; --i) try_to_add(line, one_of(state, 8, places));
 }
 

@@ -33,12 +33,15 @@ static void set_preact(const cubn_call *call, cubn_channels *channels) {
 
 /* Sets the coefficients of dx. mean_low is what the center lacks of the mean. */
 CUBN_CLONES static void set_coefficients(bool is_single, double alpha, double count,
-                                         const cubn_normalizer by, cubn_channels *channels) {
+                                         const cubn_normalizer by, const double *deviations,
+                                         cubn_channels *channels) {
   CUBN_INDEPENDENT
   for (int64_t i = 0; i < channels->count; ++i) {
     const double dbias = channels->sums[0][i], dscale = channels->sums[1][i];
-    const double inv_std = channels->inv_std[i], gain = alpha * (channels->scale[i] * inv_std);
-    const double slope = -gain * (dscale / count * cubn_variance_slope(&by, is_single, inv_std));
+    const double inv_std = channels->inv_std[i],
+                 gain = alpha * (channels->scale[i] * deviations[i]);
+    const double slope =
+        -gain * (dscale / count * cubn_variance_slope(&by, is_single, deviations[i]));
     const bool needs_double =
         cubn_needs_double(is_single, gain) || cubn_needs_double(is_single, inv_std);
     channels->gain[i] = gain;
@@ -49,8 +52,11 @@ CUBN_CLONES static void set_coefficients(bool is_single, double alpha, double co
 }
 
 static void set_gradient(const cubn_call *call, cubn_channels *channels) {
+  if (call->problem->is_from_y)
+    cubn_fast_load(call, channels, call->args->saved_inv_std, 0, channels->var);
   set_coefficients(cubn_is_single(call->param_type), call->args->alpha, call->args->count,
-                   call->args->normalizer, channels);
+                   call->args->normalizer,
+                   call->problem->is_from_y ? channels->var : channels->inv_std, channels);
   cubn_fast_fold(call, channels);
 }
 
@@ -76,7 +82,13 @@ static void use_statistics(const cubn_call *call, cubn_channels *channels) {
 
 void cubn_fast_begin_backward(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
-  if (!call->problem->is_frozen) {
+  if (call->problem->is_from_y) {
+    cubn_fast_load(call, channels, args->bias, 0, channels->center);
+    cubn_fast_load(call, channels, args->scale, 1, channels->scale);
+    for (int64_t i = 0; i < channels->count; ++i)
+      channels->inv_std[i] =
+          cubn_inverse_scale(cubn_is_single(call->param_type), channels->scale[i]);
+  } else if (!call->problem->is_frozen) {
     cubn_fast_load(call, channels, args->saved_mean, 0, channels->center);
     cubn_fast_load(call, channels, args->saved_inv_std, 0, channels->inv_std);
   } else {
@@ -98,7 +110,7 @@ void cubn_fast_finish_moments(const cubn_call *call, cubn_channels *channels) {
 /* Sets what the centers lack of the means, which is not given. */
 CUBN_CLONES static void find_mean_errors(const cubn_call *call, cubn_channels *channels) {
   const double m = (double)cubn_count(call->problem);
-  if (call->problem->is_frozen) {
+  if (call->problem->is_frozen || call->problem->is_from_y) {
     cubn_fast_load(call, channels, NULL, 0, channels->mean_low);
     return;
   }
@@ -124,7 +136,7 @@ void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
     cubn_fast_load_affine(call, channels, false);
     set_gradient(call, channels);
   }
-  const double *const dscale = cubn_fast_renormalized_dscale(call, channels);
+  const double *const dscale = cubn_fast_dscale(call, channels);
   if (args->dscale)
     cubn_fast_blend(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,
                     args->dscale);

@@ -40,7 +40,8 @@ typedef struct deviations {
 static deviations get_deviations(const cubn_call *call) {
   const bool is_single = cubn_is_single(call->param_type);
   const double most = is_single ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
-  const bool can_be_near_zero = !call->has_epilogue && call->problem->pass != CUBN_PASS_INFER;
+  const bool can_be_near_zero =
+      !call->has_epilogue && call->problem->pass != CUBN_PASS_INFER && !call->problem->is_from_y;
   return (deviations){is_single, can_be_near_zero, 1 / most, most, call->args->normalizer};
 }
 

@@ -47,9 +47,14 @@ void cubn_fast_renormalize(const cubn_call *call, cubn_channels *channels) {
   if (call->writes) apply(call, channels);
 }
 
-const double *cubn_fast_renormalized_dscale(const cubn_call *call, cubn_channels *channels) {
+const double *cubn_fast_dscale(const cubn_call *call, cubn_channels *channels) {
   const double *const dbias = channels->sums[0], *const sum = channels->sums[1];
   double *const r = channels->var, *const d = channels->mean, *const dscale = channels->scale;
+  if (call->problem->is_from_y) { /* up to now x_hat had the sign of y - bias */
+    cubn_fast_load(call, channels, call->args->scale, 1, r);
+    for (int64_t i = 0; i < channels->count; ++i) dscale[i] = r[i] < 0 ? -sum[i] : sum[i];
+    return dscale;
+  }
   if (!call->problem->renormalizes) return sum;
   cubn_fast_load(call, channels, call->args->saved_r, 1, r);
   cubn_fast_load(call, channels, call->args->saved_d, 0, d);

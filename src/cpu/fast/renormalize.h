@@ -14,7 +14,8 @@ void cubn_fast_load_affine(const cubn_call *call, cubn_channels *channels, bool 
  * and bias if y is written. Overwrites slope and shift. */
 void cubn_fast_renormalize(const cubn_call *call, cubn_channels *channels);
 
-/* dscale, from the sums and what was saved. Overwrites scale, mean and var. */
-const double *cubn_fast_renormalized_dscale(const cubn_call *call, cubn_channels *channels);
+/* dscale, from the sums and what was saved; for backward from y with the sign of scale. Overwrites
+ * scale, mean and var. */
+const double *cubn_fast_dscale(const cubn_call *call, cubn_channels *channels);
 
 #endif /* CUBN_CPU_FAST_RENORMALIZE_H */

@@ -1,6 +1,7 @@
 /* Scale and bias of a group, with those of batch renormalization. */
 #include "cpu/plain/affine.h"
 
+#include "cpu/common/preactivation.h"
 #include "cpu/common/statistics.h"
 
 static void renormalize(const cubn_job *job, const cubn_group *group, const double *r,
@@ -12,10 +13,10 @@ static void renormalize(const cubn_job *job, const cubn_group *group, const doub
   }
 }
 
-void cubn_load_affine(const cubn_job *job, const cubn_group *group, bool with_bias,
-                      cubn_affine *params) {
+void cubn_load_affine(const cubn_job *job, const cubn_group *group, cubn_affine *params) {
   const cubn_args *args = job->args;
   const bool backward = job->problem->pass == CUBN_PASS_BACKWARD;
+  const bool with_bias = !backward || cubn_recomputes_preactivation(job->problem);
   cubn_load_param(job, group, args->scale, 1, params->scale);
   cubn_load_param(job, group, with_bias ? args->bias : NULL, 0, params->bias);
   if (!backward || !job->problem->renormalizes) return;
@@ -48,4 +49,26 @@ void cubn_renormalize_dscale(const cubn_job *job, const cubn_group *group, const
   cubn_load_param(job, group, job->args->saved_r, 1, r);
   cubn_load_param(job, group, job->args->saved_d, 0, d);
   for (int64_t j = 0; j < group->width; ++j) dscale[j] = r[j] * dscale[j] + d[j] * dbias[j];
+}
+
+void cubn_take_y(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
+  double scale[CUBN_WIDTH_MAX];
+  cubn_load_param(job, group, job->args->bias, 0, lanes->mean_high);
+  cubn_load_param(job, group, job->args->scale, 1, scale);
+  for (int64_t j = 0; j < group->width; ++j)
+    lanes->inv_std[j] = cubn_inverse_scale(cubn_is_single(job->param_type), scale[j]);
+}
+
+const double *cubn_dx_inv_std(const cubn_job *job, const cubn_group *group, const cubn_lanes *lanes,
+                              double *saved) {
+  if (!job->problem->is_from_y) return lanes->inv_std;
+  cubn_load_saved(job, group, job->args->saved_inv_std, saved);
+  return saved;
+}
+
+void cubn_sign_dscale(const cubn_job *job, const cubn_group *group, double *dscale) {
+  double scale[CUBN_WIDTH_MAX];
+  cubn_load_param(job, group, job->args->scale, 1, scale);
+  for (int64_t j = 0; j < group->width; ++j)
+    if (scale[j] < 0) dscale[j] = -dscale[j];
 }

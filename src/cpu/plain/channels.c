@@ -16,10 +16,6 @@ static bool computes_preact(const cubn_job *job) {
   return has_activation(job) && job->problem->has_output;
 }
 
-static bool needs_bias(const cubn_job *job) {
-  return job->problem->pass != CUBN_PASS_BACKWARD || computes_preact(job);
-}
-
 static void spread(const cubn_job *job, const cubn_group *group, cubn_lanes *lanes) {
   double *const arrays[] = {lanes->mean_high,   lanes->mean_low,    lanes->inv_std,
                             lanes->gain,        lanes->offset,      lanes->slope,
@@ -65,11 +61,13 @@ static void set_gradient(const cubn_job *job, const cubn_group *group, const cub
                          cubn_lanes *lanes) {
   const cubn_args *args = job->args;
   const bool is_single = cubn_is_single(job->param_type);
+  double saved[CUBN_WIDTH_MAX];
+  const double *const inv_std = cubn_dx_inv_std(job, group, lanes, saved);
   for (int64_t j = 0; j < group->width; ++j) {
-    lanes->gain[j] = args->alpha * (params->scale[j] * lanes->inv_std[j]);
+    lanes->gain[j] = args->alpha * (params->scale[j] * inv_std[j]);
     lanes->offset[j] = dbias[j] / count;
     lanes->slope[j] =
-        dscale[j] / count * cubn_variance_slope(&args->normalizer, is_single, lanes->inv_std[j]);
+        dscale[j] / count * cubn_variance_slope(&args->normalizer, is_single, inv_std[j]);
   }
 }
 
@@ -110,6 +108,8 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
     cubn_load_param(job, group, args->var, 0, var);
     for (int64_t j = 0; j < group->width; ++j)
       lanes->inv_std[j] = cubn_given_inv_std(problem, args, var[j]);
+  } else if (problem->is_from_y) {
+    cubn_take_y(job, group, lanes);
   } else if (problem->has_saved) {
     cubn_load_saved(job, group, args->saved_mean, lanes->mean_high);
     cubn_load_saved(job, group, args->saved_inv_std, lanes->inv_std);
@@ -117,7 +117,7 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   if (!job->needs.moments) {
     cubn_load_saved(job, group, args->mean_low, lanes->mean_low);
     cubn_affine params;
-    cubn_load_affine(job, group, needs_bias(job), &params);
+    cubn_load_affine(job, group, &params);
     use_statistics(job, group, &params, lanes);
   }
   spread(job, group, lanes);
@@ -188,7 +188,7 @@ void cubn_channels_finish_moments(const cubn_job *job, const cubn_group *group,
     memcpy(lanes->mean_low, saved_low, (size_t)group->width * sizeof *saved_low);
   }
   cubn_affine params;
-  cubn_load_affine(job, group, needs_bias(job), &params);
+  cubn_load_affine(job, group, &params);
   if (problem->pass == CUBN_PASS_TRAIN && problem->renormalizes)
     cubn_compute_renormalization(job, group, mean, lanes->inv_std, &params);
   use_statistics(job, group, &params, lanes);
@@ -221,7 +221,7 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
   }
   for (int64_t j = 0; j < group->width; ++j) {
     dscale[j] = sums->dy_x_hat[j];
-    if (!job->problem->has_saved || job->args->mean_low) continue;
+    if (!job->problem->has_saved || job->problem->is_from_y || job->args->mean_low) continue;
     const double error =
         cubn_saved_mean_error(job->param_type, lanes->mean_high[j], sums->x[j] / m);
     lanes->mean_low[j] = error;
@@ -229,10 +229,11 @@ void cubn_channels_finish_sums(const cubn_job *job, const cubn_group *group,
   }
   if (job->needs.dx_waits) {
     cubn_affine params;
-    cubn_load_affine(job, group, needs_bias(job), &params);
+    cubn_load_affine(job, group, &params);
     set_gradient(job, group, &params, sums->dy, dscale, job->args->count > 0 ? job->args->count : m,
                  lanes);
   }
+  if (job->problem->is_from_y) cubn_sign_dscale(job, group, dscale);
   if (job->problem->renormalizes) cubn_renormalize_dscale(job, group, sums->dy, dscale);
   store_param_gradients(job, group, dscale, sums->dy);
   spread(job, group, lanes);

@@ -52,7 +52,7 @@ Forward<T> make_forward(const cubn_args &args, bool has_saved, bool has_running,
 }
 
 template <class T>
-Backward<T> make_backward(const cubn_args &args, int64_t count) {
+Backward<T> make_backward(const cubn_args &args, int64_t count, bool is_from_y) {
   using Real = Compute<T>;
   Backward<T> op = {};
   op.inputs[0] = static_cast<const T *>(args.x);
@@ -62,6 +62,8 @@ Backward<T> make_backward(const cubn_args &args, int64_t count) {
   op.saved_mean = static_cast<const Real *>(args.saved_mean);
   op.saved_inv_std = static_cast<const Real *>(args.saved_inv_std);
   op.mean_low = static_cast<const Real *>(args.mean_low);
+  op.is_from_y = is_from_y;
+  op.center_of_y = static_cast<const Real *>(args.bias);
   op.saved_r = static_cast<const Real *>(args.saved_r);
   op.saved_d = static_cast<const Real *>(args.saved_d);
   op.dscale = static_cast<Real *>(args.dscale);
@@ -120,7 +122,7 @@ template <class T>
 FusedBackward<T> make_fused_backward(const cubn_problem &problem, const cubn_args &args) {
   using Real = Compute<T>;
   FusedBackward<T> op = {};
-  static_cast<Backward<T> &>(op) = make_backward<T>(args, cubn_count(&problem));
+  static_cast<Backward<T> &>(op) = make_backward<T>(args, cubn_count(&problem), problem.is_from_y);
   op.activation = make_activation<Real>(problem.activation);
   op.recomputes = cubn_recomputes_preactivation(&problem);
   op.is_frozen = problem.is_frozen;

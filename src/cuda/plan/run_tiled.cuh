@@ -74,7 +74,8 @@ cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const c
                                                  problem.running_is_biased, problem.renormalizes),
                                  launch)
                : run_tiled_plain(device, problem, partition,
-                                 make_backward<T>(args, cubn_count(&problem)), launch);
+                                 make_backward<T>(args, cubn_count(&problem), problem.is_from_y),
+                                 launch);
   if (trains)
     return run_tiled_fused(device, problem, args, partition, make_fused_forward<T>(problem, args),
                            cubn_cuda_train_strided, launch);

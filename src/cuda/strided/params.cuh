@@ -44,7 +44,7 @@ struct StridedParams {
   bool needs_sums, computes_statistics;  // Backward, as in plan/needs.cuh.
   bool recomputes;                       // Backward recomputes the pre-activation.
   bool is_frozen, var_is_inv_std, running_is_biased, sums_are_given;
-  bool renormalizes;
+  bool renormalizes, is_from_y;
   bool saved_is_reserved;
   cubn_reserve reserve;
   int64_t reserved_channels;  // Values of each array of CUBN_RESERVE_STATISTICS.

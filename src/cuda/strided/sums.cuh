@@ -50,6 +50,11 @@ __device__ inline Statistics backward_statistics(const StridedParams &params, in
   if (params.is_frozen)
     return {load<P>(params.args.mean, param_offset),
             static_cast<double>(round_coefficient<P>(given_inv_std<P>(params, param_offset)))};
+  if (params.is_from_y) {
+    const double scale = load_or<P>(params.args.scale, param_offset, 1.0);
+    return {load_or<P>(params.args.bias, param_offset, 0.0),
+            cubn_inverse_scale(sizeof(P) == sizeof(float), scale)};
+  }
   if (!params.has_saved) return {*factor(params, 0, channel), *factor(params, 1, channel)};
   const int64_t index = saved_index(params, channel, param_offset);
   return {load<P>(params.args.saved_mean, index), load<P>(params.args.saved_inv_std, index)};
@@ -86,19 +91,23 @@ __device__ void Gradients::finish(const StridedParams &params, int64_t channel) 
     // rounded, and x_hat is smaller by `error`.
     // A saved mean that is further away is the caller's own choice.
     const double roundoff = params.has_saved && sizeof(P) == sizeof(float) ? 0x1p-23 : 0x1p-52;
-    const bool is_rounding = !params.is_frozen && fabs(residue) <= roundoff * fabs(statistics.mean);
+    const bool is_rounding =
+        !params.is_frozen && !params.is_from_y && fabs(residue) <= roundoff * fabs(statistics.mean);
     const double error = params.args.mean_low
                              ? error_of<P>(params, channel, offset, statistics.inv_std)
                          : is_rounding ? residue * statistics.inv_std
                                        : 0.0;
     dscale -= dy * error;
-    const double slope = slope_of<P>(params, dscale, sums_count, statistics.inv_std);
+    const double inv_std =
+        params.is_from_y ? load<P>(params.args.saved_inv_std, offset) : statistics.inv_std;
+    const double slope = slope_of<P>(params, dscale, sums_count, inv_std);
     *factor(params, 0, channel) = statistics.mean;
     *factor(params, 1, channel) = statistics.inv_std;
-    *factor(params, 2, channel) = gain_of<P>(params, offset, statistics.inv_std);
+    *factor(params, 2, channel) = gain_of<P>(params, offset, inv_std);
     *factor(params, 3, channel) = dy / sums_count - error * slope;
     *factor(params, 4, channel) = slope;
   }
+  if (params.is_from_y && load_or<P>(params.args.scale, offset, 1.0) < 0.0) dscale = -dscale;
   if (params.renormalizes) {
     const cubn_renormalization by = saved_renormalization<P>(params, offset);
     dscale = cubn_product(by.r, dscale) + by.d * dy;

@@ -33,6 +33,8 @@ struct Backward {
   const Real *saved_mean, *saved_inv_std;
   const Real *mean_low;           // What these means lack, if it is known; may be NULL.
   int64_t saved_first_channel;    // The channel of element 0 of these three.
+  bool is_from_y;                 // Input 0 is y = scale * x_hat + bias.
+  const Real *center_of_y;        // That bias; may be NULL.
   const Real *saved_r, *saved_d;  // Of batch renormalization; NULL without.
   Real *dscale, *dbias;           // Each may be NULL.
   double count;                   // Values of a channel that are summed.
@@ -48,8 +50,7 @@ struct Backward {
   };
 
   __device__ Sums begin(int64_t channel) const {
-    const int64_t i = channel - saved_first_channel;
-    return {saved_mean[i], saved_inv_std[i], 0.0, 0.0, 0.0};
+    return {center_of(channel), inverse_of(channel), 0.0, 0.0, 0.0};
   }
 
   // Elements that are not valid have dy = 0, but their x_hat would not be 0.
@@ -87,18 +88,30 @@ struct Backward {
 
   __device__ void finalize(int64_t channel, const double *slot, double,
                            Coefficients *coefficients) const {
-    const Real center = saved_mean[channel - saved_first_channel];
-    const Real saved = saved_inv_std[channel - saved_first_channel];
-    const double mean = static_cast<double>(center), inv_std = static_cast<double>(saved);
+    const Real center = center_of(channel), inverse = inverse_of(channel);
+    const double mean = static_cast<double>(center);
+    const double inv_std = static_cast<double>(saved_inv_std[channel - saved_first_channel]);
     const double rounding = sizeof(Real) == 4 ? 0x1p-23 : 0x1p-52;
     const double excess = slot[2] / count;  // (true mean - saved mean) * inv_std.
     const double estimate = fabs(excess) <= rounding * fabs(mean) * inv_std ? excess : 0.0;
-    const double error = mean_low ? error_of(channel, inv_std) : estimate;
+    const double error = is_from_y ? 0.0 : mean_low ? error_of(channel, inv_std) : estimate;
     const double sum_dy = slot[0], sum_product = slot[1] - error * sum_dy;
     const double slope = slope_of(sum_product, inv_std);
-    *coefficients = {center, saved, static_cast<Real>(slope),
+    *coefficients = {center, inverse, static_cast<Real>(slope),
                      static_cast<Real>(sum_dy / m - error * slope), gain_of(channel, inv_std)};
-    write_sums(channel, sum_product, sum_dy);
+    const bool is_negative = is_from_y && parameter(scale, channel, 1.0) < 0.0;
+    write_sums(channel, is_negative ? -sum_product : sum_product, sum_dy);
+  }
+  // What x_hat is computed with; from y up to the sign of scale, which cancels in dx.
+  __device__ Real center_of(int64_t channel) const {
+    return is_from_y ? static_cast<Real>(parameter(center_of_y, channel, 0.0))
+                     : saved_mean[channel - saved_first_channel];
+  }
+  __device__ Real inverse_of(int64_t channel) const {
+    if (!is_from_y) return saved_inv_std[channel - saved_first_channel];
+    const double inverse =
+        cubn_inverse_scale(sizeof(Real) == sizeof(float), parameter(scale, channel, 1.0));
+    return static_cast<Real>(inverse);
   }
   // By how much x_hat is too large for want of the low part of the mean, if that is known.
   __device__ double error_of(int64_t channel, double inv_std) const {
