@@ -7,7 +7,6 @@
 #include "core/check.h"
 #include "cpu/common/algos.h"
 #include "cpu/common/device.h"
-#include "cpu/fast/squeeze.h"
 #include "cpu/grid/grid.h"
 #include "cpu/widen.h"
 
@@ -69,10 +68,9 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
     free(worker_scratch);
     free(stages);
     free(spans);
-    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu",
-                     "no memory for the CPU device (%zu bytes)",
-                     sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes + stage_bytes +
-                         CUBN_SPANS_BYTES);
+    return cubn_fail(
+        CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu", "no memory for the CPU device (%zu bytes)",
+        sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes + stage_bytes + CUBN_SPANS_BYTES);
   }
   *opened = (cubn_device){pool, workspace, machine, worker_scratch, stages, spans};
   *device = opened;

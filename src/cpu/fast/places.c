@@ -131,8 +131,8 @@ cubn_span_place cubn_find_span(const cubn_spans *spans, int64_t place) {
       high = middle;
   }
   cubn_span_place found = begin_span(spans, low, base);
-  const int64_t before = are_columns ? place - spans->list[low].begin * spans->c
-                                     : valid - spans->list[low].begin;
+  const int64_t before =
+      are_columns ? place - spans->list[low].begin * spans->c : valid - spans->list[low].begin;
   found.offset += before;
   found.count -= before;
   return found;

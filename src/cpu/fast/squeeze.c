@@ -2,6 +2,9 @@
 #include "cpu/fast/squeeze.h"
 
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "core/refusal.h"
 #include "cpu/common/algos.h"
@@ -59,8 +62,7 @@ static bool append(cubn_spans *spans, int64_t sample, int64_t count) {
     const int64_t memory = sample + run * (spans->c - 1) * spans->s; /* s is 1 in columns */
     const cubn_span *const last = spans->count > 0 ? &spans->list[spans->count - 1] : NULL;
     const bool begins_run = !spans->are_columns && sample % spans->s == 0;
-    const bool joins =
-        last && !begins_run && last->sample + (spans->valid - last->begin) == sample;
+    const bool joins = last && !begins_run && last->sample + (spans->valid - last->begin) == sample;
     if (!joins && spans->count == CUBN_SPANS_MAX) return false;
     if (!joins) spans->list[spans->count++] = (cubn_span){spans->valid, sample, memory};
     spans->valid += in_run;
@@ -88,6 +90,9 @@ static bool find_spans(const cubn_problem *problem, const void *memory, cubn_spa
   return true;
 }
 
+/* Shorter runs of valid values, on average, are faster one by one. */
+enum { SPAN_MIN = 8 };
+
 /* Sets the places of the valid elements; false if there are none, or too many spans. */
 static bool squeeze(const cubn_device *device, const cubn_problem *problem, const void *memory,
                     cubn_places *places) {
@@ -95,9 +100,11 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
   *spans = (cubn_spans){.list = device->spans,
                         .c = problem->c,
                         .s = problem->s,
+                        .samples = cubn_count(problem),
                         .step = problem->layout == CUBN_LAYOUT_COLUMNS ? problem->c : 1,
                         .are_columns = problem->layout == CUBN_LAYOUT_COLUMNS};
   if (!find_spans(problem, memory, spans) || spans->valid == 0) return false;
+  if (!spans->are_columns && spans->valid < spans->count * SPAN_MIN) return false;
   places->problem = *problem;
   places->problem.validity.kind = CUBN_VALID_ALL;
   places->problem.n = spans->are_columns ? spans->valid : 1;
@@ -107,15 +114,42 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
 }
 
 /* ---- What is not ---- */
+/* Shorter padding is not worth non-temporal stores. */
+enum { NONTEMPORAL_BYTES_MIN = 512 };
+
 typedef struct padding {
   const cubn_spans *spans;
   char *array;
   int64_t element_bytes;
+  bool nontemporal;
 } padding;
 
+/* Where so much is cleared that it will not stay in the caches, without reading it first. */
+static void clear_lines(char *to, int64_t bytes) {
+#ifdef __SSE2__
+  const int64_t lead = -(intptr_t)to & 15;
+  memset(to, 0, (size_t)lead);
+  for (to += lead, bytes -= lead; bytes >= 16; to += 16, bytes -= 16)
+    _mm_stream_si128((__m128i *)(void *)to, _mm_setzero_si128());
+#endif
+  memset(to, 0, (size_t)bytes);
+}
+
 static void clear(const padding *padding, int64_t offset, int64_t count) {
-  memset(padding->array + offset * padding->element_bytes, 0,
-         (size_t)(count * padding->element_bytes));
+  char *const to = padding->array + offset * padding->element_bytes;
+  const int64_t bytes = count * padding->element_bytes;
+  if (padding->nontemporal && bytes >= NONTEMPORAL_BYTES_MIN)
+    clear_lines(to, bytes);
+  else
+    memset(to, 0, (size_t)bytes);
+}
+
+static void finish(const padding *padding) {
+#ifdef __SSE2__
+  if (padding->nontemporal) _mm_sfence();
+#else
+  (void)padding;
+#endif
 }
 
 /* The padding before span i, or after the last: its first sample and its end. */
@@ -130,6 +164,7 @@ static void clear_columns_task(void *context, int64_t index) {
   int64_t first;
   const int64_t end = before_span(padding->spans, index, &first), c = padding->spans->c;
   clear(padding, first * c, (end - first) * c);
+  finish(padding);
 }
 
 static void clear_channel_task(void *context, int64_t channel) {
@@ -144,13 +179,16 @@ static void clear_channel_task(void *context, int64_t channel) {
       clear(padding, (sample / s * spans->c + channel) * s + sample % s, count);
     }
   }
+  finish(padding);
 }
 
 /* Sets the padding of an output to 0. */
 static void clear_padding(const cubn_device *device, const cubn_problem *problem,
                           const cubn_spans *spans, void *array) {
-  padding padding = {spans, array, (int64_t)cubn_element_bytes(problem->type)};
+  const int64_t element_bytes = (int64_t)cubn_element_bytes(problem->type);
   const int64_t values = problem->c * (cubn_count(problem) - spans->valid);
+  const int64_t tensor_bytes = problem->c * cubn_count(problem) * element_bytes;
+  padding padding = {spans, array, element_bytes, tensor_bytes > device->machine.llc_bytes / 8};
   if (!array || values == 0) return;
   cubn_for_each(device, cubn_threads_for(device, values),
                 spans->are_columns ? spans->count + 1 : spans->c,
