@@ -2,9 +2,6 @@
 #include "cpu/fast/squeeze.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "core/refusal.h"
 #include "cpu/common/algos.h"
@@ -121,35 +118,25 @@ typedef struct padding {
   const cubn_spans *spans;
   char *array;
   int64_t element_bytes;
-  bool nontemporal;
+  const cubn_kernels *kernels; /* where so much is cleared that it will not stay in the caches */
 } padding;
 
-/* Where so much is cleared that it will not stay in the caches, without reading it first. */
-static void clear_lines(char *to, int64_t bytes) {
-#ifdef __SSE2__
-  const int64_t lead = -(intptr_t)to & 15;
-  memset(to, 0, (size_t)lead);
-  for (to += lead, bytes -= lead; bytes >= 16; to += 16, bytes -= 16)
-    _mm_stream_si128((__m128i *)(void *)to, _mm_setzero_si128());
-#endif
+static void clear(const padding *padding, int64_t offset, int64_t count) {
+  char *to = padding->array + offset * padding->element_bytes;
+  int64_t bytes = count * padding->element_bytes;
+  if (padding->kernels && bytes >= NONTEMPORAL_BYTES_MIN) {
+    const int64_t lead = -(intptr_t)to & (CUBN_LINE_BYTES - 1);
+    const int64_t whole = (bytes - lead) / CUBN_CLEAR_BYTES * CUBN_CLEAR_BYTES;
+    memset(to, 0, (size_t)lead);
+    padding->kernels->clear(to + lead, whole);
+    to += lead + whole;
+    bytes -= lead + whole;
+  }
   memset(to, 0, (size_t)bytes);
 }
 
-static void clear(const padding *padding, int64_t offset, int64_t count) {
-  char *const to = padding->array + offset * padding->element_bytes;
-  const int64_t bytes = count * padding->element_bytes;
-  if (padding->nontemporal && bytes >= NONTEMPORAL_BYTES_MIN)
-    clear_lines(to, bytes);
-  else
-    memset(to, 0, (size_t)bytes);
-}
-
 static void finish(const padding *padding) {
-#ifdef __SSE2__
-  if (padding->nontemporal) _mm_sfence();
-#else
-  (void)padding;
-#endif
+  if (padding->kernels) padding->kernels->fence();
 }
 
 /* The padding before span i, or after the last: its first sample and its end. */
@@ -188,7 +175,9 @@ static void clear_padding(const cubn_device *device, const cubn_problem *problem
   const int64_t element_bytes = (int64_t)cubn_element_bytes(problem->type);
   const int64_t values = problem->c * (cubn_count(problem) - spans->valid);
   const int64_t tensor_bytes = problem->c * cubn_count(problem) * element_bytes;
-  padding padding = {spans, array, element_bytes, tensor_bytes > device->machine.llc_bytes / 8};
+  const bool is_large = tensor_bytes > device->machine.llc_bytes / 8;
+  padding padding = {spans, array, element_bytes,
+                     is_large ? cubn_machine_kernels(&device->machine, problem->type) : NULL};
   if (!array || values == 0) return;
   cubn_for_each(device, cubn_threads_for(device, values),
                 spans->are_columns ? spans->count + 1 : spans->c,
