@@ -115,7 +115,7 @@ static const char *why_not_fused(const line_problem *problem) {
 }
 
 static const char *why_not(const line_problem *problem) {
-  if (line_is_extended(problem) && problem->pass != LINE_INFER)
+  if (line_has_padding(problem) || (line_is_extended(problem) && problem->pass != LINE_INFER))
     return "has no such call in cuDNN's classic interface";
   if (problem->in_place || problem->in_place_x) return "not timed in place";
   if (problem->beta != 0 || problem->param_beta != 0) return "not timed with blending";

@@ -75,12 +75,19 @@ static const suite_layer host_layers[] = {{"c64h7w7", 1, NULL},
                                           {"nhwc c128h160w160", 1, NULL},
                                           {NULL, 0, NULL}};
 
+/* Sequences and images without padding, with padding, and with a mask that finds none. */
+static const suite_layer padded_layers[] = {
+    {"c256w1000", 1, NULL}, {"c256w1000", 1, "lengths=2"}, {"c256w1000", 1, "lengths=2 valid=1"},
+    {"c64h56w56", 1, NULL}, {"c64h56w56", 1, "lengths=2"}, {"c64h56w56", 1, "mask valid=1"},
+    {NULL, 0, NULL}};
+
 const suite_table bench_suite_tables[] = {
     {"resnet50", 32, "train backward", resnet50_layers},
     {"resnet50-fused", 32, "train backward", resnet50_fused_layers},
     {"fc", 256, "train infer backward", fc_layers},
     {"video", 16, "train backward", video_layers},
     {"odd", 16, "train infer backward", odd_layers},
+    {"padded", 32, "train infer backward", padded_layers},
     {"tiny", 4, "train infer backward", tiny_layers},
     {"huge", 4, "train backward", huge_layers},
     {"host", 4, "train infer backward", host_layers},

@@ -7,7 +7,6 @@
 #include "core/check.h"
 #include "cpu/common/algos.h"
 #include "cpu/common/device.h"
-#include "cpu/fast/squeeze.h"
 #include "cpu/fold.h"
 #include "cpu/grid/grid.h"
 #include "cpu/widen.h"

@@ -5,62 +5,12 @@
 
 #include "kit/run_algo.h"
 #include "suites/support/expect_error.h"
+#include "suites/support/masked_lines.h"
 #include "suites/support/suite.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* ---- Every algorithm agrees with the oracle ---- */
-static const char *const lines[] = {
-    "train nchw f32 n3c5h4w5 mask",
-    "train nhwc f32 n3c5h4w5 mask keep inplace",
-    "train nhwc f32 n3c70h4w5 maskstride mean=1e4",
-    "train nchw f16 n3c5h4w5 mask alpha=2 beta=0.5",
-    "train nc f32 n37c70 maskn keep",
-    "train nc bf16 n700c9 mask",
-    "train ncw f32 n9c7w33 lengths=2",
-    "train ncw f32 n9c7w33 lengths=2 valid=0",
-    "train ncw f32 n9c7w33 lengths=2 valid=1",
-    "train nwc f32 n9c7w33 lengths=2 mean=1e4 data=spread",
-    "train ncw f64 n9c7w33 lengths=2 valid=0 keep biased separate",
-    "train nchw f32 n3c5h4w5 lengths=3 peract",
-    "train nchw f64 n3c5h4w5 mask valid=0.05 peract",
-    "train nchw f32 n3c5h4w5 mask valid=0.02 factor=1",
-    "train nchw f32 n3c5h4w5 mask data=constant elu",
-    "train nchw f16 n3c5h4w5 mask add_relu keep inplace_z",
-    "train nhwc f32 n3c5h4w5 lengths=2 statistics low",
-    "train nchw f32 n8c5h64w65 mask mean=1e4",
-    "train nhwc f32 n8c5h64w65 lengths=3 norunning",
-    "train nchw f32 n8c5h64w65 maskn valid=0.2",
-    "train nchw:nhwc f32 n3c5h4w5 mask",
-    "train nhwc+1 f32 n3c5h4w5 lengths=2",
-    "train cnhw f32 n3c5h4w5 lengths=2",
-    "train ncdhw f32 n2c3d4h3w5 lengths=3",
-    "backward nchw f32 n3c5h4w5 mask",
-    "backward nchw f32 n3c5h4w5 mask keep inplace pbeta=1",
-    "backward nhwc f32 n3c5h4w5 mask nosaved beta=0.5",
-    "backward nhwc f32 n3c5h4w5 mask nosaved valid=0 pbeta=2",
-    "backward nhwc bf16 n3c5h4w5 lengths=3 valid=0",
-    "backward nchw f32 n8c5h64w65 mask mean=1e4",
-    "backward nchw f32 n8c5h64w65 lengths=2 mean=1e4 nosaved",
-    "backward nhwc f32 n8c5h64w65 maskn mean=1e4",
-    "backward ncw f32 n9c7w33 lengths=2 inplace_x",
-    "backward nchw f32 n3c5h4w5 mask relu data=ties",
-    "backward nchw f16 n3c5h4w5 mask add_relu keep",
-    "backward nchw f16 n3c5h4w5 mask add_relu inplace inplace_zx",
-    "backward nchw f64 n3c5h4w5 maskn add_gelu",
-    "backward nchw f32 n3c5h4w5 mask valid=0.1 peract",
-    "backward nchw f32 n3c5h4w5 lengths=2 peract frozen relu",
-    "backward nchw f32 n3c5h4w5 mask frozen nodx",
-    "backward nchw f32 n3c5h4w5 mask frozen keep inplace_x",
-    "backward nchw f32 n3c5h4w5 mask sums count=60 low",
-    "backward nchw f32 n3c5h4w5 mask sums count=60 nodx add",
-    "backward nchw f32 n3c5h4w5 lengths=2 foreign",
-    "backward ncdhw f32 n2c3d4h3w5 lengths=4 nodscale",
-    "infer nchw f32 n3c5h4w5 mask",
-    "infer nhwc f16 n3c5h4w5 lengths=3 add_swish keep",
-    "infer nhwc:nchw f32 n3c5h4w5 mask add beta=1",
-};
-
 static void run_rows(const line_problem *problem, const char *line) {
   const cubn_algo *const *row = suite_handle()->backend->algos[problem->pass];
   int passed = 0;
@@ -77,12 +27,20 @@ static void run_rows(const line_problem *problem, const char *line) {
   SUITE_CHECK(passed > 0, "no algorithm takes %s", line);
 }
 
-static void test_lines(void) {
-  for (size_t i = 0; i < COUNT_OF(lines); ++i) {
+static void run_list(const char *const list[], size_t count) {
+  for (size_t i = 0; i < count; ++i) {
     line_problem problem;
-    const char *const wrong = line_parse(lines[i], &problem);
-    if (SUITE_CHECK(!wrong, "%s: %s", lines[i], wrong)) run_rows(&problem, lines[i]);
+    const char *const wrong = line_parse(list[i], &problem);
+    if (SUITE_CHECK(!wrong, "%s: %s", list[i], wrong)) run_rows(&problem, list[i]);
   }
+}
+
+static void test_lines(void) {
+  run_list(masked_lines, masked_line_count);
+}
+
+static void test_longer_lines(void) {
+  run_list(masked_long_lines, masked_long_line_count);
 }
 
 /* ---- A call on the batch without its padding ---- */
@@ -202,7 +160,8 @@ static void test_threads(void) {
 void test_masked_suites(void) {
   static const suite_test tests[] = {
       {"every algorithm", test_lines}, {"a batch without its padding", test_dense}, {NULL, NULL}};
-  static const suite_test cpu_tests[] = {{"threads", test_threads}, {NULL, NULL}};
+  static const suite_test cpu_tests[] = {
+      {"spans", test_longer_lines}, {"threads", test_threads}, {NULL, NULL}};
   suite_add("masked", SUITE_DEVICES, tests);
-  suite_add("masked, by threads", SUITE_CPU, cpu_tests);
+  suite_add("masked on the CPU", SUITE_CPU, cpu_tests);
 }

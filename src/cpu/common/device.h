@@ -17,7 +17,7 @@ struct cubn_device {
   cubn_machine machine; /* caches, threads and kernels */
   char *worker_scratch; /* CUBN_WORKER_BYTES for each of machine.threads workers, see grid/grid.h */
   char *stages;         /* CUBN_STAGE_BYTES for each worker, see fast/call.h */
-  void *spans;          /* CUBN_SPANS_BYTES, see fast/squeeze.h */
+  void *spans;          /* CUBN_SPANS_BYTES, see fast/places.h */
 };
 
 /* Fails if the host gave an algorithm less workspace than it asked for. */

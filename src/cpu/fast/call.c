@@ -10,10 +10,21 @@ static bool needs_epilogue(const cubn_problem *problem) {
   return cubn_is_fused(problem) || problem->blends || problem->is_frozen;
 }
 
+/* Decides what depends on whether the tensors, of so many values each, fit in the caches. */
+static void set_sizes(cubn_call *call, int64_t values) {
+  const cubn_machine *machine = &call->device->machine;
+  const cubn_problem *problem = call->problem;
+  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
+  const int tensors = (backward ? 3 : 2) + (problem->adds && (!backward || problem->has_dz));
+  const int64_t bytes = values * call->element_bytes * tensors;
+  call->fits_l2 = bytes <= machine->l2_bytes;
+  call->prefetches = bytes > machine->llc_bytes / 8;
+  call->nontemporal = problem->has_output && bytes > machine->llc_bytes / 8 * 3;
+}
+
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args) {
   const cubn_machine *machine = &device->machine;
-  const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const int64_t values = cubn_count(problem) * problem->c;
   cubn_call call = {.device = device, .problem = problem, .args = args};
   call.kernels = cubn_machine_kernels(machine, problem->type);
@@ -24,11 +35,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
   call.sums = problem->pass == CUBN_PASS_TRAIN ? 2 : call.needs.sums ? 3 : 0;
   call.writes = problem->has_output || problem->has_dz;
   call.threads = cubn_min(cubn_threads_for(device, values), machine->threads);
-  const int tensors = (backward ? 3 : 2) + (problem->adds && (!backward || problem->has_dz));
-  const int64_t bytes = values * call.element_bytes * tensors;
-  call.fits_l2 = bytes <= machine->l2_bytes;
-  call.prefetches = bytes > machine->llc_bytes / 8;
-  call.nontemporal = problem->has_output && bytes > machine->llc_bytes / 8 * 3;
+  set_sizes(&call, values);
   call.has_epilogue = needs_epilogue(problem);
   if (call.has_epilogue) cubn_epilogue_begin(&call);
   return call;
@@ -37,6 +44,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
 void cubn_call_set_places(cubn_call *call, const cubn_places *places) {
   call->places = places;
   if (!places) return;
+  if (cubn_has_spans(call)) set_sizes(call, places->spans.samples * call->problem->c);
   call->spread = cubn_spread_arrays(call->problem);
 }
 
@@ -45,6 +53,17 @@ const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn
   *own = *call;
   own->stage = call->device->stages + worker * (int64_t)CUBN_STAGE_BYTES;
   return own;
+}
+
+/* Shorter spans are not worth non-temporal stores. */
+enum { NONTEMPORAL_SPAN_MIN = 128 };
+
+cubn_call cubn_call_of_spans(const cubn_call *call) {
+  cubn_call span = *call;
+  const cubn_spans *spans = &call->places->spans;
+  span.places = NULL;
+  span.nontemporal = call->nontemporal && spans->valid >= spans->count * NONTEMPORAL_SPAN_MIN;
+  return span;
 }
 
 cubn_call cubn_call_of_moments(const cubn_call *call) {

@@ -76,12 +76,21 @@ void cubn_call_set_places(cubn_call *call, const cubn_places *places);
 /* The call for one worker: the call itself if it is packed, else *own, with the worker's stage. */
 const cubn_call *cubn_call_of_worker(const cubn_call *call, int64_t worker, cubn_call *own);
 
+/* The call for runs of valid elements, which are given by their offset in memory. */
+cubn_call cubn_call_of_spans(const cubn_call *call);
+
 /* The call as it is while backward forms the sums of the statistics. */
 cubn_call cubn_call_of_moments(const cubn_call *call);
 
 /* Whether the call is of valid elements in spans. */
 static inline bool cubn_has_spans(const cubn_call *call) {
   return call->places && call->places->views[CUBN_ARRAY_X].spans;
+}
+
+/* Whether these are so long that kernels are called for each. Shorter ones are copied together. */
+static inline bool cubn_has_long_spans(const cubn_call *call) {
+  enum { LONG_SPAN = 64 };
+  return cubn_has_spans(call) && call->places->spans.valid >= call->places->spans.count * LONG_SPAN;
 }
 
 /* Whether backward computes the statistics in a pass of their own, because they are not given. */

@@ -122,7 +122,7 @@ void cubn_gaps_grid_sums(const cubn_call *call, const cubn_window *grid,
   const unsigned dy = dy_of_sums(call);
   cubn_mapper mapper = {.window = *grid,
                         .reads = CUBN_MAP_X | dy,
-                        .row_unit = CUBN_GRID_GROUP_ROWS,
+                        .row_unit = cubn_row_unit(call),
                         .unit = COLUMN_UNIT};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {

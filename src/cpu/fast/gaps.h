@@ -14,6 +14,11 @@ static inline int64_t cubn_run_unit(const cubn_call *call) {
   return cubn_has_spans(call) ? 1 : CUBN_RUN_UNIT;
 }
 
+/* The same of rows of a grid. */
+static inline int64_t cubn_row_unit(const cubn_call *call) {
+  return cubn_has_spans(call) ? 1 : CUBN_GRID_GROUP_ROWS;
+}
+
 /* Adds the sums of one run, or of CUBN_INTERLEAVE runs. The values so many places further on are
  * prefetched meanwhile; 0 prefetches nothing. */
 void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,

@@ -10,7 +10,7 @@ enum { COLUMN_UNIT = CUBN_GRID_PADDING, BYTE_UNIT = 8 };
 static cubn_mapper map_fused(const cubn_call *call, const cubn_fused *fused, int64_t offset,
                              bool for_sums) {
   const bool backward = fused->dy;
-  const int64_t sums_unit = fused->coef ? fused->rows : CUBN_GRID_GROUP_ROWS;
+  const int64_t sums_unit = fused->coef ? fused->rows : cubn_row_unit(call);
   cubn_mapper mapper = {.window = {offset, fused->rows, fused->stride, fused->width},
                         .row_unit = for_sums ? sums_unit : 1,
                         .unit = !fused->coef ? COLUMN_UNIT

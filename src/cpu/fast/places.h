@@ -19,12 +19,17 @@ typedef struct cubn_span {
 /* The valid samples of a problem with padding, packed but for that. A span ends with a run. */
 typedef struct cubn_spans {
   int64_t count;
-  cubn_span *list;  /* [count + 1], the last of which begins where all end */
-  int64_t c, s;     /* of the problem with padding */
-  int64_t step;     /* elements of a channel's neighbor samples: 1, or c in columns */
-  int64_t valid;    /* samples */
+  cubn_span *list; /* [count + 1], the last of which begins where all end */
+  int64_t c, s;    /* of the problem with padding */
+  int64_t step;    /* elements of a channel's neighbor samples: 1, or c in columns */
+  int64_t valid;   /* samples, and all of them */
+  int64_t samples;
   bool are_columns; /* [n][c], not [n][c][s] */
 } cubn_spans;
+
+/* More spans of valid samples are for the plain algorithm. */
+#define CUBN_SPANS_MAX ((int64_t)1 << 16)
+#define CUBN_SPANS_BYTES ((size_t)(CUBN_SPANS_MAX + 16) * sizeof(cubn_span))
 
 /* Where the elements of an array are: axes, the slowest first, merged where memory allows it. */
 typedef struct cubn_view {

@@ -87,6 +87,9 @@ static bool find_spans(const cubn_problem *problem, const void *memory, cubn_spa
   return true;
 }
 
+/* Shorter runs of valid values, on average, are faster one by one. */
+enum { SPAN_MIN = 8 };
+
 /* Sets the places of the valid elements; false if there are none, or too many spans. */
 static bool squeeze(const cubn_device *device, const cubn_problem *problem, const void *memory,
                     cubn_places *places) {
@@ -94,9 +97,11 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
   *spans = (cubn_spans){.list = device->spans,
                         .c = problem->c,
                         .s = problem->s,
+                        .samples = cubn_count(problem),
                         .step = problem->layout == CUBN_LAYOUT_COLUMNS ? problem->c : 1,
                         .are_columns = problem->layout == CUBN_LAYOUT_COLUMNS};
   if (!find_spans(problem, memory, spans) || spans->valid == 0) return false;
+  if (!spans->are_columns && spans->valid < spans->count * SPAN_MIN) return false;
   places->problem = *problem;
   places->problem.validity.kind = CUBN_VALID_ALL;
   places->problem.n = spans->are_columns ? spans->valid : 1;
@@ -106,15 +111,32 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
 }
 
 /* ---- What is not ---- */
+/* Shorter padding is not worth non-temporal stores. */
+enum { NONTEMPORAL_BYTES_MIN = 512 };
+
 typedef struct padding {
   const cubn_spans *spans;
   char *array;
   int64_t element_bytes;
+  const cubn_kernels *kernels; /* where so much is cleared that it will not stay in the caches */
 } padding;
 
 static void clear(const padding *padding, int64_t offset, int64_t count) {
-  memset(padding->array + offset * padding->element_bytes, 0,
-         (size_t)(count * padding->element_bytes));
+  char *to = padding->array + offset * padding->element_bytes;
+  int64_t bytes = count * padding->element_bytes;
+  if (padding->kernels && bytes >= NONTEMPORAL_BYTES_MIN) {
+    const int64_t lead = -(intptr_t)to & (CUBN_LINE_BYTES - 1);
+    const int64_t whole = (bytes - lead) / CUBN_CLEAR_BYTES * CUBN_CLEAR_BYTES;
+    memset(to, 0, (size_t)lead);
+    padding->kernels->clear(to + lead, whole);
+    to += lead + whole;
+    bytes -= lead + whole;
+  }
+  memset(to, 0, (size_t)bytes);
+}
+
+static void finish(const padding *padding) {
+  if (padding->kernels) padding->kernels->fence();
 }
 
 /* The padding before span i, or after the last: its first sample and its end. */
@@ -129,6 +151,7 @@ static void clear_columns_task(void *context, int64_t index) {
   int64_t first;
   const int64_t end = before_span(padding->spans, index, &first), c = padding->spans->c;
   clear(padding, first * c, (end - first) * c);
+  finish(padding);
 }
 
 static void clear_channel_task(void *context, int64_t channel) {
@@ -143,13 +166,18 @@ static void clear_channel_task(void *context, int64_t channel) {
       clear(padding, (sample / s * spans->c + channel) * s + sample % s, count);
     }
   }
+  finish(padding);
 }
 
 /* Sets the padding of an output to 0. */
 static void clear_padding(const cubn_device *device, const cubn_problem *problem,
                           const cubn_spans *spans, void *array) {
-  padding padding = {spans, array, (int64_t)cubn_element_bytes(problem->type)};
+  const int64_t element_bytes = (int64_t)cubn_element_bytes(problem->type);
   const int64_t values = problem->c * (cubn_count(problem) - spans->valid);
+  const int64_t tensor_bytes = problem->c * cubn_count(problem) * element_bytes;
+  const bool is_large = tensor_bytes > device->machine.llc_bytes / 8;
+  padding padding = {spans, array, element_bytes,
+                     is_large ? cubn_machine_kernels(&device->machine, problem->type) : NULL};
   if (!array || values == 0) return;
   cubn_for_each(device, cubn_threads_for(device, values),
                 spans->are_columns ? spans->count + 1 : spans->c,

@@ -1,14 +1,10 @@
-/* Runs of the fast algorithms. Problems with padding are squeezed: their valid elements are numbered
- * without gaps, as a packed problem would have them, and views find them in memory; so results have
- * the bits of the batch without its padding. */
+/* Runs of the fast algorithms. Problems with padding are squeezed: valid elements are numbered
+ * without gaps, as a packed problem would have them, and views find them in memory. What depends on
+ * the mask depends on its spans alone, so that the results are the same for all threads. */
 #ifndef CUBN_CPU_FAST_SQUEEZE_H
 #define CUBN_CPU_FAST_SQUEEZE_H
 
 #include "cpu/fast/call.h"
-
-/* More spans of valid samples are for the plain algorithm. */
-#define CUBN_SPANS_MAX ((int64_t)1 << 16)
-#define CUBN_SPANS_BYTES ((size_t)(CUBN_SPANS_MAX + 16) * sizeof(cubn_span))
 
 /* Runs a problem that is packed or, in places, may be seen so. `places` is NULL if it is packed. */
 typedef cubnStatus_t cubn_fast_runner(cubn_device *device, const cubn_problem *problem,

@@ -5,25 +5,6 @@
 
 /* Narrower rows are not mapped one by one. */
 enum { NARROW = 16 };
-/* Values of a part of a row that is mapped where it is. */
-enum { PART_MIN = 128 };
-
-static char *base_of(const cubn_call *call, int array) {
-  const cubn_args *args = call->args;
-  switch (array) {
-    case CUBN_ARRAY_X:
-      return (char *)(uintptr_t)args->x;
-    case CUBN_ARRAY_OUTPUT:
-      return args->output;
-    case CUBN_ARRAY_DY:
-      return (char *)(uintptr_t)args->dy;
-    case CUBN_ARRAY_Z:
-      return call->problem->pass == CUBN_PASS_BACKWARD ? args->dz : (char *)(uintptr_t)args->z;
-    default:
-      return args->reserve;
-  }
-}
-
 /* The memory of an array on the stage, and that of its panel. */
 static char *stage_of(const cubn_call *call, int array) {
   return call->stage + array * (int64_t)CUBN_STAGE_ARRAY_BYTES;
@@ -67,7 +48,7 @@ char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *co
   const cubn_view *view = &call->places->views[array];
   const int64_t offset = cubn_view_offset(view, place, count);
   *stride = view->spans ? 1 : view->stride[view->rank - 1];
-  return base_of(call, array) + offset * call->element_bytes;
+  return cubn_base_of(call, array) + offset * call->element_bytes;
 }
 
 /* How many rows of the window lie in memory at one distance, each of neighbors; 0 if not even the
@@ -84,16 +65,12 @@ static int64_t map_rows(const cubn_call *call, int array, const cubn_window *win
   return window->rows;
 }
 
-static bool is_mapped(const cubn_mapper *mapper, int array) {
-  return (mapper->reads | mapper->writes) >> array & 1;
-}
-
 /* Whether the rows of all arrays are at one distance. */
 static bool is_even(const cubn_mapper *mapper, const cubn_mapping *mapping) {
   int64_t stride = 0;
   if (mapping->window.rows == 1) return true;
   for (int a = 0; a < CUBN_VIEWS; ++a) {
-    if (!is_mapped(mapper, a)) continue;
+    if (!cubn_is_mapped(mapper, a)) continue;
     if (stride != 0 && mapping->stride[a] != stride) return false;
     stride = mapping->stride[a];
   }
@@ -106,7 +83,7 @@ static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_ma
   const int64_t left = window->rows;
   for (int a = 0; a < CUBN_VIEWS; ++a) {
     mapping->stride[a] = 0;
-    if (!is_mapped(mapper, a)) continue;
+    if (!cubn_is_mapped(mapper, a)) continue;
     const int64_t rows = map_rows(call, a, window, &mapping->at[a], &mapping->stride[a]);
     /* Kernels do not take several rows in one place. */
     if (rows == 0 || (rows > 1 && mapping->stride[a] == 0)) return false;
@@ -118,31 +95,12 @@ static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_ma
   return window->rows == left || window->rows > 1 || (window->rows == 1 && window->width >= NARROW);
 }
 
-/* Maps what a row has of a span; false if that is not worth it. All arrays have the same offsets. */
-static bool map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
-  cubn_window *const window = &mapping->window;
-  int64_t count;
-  const int64_t offset =
-      cubn_view_offset(&call->places->views[CUBN_ARRAY_X], window->offset, &count);
-  if (count < window->width) {
-    count -= count % mapper->unit;
-    if (count < PART_MIN) return false;
-    window->width = count;
-  }
-  for (int a = 0; a < CUBN_VIEWS; ++a) {
-    mapping->stride[a] = 0;
-    if (is_mapped(mapper, a)) mapping->at[a] = base_of(call, a) + offset * call->element_bytes;
-  }
-  mapping->is_even = true;
-  return true;
-}
-
 /* Makes rows of one row whose parts are apart in some array. The window becomes what follows up to
  * the end of a part, or whole parts. */
 static bool divide(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
   int64_t part = INT64_MAX, left = window->width;
   for (int a = 0; a < CUBN_VIEWS; ++a) {
-    if (!is_mapped(mapper, a) || has_panel(call, a)) continue;
+    if (!cubn_is_mapped(mapper, a) || has_panel(call, a)) continue;
     const cubn_view *view = &call->places->views[a];
     const int last = view->rank - 1;
     if (view->spans || view->stride[last] != 1) return false;
@@ -182,7 +140,7 @@ static void fit_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_win
 static void copy(const cubn_call *call, const cubn_window *window, int array, char *stage,
                  int64_t stride, bool stores) {
   const cubn_transfer transfer = {&call->places->views[array],
-                                  base_of(call, array),
+                                  cubn_base_of(call, array),
                                   stage,
                                   stride,
                                   call->element_bytes,
@@ -194,11 +152,12 @@ static void copy(const cubn_call *call, const cubn_window *window, int array, ch
  * distance. */
 static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
+  cubn_leave_span(call, window);
   fit_stage(call, mapper, window);
   const int64_t stride = pad(call, window->width);
   for (int a = 0; a < CUBN_VIEWS; ++a) {
     mapping->stride[a] = stride;
-    if (!is_mapped(mapper, a)) continue;
+    if (!cubn_is_mapped(mapper, a)) continue;
     if (!mapper->one_stride &&
         map_rows(call, a, window, &mapping->at[a], &mapping->stride[a]) >= window->rows &&
         (window->rows == 1 || mapping->stride[a] != 0))
@@ -223,7 +182,7 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   mapping->window = rest;
   const bool has_spans = rows == 1 && cubn_has_spans(call);
   bool is_divided = false;
-  if (!(has_spans ? map_span : map_memory)(call, mapper, mapping) ||
+  if (!(has_spans ? cubn_map_span : map_memory)(call, mapper, mapping) ||
       (mapper->column > 0 && mapping->window.rows != rows)) {
     mapping->window = rest;
     is_divided = mapper->may_divide && divide(call, mapper, &mapping->window) &&

@@ -37,6 +37,21 @@ typedef struct cubn_mapping {
   int64_t stride[CUBN_VIEWS]; /* elements from row to row of each array */
 } cubn_mapping;
 
+static inline bool cubn_is_mapped(const cubn_mapper *mapper, int array) {
+  return (mapper->reads | mapper->writes) >> array & 1;
+}
+
+/* The tensor or reserve space that is an array. */
+char *cubn_base_of(const cubn_call *call, int array);
+
+/* ---- spans.c */
+/* Maps what a row has of a span; false if that is not worth it. Arrays have the same offsets. */
+bool cubn_map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping);
+/* Where a row ends one span and begins another: limits the window to it, if the next row is
+ * followed by more of its span. */
+void cubn_leave_span(const cubn_call *call, cubn_window *window);
+
+/* ---- window.c */
 /* The next mapping: some rows from left to right, then the next rows; false if there is none. Each
  * must be finished before the next. */
 bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping *mapping);

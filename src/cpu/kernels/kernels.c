@@ -18,6 +18,14 @@ static void spread(const double *values, int64_t channels, int64_t each, int64_t
     }
 }
 
+static void clear(void *to, int64_t bytes) {
+  element *const elements = to;
+  const int64_t count = bytes / (int64_t)sizeof(element);
+  for (int64_t i = 0; i < count; i += 2 * LANES) store_pair(elements + i, (vec){0}, (vec){0}, true);
+}
+
+_Static_assert(CUBN_CLEAR_BYTES % (2 * LANES * sizeof(element)) == 0, "pairs of vectors");
+
 static void fence(void) {
   vec_fence();
 }
@@ -38,5 +46,6 @@ const cubn_kernels CUBN_KERNELS = {
     .grid_output = grid_output,
     .fused = &CUBN_FUSED_KERNELS,
     .spread = spread,
+    .clear = clear,
     .fence = fence,
 };

@@ -187,6 +187,9 @@ typedef struct cubn_fused_kernels {
   void (*grid_sums)(const cubn_fused *fused, double *sums, int64_t sum_stride);
 } cubn_fused_kernels;
 
+/* See `clear` below. */
+#define CUBN_CLEAR_BYTES 128
+
 typedef struct cubn_kernels {
   const char *target;
   int64_t store_bytes; /* Non-temporal stores need addresses that are multiples of this. */
@@ -207,6 +210,9 @@ typedef struct cubn_kernels {
 
   /* to[t][c][i] = values[c], where i < each and t < times. */
   void (*spread)(const double *values, int64_t channels, int64_t each, int64_t times, void *to);
+  /* Sets so many bytes, a multiple of CUBN_CLEAR_BYTES from a cache line on, to 0, without reading
+   * them into the caches. */
+  void (*clear)(void *to, int64_t bytes);
   /* After this, other threads see the non-temporal stores. */
   void (*fence)(void);
 } cubn_kernels;

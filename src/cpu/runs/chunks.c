@@ -79,11 +79,36 @@ static int64_t get_prefetch_distance(const cubn_call *call, prefetch_step step,
          shape->begin;
 }
 
+/* Processes a segment of valid elements, span by span, each as if it were packed. The channels of
+ * both blocks have the same spans. */
+static void step_spans(const cubn_call *call, const cubn_block *current, const cubn_block *next,
+                       const cubn_segment *run, double *lanes) {
+  const cubn_spans *spans = &call->places->spans;
+  const cubn_call packed = cubn_call_of_spans(call);
+  cubn_span_place written = {0}, summed = {0};
+  cubn_segment part = *run;
+  if (current) written = cubn_find_span(spans, run->current);
+  if (next) summed = cubn_find_span(spans, run->next);
+  for (int64_t done = 0; done < run->count; done += part.count) {
+    part.current = written.offset;
+    part.next = summed.offset;
+    part.count = cubn_min(next ? summed.count : written.count, run->count - done);
+    if (current) written = cubn_next_span(spans, written);
+    if (next) summed = cubn_next_span(spans, summed);
+    part.prefetch_distance = next && call->prefetches ? summed.offset - part.next : 0;
+    cubn_segment_step(&packed, current, next, &part, lanes);
+  }
+}
+
 /* Processes a segment of a single run. A long run is divided into parts that are processed
  * interleaved, and a tail. */
 static void step_run(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                      const cubn_segment *run, double *lanes) {
   const int64_t count = run->count / INTERLEAVE / INTERLEAVED_UNIT * INTERLEAVED_UNIT;
+  if (cubn_has_long_spans(call)) {
+    step_spans(call, current, next, run, lanes);
+    return;
+  }
   if (call->has_epilogue || cubn_has_spans(call) || run->count < INTERLEAVED_MIN) {
     cubn_segment_step(call, current, next, run, lanes);
     return;

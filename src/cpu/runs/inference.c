@@ -54,6 +54,17 @@ static void write_epilogue(const cubn_call *call, int64_t offset, int64_t begin,
  * run, in as many images as the patch has rows. */
 static void write_segment(const cubn_call *call, const cubn_channels *channels, int64_t channel,
                           cubn_patch segment, int64_t begin) {
+  if (cubn_has_long_spans(call)) {
+    const cubn_call packed = cubn_call_of_spans(call);
+    cubn_span_place at = cubn_find_span(&call->places->spans, segment.offset);
+    for (int64_t left = segment.count; left > 0; left -= segment.count) {
+      segment.offset = at.offset;
+      segment.count = cubn_min(at.count, left);
+      write_segment(&packed, channels, channel, segment, begin);
+      at = cubn_next_span(&call->places->spans, at);
+    }
+    return;
+  }
   const cubn_coefficients coef = cubn_fast_coefficients(channels, channel);
   const int64_t offset = segment.offset, runs = segment.rows, stride = segment.row_stride;
   if (channels->needs_double[channel] != 0) {

@@ -84,10 +84,6 @@ static bool step_in_memory(const cubn_call *call, const cubn_block *next,
 
 static void step_plain(const cubn_call *call, const cubn_block *current, const cubn_block *next,
                        const cubn_segment *segment, double *lanes) {
-  if (!current && cubn_has_spans(call)) {
-    cubn_segment_step_spans(call, next, segment, NULL, lanes);
-    return;
-  }
   if (!current) {
     cubn_segment_sums(call, next, segment, 0, segment->count, lanes, NULL);
     return;
@@ -103,8 +99,6 @@ static void step_plain(const cubn_call *call, const cubn_block *current, const c
     else
       cubn_exact_output(call, cubn_segment_values(segment), &coef);
     if (next) cubn_segment_sums(call, next, segment, 0, segment->count, lanes, NULL);
-  } else if (cubn_has_spans(call)) {
-    cubn_segment_step_spans(call, next, segment, &coef, lanes);
   } else if (call->places && step_in_memory(call, next, segment, &coef, lanes)) {
     return;
   } else if (!cubn_runs_share_alignment(call, segment->runs, segment->stride)) {

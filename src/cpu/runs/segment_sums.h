@@ -22,10 +22,4 @@ void cubn_segment_sums(const cubn_call *call, const cubn_block *next, const cubn
 void cubn_segment_step_fused(const cubn_call *call, const cubn_block *current,
                              const cubn_block *next, const cubn_segment *segment, double *lanes);
 
-/* Forms the sums of a segment of valid elements in spans, unless `next` is NULL, and writes the
- * output of another, unless `coef` is NULL. */
-void cubn_segment_step_spans(const cubn_call *call, const cubn_block *next,
-                             const cubn_segment *segment, const cubn_coefficients *coef,
-                             double *lanes);
-
 #endif /* CUBN_CPU_RUNS_SEGMENT_SUMS_H */

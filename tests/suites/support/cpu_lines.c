@@ -21,6 +21,10 @@ const char *const cpu_lines[] = {
     "train nhwc f32 n1c600h15w40 data=large",
     "train nc f32 n100c2100 data=spread",
     "train nc f32 n6001c1 data=constant eps=0",
+    /* Padding, cleared by non-temporal stores where it is long. */
+    "train ncw f32 n5c7w999 lengths=2 data=spread",
+    "infer nwc f16 n5c40w99 lengths=2 offset=3",
+    "backward ncw f64 n5c3w999 lengths=2 add_relu",
     /* Few values of many channels: vectors of channels, the last of them not whole, and channels
      * that are computed one by one. */
     "train nc f32 n1c1101 offset=1",

@@ -12,6 +12,7 @@ const char *const cuda_lines[CUDA_LINES] = {
     "infer nchw f32 n4c6h8w9 beta=.5", "infer nhwc+1 f64 n2c5h3w3",
     "backward nchw f32 n4c6h8w9",      "backward nhwc f16 n4c16h5w7 nosaved",
     "backward nchw f32 n8c1h49w57",    "backward nchw+1:nhwc f32 n6c2h33w33 nosaved",
+    "train ncw f32 n6c5w33 lengths=2",
 };
 
 bool cuda_ok(cudaError_t error, const char *what) {
@@ -26,6 +27,8 @@ cudaStream_t cuda_create_stream(void) {
 
 void cuda_call_make_data(cuda_call *c, int variant) {
   c->problem.mean = 0.5 + variant;
+  static const double valid[] = {0.7, 1, 0}; /* all sequences are full, or empty */
+  if (line_has_padding(&c->problem)) c->problem.valid = valid[variant % 3];
   if (c->problem.device_factor) c->problem.factor = 1.0 / (1 + variant);
   char report[512] = "";
   SUITE_CHECK(run_create(c->handle, &c->problem, &c->before, report, sizeof report), "%s", report);

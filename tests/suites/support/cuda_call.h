@@ -9,7 +9,7 @@
 
 /* All algorithms, one launch and several, with and without partial sums in the workspace. */
 #define LINE_WITH_PARTIAL_SUMS "train nchw f32 n8c1h49w57 inplace"
-enum { CUDA_LINES = 10 };
+enum { CUDA_LINES = 11 };
 extern const char *const cuda_lines[CUDA_LINES];
 
 /* Checks the error of a call of the runtime. */
@@ -25,8 +25,8 @@ typedef struct cuda_call {
 } cuda_call;
 
 bool cuda_call_begin(cuda_call *c, cubnHandle_t handle, const char *line);
-/* Fills `before` with values whose mean depends on `variant`, as does a factor in device memory,
- * and makes room for results. */
+/* Fills `before` with values whose mean depends on `variant`, as do a factor and lengths in device
+ * memory, and makes room for results. */
 void cuda_call_make_data(cuda_call *c, int variant);
 void cuda_call_drop_data(cuda_call *c);
 /* Downloads and compares with the oracle. */
