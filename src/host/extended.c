@@ -4,9 +4,9 @@
 #include "core/check.h"
 #include "core/error.h"
 #include "host/activation.h"
+#include "host/extended_options.h"
 #include "host/reserve.h"
 #include "host/synchronized.h"
-#include "host/validity.h"
 #include "host/virtual_batches.h"
 
 /* What a descriptor says, whatever the pass. */
@@ -29,28 +29,6 @@ static cubn_problem problem_of(const cubnBatchNormDescriptor_t descriptor, bool 
       .normalizes_unbiased =
           !is_given && (int)values[CUBN_BATCHNORM_VARIANCE] == CUBN_VARIANCE_UNBIASED,
       .epsilon_is_outside = (int)values[CUBN_BATCHNORM_EPSILON_PLACE] == CUBN_EPSILON_OUTSIDE_ROOT};
-}
-
-/* Which elements take part; completed by cubn_check_validity. */
-static cubnStatus_t describe_validity(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
-                                      const cubnBatchNormTensors_t *tensors, bool is_exchanged) {
-  const bool has_mask = tensors->mask_desc || tensors->mask;
-  cubn_problem *problem = &call->problem;
-  if (!has_mask && !tensors->lengths) return CUBN_STATUS_SUCCESS;
-  CUBN_REQUIRE(!has_mask || !tensors->lengths, call->function,
-               "mask and lengths are both given, one of them must be NULL");
-  problem->validity =
-      (cubn_validity){.kind = has_mask ? CUBN_VALID_MASK : CUBN_VALID_LENGTHS,
-                      .lengths_dim = (int)descriptor->values[CUBN_BATCHNORM_LENGTHS_DIM],
-                      .keeps = descriptor->values[CUBN_BATCHNORM_PADDING] == CUBN_PADDING_KEEP};
-  problem->descriptors[CUBN_ARRAY_VALID] = tensors->mask_desc;
-  call->args.validity = has_mask ? tensors->mask : tensors->lengths;
-  if (is_exchanged)
-    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, call->function,
-                     "%s is given, which calls with a communicator do not take: remove the "
-                     "communicator from the descriptor, or %s from the tensors",
-                     cubn_validity_name(problem), cubn_validity_name(problem));
-  return CUBN_STATUS_SUCCESS;
 }
 
 /* The arguments that have the same name in both passes. */
@@ -102,38 +80,13 @@ static const cubn_exchange *exchange_of(const cubnBatchNormDescriptor_t descript
   return is_given ? NULL : descriptor->exchange;
 }
 
-/* Batch renormalization, which CUBN_BATCHNORM_R_MAX and _D_MAX ask for, or the arrays. */
-static cubnStatus_t describe_renormalization(const cubnBatchNormDescriptor_t descriptor,
-                                             const cubnBatchNormTensors_t *tensors,
-                                             const char *function, cubn_problem *problem,
-                                             cubn_args *args) {
-  const double r_max = descriptor->values[CUBN_BATCHNORM_R_MAX];
-  const double d_max = descriptor->values[CUBN_BATCHNORM_D_MAX];
-  const bool is_asked = r_max != 1 || d_max != 0 || tensors->saved_r || tensors->saved_d;
-  const bool is_given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
-  if (!is_asked || is_given) return CUBN_STATUS_SUCCESS;
-  CUBN_REQUIRE(problem->pass == CUBN_PASS_BACKWARD || tensors->running_mean, function,
-               "running_mean is NULL, but batch renormalization (CUBN_BATCHNORM_R_MAX is %g, "
-               "CUBN_BATCHNORM_D_MAX is %g) needs running statistics",
-               r_max, d_max);
-  if (problem->sums_are_given)
-    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
-                     "CUBN_BATCHNORM_SUMS is CUBN_SUMS_GIVEN, which is not supported with batch "
-                     "renormalization (CUBN_BATCHNORM_R_MAX, CUBN_BATCHNORM_D_MAX, saved_r)");
-  problem->renormalizes = true;
-  args->bounds = (cubn_renormalization_bounds){r_max, d_max};
-  args->saved_r = tensors->saved_r;
-  args->saved_d = tensors->saved_d;
-  return CUBN_STATUS_SUCCESS;
-}
-
 static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
                                      const cubnBatchNormTensors_t *tensors) {
   CUBN_TRY(check(call->handle, descriptor, tensors, call->function));
   cubn_problem problem = problem_of(descriptor, false);
   cubn_args args = args_of(descriptor, tensors, &problem);
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
-  CUBN_TRY(describe_renormalization(descriptor, tensors, call->function, &problem, &args));
+  CUBN_TRY(cubn_describe_renormalization(descriptor, tensors, call->function, &problem, &args));
   problem.has_output = tensors->y_desc || tensors->y;
   problem.has_saved = trains && args.saved_mean;
   problem.has_running = trains && tensors->running_mean;
@@ -166,32 +119,7 @@ static cubnStatus_t describe_forward(cubn_call *call, const cubnBatchNormDescrip
   call->problem = problem;
   call->args = args;
   call->reserve = (cubn_reserve_space){tensors->reserve, tensors->reserve_bytes};
-  return describe_validity(call, descriptor, tensors, exchange_of(descriptor, false));
-}
-
-/* Backward that reads y in place of x. */
-static cubnStatus_t describe_from_y(const cubnBatchNormDescriptor_t descriptor,
-                                    const cubnBatchNormTensors_t *tensors, const char *function,
-                                    cubn_problem *problem, cubn_args *args) {
-  if ((int)descriptor->values[CUBN_BATCHNORM_BACKWARD_FROM] != CUBN_BACKWARD_FROM_Y)
-    return CUBN_STATUS_SUCCESS;
-  const char *const other = cubn_is_fused(problem)    ? "an addition or an activation"
-                            : problem->is_frozen      ? "given statistics"
-                            : problem->sums_are_given ? "CUBN_SUMS_GIVEN"
-                            : problem->renormalizes   ? "batch renormalization"
-                                                      : NULL;
-  if (other)
-    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
-                     "CUBN_BATCHNORM_BACKWARD_FROM is CUBN_BACKWARD_FROM_Y, which is not supported "
-                     "with %s",
-                     other);
-  CUBN_REQUIRE(tensors->saved_mean, function,
-               "saved_mean is NULL, but backward from y needs what forward saved");
-  problem->is_from_y = true;
-  problem->descriptors[CUBN_ARRAY_X] = tensors->y_desc;
-  args->x = tensors->y;
-  args->mean_low = NULL;
-  return CUBN_STATUS_SUCCESS;
+  return cubn_describe_validity(call, descriptor, tensors, exchange_of(descriptor, false));
 }
 
 static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescriptor_t descriptor,
@@ -199,7 +127,7 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   CUBN_TRY(check(call->handle, descriptor, tensors, call->function));
   cubn_problem problem = problem_of(descriptor, true);
   cubn_args args = args_of(descriptor, tensors, &problem);
-  CUBN_TRY(describe_renormalization(descriptor, tensors, call->function, &problem, &args));
+  CUBN_TRY(cubn_describe_renormalization(descriptor, tensors, call->function, &problem, &args));
   problem.has_output = tensors->dx_desc || tensors->dx;
   problem.has_saved = args.saved_mean;
   problem.has_dz = problem.adds && (tensors->dz_desc || tensors->dz);
@@ -214,7 +142,7 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   args.dscale = tensors->dscale;
   args.dbias = tensors->dbias;
   problem.descriptors[CUBN_ARRAY_X] = tensors->x_desc;
-  CUBN_TRY(describe_from_y(descriptor, tensors, call->function, &problem, &args));
+  CUBN_TRY(cubn_describe_from_y(descriptor, tensors, call->function, &problem, &args));
   problem.descriptors[CUBN_ARRAY_OUTPUT] = tensors->dx_desc;
   problem.descriptors[CUBN_ARRAY_DY] = tensors->dy_desc;
   problem.descriptors[CUBN_ARRAY_Z] = problem.has_dz ? tensors->dz_desc : NULL;
@@ -223,19 +151,7 @@ static cubnStatus_t describe_backward(cubn_call *call, const cubnBatchNormDescri
   call->problem = problem;
   call->args = args;
   call->reserve = (cubn_reserve_space){tensors->reserve, tensors->reserve_bytes};
-  return describe_validity(call, descriptor, tensors, exchange_of(descriptor, true));
-}
-
-/* Virtual batches have statistics and sums of their own, so they have nothing to do with those of
- * other ranks, or given ones. */
-static cubnStatus_t check_virtual_batch(const cubn_call *call, const cubn_exchange *exchange) {
-  const cubn_problem *const problem = &call->problem;
-  if (problem->virtual_batch == 0 || !(exchange || problem->sums_are_given))
-    return CUBN_STATUS_SUCCESS;
-  return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, call->function,
-                   "CUBN_BATCHNORM_VIRTUAL_BATCH is %lld, but the descriptor has %s",
-                   (long long)problem->virtual_batch,
-                   exchange ? "a communicator" : "CUBN_SUMS_GIVEN");
+  return cubn_describe_validity(call, descriptor, tensors, exchange_of(descriptor, true));
 }
 
 static cubnStatus_t run(cubn_call *call) {
@@ -252,7 +168,7 @@ cubnStatus_t cubnBatchNormForward(cubnHandle_t handle, const cubnBatchNormDescri
   cubn_call call = {.function = __func__, .handle = handle};
   const cubn_exchange *const exchange = exchange_of(descriptor, false);
   cubnStatus_t status = describe_forward(&call, descriptor, tensors);
-  if (status == CUBN_STATUS_SUCCESS) status = check_virtual_batch(&call, exchange);
+  if (status == CUBN_STATUS_SUCCESS) status = cubn_check_virtual_batch(&call, exchange);
   if (exchange) return cubn_synchronized_forward(exchange, &call, status);
   CUBN_TRY(status);
   return run(&call);
@@ -263,7 +179,7 @@ cubnStatus_t cubnBatchNormBackward(cubnHandle_t handle, const cubnBatchNormDescr
   cubn_call call = {.function = __func__, .handle = handle};
   const cubn_exchange *const exchange = exchange_of(descriptor, true);
   cubnStatus_t status = describe_backward(&call, descriptor, tensors);
-  if (status == CUBN_STATUS_SUCCESS) status = check_virtual_batch(&call, exchange);
+  if (status == CUBN_STATUS_SUCCESS) status = cubn_check_virtual_batch(&call, exchange);
   if (exchange) return cubn_synchronized_backward(exchange, &call, status);
   CUBN_TRY(status);
   return run(&call);
