@@ -78,6 +78,7 @@
   X(traffic)               \
   X(threads)               \
   X(idx)                   \
+  X(import)                \
   X(nn)                    \
   X(nn_checkpoint)         \
   X(nn_head)               \
