@@ -28,8 +28,9 @@ typedef struct import_norms {
   int count;
 } import_norms;
 
-/* Reads FILE.bn, which onnx_params.py writes. False with a message (nn_message) that names the
- * file, where in it, and what was expected; norms is then empty. */
+/* Reads FILE.param with FILE.bin (ncnn), or FILE.bn (what onnx_params.py writes). False with a
+ * message (nn_message) that names the file, where in it, and what was expected; norms is then
+ * empty. */
 bool import_read(const char *path, import_norms *norms);
 
 /* Adds a layer, whose arrays are zeros, with root IMPORT_INSIDE; or NULL with a message that names
@@ -38,6 +39,7 @@ import_norm *import_add(import_norms *norms, const char *file, const char *name,
 void import_free(import_norms *norms);
 
 /* The readers of one format each; what they added stays in norms when they fail. */
+bool import_ncnn(const char *path, import_norms *norms);
 bool import_text(const char *path, import_norms *norms);
 
 #endif /* IMPORT_NORMS_H */
