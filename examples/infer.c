@@ -7,7 +7,7 @@
  *
  *     build/examples/lenet --checkpoint digits.net
  *     build/examples/infer --checkpoint digits.net --fold --show 3
- *     build/examples/infer --import net.param
+ *     build/examples/infer --import yolov3.cfg
  */
 #include <math.h>
 #include <stdio.h>
@@ -44,7 +44,7 @@ static bool parse(infer *self, int argc, char **argv) {
        "fold batch norm into the weights, too, and compare"},
       {"--show", NN_OPTION_INT, &self->show, 0, 100, "N", "draw the first N images with answers"},
       {"--import", NN_OPTION_TEXT, &self->import, 0, 0, "FILE",
-       "instead: FILE.param (ncnn), FILE.bn (of ONNX)"},
+       "instead: FILE.param (ncnn), FILE.cfg (darknet), FILE.bn (of ONNX)"},
       {"--csv", NN_OPTION_TEXT, &self->csv, 0, 0, "FILE",
        "with --import: write all normalized values here"},
       {NULL, NN_OPTION_FLAG, NULL, 0, 0, NULL, NULL}};

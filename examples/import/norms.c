@@ -46,7 +46,7 @@ bool import_read(const char *path, import_norms *norms) {
   static const struct {
     const char *ending;
     bool (*read)(const char *, import_norms *);
-  } formats[] = {{".param", import_ncnn}, {".bn", import_text}};
+  } formats[] = {{".param", import_ncnn}, {".cfg", import_darknet}, {".bn", import_text}};
   const char *dot = strrchr(path, '.');
   *norms = (import_norms){NULL, 0};
   if (dot != NULL && strcmp(dot, ".onnx") == 0)
@@ -60,5 +60,6 @@ bool import_read(const char *path, import_norms *norms) {
     import_free(norms);
     return false;
   }
-  return nn_fail("%s: expected a file .param (ncnn) or .bn (of onnx_params.py)", path);
+  return nn_fail("%s: expected a file .param (ncnn), .cfg (darknet) or .bn (of onnx_params.py)",
+                 path);
 }

@@ -28,9 +28,9 @@ typedef struct import_norms {
   int count;
 } import_norms;
 
-/* Reads FILE.param with FILE.bin (ncnn), or FILE.bn (what onnx_params.py writes). False with a
- * message (nn_message) that names the file, where in it, and what was expected; norms is then
- * empty. */
+/* Reads FILE.param with FILE.bin (ncnn), FILE.cfg with FILE.weights (darknet), or FILE.bn (what
+ * onnx_params.py writes). False with a message (nn_message) that names the file, where in it, and
+ * what was expected; norms is then empty. */
 bool import_read(const char *path, import_norms *norms);
 
 /* Adds a layer, whose arrays are zeros, with root IMPORT_INSIDE; or NULL with a message that names
@@ -40,6 +40,7 @@ void import_free(import_norms *norms);
 
 /* The readers of one format each; what they added stays in norms when they fail. */
 bool import_ncnn(const char *path, import_norms *norms);
+bool import_darknet(const char *path, import_norms *norms);
 bool import_text(const char *path, import_norms *norms);
 
 #endif /* IMPORT_NORMS_H */

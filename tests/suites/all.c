@@ -79,6 +79,7 @@
   X(threads)               \
   X(idx)                   \
   X(import)                \
+  X(import_darknet)        \
   X(nn)                    \
   X(nn_checkpoint)         \
   X(nn_head)               \
