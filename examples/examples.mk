@@ -11,7 +11,7 @@ CBLAS := $(shell printf \
   $(CC) $(CBLAS_CFLAGS) -x c - $(CBLAS_LIBS) -o /dev/null 2>/dev/null && echo 1)
 CUBLAS := $(if $(filter 1,$(CUDA)),$(wildcard $(CUDA_LIB)/libcublas.so))
 NN_WITHOUT_CBLAS := $(if $(CBLAS),,examples/nn/device_cpu.c)
-NN_C := $(filter-out $(NN_WITHOUT_CBLAS),$(wildcard examples/nn/*.c))
+NN_C := $(filter-out $(NN_WITHOUT_CBLAS),$(wildcard examples/nn/*.c examples/import/*.c))
 NN_CU := $(if $(CUBLAS),$(wildcard examples/nn/*.cu))
 NN_OBJECTS := $(NN_C:%.c=$(BUILD)/obj/%.o) $(NN_CU:%.cu=$(BUILD)/obj/%.cu.o)
 CLAIMS_OBJECTS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard examples/claims/*.c))

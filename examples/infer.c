@@ -1,4 +1,5 @@
-/* Loads a trained network and reads the test images with it.
+/* Loads a trained network and reads the test images with it; or reads the batch norm layers of a
+ * network of another program, and runs them.
  *
  * With --fold, batch norm is folded into the weights of the preceding layer first, and both
  * networks' answers are compared: in inference batch norm is a factor and a shift per channel,
@@ -6,12 +7,14 @@
  *
  *     build/examples/lenet --checkpoint digits.net
  *     build/examples/infer --checkpoint digits.net --fold --show 3
+ *     build/examples/infer --import yolov3.cfg
  */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "import/run.h"
 #include "nn/checkpoint.h"
 #include "nn/options.h"
 #include "nn/program.h"
@@ -19,7 +22,7 @@
 enum { BATCH = 64 };
 
 typedef struct infer {
-  const char *device_name, *data, *checkpoint;
+  const char *device_name, *data, *checkpoint, *import, *csv;
   bool fold, help;
   int32_t show;
   nn_checkpoint head;
@@ -40,11 +43,16 @@ static bool parse(infer *self, int argc, char **argv) {
       {"--fold", NN_OPTION_FLAG, &self->fold, 0, 0, NULL,
        "fold batch norm into the weights, too, and compare"},
       {"--show", NN_OPTION_INT, &self->show, 0, 100, "N", "draw the first N images with answers"},
+      {"--import", NN_OPTION_TEXT, &self->import, 0, 0, "FILE",
+       "instead: FILE.param (ncnn), FILE.cfg (darknet), FILE.bn (of ONNX)"},
+      {"--csv", NN_OPTION_TEXT, &self->csv, 0, 0, "FILE",
+       "with --import: write all normalized values here"},
       {NULL, NN_OPTION_FLAG, NULL, 0, 0, NULL, NULL}};
   if (!nn_parse_options(options, argc, argv, &self->help)) return false;
   if (self->help) nn_print_usage("infer", summary, options);
-  return self->help || self->checkpoint != NULL ||
-         nn_fail("expected --checkpoint FILE, found none");
+  if (self->help || (self->checkpoint != NULL) != (self->import != NULL)) return true;
+  return self->import == NULL ? nn_fail("expected --checkpoint FILE, found none")
+                              : nn_fail("expected --checkpoint or --import, found both");
 }
 
 static bool open_all(infer *self) {
@@ -129,9 +137,19 @@ static bool compare_folded(infer *self) {
   return true;
 }
 
+static int import_file(infer *self) {
+  import_norms norms;
+  if (!import_read(self->import, &norms)) return NN_EXIT_USAGE;
+  const bool done = nn_device_open(&self->device, self->device_name) &&
+                    import_run(&self->device, &norms, self->csv);
+  import_free(&norms);
+  return done ? EXIT_SUCCESS : NN_EXIT_FAILED;
+}
+
 static int run(infer *self, int argc, char **argv) {
   if (!parse(self, argc, argv)) return NN_EXIT_USAGE;
   if (self->help) return EXIT_SUCCESS;
+  if (self->import != NULL) return import_file(self);
   if (!open_all(self)) return NN_EXIT_USAGE;
   const nn_model *model = &self->head.model;
   printf("%s, %s batch norm, after %d epochs\n", nn_model_name(model),

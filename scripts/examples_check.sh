@@ -104,6 +104,20 @@ check_errors() {
   expect_error 2 "--claim: expected a to h, found 'z'" claims --claim z --out "$folder"
 }
 
+# One layer in the text form, and a file that was cut off.
+check_import() {
+  printf 'cubn batch norms 1\nnorm a 1 0\nscale 2\nbias 1\nmean 0\nvar 4\nend\n' >"$folder/a.bn"
+  "$programs/infer" --device cpu --import "$folder/a.bn" --csv "$folder/a.csv" >"$folder/out" ||
+    fail "infer --import"
+  grep -qF 'a: 1 channels, root sqrt(var + 0); y begins 1 4.36588 4.63719, sum 11.5676' \
+    "$folder/out" || fail "infer --import: $(cat "$folder/out")"
+  [ "$(wc -l <"$folder/a.csv")" -eq 5 ] || fail "infer --import: not 4 values in the CSV file"
+  head -c 40 "$folder/a.bn" >"$folder/b.bn"
+  expect_error 2 "$folder/b.bn: at byte 40: expected the end of a line" infer \
+    --import "$folder/b.bn"
+  expect_error 2 "expected --checkpoint or --import, found both" infer --import a --checkpoint b
+}
+
 check_claims() {
   local claim
   for claim in c d; do
@@ -126,6 +140,7 @@ check_claims() {
 check_learning
 check_resuming
 check_errors
+check_import
 check_ranks
 check_claims
 [ "$failures" -eq 0 ] && echo "examples_check: passed"

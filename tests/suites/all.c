@@ -88,6 +88,8 @@
   X(threads)               \
   X(int8)                  \
   X(idx)                   \
+  X(import)                \
+  X(import_darknet)        \
   X(nn)                    \
   X(nn_checkpoint)         \
   X(nn_head)               \
