@@ -11,6 +11,7 @@
  *   tile_io.c   tiles from and to memory
  *   tile.c      arithmetic on the values of a tile
  *   channels.c  arithmetic on channels: statistics, coefficients
+ *   affine.c    scale and bias as they are applied
  *   params.c    the parameters of a group */
 #ifndef CUBN_CPU_PLAIN_JOB_H
 #define CUBN_CPU_PLAIN_JOB_H
