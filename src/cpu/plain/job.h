@@ -11,6 +11,7 @@
  *   tile_io.c   tiles from and to memory
  *   tile.c      arithmetic on the values of a tile
  *   channels.c  arithmetic on channels: statistics, coefficients
+ *   affine.c    scale and bias as they are applied
  *   double_backward.c, double_tile.c   all of these for double backward
  *   gradients.c  either backward
  *   params.c    the parameters of a group
