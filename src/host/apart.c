@@ -33,22 +33,24 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   const size_t param_bytes = cubn_bytes_of(tensors[CUBN_ARRAY_PARAM]);
   const size_t saved_bytes = param_bytes * (size_t)cubn_virtual_batches(problem);
   const bool backward = problem->pass >= CUBN_PASS_BACKWARD;
+  const bool doubles = problem->pass == CUBN_PASS_DOUBLE_BACKWARD;
   const cubn_double_backward *const second = &args->second;
   spans written, read;
   written.count = read.count = 0;
   add_span(&read, args->x, x_bytes);
   if (args->dy) add_span(&read, args->dy, cubn_bytes_of(tensors[CUBN_ARRAY_DY]));
   if (args->z) add_span(&read, args->z, cubn_bytes_of(tensors[CUBN_ARRAY_Z]));
-  if (second->ddx) add_span(&read, second->ddx, cubn_bytes_of(tensors[CUBN_ARRAY_Z]));
   if (args->output) add_span(&written, args->output, cubn_bytes_of(tensors[CUBN_ARRAY_OUTPUT]));
   if (args->dz) add_span(&written, args->dz, cubn_bytes_of(tensors[CUBN_ARRAY_Z]));
-  if (second->ddy) add_span(&written, second->ddy, cubn_bytes_of(tensors[CUBN_ARRAY_DDY]));
+  if (doubles) {
+    if (second->ddx) add_span(&read, second->ddx, cubn_bytes_of(tensors[CUBN_ARRAY_Z]));
+    if (second->ddy) add_span(&written, second->ddy, cubn_bytes_of(tensors[CUBN_ARRAY_DDY]));
+  }
   read.tensors = read.count;
   if (args->validity) add_span(&read, args->validity, cubn_validity_bytes(problem));
   written.tensors = written.count;
-  const void *const inputs[] = {args->scale, args->bias,      args->mean,
-                                args->var,   second->ddscale, second->ddbias};
-  for (int i = 0; i < 6; ++i) add_span(&read, inputs[i], param_bytes);
+  const void *const inputs[] = {args->scale, args->bias, args->mean, args->var};
+  for (int i = 0; i < 4; ++i) add_span(&read, inputs[i], param_bytes);
   add_span(&read, args->mean_low, saved_bytes);
   spans *const saved = backward ? &read : &written;
   add_span(saved, args->saved_mean, saved_bytes);
@@ -58,7 +60,11 @@ bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t r
   spans *const sums = problem->sums_are_given ? &read : &written;
   add_span(sums, args->dscale, param_bytes);
   add_span(sums, args->dbias, param_bytes);
-  add_span(&written, second->gscale, param_bytes);
+  if (doubles) {
+    add_span(&read, second->ddscale, param_bytes);
+    add_span(&read, second->ddbias, param_bytes);
+    add_span(&written, second->gscale, param_bytes);
+  }
   add_span(&written, args->running_mean, param_bytes);
   add_span(&written, args->running_var, param_bytes);
   if (args->factor_pointer || args->nonfinite || args->any_nonfinite || problem->renormalizes ||

@@ -42,31 +42,31 @@ static int64_t stride_of(const cubn_problem *problem, int array, int dimension) 
 }
 
 /* Inserts a dimension so that the strides of x keep falling. */
-static void insert(cubn_axes *axes, const cubn_problem *problem, int dimension) {
+static inline void insert(cubn_axes *axes, const cubn_problem *problem, int arrays, int dimension) {
   const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
   int at = axes->rank++;
   for (; at > 0 && axes->stride[CUBN_ARRAY_X][at - 1] < x->strides[dimension]; --at) {
     axes->size[at] = axes->size[at - 1];
-    for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][at] = axes->stride[a][at - 1];
+    for (int a = 0; a < arrays; ++a) axes->stride[a][at] = axes->stride[a][at - 1];
   }
   axes->size[at] = x->dims[dimension];
-  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][at] = stride_of(problem, a, dimension);
+  for (int a = 0; a < arrays; ++a) axes->stride[a][at] = stride_of(problem, a, dimension);
 }
 
-/* Whether axis `outer` continues where the next one ends, in the first `arrays` arrays. */
-static bool mergeable(const cubn_axes *axes, int outer, int arrays) {
+/* Whether axis `outer` continues where the next one ends, in all arrays. */
+static inline bool mergeable(const cubn_axes *axes, int arrays, int outer) {
   for (int a = 0; a < arrays; ++a)
     if (axes->stride[a][outer] != axes->stride[a][outer + 1] * axes->size[outer + 1]) return false;
   return true;
 }
 
-static void merge(cubn_axes *axes, int arrays) {
+static inline void merge(cubn_axes *axes, int arrays) {
   int kept = 0; /* axes[0 .. kept] are final, but for the last one */
   for (int i = 1; i < axes->rank; ++i) {
-    const bool joins = mergeable(axes, i - 1, arrays);
+    const bool joins = mergeable(axes, arrays, i - 1);
     const int to = joins ? kept : kept + 1;
     axes->size[to] = joins ? axes->size[kept] * axes->size[i] : axes->size[i];
-    for (int a = 0; a < CUBN_ARRAY_COUNT; ++a) axes->stride[a][to] = axes->stride[a][i];
+    for (int a = 0; a < arrays; ++a) axes->stride[a][to] = axes->stride[a][i];
     kept = to;
   }
   if (axes->rank > 0) axes->rank = kept + 1;
@@ -79,8 +79,10 @@ static int64_t elements(const cubn_axes *axes) {
 }
 
 static bool same_strides(const cubn_problem *problem, const cubn_axes *axes) {
-  for (int a = CUBN_ARRAY_OUTPUT; a < CUBN_ARRAY_COUNT; ++a) {
-    if (a == CUBN_ARRAY_PARAM || !problem->descriptors[a]) continue;
+  static const int tensors[] = {CUBN_ARRAY_OUTPUT, CUBN_ARRAY_DY, CUBN_ARRAY_Z, CUBN_ARRAY_DDY};
+  for (int t = 0; t < 4; ++t) {
+    const int a = tensors[t];
+    if (!problem->descriptors[a]) continue;
     for (int i = 0; i < axes->rank; ++i)
       if (axes->stride[a][i] != axes->stride[CUBN_ARRAY_X][i]) return false;
   }
@@ -146,24 +148,44 @@ int64_t cubn_mask_layout(cubn_problem *problem) {
   return row > 0 ? count / row * problem->mask.row_bytes : 0;
 }
 
-void cubn_collapse(cubn_problem *problem) {
+/* Inserts the dimensions with the strides of the first `arrays` arrays. */
+static inline void insert_dimensions(cubn_problem *problem, int arrays) {
   const struct cubnTensorStruct *x = problem->descriptors[CUBN_ARRAY_X];
   problem->channels.rank = problem->samples.rank = 0;
   for (int i = 0; i < x->rank; ++i)
     if (x->dims[i] != 1)
-      insert(is_channel_dimension(problem, i) ? &problem->channels : &problem->samples, problem, i);
-  const bool all_valid = problem->validity.kind == CUBN_VALID_ALL;
-  const cubn_axes channels = problem->channels, samples = problem->samples;
-  merge(&problem->channels, CUBN_ARRAY_VALID);
-  merge(&problem->samples, CUBN_ARRAY_VALID);
+      insert(is_channel_dimension(problem, i) ? &problem->channels : &problem->samples, problem,
+             arrays, i);
+}
+
+static inline void merge_dimensions(cubn_problem *problem, int arrays) {
+  merge(&problem->channels, arrays);
+  merge(&problem->samples, arrays);
+}
+
+static void recognize_layout(cubn_problem *problem) {
   problem->c = elements(&problem->channels);
   problem->n = elements(&problem->samples);
   problem->s = 1;
   problem->layout = CUBN_LAYOUT_STRIDED;
   recognize(problem);
+}
+
+/* Nearly all calls have neither of the last two arrays, whose strides stay 0. */
+void cubn_collapse(cubn_problem *problem) {
+  const bool all_valid = problem->validity.kind == CUBN_VALID_ALL;
+  if (all_valid && problem->pass != CUBN_PASS_DOUBLE_BACKWARD) {
+    insert_dimensions(problem, CUBN_ARRAY_DDY);
+    merge_dimensions(problem, CUBN_ARRAY_DDY);
+    recognize_layout(problem);
+    return;
+  }
+  insert_dimensions(problem, CUBN_ARRAY_COUNT);
+  const cubn_axes channels = problem->channels, samples = problem->samples;
+  merge_dimensions(problem, CUBN_ARRAY_VALID);
+  recognize_layout(problem);
   if (all_valid) return;
   problem->channels = channels; /* The layout does not depend on what is valid, the axes do. */
   problem->samples = samples;
-  merge(&problem->channels, CUBN_ARRAY_COUNT);
-  merge(&problem->samples, CUBN_ARRAY_COUNT);
+  merge_dimensions(problem, CUBN_ARRAY_COUNT);
 }

@@ -117,7 +117,7 @@ cubnStatus_t cubn_run_classic_call(cubn_classic_call *call) {
                           .is_classic = true};
   CUBN_TRY(cubn_set_ops(&problem, call->ops, call->activation, call->function));
   problem.has_dz = problem.adds && call->pass == CUBN_PASS_BACKWARD;
-  for (int a = 0; a < CUBN_ARRAY_COUNT; ++a)
+  for (int a = 0; a < CUBN_ARRAY_DDY; ++a)
     if (a != CUBN_ARRAY_Z || problem.adds) problem.descriptors[a] = call->descriptors[a];
   if (!problem.adds) args->z = args->dz = NULL;
   return cubn_execute(call->handle, &problem, args, call->reserve, call->function);

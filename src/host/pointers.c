@@ -44,6 +44,22 @@ static size_t reserve_alignment(const cubn_problem *problem) {
   }
 }
 
+/* The pointers that only double backward has. */
+static cubnStatus_t check_second(const cubn_problem *problem, const cubn_double_backward *second,
+                                 const char *function) {
+  const size_t element = cubn_element_bytes(problem->type);
+  const size_t parameter = cubn_param_bytes(problem->type);
+  const bool filled = problem->n > 0 && problem->c > 0;
+  const pointer_argument list[] = {
+      {"ddx", second->ddx, filled && problem->has_ddx, element},
+      {"ddy", second->ddy, filled && problem->has_ddy, element},
+      {"ddscale", second->ddscale, false, parameter},
+      {"ddbias", second->ddbias, false, parameter},
+      {"gscale", second->gscale, false, parameter},
+  };
+  return check_pointer_list(list, (int)(sizeof list / sizeof *list), function);
+}
+
 static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *args,
                                   const char *function) {
   const size_t element = cubn_element_bytes(problem->type);
@@ -51,7 +67,6 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   const bool filled = problem->n > 0 && problem->c > 0;
   const bool doubles = problem->pass == CUBN_PASS_DOUBLE_BACKWARD;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD || doubles;
-  const cubn_double_backward *const second = &args->second;
   const bool training = problem->pass == CUBN_PASS_TRAIN;
   /* Backward has gradients of parameters to write even where there are no values. */
   const bool has_params = backward ? problem->c > 0 : filled;
@@ -65,8 +80,10 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   const pointer_argument list[] = {
       {cubn_array_name(problem, CUBN_ARRAY_X), args->x, filled, element},
       {"dy", args->dy, filled && backward, element},
-      {cubn_array_name(problem, CUBN_ARRAY_OUTPUT), args->output, filled && problem->has_output,
-       element},
+      {doubles    ? "gx"
+       : backward ? "dx"
+                  : "y",
+       args->output, filled && problem->has_output, element},
       {"z", args->z, filled && adds && !backward, element},
       {"dz", args->dz, filled && problem->has_dz, element},
       {"scale", args->scale, has_params && classic, parameter},
@@ -90,13 +107,9 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
       {"saved_d", args->saved_d, has_params && problem->renormalizes && needs_r, parameter},
       {"nonfinite", args->nonfinite, false, sizeof(int32_t)},
       {"any_nonfinite", args->any_nonfinite, false, sizeof(int32_t)},
-      {"ddx", second->ddx, filled && problem->has_ddx, element},
-      {"ddy", second->ddy, filled && problem->has_ddy, element},
-      {"ddscale", second->ddscale, false, parameter},
-      {"ddbias", second->ddbias, false, parameter},
-      {"gscale", second->gscale, false, parameter},
   };
   CUBN_TRY(check_pointer_list(list, (int)(sizeof list / sizeof *list), function));
+  if (doubles) CUBN_TRY(check_second(problem, &args->second, function));
   if (training) {
     CUBN_TRY(
         check_pair(function, "running_mean", args->running_mean, "running_var", args->running_var));
@@ -125,19 +138,22 @@ static cubnStatus_t check_in_place(const cubn_problem *problem, const char *func
 
 static cubnStatus_t check_aliasing(const cubn_problem *problem, const cubn_args *args,
                                    const char *function) {
-  const void *const ddx = args->second.ddx, *const ddy = args->second.ddy;
+  const void *const ddy = args->second.ddy;
   const void *const inputs[] = {[CUBN_ARRAY_X] = args->x,
                                 [CUBN_ARRAY_DY] = args->dy,
-                                [CUBN_ARRAY_Z] = problem->has_ddx ? ddx : args->z};
+                                [CUBN_ARRAY_Z] = problem->has_ddx ? args->second.ddx : args->z};
   for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a) {
     if (a == CUBN_ARRAY_OUTPUT) continue;
     CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_OUTPUT, args->output, a, inputs[a]));
-    CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_DDY, ddy, a, inputs[a]));
     if (a != CUBN_ARRAY_Z)
       CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_Z, args->dz, a, inputs[a]));
   }
   CUBN_REQUIRE(!args->dz || args->dz != args->output, function, "dz is dx, must be another tensor");
-  CUBN_REQUIRE(!ddy || ddy != args->output, function, "ddy is gx, must be another tensor");
+  if (!ddy) return CUBN_STATUS_SUCCESS;
+  for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a)
+    if (a != CUBN_ARRAY_OUTPUT)
+      CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_DDY, ddy, a, inputs[a]));
+  CUBN_REQUIRE(ddy != args->output, function, "ddy is gx, must be another tensor");
   return CUBN_STATUS_SUCCESS;
 }
 

@@ -52,9 +52,6 @@ static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *f
     const char *name = cubn_array_name(problem, a);
     CUBN_TRY(check_set(function, name, tensor));
     CUBN_TRY(cubn_check_strides(function, name, tensor));
-    CUBN_REQUIRE(a != CUBN_ARRAY_X || !problem->is_quantized || x->type == CUBN_DATA_INT8, function,
-                 "x_desc has type %s, must be %s", cubn_type_name(x->type),
-                 cubn_type_name(CUBN_DATA_INT8));
     if (a == CUBN_ARRAY_X || a == CUBN_ARRAY_PARAM) continue;
     CUBN_REQUIRE(tensor->type == x->type, function, "%s_desc has type %s, must be that of x, %s",
                  name, cubn_type_name(tensor->type), cubn_type_name(x->type));
@@ -68,11 +65,13 @@ static cubnStatus_t check_descriptors(const cubn_problem *problem, const char *f
   if (problem->has_output) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_OUTPUT, function));
   if (problem->has_dz) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_Z, function));
   if (problem->has_ddy) CUBN_TRY(check_output_strides(problem, CUBN_ARRAY_DDY, function));
-  if (x->type == CUBN_DATA_INT8 && !problem->is_quantized)
-    return cubn_fail(
-        CUBN_STATUS_NOT_SUPPORTED, function,
-        "x_desc has type CUBN_DATA_INT8; float, double, half and bfloat16 are supported");
-  return CUBN_STATUS_SUCCESS;
+  const bool is_int8 = x->type == CUBN_DATA_INT8;
+  if (is_int8 == problem->is_quantized) return CUBN_STATUS_SUCCESS;
+  CUBN_REQUIRE(is_int8, function, "x_desc has type %s, must be CUBN_DATA_INT8",
+               cubn_type_name(x->type));
+  return cubn_fail(
+      CUBN_STATUS_NOT_SUPPORTED, function,
+      "x_desc has type CUBN_DATA_INT8; float, double, half and bfloat16 are supported");
 }
 
 /* The parameter descriptor: 1 x C x 1 x 1 or 1 x C x H x W, trailing dimensions of 1 optional. */

@@ -170,7 +170,9 @@ static void test_tensors(void) {
   REFUSE(x_desc, NULL, bad, "x_desc", "NULL");
   REFUSE(y_desc, NULL, bad, "y_desc", "NULL");
   REFUSE(param_desc, NULL, bad, "param_desc", "NULL");
-  REFUSE(x_desc, floats, bad, "x_desc", "CUBN_DATA_FLOAT");
+  cubnBatchNormInt8Tensors_t both = run.call;
+  both.x_desc = both.y_desc = floats;
+  refuse(&run, &both, bad, "x_desc", "CUBN_DATA_FLOAT");
   REFUSE(y_desc, floats, bad, "y_desc", "CUBN_DATA_FLOAT");
   REFUSE(param_desc, run.x_desc, bad, "param_desc", "CUBN_DATA_INT8");
   REFUSE(x_scale, 0, bad, "x_scale", "0");
