@@ -54,7 +54,6 @@
   X(host_memory)           \
   X(gaps)                  \
   X(masked)                \
-  X(masked_traffic)        \
   X(handle)                \
   X(log)                   \
   X(log_destination)       \
