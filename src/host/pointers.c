@@ -66,7 +66,7 @@ static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *
   const size_t parameter = cubn_param_bytes(problem->type);
   const bool filled = problem->n > 0 && problem->c > 0;
   const bool doubles = problem->pass == CUBN_PASS_DOUBLE_BACKWARD;
-  const bool backward = problem->pass == CUBN_PASS_BACKWARD || doubles;
+  const bool backward = problem->pass >= CUBN_PASS_BACKWARD;
   const bool training = problem->pass == CUBN_PASS_TRAIN;
   /* Backward has gradients of parameters to write even where there are no values. */
   const bool has_params = backward ? problem->c > 0 : filled;
@@ -138,10 +138,8 @@ static cubnStatus_t check_in_place(const cubn_problem *problem, const char *func
 
 static cubnStatus_t check_aliasing(const cubn_problem *problem, const cubn_args *args,
                                    const char *function) {
-  const void *const ddy = args->second.ddy;
-  const void *const inputs[] = {[CUBN_ARRAY_X] = args->x,
-                                [CUBN_ARRAY_DY] = args->dy,
-                                [CUBN_ARRAY_Z] = problem->has_ddx ? args->second.ddx : args->z};
+  const void *const inputs[] = {
+      [CUBN_ARRAY_X] = args->x, [CUBN_ARRAY_DY] = args->dy, [CUBN_ARRAY_Z] = args->z};
   for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a) {
     if (a == CUBN_ARRAY_OUTPUT) continue;
     CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_OUTPUT, args->output, a, inputs[a]));
@@ -149,11 +147,13 @@ static cubnStatus_t check_aliasing(const cubn_problem *problem, const cubn_args 
       CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_Z, args->dz, a, inputs[a]));
   }
   CUBN_REQUIRE(!args->dz || args->dz != args->output, function, "dz is dx, must be another tensor");
-  if (!ddy) return CUBN_STATUS_SUCCESS;
-  for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a)
-    if (a != CUBN_ARRAY_OUTPUT)
-      CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_DDY, ddy, a, inputs[a]));
-  CUBN_REQUIRE(ddy != args->output, function, "ddy is gx, must be another tensor");
+  if (problem->pass != CUBN_PASS_DOUBLE_BACKWARD) return CUBN_STATUS_SUCCESS;
+  const void *const ddx = args->second.ddx, *const ddy = args->second.ddy;
+  CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_OUTPUT, args->output, CUBN_ARRAY_Z, ddx));
+  CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_DDY, ddy, CUBN_ARRAY_X, args->x));
+  CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_DDY, ddy, CUBN_ARRAY_DY, args->dy));
+  CUBN_TRY(check_in_place(problem, function, CUBN_ARRAY_DDY, ddy, CUBN_ARRAY_Z, ddx));
+  CUBN_REQUIRE(!ddy || ddy != args->output, function, "ddy is gx, must be another tensor");
   return CUBN_STATUS_SUCCESS;
 }
 
