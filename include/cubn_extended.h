@@ -125,7 +125,7 @@ typedef enum {
   CUBN_PARAM_SUMS_ALL = 1 /**< The sums over all ranks, the same on each. */
 } cubnBatchNormParamSums_t;
 
-/** Which variance of the batch x is normalized with. */
+/** Which variance of the batch x is normalized with. With a mask or lengths only the biased one. */
 typedef enum {
   CUBN_VARIANCE_BIASED = 0,  /**< sum((x - mean)^2) / m */
   CUBN_VARIANCE_UNBIASED = 1 /**< sum((x - mean)^2) / (m - 1), as darknet has it; 0 if m is 1 */

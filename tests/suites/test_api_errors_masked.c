@@ -95,6 +95,23 @@ static void test_count(void) {
   extended_close(&f);
 }
 
+/* No factor of m / (m - 1) is that of all channels. */
+static void test_unbiased(void) {
+  extended_call f;
+  if (!extended_open(&f, TRAIN)) return;
+  cubnBatchNormTensors_t t = f.valid;
+  t.lengths = t.x;
+  const cubnBatchNormDescriptor_t descriptor = f.run.batch_norm;
+  expect_success(
+      cubnSetBatchNormAttribute(descriptor, CUBN_BATCHNORM_VARIANCE, CUBN_VARIANCE_UNBIASED),
+      "set");
+  expect_error(extended_make(&f, suite_handle(), descriptor, &t), CUBN_STATUS_NOT_SUPPORTED,
+               extended_function(&f), "CUBN_BATCHNORM_VARIANCE", "lengths");
+  expect_success(
+      cubnSetBatchNormAttribute(descriptor, CUBN_BATCHNORM_VARIANCE, CUBN_VARIANCE_BIASED), "set");
+  extended_close(&f);
+}
+
 static void run_with_communicator(engine_rank *self) {
   static const char *const lines[] = {"train nchw f32 n2c5h4w5 mask",
                                       "backward nchw f32 n2c5h4w5 lengths=3"};
@@ -128,6 +145,7 @@ void test_api_errors_masked_suites(void) {
   static const suite_test tests[] = {{"masks", test_masks},
                                      {"pointers", test_pointers},
                                      {"count of given sums", test_count},
+                                     {"with the unbiased variance", test_unbiased},
                                      {"with a communicator", test_communicator},
                                      {NULL, NULL}};
   suite_add("api errors of masks", SUITE_DEVICES, tests);
