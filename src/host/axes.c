@@ -32,13 +32,24 @@ static int64_t validity_stride(const cubn_problem *problem, int dimension) {
   return dimension == 0 ? validity->extent : dimension == validity->lengths_dim;
 }
 
-static int64_t stride_of(const cubn_problem *problem, int array, int dimension) {
-  const struct cubnTensorStruct *tensor = problem->descriptors[array];
-  if (array == CUBN_ARRAY_VALID) return validity_stride(problem, dimension);
-  if (array == CUBN_ARRAY_PLACE) return place_stride(problem->descriptors[CUBN_ARRAY_X], dimension);
-  /* Parameters do not change along N, nor in spatial mode along spatial dimensions. */
-  if (array == CUBN_ARRAY_PARAM && !is_channel_dimension(problem, dimension)) return 0;
+static inline int64_t stride_of(const struct cubnTensorStruct *tensor, int dimension) {
   return tensor && dimension < tensor->rank ? tensor->strides[dimension] : 0;
+}
+
+/* Sets the strides of axis `at` in the first `arrays` arrays: up to DDY, or all. */
+static inline void set_strides(cubn_axes *axes, const cubn_problem *problem, int arrays, int at,
+                               int dimension) {
+  const cubnTensorDescriptor_t *const tensors = problem->descriptors;
+  for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a)
+    axes->stride[a][at] = stride_of(tensors[a], dimension);
+  axes->stride[CUBN_ARRAY_PLACE][at] = place_stride(tensors[CUBN_ARRAY_X], dimension);
+  /* Parameters do not change along N, nor in spatial mode along spatial dimensions. */
+  axes->stride[CUBN_ARRAY_PARAM][at] = is_channel_dimension(problem, dimension)
+                                           ? stride_of(tensors[CUBN_ARRAY_PARAM], dimension)
+                                           : 0;
+  if (arrays == CUBN_ARRAY_DDY) return;
+  axes->stride[CUBN_ARRAY_DDY][at] = stride_of(tensors[CUBN_ARRAY_DDY], dimension);
+  axes->stride[CUBN_ARRAY_VALID][at] = validity_stride(problem, dimension);
 }
 
 /* Inserts a dimension so that the strides of x keep falling. */
@@ -50,7 +61,7 @@ static inline void insert(cubn_axes *axes, const cubn_problem *problem, int arra
     for (int a = 0; a < arrays; ++a) axes->stride[a][at] = axes->stride[a][at - 1];
   }
   axes->size[at] = x->dims[dimension];
-  for (int a = 0; a < arrays; ++a) axes->stride[a][at] = stride_of(problem, a, dimension);
+  set_strides(axes, problem, arrays, at, dimension);
 }
 
 /* Whether axis `outer` continues where the next one ends, in all arrays. */

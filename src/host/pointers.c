@@ -60,64 +60,101 @@ static cubnStatus_t check_second(const cubn_problem *problem, const cubn_double_
   return check_pointer_list(list, (int)(sizeof list / sizeof *list), function);
 }
 
-static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *args,
-                                  const char *function) {
+/* Those of tensors and parameters. Backward has gradients of parameters to write even where there
+ * are no values. */
+static cubnStatus_t check_usual(const cubn_problem *problem, const cubn_args *args, bool filled,
+                                bool has_params, const char *function) {
   const size_t element = cubn_element_bytes(problem->type);
   const size_t parameter = cubn_param_bytes(problem->type);
-  const bool filled = problem->n > 0 && problem->c > 0;
-  const bool doubles = problem->pass == CUBN_PASS_DOUBLE_BACKWARD;
-  const bool backward = problem->pass >= CUBN_PASS_BACKWARD;
-  const bool training = problem->pass == CUBN_PASS_TRAIN;
-  /* Backward has gradients of parameters to write even where there are no values. */
-  const bool has_params = backward ? problem->c > 0 : filled;
-  const bool classic = problem->is_classic, adds = problem->adds;
+  const bool backward = problem->pass >= CUBN_PASS_BACKWARD, classic = problem->is_classic;
   const bool needs_bias = !backward || cubn_recomputes_preactivation(problem);
   const bool given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
-  const bool needs_gradients = backward && (classic || problem->sums_are_given);
-  const bool needs_r = backward || problem->has_saved;
-  const char *const var = problem->var_is_inv_std ? "inv_std" : "var";
-  const size_t validity = problem->validity.kind == CUBN_VALID_LENGTHS ? sizeof(int32_t) : 1;
+  const char *const output = problem->pass == CUBN_PASS_DOUBLE_BACKWARD ? "gx"
+                             : backward                                 ? "dx"
+                                                                        : "y";
   const pointer_argument list[] = {
-      {cubn_array_name(problem, CUBN_ARRAY_X), args->x, filled, element},
-      {"dy", args->dy, filled && backward, element},
-      {doubles    ? "gx"
-       : backward ? "dx"
-                  : "y",
-       args->output, filled && problem->has_output, element},
-      {"z", args->z, filled && adds && !backward, element},
-      {"dz", args->dz, filled && problem->has_dz, element},
+      {problem->is_from_y ? "y" : "x", args->x, filled, element},
+      {output, args->output, filled && problem->has_output, element},
+      {"z", args->z, filled && problem->adds && !backward, element},
       {"scale", args->scale, has_params && classic, parameter},
       {"bias", args->bias, has_params && classic && needs_bias, parameter},
       {"mean", args->mean, has_params && given, parameter},
       {given ? "mean_low" : "saved_mean_low", args->mean_low, false, parameter},
-      {var, args->var, has_params && given, parameter},
-      {"dscale", args->dscale, has_params && needs_gradients, parameter},
-      {"dbias", args->dbias, has_params && needs_gradients, parameter},
-      {"factor", args->factor_pointer, false, parameter},
-      {cubn_validity_name(problem), args->validity, filled && problem->validity.kind, validity},
+      {problem->var_is_inv_std ? "inv_std" : "var", args->var, has_params && given, parameter},
       {cubn_reserve_name(problem), args->reserve, false, reserve_alignment(problem)},
+  };
+  return check_pointer_list(list, (int)(sizeof list / sizeof *list), function);
+}
+
+static cubnStatus_t check_gradients(const cubn_problem *problem, const cubn_args *args, bool filled,
+                                    bool has_params, const char *function) {
+  const size_t element = cubn_element_bytes(problem->type);
+  const size_t parameter = cubn_param_bytes(problem->type);
+  const bool needs_sums = problem->is_classic || problem->sums_are_given;
+  const pointer_argument list[] = {
+      {"dy", args->dy, filled, element},
+      {"dz", args->dz, filled && problem->has_dz, element},
+      {"dscale", args->dscale, has_params && needs_sums, parameter},
+      {"dbias", args->dbias, has_params && needs_sums, parameter},
+  };
+  return check_pointer_list(list, (int)(sizeof list / sizeof *list), function);
+}
+
+static cubnStatus_t check_statistics(const cubn_problem *problem, const cubn_args *args,
+                                     const char *function) {
+  const size_t parameter = cubn_param_bytes(problem->type);
+  const pointer_argument list[] = {
+      {"saved_mean", args->saved_mean, false, parameter},
+      {"saved_inv_std", args->saved_inv_std, false, parameter},
+      {"saved_mean_low", args->saved_mean_low, false, parameter},
       {"running_mean", args->running_mean, false, parameter},
       {"running_var", args->running_var, false, parameter},
       {"previous_running_mean", args->previous_running_mean, false, parameter},
       {"previous_running_var", args->previous_running_var, false, parameter},
-      {"saved_mean", args->saved_mean, false, parameter},
-      {"saved_inv_std", args->saved_inv_std, false, parameter},
-      {"saved_mean_low", args->saved_mean_low, false, parameter},
-      {"saved_r", args->saved_r, has_params && problem->renormalizes && needs_r, parameter},
-      {"saved_d", args->saved_d, has_params && problem->renormalizes && needs_r, parameter},
-      {"nonfinite", args->nonfinite, false, sizeof(int32_t)},
-      {"any_nonfinite", args->any_nonfinite, false, sizeof(int32_t)},
+      {"factor", args->factor_pointer, false, parameter},
   };
   CUBN_TRY(check_pointer_list(list, (int)(sizeof list / sizeof *list), function));
-  if (doubles) CUBN_TRY(check_second(problem, &args->second, function));
-  if (training) {
+  if (problem->pass == CUBN_PASS_TRAIN) {
     CUBN_TRY(
         check_pair(function, "running_mean", args->running_mean, "running_var", args->running_var));
     CUBN_TRY(check_pair(function, "previous_running_mean", args->previous_running_mean,
                         "previous_running_var", args->previous_running_var));
   }
-  CUBN_TRY(check_pair(function, "saved_r", args->saved_r, "saved_d", args->saved_d));
   return check_pair(function, "saved_mean", args->saved_mean, "saved_inv_std", args->saved_inv_std);
+}
+
+/* What few calls have. */
+static cubnStatus_t check_options(const cubn_problem *problem, const cubn_args *args, bool filled,
+                                  bool has_params, const char *function) {
+  const size_t parameter = cubn_param_bytes(problem->type);
+  const bool needs_r = problem->renormalizes &&
+                       (problem->pass == CUBN_PASS_BACKWARD || problem->has_saved) && has_params;
+  const size_t validity = problem->validity.kind == CUBN_VALID_LENGTHS ? sizeof(int32_t) : 1;
+  const pointer_argument list[] = {
+      {"saved_r", args->saved_r, needs_r, parameter},
+      {"saved_d", args->saved_d, needs_r, parameter},
+      {"nonfinite", args->nonfinite, false, sizeof(int32_t)},
+      {"any_nonfinite", args->any_nonfinite, false, sizeof(int32_t)},
+      {cubn_validity_name(problem), args->validity, filled && problem->validity.kind, validity},
+  };
+  CUBN_TRY(check_pointer_list(list, (int)(sizeof list / sizeof *list), function));
+  return check_pair(function, "saved_r", args->saved_r, "saved_d", args->saved_d);
+}
+
+static cubnStatus_t check_present(const cubn_problem *problem, const cubn_args *args,
+                                  const char *function) {
+  const bool filled = problem->n > 0 && problem->c > 0;
+  const bool backward = problem->pass >= CUBN_PASS_BACKWARD;
+  const bool has_params = backward ? problem->c > 0 : filled;
+  CUBN_TRY(check_usual(problem, args, filled, has_params, function));
+  if (backward) CUBN_TRY(check_gradients(problem, args, filled, has_params, function));
+  if (problem->pass != CUBN_PASS_INFER) CUBN_TRY(check_statistics(problem, args, function));
+  if (problem->pass == CUBN_PASS_DOUBLE_BACKWARD)
+    CUBN_TRY(check_second(problem, &args->second, function));
+  const bool has_options = problem->renormalizes || problem->validity.kind || args->nonfinite ||
+                           args->any_nonfinite || args->saved_r || args->saved_d;
+  return has_options ? check_options(problem, args, filled, has_params, function)
+                     : CUBN_STATUS_SUCCESS;
 }
 
 /* In place needs the same element at the same address: same strides where pointers are equal. */
