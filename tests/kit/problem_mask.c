@@ -52,7 +52,7 @@ void line_fill_mask(const line_problem *p, void *bytes) {
   if (p->lengths_dim != 0) return;
   const int64_t count = line_mask_dims(p, dims);
   for (int64_t i = 0; i < count; ++i)
-    ((uint8_t *)bytes)[i] = line_is_valid(p, i) ? (uint8_t)(i % 255 + 1) : 0;
+    ((uint8_t *)bytes)[i] = (uint8_t)(line_is_valid(p, i) ? i % 255 + 1 : 0);
 }
 
 cubnStatus_t line_describe_mask(const line_problem *p, cubnTensorDescriptor_t descriptor) {
