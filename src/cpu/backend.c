@@ -13,6 +13,10 @@
 
 enum { ALIGNMENT = 256, THREADS_MAX = 1024 };
 
+_Static_assert(CUBN_CPU_WORKSPACE_BYTES % ALIGNMENT == 0 && CUBN_WORKER_BYTES % ALIGNMENT == 0 &&
+                   CUBN_STAGE_BYTES % ALIGNMENT == 0 && CUBN_SPANS_BYTES % ALIGNMENT == 0,
+               "aligned_alloc takes whole alignments");
+
 /* Reads CUBN_THREADS; 0 if it is not set. */
 static cubnStatus_t read_threads(int *threads) {
   const char *text = getenv("CUBN_THREADS");

@@ -29,7 +29,7 @@ typedef struct cubn_spans {
 
 /* More spans of valid samples are for the plain algorithm. */
 #define CUBN_SPANS_MAX ((int64_t)1 << 16)
-#define CUBN_SPANS_BYTES ((size_t)(CUBN_SPANS_MAX + 16) * sizeof(cubn_span))
+#define CUBN_SPANS_BYTES (((size_t)(CUBN_SPANS_MAX + 16) * sizeof(cubn_span) + 255) / 256 * 256)
 
 /* Where the elements of an array are: axes, the slowest first, merged where memory allows it. */
 typedef struct cubn_view {
