@@ -34,10 +34,6 @@ cubnStatus_t cubn_describe_renormalization(const cubnBatchNormDescriptor_t descr
   const bool is_asked = r_max != 1 || d_max != 0 || tensors->saved_r || tensors->saved_d;
   const bool is_given = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
   if (!is_asked || is_given) return CUBN_STATUS_SUCCESS;
-  CUBN_REQUIRE(problem->pass == CUBN_PASS_BACKWARD || tensors->running_mean, function,
-               "running_mean is NULL, but batch renormalization (CUBN_BATCHNORM_R_MAX is %g, "
-               "CUBN_BATCHNORM_D_MAX is %g) needs running statistics",
-               r_max, d_max);
   if (problem->sums_are_given)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
                      "CUBN_BATCHNORM_SUMS is CUBN_SUMS_GIVEN, which is not supported with batch "

@@ -138,6 +138,12 @@ static cubnStatus_t check_options(const cubn_problem *problem, const cubn_args *
       {cubn_validity_name(problem), args->validity, filled && problem->validity.kind, validity},
   };
   CUBN_TRY(check_pointer_list(list, (int)(sizeof list / sizeof *list), function));
+  const bool needs_running =
+      problem->renormalizes && problem->pass == CUBN_PASS_TRAIN && problem->c > 0;
+  CUBN_REQUIRE(args->running_mean || !needs_running, function,
+               "running_mean is NULL, but batch renormalization (CUBN_BATCHNORM_R_MAX is %g, "
+               "CUBN_BATCHNORM_D_MAX is %g) needs running statistics",
+               args->bounds.r_max, args->bounds.d_max);
   return check_pair(function, "saved_r", args->saved_r, "saved_d", args->saved_d);
 }
 

@@ -25,6 +25,7 @@ static void test_algorithms(void) {
       "train nchw f32 n2c3h4w5 r_max=2 d_max=1 data=constant eps=0",
       "train nhwc f32 n5c3h4w5 r_max=2 d_max=1 peract beta=0.5 devfactor",
       "train nc f32 n0c5 r_max=2 d_max=1",
+      "train nchw f16 n2c0h3w2 r_max=2 d_max=1",
       "backward nchw f32 n4c5h7w9 r_max=3 d_max=5",
       "backward nchw f32 n2c3h40w41 r_max=3 d_max=5 relu data=ties",
       "backward nchw f16 n2c12h3w3 d_max=0.5 relu nosaved pbeta=1 palpha=0.5",
