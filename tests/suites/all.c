@@ -84,6 +84,7 @@
   X(synchronized)          \
   X(virtual)               \
   X(traffic)               \
+  X(masked_traffic)        \
   X(threads)               \
   X(int8)                  \
   X(idx)                   \
