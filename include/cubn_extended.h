@@ -18,15 +18,14 @@
  *     x is not kept          CUBN_BATCHNORM_BACKWARD_FROM = CUBN_BACKWARD_FROM_Y
  *     NaN kept out           CUBN_BATCHNORM_RUNNING_GUARD, nonfinite, any_nonfinite
  *     others' conventions    CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE
+ *     virtual batches        CUBN_BATCHNORM_VIRTUAL_BATCH: groups of samples with statistics of their
+ *                            own (ghost batches; with 1, instance normalization)
+ *     padding                mask, or lengths: elements that take no part
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
- *     statistics of groups of samples (virtual or ghost batches; with 1, instance normalization)
- *                            CUBN_BATCHNORM_VIRTUAL_BATCH
- *     padding                mask, or lengths: elements that take no part
  *
- * "Statistics only" to "dx only" are what synchronized batch normalization over several devices
- * needs. cubn_communicator.h does all of it; this is how, for programs that want to do it
- * themselves.
+ * The last two lines are what synchronized batch normalization over several devices needs.
+ * cubn_communicator.h does all of it; this is how, for programs that want to do it themselves.
  * Ranks may have shares of different sizes, also none. With M[r] values per channel on rank r:
  *
  *     statistics  each rank: y NULL, factor 1, CUBN_RUNNING_VAR_BIASED. saved_mean and

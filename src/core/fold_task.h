@@ -3,6 +3,7 @@
 #define CUBN_CORE_FOLD_TASK_H
 
 #include "core/backend.h"
+#include "core/statistics.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -21,6 +22,18 @@ struct cubn_fold_task {
   void *folded_bias;                     /* per output */
   void *padding;                         /* per input channel of all groups, or NULL */
 };
+
+/* Batch normalization of an input channel: factor * x + addend. */
+typedef struct cubn_fold_affine {
+  double factor, addend;
+} cubn_fold_affine;
+
+CUBN_SHARED_CODE cubn_fold_affine cubn_fold_affine_of(double scale, double bias, double mean,
+                                                      double var, double epsilon) {
+  const double factor = scale / sqrt(var + epsilon);
+  const cubn_fold_affine affine = {factor, bias - mean * factor};
+  return affine;
+}
 
 #ifdef __cplusplus
 }

@@ -14,8 +14,10 @@
 #ifndef CUBN_CORE_INT8_H
 #define CUBN_CORE_INT8_H
 
+#include <math.h>
 #include <stdbool.h>
 
+#include "core/activation.h"
 #include "core/quantization.h"
 #include "core/statistics.h"
 
@@ -29,9 +31,12 @@ typedef struct cubn_int8_affine {
   float gain, shift;
 } cubn_int8_affine;
 
-/* `ceiling` is that of a clipped ReLU, else infinite; is_relu: at least 0. */
-static inline cubn_int8_range cubn_int8_range_of(const cubn_quantization *q, bool is_relu,
-                                                 double ceiling) {
+/* The activation is the identity, ReLU or clipped ReLU. */
+static inline cubn_int8_range cubn_int8_range_of(const cubn_quantization *q,
+                                                 const cubn_activation *activation) {
+  const bool is_clipped = activation->mode == CUBN_ACTIVATION_CLIPPED_RELU;
+  const bool is_relu = is_clipped || activation->mode == CUBN_ACTIVATION_RELU;
+  const double ceiling = is_clipped ? activation->coef : (double)INFINITY;
   const double largest = fmin(127 - q->y_zero, ceiling / q->y_scale);
   const cubn_int8_range range = {is_relu ? 0 : (float)(-128 - q->y_zero), (float)largest,
                                  q->y_zero};

@@ -16,22 +16,17 @@ static void store(const cubn_conversion *conversion, double value, int64_t offse
   conversion->store(&value, (cubn_patch){offset, 1, 0, 1, 1}, array);
 }
 
-/* Batch normalization of an input channel: factor * x + addend. */
-typedef struct affine {
-  double factor, addend;
-} affine;
-
-static affine affine_of(const cubn_fold_task *task, int64_t channel) {
+static cubn_fold_affine affine_of(const cubn_fold_task *task, int64_t channel) {
   const cubn_conversion *const param = cubn_conversion_of_param(task->problem.type);
-  const double scale = task->scale ? load(param, task->scale, channel) : 1;
-  const double bias = task->bias ? load(param, task->bias, channel) : 0;
-  const double factor = scale / sqrt(load(param, task->var, channel) + task->epsilon);
-  return (affine){factor, bias - load(param, task->mean, channel) * factor};
+  return cubn_fold_affine_of(task->scale ? load(param, task->scale, channel) : 1,
+                             task->bias ? load(param, task->bias, channel) : 0,
+                             load(param, task->mean, channel), load(param, task->var, channel),
+                             task->epsilon);
 }
 
 /* The x of a channel that is normalized to 0. */
 static double padding_of(const cubn_fold_task *task, int64_t channel) {
-  const affine a = affine_of(task, channel);
+  const cubn_fold_affine a = affine_of(task, channel);
   return -a.addend / a.factor;
 }
 
@@ -46,12 +41,14 @@ cubnStatus_t cubn_cpu_fold_behind(cubn_device *device, const cubn_fold_task *tas
   for (int64_t k = 0; k < problem->c; ++k) {
     const int64_t origin = cubn_axes_offset(outputs, outputs->rank, CUBN_ARRAY_X, k);
     const int64_t group = k / (problem->c / task->groups);
-    double sum = task->layer_bias ? load(element, task->layer_bias, k) : 0;
+    double sum = task->layer_bias ? load(element, task->layer_bias, k) : 0, addend = 0;
+    int64_t before = -1; /* the input whose addend that is */
     for (int64_t i = 0; i < count; ++i) {
       const int64_t at = cubn_axes_offset(weights, weights->rank, CUBN_ARRAY_X, i);
       const int64_t input = cubn_axes_offset(weights, weights->rank, CUBN_ARRAY_OUTPUT, i);
-      sum += load(element, task->weights, origin + at) *
-             affine_of(task, group * task->inputs + input).addend;
+      if (input != before) addend = affine_of(task, group * task->inputs + input).addend;
+      before = input;
+      sum += load(element, task->weights, origin + at) * addend;
     }
     store(folded, sum, k, task->folded_bias);
   }

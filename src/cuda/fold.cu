@@ -32,25 +32,10 @@ struct Normalization {
 };
 
 template <class P>
-__device__ double addend_of(const Normalization<P> &n, int64_t c, double *factor) {
-  const double scale = n.scale ? static_cast<double>(n.scale[c]) : 1;
-  const double bias = n.bias ? static_cast<double>(n.bias[c]) : 0;
-  *factor = scale / sqrt(static_cast<double>(n.var[c]) + n.epsilon);
-  return bias - static_cast<double>(n.mean[c]) * *factor;
-}
-
-// Rounds once.
-__device__ void round_to(double value, double *to) {
-  *to = value;
-}
-__device__ void round_to(double value, float *to) {
-  *to = static_cast<float>(value);
-}
-__device__ void round_to(double value, __half *to) {
-  *to = __double2half(value);
-}
-__device__ void round_to(double value, __nv_bfloat16 *to) {
-  *to = __double2bfloat16(value);
+__device__ cubn_fold_affine affine_of(const Normalization<P> &n, int64_t c) {
+  return cubn_fold_affine_of(
+      n.scale ? static_cast<double>(n.scale[c]) : 1, n.bias ? static_cast<double>(n.bias[c]) : 0,
+      static_cast<double>(n.mean[c]), static_cast<double>(n.var[c]), n.epsilon);
 }
 
 // The weights of one output times addends, on thread 0: each thread takes every FOLD_THREADS-th,
@@ -58,11 +43,11 @@ __device__ void round_to(double value, __nv_bfloat16 *to) {
 template <class T, class P>
 __device__ double sum_of_output(const Axes &weights_axes, int64_t count, int64_t first,
                                 const Normalization<P> &n, const T *row, double *scratch) {
-  double sums[1] = {0}, factor;
+  double sums[1] = {0};
   for (int64_t i = threadIdx.x; i < count; i += FOLD_THREADS) {
     const Offsets at = locate(weights_axes, i);
     sums[0] += static_cast<double>(to_compute(row[at.array[CUBN_ARRAY_X]])) *
-               addend_of(n, first + at.array[CUBN_ARRAY_OUTPUT], &factor);
+               affine_of(n, first + at.array[CUBN_ARRAY_OUTPUT]).addend;
   }
   reduce_team(sums, team_across_channels(1, FOLD_THREADS), scratch);
   return sums[0];
@@ -83,9 +68,9 @@ __global__ void __launch_bounds__(FOLD_THREADS)
     if (threadIdx.x == 0) {
       if (layer_bias) sum += static_cast<double>(to_compute(layer_bias[k]));
       if (is_widened)
-        round_to(sum, static_cast<float *>(folded_bias) + k);
+        static_cast<float *>(folded_bias)[k] = static_cast<float>(sum);
       else
-        round_to(sum, static_cast<T *>(folded_bias) + k);
+        static_cast<T *>(folded_bias)[k] = from_double<T>(sum);
     }
     __syncthreads();
   }
@@ -96,9 +81,8 @@ __global__ void __launch_bounds__(FOLD_THREADS)
     padding_kernel(int64_t channels, const Normalization<P> n, P *padding) {
   const int64_t c = static_cast<int64_t>(blockIdx.x) * FOLD_THREADS + threadIdx.x;
   if (c >= channels) return;
-  double factor;
-  const double addend = addend_of(n, c, &factor);
-  padding[c] = static_cast<P>(-addend / factor);
+  const cubn_fold_affine affine = affine_of(n, c);
+  padding[c] = static_cast<P>(-affine.addend / affine.factor);
 }
 
 template <class T>

@@ -14,7 +14,6 @@
 //
 // Bytes. x is read once, and y is written once.
 #include <cuda_runtime.h>
-#include <math.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -144,9 +143,6 @@ __global__ void __launch_bounds__(THREADS)
 }
 
 Int8Params make_params(const cubn_problem &problem, const cubn_args &args) {
-  const bool is_clipped = problem.activation.mode == CUBN_ACTIVATION_CLIPPED_RELU;
-  const bool is_relu = is_clipped || problem.activation.mode == CUBN_ACTIVATION_RELU;
-  const double ceiling = is_clipped ? problem.activation.coef : static_cast<double>(INFINITY);
   Int8Params params = {};
   params.channels = make_axes(problem.channels);
   params.samples = make_axes(problem.samples);
@@ -158,7 +154,7 @@ Int8Params make_params(const cubn_problem &problem, const cubn_args &args) {
   params.by_run = make_divisor(problem.s);
   params.channels_fastest = channels_are_fastest(&problem);
   params.quantization = args.quantization;
-  params.range = cubn_int8_range_of(&args.quantization, is_relu, ceiling);
+  params.range = cubn_int8_range_of(&args.quantization, &problem.activation);
   params.normalizer = args.normalizer;
   params.var_is_inv_std = problem.var_is_inv_std;
   params.scale = static_cast<const float *>(args.scale);

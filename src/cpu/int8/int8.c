@@ -4,7 +4,6 @@
  * memory are different channels, elements are processed row by row; else run by run, each with the
  * coefficients of its channel. Packed tensors with short runs are rows, too, of c * s elements, and
  * short rows are folded: some become one, so that rows are long enough for vectors. */
-#include <math.h>
 
 #include "core/refusal.h"
 #include "cpu/common/algos.h"
@@ -176,12 +175,9 @@ static void run_slice(const cubn_device *device, int8_job *job) {
 }
 
 static cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
-  const bool is_clipped = problem->activation.mode == CUBN_ACTIVATION_CLIPPED_RELU;
-  const bool is_relu = is_clipped || problem->activation.mode == CUBN_ACTIVATION_RELU;
-  const double ceiling = is_clipped ? problem->activation.coef : (double)INFINITY;
   int8_job job = {.problem = problem,
                   .args = args,
-                  .range = cubn_int8_range_of(&args->quantization, is_relu, ceiling),
+                  .range = cubn_int8_range_of(&args->quantization, &problem->activation),
                   .gain = args->workspace,
                   .each = 1,
                   .times = 1};

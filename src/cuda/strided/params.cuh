@@ -69,19 +69,6 @@ __device__ inline const Activation<P> &activation_of(const StridedParams &params
 // ---- Types --------------------------------------------------------------------------------------
 
 template <class T>
-__device__ inline T from_double(double value) {
-  return static_cast<T>(value);
-}
-template <>
-__device__ inline __half from_double<__half>(double value) {
-  return __double2half(value);
-}
-template <>
-__device__ inline __nv_bfloat16 from_double<__nv_bfloat16>(double value) {
-  return __double2bfloat16(value);
-}
-
-template <class T>
 __device__ inline double load(const void *array, int64_t offset) {
   return static_cast<double>(to_compute(static_cast<const T *>(array)[offset]));
 }

@@ -48,6 +48,20 @@ __device__ inline __nv_bfloat16 from_compute<__nv_bfloat16>(float value) {
   return __float2bfloat16(value);
 }
 
+// The same of a double, in one step.
+template <class T>
+__device__ inline T from_double(double value) {
+  return static_cast<T>(value);
+}
+template <>
+__device__ inline __half from_double<__half>(double value) {
+  return __double2half(value);
+}
+template <>
+__device__ inline __nv_bfloat16 from_double<__nv_bfloat16>(double value) {
+  return __double2bfloat16(value);
+}
+
 // Rounds two neighbors, by one instruction if the type has 16 bits.
 template <class T>
 __device__ inline void round_pair(Compute<T> first, Compute<T> second, T *to) {
