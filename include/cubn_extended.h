@@ -18,8 +18,8 @@
  *     x is not kept          CUBN_BATCHNORM_BACKWARD_FROM = CUBN_BACKWARD_FROM_Y
  *     NaN kept out           CUBN_BATCHNORM_RUNNING_GUARD, nonfinite, any_nonfinite
  *     others' conventions    CUBN_BATCHNORM_VARIANCE, CUBN_BATCHNORM_EPSILON_PLACE
- *     virtual batches        CUBN_BATCHNORM_VIRTUAL_BATCH: groups of samples with statistics of their
- *                            own (ghost batches; with 1, instance normalization)
+ *     virtual batches        CUBN_BATCHNORM_VIRTUAL_BATCH: groups of samples with their own
+ *                            statistics (ghost batches; with 1, instance normalization)
  *     padding                mask, or lengths: elements that take no part
  *     statistics only        y NULL. Apply only: CUBN_STATISTICS_GIVEN_INV_STD.
  *     reduce only            dx NULL. dx only: CUBN_BATCHNORM_SUMS = CUBN_SUMS_GIVEN.
