@@ -44,13 +44,13 @@ namespace {
 
 template <int V, class Op>
 __global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
-    cluster_kernel(const TileParams params, Op op) {
+    cluster_kernel(const TileParams params, const Op op) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
   process_channel_group<true, V>(params, op, shared);
 }
 
 template <int V, class Op>
-constexpr auto KERNEL = static_cast<void (*)(const TileParams, Op)>(cluster_kernel<V, Op>);
+constexpr auto KERNEL = static_cast<void (*)(const TileParams, const Op)>(cluster_kernel<V, Op>);
 
 // How good a partition is. In this order it should have portable clusters, two blocks per SM,
 // enough blocks and, with enough of them, good runs. Otherwise the shortest tiles are best, because

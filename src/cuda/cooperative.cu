@@ -80,11 +80,8 @@ cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   const BlockGroupPartition partition = best_block_group_partition(group_problem);
   if (partition.group == 0)
     return cubn_refuse_number(
-        group_problem.recomputes
-            ? "there are no saved statistics, so a channel of %lld bytes must fit in the "
-              "shared memory of this device, %lld bytes per block"
-            : "a channel of %lld bytes has no tiles that fit in the %lld bytes of shared "
-              "memory of a block",
+        "a channel of %lld bytes has no tiles that fit in the %lld bytes of shared memory of a "
+        "block",
         channel_bytes(group_problem), group_problem.bytes_max);
   const cubn_refusal no_room = check_block_group_workspace(group_problem, partition);
   if (no_room.text) return no_room;
@@ -124,11 +121,10 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
                                  int64_t shared_bytes) {
     using Op = std::decay_t<decltype(op)>;
     const CooperativeLaunch launch(device, partition.block_groups * partition.ranks, shared_bytes);
-    Op complete = op;
-    const BlockGroupParams group_params = make_block_group_params(
-        group_problem.shape, partition, args->workspace, params.recomputes, &complete);
-    error = cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>, params,
-                               complete, group_params);
+    const BlockGroupParams group_params =
+        make_block_group_params<Op>(group_problem.shape, partition, args->workspace);
+    error = cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>, params, op,
+                               group_params);
     return is_refused_launch(error) ? CUBN_STATUS_SUCCESS
                                     : cubn_cuda_check(error, "cudaLaunchKernelEx");
   };

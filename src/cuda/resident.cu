@@ -41,13 +41,13 @@ namespace {
 
 template <int V, class Op>
 __global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
-    resident_kernel(const TileParams params, Op op) {
+    resident_kernel(const TileParams params, const Op op) {
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
   process_channel_group<false, V>(params, op, shared);
 }
 
 template <int V, class Op>
-constexpr auto KERNEL = static_cast<void (*)(const TileParams, Op)>(resident_kernel<V, Op>);
+constexpr auto KERNEL = static_cast<void (*)(const TileParams, const Op)>(resident_kernel<V, Op>);
 
 // Channels per block: the longest runs with which two blocks fit on an SM and few SMs are without a
 // group. The group is 0 if none fits.

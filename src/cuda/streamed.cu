@@ -50,6 +50,7 @@
 #include "cuda/plan/needs.cuh"
 #include "cuda/plan/operations.cuh"
 #include "cuda/plan/partition.cuh"
+#include "cuda/plan/statistics_first.cuh"
 #include "cuda/plan/streamed_plan.cuh"
 
 namespace cubn {
@@ -124,9 +125,12 @@ cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   if (refusal.text) return refusal;
   if (problem->sums_are_given) return refuse_given_sums();
   if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
-  if (problem->pass == CUBN_PASS_BACKWARD && !problem->has_saved && !problem->is_frozen)
-    return cubn_refuse(
-        "there are no saved statistics, which backward would need a third pass to recompute");
+  const int64_t row_bytes = problem->c * static_cast<int64_t>(cubn_element_bytes(problem->type));
+  if (problem->layout == CUBN_LAYOUT_COLUMNS && row_bytes % 16 != 0)
+    return cubn_refuse_number("rows of %lld bytes do not all begin at a multiple of %lld",
+                              row_bytes, 16);
+  const cubn_refusal too_many = check_statistics_first(*problem);
+  if (too_many.text) return too_many;
   return check_streamed_window(device, *problem);
 }
 
@@ -183,50 +187,52 @@ cubnStatus_t run_iterator(const cubn_device *device, const cubn_args &args,
   return CUBN_STATUS_SUCCESS;
 }
 
+// two_pass does the work if the tensors do not begin at the same place of a vector or, for columns
+// and masks, at its begin.
 template <class Op>
-cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
-                       const cubn_args &args, const Op &op) {
+cubnStatus_t run_op(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
+                    const Op &op, const cubn_algo &two_pass) {
+  constexpr int V = VECTOR_WIDTH<typename Op::Element>, ALIGN = Op::FUSED ? GRANULE : V;
   const StreamedPlan plan = streamed_plan(device, problem);
-  return visit_iterator(plan.granularity, problem, op,
-                        [&](const auto &iterator, const Partition &partition) {
-                          return run_iterator(device, args, iterator, op, partition, plan.lag);
-                        });
-}
-
-// `fallback` does the work if the tensors are not aligned alike.
-template <class Op>
-cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                       const Op &op, const cubn_algo &fallback) {
-  const StreamedPlan plan = streamed_plan(device, problem);
-  if (!fused_phase_fits(problem, common_phase(op))) return fallback.run(device, &problem, &args);
-  return visit_fused_iterator(
-      plan.granularity, problem, op, [&](const auto &iterator, const Partition &partition) {
-        return run_iterator(device, args, iterator, op, partition, plan.lag);
-      });
+  const int phase = common_phase(op);
+  Partition partition;
+  if (problem.layout == CUBN_LAYOUT_ROWS) {
+    if (phase < 0 || (Op::FUSED && !fused_phase_fits(problem, phase)))
+      return two_pass.run(device, &problem, &args);
+    const auto rows = make_rows<V, ALIGN>(plan.granularity, problem, phase, &partition);
+    return run_iterator(device, args, rows, op, partition, plan.lag);
+  }
+  if (phase != 0) return two_pass.run(device, &problem, &args);
+  const auto columns = make_columns<V, ALIGN>(plan.granularity, problem, &partition);
+  return run_iterator(device, args, columns, op, partition, plan.lag);
 }
 
 template <class T>
 cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
-  const bool trains = problem.pass == CUBN_PASS_TRAIN;
-  if (!needs_epilogue(problem))
-    return trains ? run_plain(device, problem, args,
-                              make_forward<T>(args, problem.has_saved, problem.has_running,
-                                              problem.running_is_biased, problem.renormalizes))
-                  : run_plain(device, problem, args,
-                              make_backward<T>(args, cubn_count(&problem), problem.is_from_y));
+  const bool trains = problem.pass == CUBN_PASS_TRAIN, is_fused = needs_epilogue(problem);
+  const cubn_algo &two_pass = trains ? cubn_cuda_train_two_pass : cubn_cuda_backward_two_pass;
+  const auto run_with = [&](const auto &op) {
+    return run_op(device, problem, args, op, two_pass);
+  };
+  if (trains && is_fused) return run_with(make_fused_forward<T>(problem, args));
   if (trains)
-    return run_fused(device, problem, args, make_fused_forward<T>(problem, args),
-                     cubn_cuda_train_strided);
-  if (!needs_sums(problem, args)) return cubn_cuda_backward_two_pass.run(device, &problem, &args);
-  return run_fused(device, problem, args, make_fused_backward<T>(problem, args),
-                   cubn_cuda_backward_strided);
+    return run_with(make_forward<T>(args, problem.has_saved, problem.has_running,
+                                    problem.running_is_biased, problem.renormalizes));
+  if (!is_fused)
+    return run_with(make_backward<T>(args, cubn_count(&problem), problem.is_from_y));
+  if (!needs_sums(problem, args)) return two_pass.run(device, &problem, &args);
+  return run_with(make_fused_backward<T>(problem, args));
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
-    return run_type<typename decltype(tag)::Type>(device, *problem, *args);
+    using T = typename decltype(tag)::Type;
+    return run_statistics_first(device, *problem, *args,
+                                [&](const cubn_problem &with_saved, const cubn_args &its_args) {
+                                  return run_type<T>(device, with_saved, its_args);
+                                });
   });
 }
 

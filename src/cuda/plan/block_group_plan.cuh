@@ -80,10 +80,9 @@ struct BlockGroupProblem {
   int64_t window_bytes;      // The part of the L2 cache that tiles can rely on.
   int64_t all_reduce_bytes;  // Bytes that could move during an all-reduce.
   int64_t extra_tensors;     // Tensors that are moved once, besides the inputs and the output.
-  bool recomputes;
+  int64_t statistics_bytes;  // Statistics that are computed first, in the workspace.
 
   int64_t blocks() const { return sm_count * blocks_per_sm; }
-  int64_t all_reduces() const { return recomputes ? 2 : 1; }
   int64_t tensor_bytes() const { return shape.n * shape.c * shape.s * shape.element_bytes; }
 };
 
@@ -100,8 +99,7 @@ inline BlockGroupProblem block_group_problem(const cubn_device *device,
   result.window_bytes = static_cast<int64_t>(device->l2_bytes) / 100 * STREAMED_WINDOW_PERCENT;
   result.all_reduce_bytes = device->sm_count * ALL_REDUCE_BYTES;
   result.extra_tensors = problem.adds || problem.has_dz;
-  result.recomputes =
-      problem.pass == CUBN_PASS_BACKWARD && !problem.has_saved && !problem.is_frozen;
+  result.statistics_bytes = statistics_bytes(problem);
   return result;
 }
 
@@ -118,7 +116,7 @@ inline void estimate_cost(const BlockGroupProblem &problem, BlockGroupPartition 
   const int64_t cached = clamp(problem.window_bytes / partition->block_groups - tile, 0, reread);
   const int64_t moved =
       per_block * tile / inputs * (inputs + 1 + problem.extra_tensors) + reread - cached;
-  const int64_t waits = problem.all_reduces() * problem.all_reduce_bytes;
+  const int64_t waits = problem.all_reduce_bytes;
   partition->moved_bytes = groups * moved;
   partition->cost_bytes = partition->block_groups == 1
                               ? groups * (moved + waits)
@@ -128,10 +126,9 @@ inline void estimate_cost(const BlockGroupProblem &problem, BlockGroupPartition 
 // The cost of the two-pass algorithm, which waits once before each launch and once for each sum.
 inline int64_t two_pass_cost(const BlockGroupProblem &problem) {
   const int64_t tensor = problem.tensor_bytes(), inputs = problem.shape.inputs;
-  const int64_t reread = (inputs + (problem.recomputes ? 1 : 0)) * tensor;
+  const int64_t reread = inputs * tensor;
   return (inputs + 1 + problem.extra_tensors) * tensor + reread -
-         clamp(problem.window_bytes, 0, reread) +
-         2 * problem.all_reduces() * problem.all_reduce_bytes;
+         clamp(problem.window_bytes, 0, reread) + 2 * problem.all_reduce_bytes;
 }
 
 // Completes a partition with so many tiles per block, of whole rows or of segments of rows. The
@@ -154,8 +151,7 @@ inline bool complete_partition(const BlockGroupProblem &problem, int64_t per_blo
   const int64_t tile = tile_smem_bytes(shape, *partition, !begins_at_vectors(shape, *partition));
   const int64_t tiles_per_block = ceil_div(partition->tiles, partition->ranks);
   partition->buffers = clamp(room / tile, 0, tiles_per_block);
-  if (partition->buffers == 0 || (problem.recomputes && partition->buffers < tiles_per_block))
-    return false;
+  if (partition->buffers == 0) return false;
   partition->ranks = clamp(partition->ranks, 1, partition->tiles);
   estimate_cost(problem, partition);
   return true;

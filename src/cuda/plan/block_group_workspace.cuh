@@ -1,4 +1,4 @@
-// The memory of block groups in the workspace: counters, sums, coefficients, recomputed statistics.
+// The memory of block groups in the workspace: counters, sums, coefficients.
 #pragma once
 #include <cstdint>
 
@@ -13,13 +13,10 @@
 
 namespace cubn {
 
-// The parameters of the block groups, with their memory in the workspace. Statistics that the
-// operation recomputes are there as well.
+// The parameters of the block groups, with their memory in the workspace.
 template <class Op>
 BlockGroupParams make_block_group_params(const TileShape &shape,
-                                         const BlockGroupPartition &partition, void *workspace,
-                                         bool recomputes, Op *op) {
-  using Real = typename Op::Real;
+                                         const BlockGroupPartition &partition, void *workspace) {
   unsigned char *memory = static_cast<unsigned char *>(workspace) + CUBN_COUNTER_BYTES;
   const auto allocate = [&memory](int64_t count, size_t bytes) {
     unsigned char *const array = memory;
@@ -37,32 +34,25 @@ BlockGroupParams make_block_group_params(const TileShape &shape,
   params.sums =
       reinterpret_cast<double *>(allocate(channels * partition.ranks, sizeof(double[SLOT])));
   params.coefficients = allocate(channels, sizeof(typename Op::Coefficients));
-  if (recomputes) {
-    if constexpr (Op::INPUTS == 2) {
-      op->saved_mean = reinterpret_cast<Real *>(allocate(shape.c, sizeof(Real)));
-      op->saved_inv_std = reinterpret_cast<Real *>(allocate(shape.c, sizeof(Real)));
-    }
-  }
   return params;
 }
 
 // Accepts a partition unless its counters would overflow, or the workspace.
 inline cubn_refusal check_block_group_workspace(const BlockGroupProblem &problem,
                                                 const BlockGroupPartition &partition) {
-  const int64_t all_reduces = ceil_div(problem.shape.c, partition.group) * problem.all_reduces();
+  const int64_t all_reduces = ceil_div(problem.shape.c, partition.group);
   if (all_reduces > INT32_MAX / partition.ranks)
     return cubn_refuse_number(
         "%lld all-reduces of the block groups exceed the %lld that can be counted", all_reduces,
         INT32_MAX / partition.ranks);
   const int64_t slots_bytes =
       problem.blocks() * partition.group * static_cast<int64_t>(sizeof(double[SLOT]));
-  const int64_t saved_bytes =
-      problem.recomputes ? problem.shape.c * static_cast<int64_t>(sizeof(double[2])) : 0;
   const int64_t other_bytes = 64 << 10;  // Coefficients and the padding of arrays.
   const int64_t bytes_max = static_cast<int64_t>(CUBN_WORKSPACE_BYTES - CUBN_COUNTER_BYTES);
-  if (slots_bytes + saved_bytes + other_bytes > bytes_max)
+  const int64_t wanted = slots_bytes + problem.statistics_bytes + other_bytes;
+  if (wanted > bytes_max)
     return cubn_refuse_number("the block groups need %lld bytes of workspace and exceed %lld",
-                              slots_bytes + saved_bytes + other_bytes, bytes_max);
+                              wanted, bytes_max);
   return cubn_accept();
 }
 

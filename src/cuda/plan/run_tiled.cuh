@@ -29,23 +29,23 @@ struct VectorTag {
 };
 
 // Tensors that do not begin at a vector need a padded tile. If that does not fit, or if the phases
-// of the tensors differ, they are moved by elements.
+// of the tensors differ, `fallback` does the work.
 template <class Partition, class Op, class Launch>
-cubnStatus_t run_tiled_plain(const cubn_device *device, const cubn_problem &problem,
-                             const Partition &partition, const Op &op, const Launch &launch) {
+cubnStatus_t run_tiled_plain(cubn_device *device, const cubn_problem &problem,
+                             const cubn_args &args, const Partition &partition, const Op &op,
+                             const cubn_algo &fallback, const Launch &launch) {
   constexpr int V = VECTOR_WIDTH<typename Op::Element>;
   const TileShape shape = tile_shape(problem);
   const int phase = common_phase(op);
   const int64_t bytes =
       smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
   if (phase < 0 || bytes > smem_bytes_limit(device, partition))
-    return launch(VectorTag<1>{}, op, make_tile_params<1, 1>(device, problem, partition, 0),
-                  smem_bytes(shape, partition, false));
+    return fallback.run(device, &problem, &args);
   return launch(VectorTag<V>{}, op, make_tile_params<V, V>(device, problem, partition, phase),
                 bytes);
 }
 
-// Fused operations are never moved by elements; `fallback` does the work in this case.
+// The same for fused operations.
 template <class Partition, class Op, class Launch>
 cubnStatus_t run_tiled_fused(cubn_device *device, const cubn_problem &problem,
                              const cubn_args &args, const Partition &partition, const Op &op,
@@ -63,19 +63,20 @@ cubnStatus_t run_tiled_fused(cubn_device *device, const cubn_problem &problem,
 
 // Backward without sums has no first pass, so two_pass does the work in its second one.
 template <class T, class Partition, class Launch>
-cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                       const Partition &partition, const Launch &launch) {
+cubnStatus_t run_tiled_saved(cubn_device *device, const cubn_problem &problem,
+                             const cubn_args &args, const Partition &partition,
+                             const Launch &launch) {
   const cubn_algo &two_pass = cubn_cuda_backward_two_pass, &fallback = cubn_cuda_backward_strided;
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
   if (!needs_epilogue(problem))
     return trains
-               ? run_tiled_plain(device, problem, partition,
+               ? run_tiled_plain(device, problem, args, partition,
                                  make_forward<T>(args, problem.has_saved, problem.has_running,
                                                  problem.running_is_biased, problem.renormalizes),
-                                 launch)
-               : run_tiled_plain(device, problem, partition,
+                                 cubn_cuda_train_two_pass, launch)
+               : run_tiled_plain(device, problem, args, partition,
                                  make_backward<T>(args, cubn_count(&problem), problem.is_from_y),
-                                 launch);
+                                 two_pass, launch);
   if (trains)
     return run_tiled_fused(device, problem, args, partition, make_fused_forward<T>(problem, args),
                            cubn_cuda_train_strided, launch);
@@ -86,14 +87,22 @@ cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const c
                          fallback, launch);
 }
 
+template <class T, class Partition, class Launch>
+cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
+                       const Partition &partition, const Launch &launch) {
+  return run_statistics_first(device, problem, args,
+                              [&](const cubn_problem &with_saved, const cubn_args &its_args) {
+                                return run_tiled_saved<T>(device, with_saved, its_args, partition,
+                                                          launch);
+                              });
+}
+
 // Calls visit(VectorTag<V>{}, Op{}) for every kernel of the type T that run_tiled may launch, until
 // one returns an error.
 template <class T, class Visit>
 cudaError_t visit_tiled_operations(const Visit &visit) {
   constexpr int V = VECTOR_WIDTH<T>;
-  cudaError_t error = visit(VectorTag<1>{}, Forward<T>{});
-  if (error == cudaSuccess) error = visit(VectorTag<1>{}, Backward<T>{});
-  if (error == cudaSuccess) error = visit(VectorTag<V>{}, Forward<T>{});
+  cudaError_t error = visit(VectorTag<V>{}, Forward<T>{});
   if (error == cudaSuccess) error = visit(VectorTag<V>{}, Backward<T>{});
   if (error == cudaSuccess) error = visit(VectorTag<V>{}, FusedForward<T>{});
   if (error == cudaSuccess) error = visit(VectorTag<V>{}, FusedBackward<T>{});

@@ -15,6 +15,7 @@
 #include "cuda/device/tile/tile_sums.cuh"
 #include "cuda/plan/integers.cuh"
 #include "cuda/plan/needs.cuh"
+#include "cuda/plan/statistics_first.cuh"
 #include "cuda/plan/partition.cuh"
 
 namespace cubn {
@@ -27,12 +28,12 @@ struct TileShape {
   bool whole_rows;        // Rows must not be partitioned: blocks would share bytes of the mask.
 };
 
-// Shared memory per channel: coefficients, pivot, mean and inv_std.
+// Shared memory per channel: coefficients and pivot.
 template <class Real>
 int64_t smem_bytes_per_channel(bool fused) {
   const size_t coefficients =
       fused ? sizeof(FusedBackwardCoefficients<Real>) : sizeof(BackwardCoefficients<Real>);
-  return static_cast<int64_t>(coefficients + 3 * sizeof(Real));
+  return static_cast<int64_t>(coefficients + sizeof(Real));
 }
 
 inline TileShape tile_shape(const cubn_problem &problem) {
@@ -153,11 +154,9 @@ TileParams make_tile_params(const cubn_device *device, const cubn_problem &probl
   params.step_rows = RESIDENT_THREADS / params.vectors;
   if (partition.group == 1 || !params.has_fixed_channels)
     params.step_vectors = RESIDENT_THREADS % params.vectors;
-  params.is_columns = V > 1 && aligned && is_columns(shape, partition);
+  params.is_columns = aligned && is_columns(shape, partition);
   params.uses_bulk_copy =
-      V > 1 && device->kernel_capability >= 90 && run * shape.element_bytes >= TILE_BULK_BYTES_MIN;
-  params.recomputes =
-      problem.pass == CUBN_PASS_BACKWARD && !problem.has_saved && !problem.is_frozen;
+      device->kernel_capability >= 90 && run * shape.element_bytes >= TILE_BULK_BYTES_MIN;
   return params;
 }
 
@@ -179,7 +178,7 @@ inline cubn_refusal tile_reject(const cubn_problem &problem) {
     return cubn_refuse_number("%lld unaligned rows of %lld bytes would be moved element by element",
                               problem.n,
                               problem.c * static_cast<int64_t>(cubn_element_bytes(problem.type)));
-  return cubn_accept();
+  return check_statistics_first(problem);
 }
 
 }  // namespace cubn

@@ -22,7 +22,6 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
-#include <type_traits>
 
 #include "cuda/common/tuning.h"
 #include "cuda/device/base/async_copy.cuh"
@@ -108,7 +107,7 @@ class BlockGroupMember {
   // Copies a tile. Outputs, and tiles that are not copied again, are streamed, so that the L2 cache
   // keeps the tiles that are.
   __device__ void load(const Tile &tile, const Op &op, const SmemTile<T, V> &buffer, Cache cache) {
-    if (V > 1 && params.uses_bulk_copy) {
+    if (params.uses_bulk_copy) {
       bulk_fence();
       __syncthreads();
     }
@@ -120,14 +119,10 @@ class BlockGroupMember {
   __device__ void process_group(int64_t group, const Op &op) {
     const Tile first = tile_at(group, 0);
     load_pivots(params, first, op, memory.pivots);
-    if (params.recomputes) recompute_statistics(group, first, op);
     load_preact_coefficients(first, op, memory.coefficients);
-    if (params.recomputes)
-      sum_tiles<false>(group, op, op);
-    else
-      sum_tiles<true>(group, op, op);
+    sum_tiles(group, op);
     Coefficients *const all = own_elements<Coefficients>(group_params.coefficients, 1);
-    all_reduce<Op>(first.channels, [&](int channel, const double *slot, double pivot) {
+    all_reduce(first.channels, [&](int channel, const double *slot, double pivot) {
       Coefficients coefficients = {};
       op.finalize(first.first_channel + channel, slot, pivot, &coefficients);
       all[channel] = coefficients;
@@ -138,19 +133,17 @@ class BlockGroupMember {
     apply_tiles(group, op);
   }
 
-  // Sums the block's tiles. LOADS says that they are copied first; else all are in their buffers.
-  template <bool LOADS, class Sums>
-  __device__ void sum_tiles(int64_t group, const Op &op, const Sums &sums) {
+  // Copies and sums the block's tiles.
+  __device__ void sum_tiles(int64_t group, const Op &op) {
     for (int i = static_cast<int>(threadIdx.x); i < params.group * SLOT; i += RESIDENT_THREADS)
       memory.totals[i] = 0.0;
     __syncthreads();
     for (int i = 0; i < state->tiles; ++i) {
       const Tile tile = tile_at(group, i);
       const SmemTile<T, V> buffer = buffer_of(i);
-      if constexpr (LOADS) load(tile, op, buffer, is_kept(i) ? Cache::STREAMING : Cache::KEEP);
-      if constexpr (std::is_same_v<Sums, Op>)
-        differentiate_tile(params, tile, op, buffer, memory.coefficients);
-      sum_tile(params, tile, sums, buffer, memory.pivots, memory.scratch,
+      load(tile, op, buffer, is_kept(i) ? Cache::STREAMING : Cache::KEEP);
+      differentiate_tile(params, tile, op, buffer, memory.coefficients);
+      sum_tile(params, tile, op, buffer, memory.pivots, memory.scratch,
                [&](int channel, const double *sum) {
 #pragma unroll
                  for (int k = 0; k < SLOT; ++k) memory.totals[channel * SLOT + k] += sum[k];
@@ -162,7 +155,7 @@ class BlockGroupMember {
   // The all-reduce of the sums. The owner of a channel calls finalize(channel, slot, pivot) with
   // the total, whose mean is relative to the pivot; afterwards all blocks see what finalize has
   // written.
-  template <class Sums, class Finalize>
+  template <class Finalize>
   __device__ void all_reduce(int channels, const Finalize &finalize) {
     const int ranks = group_params.ranks, rank = state->rank, owners = min(channels, ranks);
     double *const sums = own_elements<double>(group_params.sums, ranks * SLOT);
@@ -184,26 +177,12 @@ class BlockGroupMember {
         for (int k = 0; k < SLOT; ++k) sum[k] += sums[(channel * ranks + r) * SLOT + k];
       reduce_team(sum, team, memory.scratch);
       if (team.rank == 0) {
-        Sums::to_moments(sum, 0.0);
-        finalize(channel, sum, Sums::pivot_of(memory.pivots[channel]));
+        Op::to_moments(sum, 0.0);
+        finalize(channel, sum, Op::pivot_of(memory.pivots[channel]));
       }
       arrive(counter(1));
     }
     wait(counter(1), state->published);
-  }
-
-  // Backward without saved statistics: recomputes them and keeps them in the workspace.
-  __device__ void recompute_statistics(int64_t group, const Tile &first, const Op &op) {
-    if constexpr (Op::INPUTS == 2) {
-      Forward<T> statistics = {};
-      statistics.normalizer = op.normalizer;
-      statistics.saved_mean = const_cast<Real *>(op.saved_mean);
-      statistics.saved_inv_std = const_cast<Real *>(op.saved_inv_std);
-      sum_tiles<true>(group, op, statistics);
-      all_reduce<Forward<T>>(first.channels, [&](int channel, const double *slot, double pivot) {
-        statistics.finalize(first.first_channel + channel, slot, pivot, nullptr);
-      });
-    }
   }
 
   __device__ void apply_tiles(int64_t group, const Op &op) {

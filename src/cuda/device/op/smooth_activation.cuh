@@ -1,6 +1,6 @@
 // Smooth activations, those that need an exponential or more, and their derivatives, a vector at a
-// time. The functions are not inlined: they are compiled once for all kernels of a file, and a call
-// costs little compared with them.
+// time. The functions are not inlined, and they go through a vector by SMOOTH_UNROLL elements:
+// every kernel has its own copy of them, and a call costs little compared with them.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -99,6 +99,9 @@ struct KindTag {
   static constexpr ActivationKind VALUE = KIND;
 };
 
+// Elements whose latencies overlap.
+constexpr int SMOOTH_UNROLL = 2;
+
 // Calls visit(KindTag<kind>{}), so that the choice is made once for all elements of the visitor.
 template <class Visit>
 __device__ inline void visit_kind(ActivationKind kind, Visit &&visit) {
@@ -124,7 +127,7 @@ template <class Real, int V>
 __device__ __attribute__((noinline)) void smooth_values(ActivationParams<Real> params,
                                                         unsigned positive, Fragment<Real, V> *p) {
   visit_kind(params.kind, [&](auto tag) {
-#pragma unroll
+#pragma unroll SMOOTH_UNROLL
     for (int i = 0; i < V; ++i)
       p->v[i] = smooth_value<decltype(tag)::VALUE>(params, p->v[i], positive >> i & 1);
   });
@@ -136,7 +139,7 @@ template <class Real, int V>
 __device__ __attribute__((noinline)) void smooth_slopes(ActivationParams<Real> params,
                                                         unsigned positive, Fragment<Real, V> *p) {
   visit_kind(params.kind, [&](auto tag) {
-#pragma unroll
+#pragma unroll SMOOTH_UNROLL
     for (int i = 0; i < V; ++i)
       p->v[i] = smooth_slope<decltype(tag)::VALUE>(params, p->v[i], positive >> i & 1);
   });

@@ -42,30 +42,25 @@ __device__ inline void load_tile_vectors(const BlockSlice<V, ALIGN> &slice, cons
                                          const SmemTile<typename Op::Element, V> &tile,
                                          CopyPolicy policy) {
   using T = typename Op::Element;
-  if constexpr (sizeof(Pack<T, V>) == 16) {
-    if (slice.is_whole) {
-      for (WholeCursor<V> cursor(slice); !cursor.done(); cursor.advance())
+  if (slice.is_whole) {
+    for (WholeCursor<V> cursor(slice); !cursor.done(); cursor.advance())
 #pragma unroll
-        for (int input = 0; input < Op::INPUTS; ++input)
-          copy_async(
-              tile.input(input) + cursor.index,
-              reinterpret_cast<const Pack<T, V> *>(op.inputs[input] + slice.first) + cursor.offset,
-              policy);
-      return;
-    }
+      for (int input = 0; input < Op::INPUTS; ++input)
+        copy_async(
+            tile.input(input) + cursor.index,
+            reinterpret_cast<const Pack<T, V> *>(op.inputs[input] + slice.first) + cursor.offset,
+            policy);
+    return;
   }
   for (TileCursor<V, ALIGN> cursor(slice); !cursor.done(slice); cursor.advance(slice)) {
 #pragma unroll
     for (int input = 0; input < Op::INPUTS; ++input) {
       Pack<T, V> *const to = tile.input(input) + cursor.index;
       const T *const from = op.inputs[input] + cursor.offset;
-      if constexpr (sizeof(Pack<T, V>) == 16) {
-        if (cursor.valid == ALL_VALID<V>) {
-          copy_async(to, reinterpret_cast<const Pack<T, V> *>(from), policy);
-          continue;
-        }
-      }
-      load_partial_vector<V>(to, from, cursor.valid);
+      if (cursor.valid == ALL_VALID<V>)
+        copy_async(to, reinterpret_cast<const Pack<T, V> *>(from), policy);
+      else
+        load_partial_vector<V>(to, from, cursor.valid);
     }
   }
 }
@@ -119,7 +114,7 @@ __device__ inline void load_tile(const TileParams &params, const BlockSlice<V, A
                                  BulkBarrier *barrier, unsigned parity,
                                  Cache cache = Cache::STREAMING) {
   const CopyPolicy policy = copy_policy(cache);
-  if (V > 1 && params.uses_bulk_copy) {
+  if (params.uses_bulk_copy) {
     load_tile_bulk(slice, op, tile, barrier, policy);
     bulk_wait(barrier, parity);
   } else {

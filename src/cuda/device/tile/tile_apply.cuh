@@ -44,16 +44,14 @@ __device__ inline void visit_tile(const TileParams &params, const BlockSlice<V, 
 #pragma unroll
     for (int k = 0; k < V; ++k) own[k] = values[channel[k]];
   };
-  if constexpr (V > 1) {
-    if (slice.is_whole && !blends) {
-      WholeCursor<V> cursor(slice);
-      get_values(-cursor.vector * V);
-      for (; !cursor.done(); cursor.advance()) {
-        const int64_t offset = slice.first + static_cast<int64_t>(cursor.offset) * V;
-        visit(std::false_type{}, Accesses<1>{{offset}, {ALL_VALID<V>}, true}, cursor.index, own);
-      }
-      return;
+  if (slice.is_whole && !blends) {
+    WholeCursor<V> cursor(slice);
+    get_values(-cursor.vector * V);
+    for (; !cursor.done(); cursor.advance()) {
+      const int64_t offset = slice.first + static_cast<int64_t>(cursor.offset) * V;
+      visit(std::false_type{}, Accesses<1>{{offset}, {ALL_VALID<V>}, true}, cursor.index, own);
     }
+    return;
   }
   bool first = true;
   for (TileCursor<V, ALIGN> cursor(slice); !cursor.done(slice); cursor.advance(slice)) {

@@ -44,7 +44,6 @@ struct TileSmem {
   double *scratch;
   double *partials;  // A slot per rank for each channel that this block combines.
   Real *pivots;      // The pivots of the group's channels.
-  Real *saved;       // Their mean and 1 / std, if backward recomputes them.
   Coefficients *coefficients;
 
   __device__ TileSmem(unsigned char *memory, const TileParams &params, int inputs) {
@@ -56,8 +55,7 @@ struct TileSmem {
     const int owned = (params.group + params.ranks - 1) / params.ranks;
     pivots =
         reinterpret_cast<Real *>(partials + (params.ranks > 1 ? owned * params.ranks * SLOT : 0));
-    saved = pivots + params.group;
-    coefficients = reinterpret_cast<Coefficients *>(saved + 2 * params.group);
+    coefficients = reinterpret_cast<Coefficients *>(pivots + params.group);
   }
 };
 
@@ -113,35 +111,9 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
   }
 }
 
-// Backward without saved statistics: recomputes them and keeps them in shared memory.
-template <bool CLUSTERED, class T, int V, int ALIGN, class Coefficients>
-__device__ inline void recompute_statistics(const TileParams &, const BlockSlice<V, ALIGN> &, int,
-                                            Forward<T> *, const TileSmem<T, V, Coefficients> &) {}
-template <bool CLUSTERED, class T, int V, int ALIGN, class Coefficients>
-__device__ inline void recompute_statistics(const TileParams &params,
-                                            const BlockSlice<V, ALIGN> &slice, int rank,
-                                            Backward<T> *op,
-                                            const TileSmem<T, V, Coefficients> &memory) {
-  Forward<T> statistics = {};
-  statistics.inputs[0] = op->inputs[0];
-  statistics.normalizer = op->normalizer;
-  statistics.saved_mean = memory.saved;
-  statistics.saved_inv_std = memory.saved + params.group;
-  statistics.saved_first_channel = op->saved_first_channel = slice.first_channel;
-  op->saved_mean = statistics.saved_mean;
-  op->saved_inv_std = statistics.saved_inv_std;
-  reduce_group<CLUSTERED>(
-      params, slice, rank, statistics, memory, [&](int channel, const double *slot, double pivot) {
-        statistics.finalize(slice.first_channel + channel, slot, pivot, nullptr);
-        if constexpr (CLUSTERED)
-          for (Compute<T> *value : {memory.saved + channel, memory.saved + params.group + channel})
-            broadcast_to_cluster(value, *value, params.ranks);
-      });
-}
-
 // The whole work of a block.
 template <bool CLUSTERED, int V, class Op>
-__device__ inline void process_channel_group(const TileParams &params, Op &op,
+__device__ inline void process_channel_group(const TileParams &params, const Op &op,
                                              unsigned char *shared) {
   using Coefficients = typename Op::Coefficients;
   int64_t cluster = blockIdx.x;
@@ -159,7 +131,6 @@ __device__ inline void process_channel_group(const TileParams &params, Op &op,
   load_tile(params, slice, op, memory.tile, &barrier, 0);
   __syncthreads();
   if constexpr (CLUSTERED) cluster_wait();
-  if (params.recomputes) recompute_statistics<CLUSTERED>(params, slice, rank, &op, memory);
   load_preact_coefficients(slice, op, memory.coefficients);
   differentiate_tile(params, slice, op, memory.tile, memory.coefficients);
   const auto finalize = [&](int channel, const double *slot, double pivot) {

@@ -26,7 +26,6 @@ struct TileParams {
   bool has_fixed_channels;      // All vectors of a thread have the same channels.
   bool is_columns;  // The elements of a vector have channels of their own, the same in all rows.
   bool uses_bulk_copy;  // Runs are long enough for bulk copies, and the device has them.
-  bool recomputes;      // Backward has no saved statistics and recomputes them.
 };
 
 // The first element of a rank's partition of `total` elements, which is as even as units allow.

@@ -233,17 +233,12 @@ __device__ inline void sum_tile(const TileParams &params, const BlockSlice<V, AL
                                 const Op &op, const SmemTile<typename Op::Element, V> &tile,
                                 const typename Op::Real *pivots, double *scratch,
                                 const Emit &emit) {
-  if constexpr (V > 1) {
-    if (params.is_columns) {
-      sum_columns<TILE_COLUMNS<V>>(params, slice, op, tile, pivots, scratch, emit);
-      return;
-    }
-    if (slice.span >= TILE_VECTORS_MIN * V) {
-      sum_rows<V>(params, slice, op, tile, pivots, scratch, emit);
-      return;
-    }
-  }
-  sum_rows<1>(params, slice, op, tile, pivots, scratch, emit);
+  if (params.is_columns)
+    sum_columns<TILE_COLUMNS<V>>(params, slice, op, tile, pivots, scratch, emit);
+  else if (slice.span >= TILE_VECTORS_MIN * V)
+    sum_rows<V>(params, slice, op, tile, pivots, scratch, emit);
+  else
+    sum_rows<1>(params, slice, op, tile, pivots, scratch, emit);
 }
 
 }  // namespace cubn
