@@ -45,8 +45,10 @@ namespace {
 template <int V, class Op>
 __global__ void __launch_bounds__(RESIDENT_THREADS, TILE_BLOCKS_PER_SM<Op>)
     cluster_kernel(const TileParams params, const Op op) {
+#if !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900  // Never launched below; see reject.
   CUBN_DYNAMIC_SHARED(unsigned char, shared);
   process_channel_group<true, V>(params, op, shared);
+#endif
 }
 
 template <int V, class Op>

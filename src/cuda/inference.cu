@@ -83,47 +83,39 @@ cubnStatus_t run_iterator(const cubn_device *device, const Iterator &iterator, c
   return CUBN_STATUS_SUCCESS;
 }
 
-template <class T>
-cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
-                       const cubn_args &args) {
-  const auto op = make_inference(problem, args, make_forward<T>(args, false, false, false, false));
-  const int phase = common_phase(op);
-  if (problem.layout == CUBN_LAYOUT_ROWS && phase >= 0 && prefers_runs<VECTOR_WIDTH<T>>(problem)) {
+template <class Op>
+cubnStatus_t run_op(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
+                    const Op &op) {
+  constexpr int V = VECTOR_WIDTH<typename Op::Element>, ALIGN = VECTOR_ALIGN<Op>;
+  const auto inference = make_inference(problem, args, op);
+  const int phase = common_phase(inference);
+  if (!phase_fits(problem, phase)) return cubn_cuda_infer_strided.run(device, &problem, &args);
+  if (problem.layout == CUBN_LAYOUT_ROWS && prefers_runs<V, ALIGN>(problem)) {
     Partition partition;
-    const auto iterator =
-        make_runs<VECTOR_WIDTH<T>>(granularity_of(device, problem), problem, phase, &partition);
-    return run_iterator(device, iterator, op, partition);
+    const auto runs =
+        make_runs<V, ALIGN>(granularity_of(device, problem), problem, phase, &partition);
+    return run_iterator(device, runs, inference, partition);
   }
-  return visit_iterator(device, problem, op, [&](const auto &iterator, const Partition &partition) {
-    return run_iterator(device, iterator, op, partition);
-  });
+  return visit_iterator(device, problem, inference,
+                        [&](const auto &iterator, const Partition &partition) {
+                          return run_iterator(device, iterator, inference, partition);
+                        });
 }
 
 template <class T>
-cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
-  const auto op = make_inference(problem, args, make_fused_forward<T>(problem, args));
-  const int phase = common_phase(op);
-  if (!fused_phase_fits(problem, phase))
-    return cubn_cuda_infer_strided.run(device, &problem, &args);
-  if (problem.layout == CUBN_LAYOUT_ROWS && prefers_runs<VECTOR_WIDTH<T>, GRANULE>(problem)) {
-    Partition partition;
-    const auto iterator = make_runs<VECTOR_WIDTH<T>, GRANULE>(granularity_of(device, problem),
-                                                              problem, phase, &partition);
-    return run_iterator(device, iterator, op, partition);
+cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
+  if constexpr (HAS_PLAIN_KERNELS<T>) {
+    if (!runs_fused(problem))
+      return run_op(device, problem, args, make_forward<T>(args, false, false, false, false));
   }
-  return visit_fused_iterator(device, problem, op,
-                              [&](const auto &iterator, const Partition &partition) {
-                                return run_iterator(device, iterator, op, partition);
-                              });
+  return run_op(device, problem, args, make_fused_forward<T>(problem, args));
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    return needs_epilogue(*problem) ? run_fused<T>(device, *problem, *args)
-                                    : run_plain<T>(device, *problem, *args);
+    return run_type<typename decltype(tag)::Type>(device, *problem, *args);
   });
 }
 

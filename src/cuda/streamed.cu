@@ -28,6 +28,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "core/backend.h"
 #include "core/check.h"
@@ -187,41 +188,28 @@ cubnStatus_t run_iterator(const cubn_device *device, const cubn_args &args,
   return CUBN_STATUS_SUCCESS;
 }
 
-// two_pass does the work if the tensors do not begin at the same place of a vector or, for columns
-// and masks, at its begin.
-template <class Op>
-cubnStatus_t run_op(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                    const Op &op, const cubn_algo &two_pass) {
-  constexpr int V = VECTOR_WIDTH<typename Op::Element>, ALIGN = Op::FUSED ? GRANULE : V;
-  const StreamedPlan plan = streamed_plan(device, problem);
-  const int phase = common_phase(op);
-  Partition partition;
-  if (problem.layout == CUBN_LAYOUT_ROWS) {
-    if (phase < 0 || (Op::FUSED && !fused_phase_fits(problem, phase)))
-      return two_pass.run(device, &problem, &args);
-    const auto rows = make_rows<V, ALIGN>(plan.granularity, problem, phase, &partition);
-    return run_iterator(device, args, rows, op, partition, plan.lag);
-  }
-  if (phase != 0) return two_pass.run(device, &problem, &args);
-  const auto columns = make_columns<V, ALIGN>(plan.granularity, problem, &partition);
-  return run_iterator(device, args, columns, op, partition, plan.lag);
-}
-
+// two_pass does the work if the phase of the tensors does not fit; that of columns has to be 0.
+// Backward without sums has no first pass, so it does the work there, too.
 template <class T>
 cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
-  const bool trains = problem.pass == CUBN_PASS_TRAIN, is_fused = needs_epilogue(problem);
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
   const cubn_algo &two_pass = trains ? cubn_cuda_train_two_pass : cubn_cuda_backward_two_pass;
-  const auto run_with = [&](const auto &op) {
-    return run_op(device, problem, args, op, two_pass);
-  };
-  if (trains && is_fused) return run_with(make_fused_forward<T>(problem, args));
-  if (trains)
-    return run_with(make_forward<T>(args, problem.has_saved, problem.has_running,
-                                    problem.running_is_biased, problem.renormalizes));
-  if (!is_fused)
-    return run_with(make_backward<T>(args, cubn_count(&problem), problem.is_from_y));
-  if (!needs_sums(problem, args)) return two_pass.run(device, &problem, &args);
-  return run_with(make_fused_backward<T>(problem, args));
+  if (!trains && !needs_sums(problem, args)) return two_pass.run(device, &problem, &args);
+  return visit_operation<T>(problem, args, [&](const auto &op) {
+    constexpr int V = VECTOR_WIDTH<T>, ALIGN = VECTOR_ALIGN<std::decay_t<decltype(op)>>;
+    const StreamedPlan plan = streamed_plan(device, problem);
+    const int phase = common_phase(op);
+    Partition partition;
+    if (problem.layout == CUBN_LAYOUT_ROWS && phase_fits(problem, phase)) {
+      const auto rows = make_rows<V, ALIGN>(plan.granularity, problem, phase, &partition);
+      return run_iterator(device, args, rows, op, partition, plan.lag);
+    }
+    if (problem.layout == CUBN_LAYOUT_COLUMNS && phase == 0) {
+      const auto columns = make_columns<V, ALIGN>(plan.granularity, problem, &partition);
+      return run_iterator(device, args, columns, op, partition, plan.lag);
+    }
+    return two_pass.run(device, &problem, &args);
+  });
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {

@@ -180,52 +180,29 @@ cubnStatus_t run_backward(const cubn_device *device, const cubn_args &args,
 }
 
 template <class T>
-cubnStatus_t run_plain(const cubn_device *device, const cubn_problem &problem,
-                       const cubn_args &args) {
-  if (problem.pass == CUBN_PASS_TRAIN) {
-    const auto op = make_forward<T>(args, problem.has_saved, problem.has_running,
-                                    problem.running_is_biased, problem.renormalizes);
-    return visit_iterator(device, problem, op,
-                          [&](const auto &iterator, const Partition &partition) {
-                            return run_forward<T>(device, args, iterator, op, partition);
-                          });
-  }
-  const auto op = make_backward<T>(args, cubn_count(&problem), problem.is_from_y);
-  const Steps steps = {!problem.has_saved, true, problem.has_output};
-  return visit_iterator(device, problem, op, [&](const auto &iterator, const Partition &partition) {
-    return run_backward<T>(device, args, iterator, op, partition, steps);
+cubnStatus_t run_type(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  const cubn_algo &strided = trains ? cubn_cuda_train_strided : cubn_cuda_backward_strided;
+  return visit_operation<T>(problem, args, [&](const auto &op) {
+    if (!phase_fits(problem, common_phase(op))) return strided.run(device, &problem, &args);
+    return visit_iterator(
+        device, problem, op, [&](const auto &iterator, const Partition &partition) {
+          if constexpr (std::decay_t<decltype(op)>::INPUTS == 1) {
+            return run_forward<T>(device, args, iterator, op, partition);
+          } else {
+            const Steps steps = {computes_statistics(problem, args), needs_sums(problem, args),
+                                 problem.has_output || problem.has_dz};
+            return run_backward<T>(device, args, iterator, op, partition, steps);
+          }
+        });
   });
-}
-
-template <class T>
-cubnStatus_t run_fused(cubn_device *device, const cubn_problem &problem, const cubn_args &args) {
-  if (problem.pass == CUBN_PASS_TRAIN) {
-    const auto op = make_fused_forward<T>(problem, args);
-    if (!fused_phase_fits(problem, common_phase(op)))
-      return cubn_cuda_train_strided.run(device, &problem, &args);
-    return visit_fused_iterator(device, problem, op,
-                                [&](const auto &iterator, const Partition &partition) {
-                                  return run_forward<T>(device, args, iterator, op, partition);
-                                });
-  }
-  const auto op = make_fused_backward<T>(problem, args);
-  if (!fused_phase_fits(problem, common_phase(op)))
-    return cubn_cuda_backward_strided.run(device, &problem, &args);
-  const Steps steps = {computes_statistics(problem, args), needs_sums(problem, args),
-                       problem.has_output || problem.has_dz};
-  return visit_fused_iterator(
-      device, problem, op, [&](const auto &iterator, const Partition &partition) {
-        return run_backward<T>(device, args, iterator, op, partition, steps);
-      });
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
-    using T = typename decltype(tag)::Type;
-    return needs_epilogue(*problem) ? run_fused<T>(device, *problem, *args)
-                                    : run_plain<T>(device, *problem, *args);
+    return run_type<typename decltype(tag)::Type>(device, *problem, *args);
   });
 }
 

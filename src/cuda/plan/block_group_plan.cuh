@@ -89,8 +89,8 @@ struct BlockGroupProblem {
 inline BlockGroupProblem block_group_problem(const cubn_device *device,
                                              const cubn_problem &problem) {
   // As TILE_BLOCKS_PER_SM.
-  const bool needs_whole_sm = needs_epilogue(problem) && problem.pass == CUBN_PASS_BACKWARD &&
-                              problem.type == CUBN_DATA_DOUBLE;
+  const bool needs_whole_sm =
+      problem.pass == CUBN_PASS_BACKWARD && problem.type == CUBN_DATA_DOUBLE;
   BlockGroupProblem result = {};
   result.shape = tile_shape(problem);
   result.sm_count = device->sm_count;

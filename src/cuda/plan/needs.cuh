@@ -13,6 +13,15 @@ inline bool needs_epilogue(const cubn_problem &problem) {
   return cubn_is_fused(&problem) || problem.is_frozen || problem.sums_are_given;
 }
 
+// Double has only the kernels for an epilogue: its values have the bytes for their instructions.
+template <class T>
+constexpr bool HAS_PLAIN_KERNELS = sizeof(T) < sizeof(double);
+
+// Whether the kernels for an epilogue compute a packed problem.
+inline bool runs_fused(const cubn_problem &problem) {
+  return needs_epilogue(problem) || problem.type == CUBN_DATA_DOUBLE;
+}
+
 // The refusals of algorithms whose first pass sums and whose second pass writes an output.
 inline cubn_refusal refuse_given_sums() {
   return cubn_refuse("the sums of backward are given, so there is nothing to reduce");

@@ -10,6 +10,7 @@
 #include "cuda/device/op/fused_backward.cuh"
 #include "cuda/device/op/fused_forward.cuh"
 #include "cuda/device/op/mask.cuh"
+#include "cuda/plan/needs.cuh"
 
 namespace cubn {
 
@@ -140,6 +141,22 @@ FusedBackward<T> make_fused_backward(const cubn_problem &problem, const cubn_arg
   op.mask = make_mask_rows(problem, args.reserve);
   op.dz = static_cast<T *>(args.dz);
   return op;
+}
+
+// Calls visit(op) with the operation of training or backward whose kernels compute the problem.
+template <class T, class Visit>
+cubnStatus_t visit_operation(const cubn_problem &problem, const cubn_args &args,
+                             const Visit &visit) {
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  if constexpr (HAS_PLAIN_KERNELS<T>) {
+    if (!runs_fused(problem) && trains)
+      return visit(make_forward<T>(args, problem.has_saved, problem.has_running,
+                                   problem.running_is_biased, problem.renormalizes));
+    if (!runs_fused(problem))
+      return visit(make_backward<T>(args, cubn_count(&problem), problem.is_from_y));
+  }
+  return trains ? visit(make_fused_forward<T>(problem, args))
+                : visit(make_fused_backward<T>(problem, args));
 }
 
 }  // namespace cubn

@@ -165,8 +165,7 @@ Runs<V, PASS_THREADS, ALIGN> make_runs(const Granularity &granularity, const cub
 template <int V, int ALIGN = V>
 bool prefers_runs(const cubn_problem &problem) {
   const int64_t row_bytes = problem.s * static_cast<int64_t>(cubn_element_bytes(problem.type));
-  return V > 1 && row_bytes < SHORT_ROW_BYTES &&
-         (problem.c * problem.s % ALIGN == 0 || problem.n == 1);
+  return row_bytes < SHORT_ROW_BYTES && (problem.c * problem.s % ALIGN == 0 || problem.n == 1);
 }
 
 // For columns if not every row begins at a vector. The tensors begin `phase` elements past a
@@ -183,64 +182,33 @@ cubnStatus_t visit_folded_columns(const Granularity &granularity, const cubn_pro
   return visit(iterator, partition);
 }
 
-// Calls visit(iterator, partition) with the widest vectors that the tensors of the operation allow.
-template <class Op, class Visit>
-cubnStatus_t visit_iterator(const Granularity &granularity, const cubn_problem &problem,
-                            const Op &op, Visit &&visit) {
-  constexpr int V = VECTOR_WIDTH<typename Op::Element>;
-  const int phase = common_phase(op);
-  Partition partition;
-  if (problem.layout == CUBN_LAYOUT_ROWS) {
-    if (phase < 0) {
-      const auto iterator = make_rows<1>(granularity, problem, 0, &partition);
-      return visit(iterator, partition);
-    }
-    const auto iterator = make_rows<V>(granularity, problem, phase, &partition);
-    return visit(iterator, partition);
-  }
-  if (phase < 0) {
-    const auto iterator = make_columns<1>(granularity, problem, &partition);
-    return visit(iterator, partition);
-  }
-  if (phase != 0 || problem.c % V != 0)
-    return visit_folded_columns<V>(granularity, problem, phase, visit);
-  const auto iterator = make_columns<V>(granularity, problem, &partition);
-  return visit(iterator, partition);
-}
-
-// Whether a fused operation can access tensors that begin `phase` elements past alignment. It needs
-// vectors, and whole bytes of the mask if there is one. If not, the strided algorithm does the
-// work.
-inline bool fused_phase_fits(const cubn_problem &problem, int phase) {
+// Whether the kernels for packed tensors can access tensors that begin `phase` elements past the
+// alignment of vectors: all alike and, if there is a mask, at whole bytes of it. If not, the strided
+// algorithm does the work.
+inline bool phase_fits(const cubn_problem &problem, int phase) {
   return problem.reserve == CUBN_RESERVE_MASK ? phase == 0 : phase >= 0;
 }
 
-// The same for a fused operation whose phase fits.
+// Calls visit(iterator, partition) for an operation whose phase fits.
 template <class Op, class Visit>
-cubnStatus_t visit_fused_iterator(const Granularity &granularity, const cubn_problem &problem,
-                                  const Op &op, Visit &&visit) {
-  constexpr int V = VECTOR_WIDTH<typename Op::Element>;
+cubnStatus_t visit_iterator(const Granularity &granularity, const cubn_problem &problem,
+                            const Op &op, Visit &&visit) {
+  constexpr int V = VECTOR_WIDTH<typename Op::Element>, ALIGN = VECTOR_ALIGN<Op>;
   const int phase = common_phase(op);
   Partition partition;
   if (problem.layout == CUBN_LAYOUT_ROWS) {
-    const auto iterator = make_rows<V, GRANULE>(granularity, problem, phase, &partition);
+    const auto iterator = make_rows<V, ALIGN>(granularity, problem, phase, &partition);
     return visit(iterator, partition);
   }
   if (phase != 0 || problem.c % V != 0)
     return visit_folded_columns<V>(granularity, problem, phase, visit);
-  const auto iterator = make_columns<V, GRANULE>(granularity, problem, &partition);
+  const auto iterator = make_columns<V, ALIGN>(granularity, problem, &partition);
   return visit(iterator, partition);
 }
-
 template <class Op, class Visit>
 cubnStatus_t visit_iterator(const cubn_device *device, const cubn_problem &problem, const Op &op,
                             Visit &&visit) {
   return visit_iterator(granularity_of(device, problem), problem, op, visit);
-}
-template <class Op, class Visit>
-cubnStatus_t visit_fused_iterator(const cubn_device *device, const cubn_problem &problem,
-                                  const Op &op, Visit &&visit) {
-  return visit_fused_iterator(granularity_of(device, problem), problem, op, visit);
 }
 
 }  // namespace cubn

@@ -5,6 +5,7 @@
 // kernel, with so many bytes of dynamic shared memory.
 #pragma once
 #include <cstdint>
+#include <type_traits>
 
 #include "core/backend.h"
 #include "core/check.h"
@@ -19,6 +20,7 @@
 #include "cuda/plan/needs.cuh"
 #include "cuda/plan/operations.cuh"
 #include "cuda/plan/partition.cuh"
+#include "cuda/plan/statistics_first.cuh"
 #include "cuda/plan/tile_plan.cuh"
 
 namespace cubn {
@@ -28,73 +30,36 @@ struct VectorTag {
   static constexpr int VALUE = V;
 };
 
-// Tensors that do not begin at a vector need a padded tile. If that does not fit, or if the phases
-// of the tensors differ, `fallback` does the work.
-template <class Partition, class Op, class Launch>
-cubnStatus_t run_tiled_plain(cubn_device *device, const cubn_problem &problem,
-                             const cubn_args &args, const Partition &partition, const Op &op,
-                             const cubn_algo &fallback, const Launch &launch) {
-  constexpr int V = VECTOR_WIDTH<typename Op::Element>;
-  const TileShape shape = tile_shape(problem);
-  const int phase = common_phase(op);
-  const int64_t bytes =
-      smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
-  if (phase < 0 || bytes > smem_bytes_limit(device, partition))
-    return fallback.run(device, &problem, &args);
-  return launch(VectorTag<V>{}, op, make_tile_params<V, V>(device, problem, partition, phase),
-                bytes);
-}
-
-// The same for fused operations.
-template <class Partition, class Op, class Launch>
-cubnStatus_t run_tiled_fused(cubn_device *device, const cubn_problem &problem,
-                             const cubn_args &args, const Partition &partition, const Op &op,
-                             const cubn_algo &fallback, const Launch &launch) {
-  constexpr int V = VECTOR_WIDTH<typename Op::Element>;
-  const TileShape shape = tile_shape(problem);
-  const int phase = common_phase(op);
-  const int64_t bytes =
-      smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
-  if (!fused_phase_fits(problem, phase) || bytes > smem_bytes_limit(device, partition))
-    return fallback.run(device, &problem, &args);
-  return launch(VectorTag<V>{}, op, make_tile_params<V, GRANULE>(device, problem, partition, phase),
-                bytes);
-}
-
-// Backward without sums has no first pass, so two_pass does the work in its second one.
+// two_pass does the work if the phases of the tensors do not fit, or the tile does not: that of
+// tensors that do not begin at a vector is padded. Backward without sums has no first pass, so it
+// does the work there, too.
 template <class T, class Partition, class Launch>
 cubnStatus_t run_tiled_saved(cubn_device *device, const cubn_problem &problem,
                              const cubn_args &args, const Partition &partition,
                              const Launch &launch) {
-  const cubn_algo &two_pass = cubn_cuda_backward_two_pass, &fallback = cubn_cuda_backward_strided;
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
-  if (!needs_epilogue(problem))
-    return trains
-               ? run_tiled_plain(device, problem, args, partition,
-                                 make_forward<T>(args, problem.has_saved, problem.has_running,
-                                                 problem.running_is_biased, problem.renormalizes),
-                                 cubn_cuda_train_two_pass, launch)
-               : run_tiled_plain(device, problem, args, partition,
-                                 make_backward<T>(args, cubn_count(&problem), problem.is_from_y),
-                                 two_pass, launch);
-  if (trains)
-    return run_tiled_fused(device, problem, args, partition, make_fused_forward<T>(problem, args),
-                           cubn_cuda_train_strided, launch);
-  if (!needs_sums(problem, args))
-    return (two_pass.reject(device, &problem).text ? fallback : two_pass)
-        .run(device, &problem, &args);
-  return run_tiled_fused(device, problem, args, partition, make_fused_backward<T>(problem, args),
-                         fallback, launch);
+  const cubn_algo &two_pass = trains ? cubn_cuda_train_two_pass : cubn_cuda_backward_two_pass;
+  if (!trains && !needs_sums(problem, args)) return two_pass.run(device, &problem, &args);
+  return visit_operation<T>(problem, args, [&](const auto &op) {
+    constexpr int V = VECTOR_WIDTH<T>, ALIGN = VECTOR_ALIGN<std::decay_t<decltype(op)>>;
+    const TileShape shape = tile_shape(problem);
+    const int phase = common_phase(op);
+    const int64_t bytes =
+        smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
+    if (!phase_fits(problem, phase) || bytes > smem_bytes_limit(device, partition))
+      return two_pass.run(device, &problem, &args);
+    return launch(VectorTag<V>{}, op, make_tile_params<V, ALIGN>(device, problem, partition, phase),
+                  bytes);
+  });
 }
 
 template <class T, class Partition, class Launch>
 cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
                        const Partition &partition, const Launch &launch) {
-  return run_statistics_first(device, problem, args,
-                              [&](const cubn_problem &with_saved, const cubn_args &its_args) {
-                                return run_tiled_saved<T>(device, with_saved, its_args, partition,
-                                                          launch);
-                              });
+  return run_statistics_first(
+      device, problem, args, [&](const cubn_problem &with_saved, const cubn_args &its_args) {
+        return run_tiled_saved<T>(device, with_saved, its_args, partition, launch);
+      });
 }
 
 // Calls visit(VectorTag<V>{}, Op{}) for every kernel of the type T that run_tiled may launch, until
@@ -102,10 +67,12 @@ cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const c
 template <class T, class Visit>
 cudaError_t visit_tiled_operations(const Visit &visit) {
   constexpr int V = VECTOR_WIDTH<T>;
-  cudaError_t error = visit(VectorTag<V>{}, Forward<T>{});
-  if (error == cudaSuccess) error = visit(VectorTag<V>{}, Backward<T>{});
-  if (error == cudaSuccess) error = visit(VectorTag<V>{}, FusedForward<T>{});
+  cudaError_t error = visit(VectorTag<V>{}, FusedForward<T>{});
   if (error == cudaSuccess) error = visit(VectorTag<V>{}, FusedBackward<T>{});
+  if constexpr (HAS_PLAIN_KERNELS<T>) {
+    if (error == cudaSuccess) error = visit(VectorTag<V>{}, Forward<T>{});
+    if (error == cudaSuccess) error = visit(VectorTag<V>{}, Backward<T>{});
+  }
   return error;
 }
 

@@ -21,9 +21,10 @@ inline int64_t statistics_bytes(const cubn_problem &problem) {
 inline cubn_refusal check_statistics_first(const cubn_problem &problem) {
   constexpr int64_t MOST = static_cast<int64_t>(CUBN_WORKSPACE_BYTES / 4);
   const int64_t bytes = statistics_bytes(problem);
-  return bytes > MOST ? cubn_refuse_number("there are no saved statistics, which would take %lld "
-                                           "bytes of workspace and exceed %lld",
-                                           bytes, MOST)
+  return bytes > MOST ? cubn_refuse_number(
+                            "there are no saved statistics, which would take %lld "
+                            "bytes of workspace and exceed %lld",
+                            bytes, MOST)
                       : cubn_accept();
 }
 

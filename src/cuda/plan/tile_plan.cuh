@@ -15,8 +15,8 @@
 #include "cuda/device/tile/tile_sums.cuh"
 #include "cuda/plan/integers.cuh"
 #include "cuda/plan/needs.cuh"
-#include "cuda/plan/statistics_first.cuh"
 #include "cuda/plan/partition.cuh"
+#include "cuda/plan/statistics_first.cuh"
 
 namespace cubn {
 
@@ -38,7 +38,7 @@ int64_t smem_bytes_per_channel(bool fused) {
 
 inline TileShape tile_shape(const cubn_problem &problem) {
   const int64_t bytes = static_cast<int64_t>(cubn_element_bytes(problem.type));
-  const bool one = problem.c == 1, fused = needs_epilogue(problem);
+  const bool one = problem.c == 1, fused = runs_fused(problem);
   return {one ? 1 : problem.n,
           problem.c,
           one ? problem.n * problem.s : problem.s,

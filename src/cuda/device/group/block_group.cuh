@@ -43,7 +43,7 @@ class BlockGroupMember {
   using T = typename Op::Element;
   using Real = typename Op::Real;
   using Coefficients = typename Op::Coefficients;
-  using Tile = BlockSlice<V, TILE_ALIGN<V, Op>>;
+  using Tile = BlockSlice<V, VECTOR_ALIGN<Op>>;
 
  public:
   __device__ BlockGroupMember(const TileParams &tile_params,
@@ -143,7 +143,7 @@ class BlockGroupMember {
       const SmemTile<T, V> buffer = buffer_of(i);
       load(tile, op, buffer, is_kept(i) ? Cache::STREAMING : Cache::KEEP);
       differentiate_tile(params, tile, op, buffer, memory.coefficients);
-      sum_tile(params, tile, op, buffer, memory.pivots, memory.scratch,
+      sum_tile(params, tile, op, buffer, memory.pivots, memory.coefficients, memory.scratch,
                [&](int channel, const double *sum) {
 #pragma unroll
                  for (int k = 0; k < SLOT; ++k) memory.totals[channel * SLOT + k] += sum[k];

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "cuda/device/base/dtype.cuh"
+
 namespace cubn {
 
 // The access to a vector of V elements: the offset of its first element, and the mask of the
@@ -15,6 +17,10 @@ struct Access {
 
 // Elements whose bits form one byte of a mask.
 constexpr int GRANULE = 8;
+
+// Vectors, or groups of neighboring ones, begin at multiples of so many elements.
+template <class Op>
+constexpr int VECTOR_ALIGN = Op::FUSED ? GRANULE : VECTOR_WIDTH<typename Op::Element>;
 
 template <int V>
 constexpr unsigned ALL_VALID = (1u << V) - 1;

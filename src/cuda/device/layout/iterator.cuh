@@ -145,7 +145,7 @@ template <int V, int THREADS>
 struct Columns {
   static constexpr int VECTOR = V, CHANNELS = V;
   static constexpr bool FOLDS = false;
-  static constexpr int LANES_MAX = V > 1 ? 32 : 64;
+  static constexpr int LANES_MAX = 32;
   static constexpr int UNIT_CHANNELS_MAX = LANES_MAX * V;
   int64_t n, c;
   int64_t rows_per_chunk;

@@ -52,14 +52,13 @@ struct FusedBackward : Backward<T> {
     __device__ Affine<Real> affine() const { return {this->center, preact_gain, preact_shift}; }
   };
 
-  __device__ Sums begin(int64_t channel) const {
-    const BackwardCoefficients<Real> k = statistics(channel);
-    const Affine<Real> affine = preact_affine(channel, k);
+  // Takes what preact_coefficients() has computed.
+  __device__ static Sums begin(const Coefficients &k) {
     Sums sums = {};
     sums.center = k.center;
     sums.inv_std = k.inv_std;
-    sums.preact_gain = affine.gain;
-    sums.preact_shift = affine.shift;
+    sums.preact_gain = k.preact_gain;
+    sums.preact_shift = k.preact_shift;
     return sums;
   }
 
@@ -91,7 +90,7 @@ struct FusedBackward : Backward<T> {
     return with_preact(channel, k);
   }
 
-  // The coefficients as far as differentiate_batch() needs them.
+  // The coefficients as far as begin() and differentiate_batch() need them.
   __device__ Coefficients preact_coefficients(int64_t channel) const {
     return with_preact(channel, statistics(channel));
   }

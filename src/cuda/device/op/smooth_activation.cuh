@@ -1,6 +1,6 @@
 // Smooth activations, those that need an exponential or more, and their derivatives, a vector at a
-// time. The functions are not inlined, and they go through a vector by SMOOTH_UNROLL elements:
-// every kernel has its own copy of them, and a call costs little compared with them.
+// time. The functions are not inlined, nor their loops unrolled: every kernel has its own copy of
+// them, a call costs little compared with them, and other warps hide their latency.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -99,9 +99,6 @@ struct KindTag {
   static constexpr ActivationKind VALUE = KIND;
 };
 
-// Elements whose latencies overlap.
-constexpr int SMOOTH_UNROLL = 2;
-
 // Calls visit(KindTag<kind>{}), so that the choice is made once for all elements of the visitor.
 template <class Visit>
 __device__ inline void visit_kind(ActivationKind kind, Visit &&visit) {
@@ -127,7 +124,7 @@ template <class Real, int V>
 __device__ __attribute__((noinline)) void smooth_values(ActivationParams<Real> params,
                                                         unsigned positive, Fragment<Real, V> *p) {
   visit_kind(params.kind, [&](auto tag) {
-#pragma unroll SMOOTH_UNROLL
+#pragma unroll 1
     for (int i = 0; i < V; ++i)
       p->v[i] = smooth_value<decltype(tag)::VALUE>(params, p->v[i], positive >> i & 1);
   });
@@ -139,7 +136,7 @@ template <class Real, int V>
 __device__ __attribute__((noinline)) void smooth_slopes(ActivationParams<Real> params,
                                                         unsigned positive, Fragment<Real, V> *p) {
   visit_kind(params.kind, [&](auto tag) {
-#pragma unroll SMOOTH_UNROLL
+#pragma unroll 1
     for (int i = 0; i < V; ++i)
       p->v[i] = smooth_slope<decltype(tag)::VALUE>(params, p->v[i], positive >> i & 1);
   });

@@ -30,6 +30,31 @@ struct Slots {
 template <class Iterator>
 constexpr int REDUCE_SCRATCH = Iterator::CHANNELS *SLOT *PASS_THREADS / 2;
 
+// Begins the sums of a thread. What takes arithmetic is computed once for each channel of the unit.
+template <class Iterator, class Op>
+__device__ inline void begin_sums(const Iterator &iterator, const Op &op, int64_t unit,
+                                  const typename Iterator::Cursor &cursor, bool active,
+                                  typename Op::Sums (&sums)[Iterator::CHANNELS]) {
+  constexpr int W = Iterator::CHANNELS;
+  if constexpr (Op::FUSED && Op::INPUTS == 2) {
+    using Coefficients = typename Op::Coefficients;
+    CUBN_SHARED(Coefficients, coefficients, [Iterator::UNIT_CHANNELS_MAX]);
+    const int i = static_cast<int>(threadIdx.x);
+    if (i < iterator.unit_channels(unit))
+      coefficients[i] = op.preact_coefficients(iterator.first_channel(unit) + i);
+    __syncthreads();
+#pragma unroll
+    for (int w = 0; w < W; ++w)
+      sums[w] =
+          active ? Op::begin(coefficients[iterator.channel_of(cursor, w)]) : typename Op::Sums{};
+  } else {
+#pragma unroll
+    for (int w = 0; w < W; ++w)
+      sums[w] = active ? op.begin(iterator.first_channel(unit) + iterator.channel_of(cursor, w))
+                       : typename Op::Sums{};
+  }
+}
+
 // The number of values that a thread has summed of each of its channels. It is the same for all of
 // them, unless columns are folded.
 template <class Iterator>
@@ -170,10 +195,7 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   const bool active = team.rank < team.members;
   typename Iterator::Cursor cursor = iterator.begin(unit, chunk);
   typename Op::Sums sums[W];
-#pragma unroll
-  for (int w = 0; w < W; ++w)
-    sums[w] = active ? op.begin(iterator.first_channel(unit) + iterator.channel_of(cursor, w))
-                     : typename Op::Sums{};
+  begin_sums(iterator, op, unit, cursor, active, sums);
   T firsts[W] = {};
   if (active) {
 #pragma unroll

@@ -26,10 +26,6 @@
 
 namespace cubn {
 
-// The alignment of vectors: fused operations need whole granules for their masks.
-template <int V, class Op>
-constexpr int TILE_ALIGN = Op::FUSED ? GRANULE : V;
-
 // Co-resident blocks per SM. Fused backward in double needs the registers of two blocks.
 template <class Op>
 constexpr int TILE_BLOCKS_PER_SM = Op::FUSED &&Op::INPUTS == 2 && sizeof(typename Op::Element) == 8
@@ -79,7 +75,7 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
   if constexpr (!CLUSTERED) {
     // One copy of what follows the sums: the scratch memory has room for a slot of each channel.
     double *const slots = memory.scratch;
-    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.scratch,
+    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.coefficients, memory.scratch,
              [&](int channel, const double *slot) {
 #pragma unroll
                for (int k = 0; k < SLOT; ++k) slots[channel * SLOT + k] = slot[k];
@@ -96,7 +92,8 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
 #pragma unroll
       for (int k = 0; k < SLOT; ++k) to[k] = slot[k];
     };
-    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.scratch, send);
+    sum_tile(params, slice, op, memory.tile, memory.pivots, memory.coefficients, memory.scratch,
+             send);
     cluster_sync();
     for (int i = static_cast<int>(threadIdx.x); i * ranks + rank < slice.channels;
          i += RESIDENT_THREADS) {
@@ -123,7 +120,7 @@ __device__ inline void process_channel_group(const TileParams &params, const Op 
     cluster = blockIdx.x / static_cast<unsigned>(params.ranks);
     rank = static_cast<int>(cluster_rank());
   }
-  const BlockSlice<V, TILE_ALIGN<V, Op>> slice(params, cluster, rank);
+  const BlockSlice<V, VECTOR_ALIGN<Op>> slice(params, cluster, rank);
   const TileSmem<typename Op::Element, V, Coefficients> memory(shared, params, Op::INPUTS);
   load_pivots(params, slice, op, memory.pivots);
   CUBN_SHARED(BulkBarrier, barrier, );

@@ -13,6 +13,7 @@
 #include "cuda/device/layout/access.cuh"
 #include "cuda/device/layout/batch.cuh"
 #include "cuda/device/op/forward.cuh"
+#include "cuda/device/tile/channel_cursor.cuh"
 #include "cuda/device/tile/tile.cuh"
 
 namespace cubn {
@@ -24,51 +25,6 @@ constexpr int TILE_COLUMNS = V < TILE_COLUMNS_MAX ? V : TILE_COLUMNS_MAX;
 // Doubles of scratch memory that the sums need.
 __host__ __device__ constexpr int scratch_doubles(int channels_per_thread) {
   return SLOT * channels_per_thread * RESIDENT_THREADS / 2;
-}
-
-// A thread's cursor for the sums of one channel. A row of the channel has `width` accesses, of READ
-// elements each; the cursor is at access i of a row.
-struct ChannelCursor {
-  Team team;
-  int row, i;
-  int step_rows, step_i;
-
-  __device__ void advance(int width) {
-    row += step_rows;
-    i += step_i;
-    if (i >= width) {
-      i -= width;
-      ++row;
-    }
-  }
-};
-
-__device__ inline ChannelCursor channel_cursor(int channels, int width, int block_channels) {
-  const int thread = static_cast<int>(threadIdx.x);
-  ChannelCursor cursor;
-  Team &team = cursor.team;
-  team.channels = channels;
-  if (width * channels <= RESIDENT_THREADS) {  // Access, channel and row follow from the thread.
-    cursor.row = thread / (width * channels);
-    cursor.i = thread % width;
-    cursor.step_rows = RESIDENT_THREADS / (width * channels);
-    cursor.step_i = 0;
-    team.channel = thread / width % channels;
-    team.rank = cursor.row * width + cursor.i;
-    team.members = cursor.step_rows * width;
-    team.spacing = channels == 1 ? 1 : width == 1 ? channels : 0;
-  } else {  // The threads of a channel are consecutive.
-    team.members = RESIDENT_THREADS / channels;
-    team.channel = min(thread / team.members, channels - 1);
-    team.rank = thread - team.channel * team.members;
-    team.spacing = WARP % team.members == 0 || team.members % WARP == 0 ? 1 : 0;
-    cursor.row = team.rank / width;
-    cursor.i = team.rank - cursor.row * width;
-    cursor.step_rows = team.members / width;
-    cursor.step_i = team.members - cursor.step_rows * width;
-  }
-  if (team.channel >= block_channels) team.rank = team.members;
-  return cursor;
 }
 
 // Adds a batch of vectors to a thread's sums: U whole ones, or the first `left` of them. They are
@@ -159,19 +115,31 @@ __device__ inline int sum_any_vectors(typename Op::Sums &sums, const BlockSlice<
   return count;
 }
 
+// Begins the sums of a channel of the group.
+template <int V, int ALIGN, class Op>
+__device__ inline typename Op::Sums begin_sums(const BlockSlice<V, ALIGN> &slice, const Op &op,
+                                               const typename Op::Coefficients *coefficients,
+                                               int channel) {
+  if constexpr (Op::FUSED && Op::INPUTS == 2)
+    return Op::begin(coefficients[channel]);
+  else
+    return op.begin(slice.first_channel + channel);
+}
+
 // A thread sums one channel, READ elements at a time. One thread per channel calls emit(channel,
 // slot) with the sums of this block relative to the channel's pivot.
 template <int READ, int V, int ALIGN, class Op, class Emit>
 __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                 const Op &op, const SmemTile<typename Op::Element, V> &tile,
-                                const typename Op::Real *pivots, double *scratch,
+                                const typename Op::Real *pivots,
+                                const typename Op::Coefficients *coefficients, double *scratch,
                                 const Emit &emit) {
   const bool aligned = (slice.phase0 | slice.phase_step | slice.span) % READ == 0;
   const int width = aligned ? slice.span / READ : (slice.span + 2 * READ - 2) / READ;
   const ChannelCursor cursor = channel_cursor(params.group, width, slice.channels);
   const Team &team = cursor.team;
   const bool active = team.rank < team.members;
-  typename Op::Sums sums[1] = {active ? op.begin(slice.first_channel + team.channel)
+  typename Op::Sums sums[1] = {active ? begin_sums(slice, op, coefficients, team.channel)
                                       : typename Op::Sums{}};
   int count = 0;
   if (READ > 1 && slice.is_whole && slice.span % READ == 0 &&
@@ -201,7 +169,8 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
 template <int W, int V, int ALIGN, class Op, class Emit>
 __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                    const Op &op, const SmemTile<typename Op::Element, V> &tile,
-                                   const typename Op::Real *pivots, double *scratch,
+                                   const typename Op::Real *pivots,
+                                   const typename Op::Coefficients *coefficients, double *scratch,
                                    const Emit &emit) {
   Team team = team_across_channels(params.group / W, RESIDENT_THREADS);
   if (team.channel * W >= slice.channels) team.rank = team.members;
@@ -209,7 +178,8 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
   typename Op::Sums sums[W];
 #pragma unroll
   for (int w = 0; w < W; ++w)
-    sums[w] = active ? op.begin(slice.first_channel + team.channel * W + w) : typename Op::Sums{};
+    sums[w] =
+        active ? begin_sums(slice, op, coefficients, team.channel * W + w) : typename Op::Sums{};
   const int pitch = slice.vectors * V, left = max(slice.rows - team.rank, 0);
   const int count = active ? (left + team.members - 1) / team.members : 0;
   sum_whole_vectors<TILE_COLUMNS_BATCH, W>(sums, op, tile, team.rank * pitch + team.channel * W,
@@ -231,14 +201,15 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
 template <int V, int ALIGN, class Op, class Emit>
 __device__ inline void sum_tile(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                 const Op &op, const SmemTile<typename Op::Element, V> &tile,
-                                const typename Op::Real *pivots, double *scratch,
+                                const typename Op::Real *pivots,
+                                const typename Op::Coefficients *coefficients, double *scratch,
                                 const Emit &emit) {
   if (params.is_columns)
-    sum_columns<TILE_COLUMNS<V>>(params, slice, op, tile, pivots, scratch, emit);
+    sum_columns<TILE_COLUMNS<V>>(params, slice, op, tile, pivots, coefficients, scratch, emit);
   else if (slice.span >= TILE_VECTORS_MIN * V)
-    sum_rows<V>(params, slice, op, tile, pivots, scratch, emit);
+    sum_rows<V>(params, slice, op, tile, pivots, coefficients, scratch, emit);
   else
-    sum_rows<1>(params, slice, op, tile, pivots, scratch, emit);
+    sum_rows<1>(params, slice, op, tile, pivots, coefficients, scratch, emit);
 }
 
 }  // namespace cubn
