@@ -52,8 +52,8 @@ static const choice with_clusters[] = {
     {"backward nc f32 n4096c84", "cluster", 48},
     {"backward nc f16 n4096c512", "cluster", 128},
     {"backward nc f32 n4096c16384", "cluster", 231},
-    {"train nc f32 n20000c3", "streamed", 7},
-    {"backward nc bf16 n70000c5", "streamed", 21},
+    {"train nc f32 n20000c4", "streamed", 7},
+    {"backward nc bf16 n70000c8", "streamed", 21},
 };
 
 /* One of the size of an A100. */
@@ -64,7 +64,7 @@ static const choice without_clusters[] = {
     {"backward nc f16 n256c84", "resident", 3},
     {"backward nc f16 n256c1001", "resident", 32},
     {"train nc f32 n4096c84", "streamed", 84},
-    {"train nc f16 n4096c1001", "streamed", 108},
+    {"train nc f16 n4096c1008", "streamed", 108},
     {"backward nc f32 n4096c16384", "cooperative", 216},
     {"train nc f32 n2000000c16", "two_pass", 432},
 };

@@ -114,7 +114,8 @@ static const char *const not_in_operations[] = {
     "cudaThreadExchangeStreamCaptureMode",
 };
 
-/* An operation asks once which device is current, and launches. */
+/* An operation asks which device is current, and launches; backward without saved statistics may
+ * be two operations. */
 static void only_launch(const char *line, const cubn_algo *algo, void *state) {
   (void)state;
   unsigned long long calls[COUNT_OF(not_in_operations)];
@@ -125,7 +126,8 @@ static void only_launch(const char *line, const cubn_algo *algo, void *state) {
   const unsigned long long questions = emu_api_calls("cudaGetDevice");
   expect_success(run_call(&c.run), line);
   CU_ASSERT(emu_api_calls("cudaLaunchKernelExC") > launches);
-  CU_ASSERT_EQUAL(emu_api_calls("cudaGetDevice") - questions, 1);
+  const unsigned long long asked = emu_api_calls("cudaGetDevice") - questions;
+  CU_ASSERT(asked == 1 || (asked == 2 && strstr(line, "nosaved")));
   for (size_t i = 0; i < COUNT_OF(calls); ++i)
     SUITE_CHECK(emu_api_calls(not_in_operations[i]) == calls[i], "%s, %s calls %s", line,
                 algo->name, not_in_operations[i]);

@@ -21,8 +21,9 @@ CPU_TARGET_DEFINES = \
   '-DCUBN_CPU_KERNELS(X)=$(foreach t,$(1),$(foreach e,$(CPU_TYPES),X($(t),$(e))))'
 
 # Which instructions a compiler may use. "generic" is what every processor of the architecture has;
-# on AArch64 that includes NEON, so there it is compiled for the same registers.
-CPU_FLAGS_generic :=
+# on AArch64 that includes NEON, so there it is compiled for the same registers. It is chosen only by
+# x86-64 without AVX2, and compiled for less code.
+CPU_FLAGS_generic := $(if $(filter -O3,$(CFLAGS)),-O2)
 CPU_FLAGS_neon :=
 CPU_FLAGS_avx2 := -mavx2 -mfma -mf16c
 CPU_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c \

@@ -130,7 +130,7 @@ const cuda_step cuda_steps[] = {
     {"strided", open_run, do_run, "infer nhwc f16 n2c3h4w5"},
     {"resident", open_run, do_run, "backward nhwc f32 n2c6h8w8 nosaved"},
     {"cluster", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
-    {"streamed", open_run, do_run, "backward nhwc f32 n8c6h8w8"},
+    {"streamed", open_run, do_run, "backward nhwc f32 n8c8h8w8"},
     {"cooperative", open_run, do_run, "backward nhwc f32 n8c6h8w8"},
     {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
     {"strided", open_run, do_run, "backward nhwc f32 n8c6h8w8 nosaved"},
