@@ -118,7 +118,6 @@ static void expect_passes(const char *algorithm, const char *line, int reads, in
               "%s: %s: writes %lld bytes beside %d E", algorithm, line, (long long)written, writes);
 }
 
-/* Without saved statistics two launches read x, the first for them. */
 static void test_resident(void) {
   for (size_t i = 0; i < sizeof held_lines / sizeof held_lines[0]; ++i)
     expect_held("resident", held_lines[i]);
