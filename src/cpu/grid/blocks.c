@@ -11,6 +11,8 @@
 
 /* Bytes of a block's rows; longer ones are read faster. */
 enum { BLOCK_BYTES = 3200 };
+/* Rows of a block that are prefetched before it begins. */
+enum { PREFETCHED_ROWS = 4 };
 /* Blocks per thread, so that all end at about the same time. */
 enum { BLOCKS_PER_THREAD = 8 };
 
@@ -180,19 +182,36 @@ static double *place_blocks(const cubn_call *call, int64_t worker, block blocks[
   return memory;
 }
 
+static void prefetch(const void *array, int64_t offset, int64_t bytes) {
+  const char *const from = (const char *)array + offset;
+  for (int64_t i = 0; array && i < bytes; i += CUBN_LINE_BYTES) __builtin_prefetch(from + i, 0, 2);
+}
+
+/* Prefetches the first rows of a block of single columns: of few rows they are most of it, and
+ * kernels prefetch the others only. */
+static void prefetch_rows(const cubn_call *call, int64_t first, int64_t count) {
+  const cubn_problem *problem = call->problem;
+  const int64_t bytes = call->element_bytes;
+  for (int64_t r = 0; r < cubn_min(problem->n, PREFETCHED_ROWS); ++r) {
+    const int64_t offset = (r * problem->c + first) * bytes;
+    prefetch(call->args->x, offset, count * bytes);
+    if (call->sums == 3) prefetch(call->args->dy, offset, count * bytes);
+  }
+}
+
 /* Prefetches the parameters of a block, if there is one: each array would begin with misses. */
 static void prefetch_parameters(const blocks_work *work, int64_t index) {
   const cubn_call *call = work->call;
   const cubn_args *args = call->args;
   const int64_t bytes = cubn_is_single(call->param_type) ? sizeof(float) : sizeof(double);
-  const int64_t first = index * work->block_channels * bytes;
-  const int64_t end = cubn_min(first + work->block_channels * bytes, call->problem->c * bytes);
+  const int64_t first = index * work->block_channels;
+  const int64_t count = cubn_min(work->block_channels, call->problem->c - first);
   const void *const arrays[] = {
       args->scale,         args->bias,         args->mean,        args->var,    args->saved_mean,
       args->saved_inv_std, args->running_mean, args->running_var, args->dscale, args->dbias};
   for (size_t k = 0; k < sizeof arrays / sizeof *arrays; ++k)
-    for (int64_t i = first; arrays[k] && i < end; i += CUBN_LINE_BYTES)
-      __builtin_prefetch((const char *)arrays[k] + i, 0, 2);
+    prefetch(arrays[k], first * bytes, count * bytes);
+  if (work->accepts_usual && call->prefetches) prefetch_rows(call, first, count);
 }
 
 static void blocks_task(void *context, int64_t worker, cubn_items *items) {
