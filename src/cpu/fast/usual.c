@@ -1,6 +1,9 @@
 /* The loops of forward.c, backward.c and center.c as one, for channels without exceptions. */
 #include "cpu/fast/usual.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "cpu/common/statistics.h"
 #include "cpu/fast/criteria.h"
 #include "cpu/fast/deviations.h"
@@ -57,7 +60,8 @@ CUBN_CLONES static bool begin_inference(const cubn_call *call, const cubn_channe
     const double inv_std = inverse_deviation(&by, (double)vars[i]);
     const double gain = alpha * cubn_preact_gain((double)scales[i], inv_std);
     const double shift = alpha * (double)biases[i];
-    exceptions |= !(fits(gain) & (shift == shift));
+    const bool fit = fits(gain);
+    exceptions |= !(fit & (shift == shift));
     centered |= center != 0;
     centers[i] = (float)center;
     gains[i] = (float)gain;
@@ -107,8 +111,9 @@ CUBN_CLONES static bool finish_training(const cubn_call *call, const cubn_channe
     const bool folds = cubn_is_near_zero(of, center, inv_std);
     const double folded_shift = folds ? shift - center * rounded : shift;
     const double folded_center = folds ? 0 : center;
-    exceptions |= !(fits(gain) & (inv_std <= FLT_MAX) & (folded_shift == folded_shift) &
-                    cubn_fast_moments_suffice(&criteria, sums[i], squares[i], 1));
+    const bool fit = fits(gain), is_inverse = inv_std <= FLT_MAX;
+    const bool suffice = cubn_fast_moments_suffice(&criteria, sums[i], squares[i], 1);
+    exceptions |= !(fit & is_inverse & suffice & (folded_shift == folded_shift));
     centered |= !folds & (center != 0);
     centers[i] = (float)folded_center;
     gains[i] = (float)rounded;
@@ -170,8 +175,10 @@ CUBN_CLONES static bool finish_backward(const cubn_call *call, const cubn_channe
     const bool folds = cubn_is_near_zero(of, center, inv_std);
     const double folded_shift = folds ? shift - center * rounded : shift;
     const double folded_center = folds ? 0 : center;
-    exceptions |= !(fits(gain) & fits(inv_std) & (fabs(slope) <= CUBN_COEFFICIENT_MAX) &
-                    (folded_shift == folded_shift) & cubn_fast_are_finite(channels, i));
+    const bool fit = fits(gain), is_inverse = fits(inv_std);
+    const bool are_finite = cubn_fast_are_finite(channels, i);
+    const bool folds_slope = fabs(slope) <= CUBN_COEFFICIENT_MAX;
+    exceptions |= !(fit & is_inverse & are_finite & folds_slope & (folded_shift == folded_shift));
     centered |= !folds & (center != 0);
     centers[i] = (float)folded_center;
     gains[i] = (float)gain;
