@@ -23,10 +23,14 @@ static inline double cubn_given_inv_std(const cubn_problem *problem, const cubn_
  * of the saved mean to its type. The saved mean then stands for the mean of x, which is known
  * better. If it is more, the caller gave other statistics, for example of a larger batch, and these
  * are used as they are: 0. */
+static inline double cubn_rounded_mean_error(bool is_float, double saved_mean, double difference) {
+  const double roundoff = is_float ? 0x1p-23 : 0x1p-52;
+  return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
+}
+
 static inline double cubn_saved_mean_error(const cubn_conversion *param_type, double saved_mean,
                                            double difference) {
-  const double roundoff = param_type->bytes == sizeof(double) ? 0x1p-52 : 0x1p-23;
-  return fabs(difference) <= roundoff * fabs(saved_mean) ? difference : 0;
+  return cubn_rounded_mean_error(param_type->bytes != sizeof(double), saved_mean, difference);
 }
 
 /* The weight of the new batch in the running statistics. */

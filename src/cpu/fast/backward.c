@@ -126,21 +126,24 @@ CUBN_CLONES static void correct_dscale(cubn_channels *channels) {
     channels->sums[1][i] -= channels->sums[0][i] * (channels->mean_low[i] * channels->inv_std[i]);
 }
 
-void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
+void cubn_fast_keep_gradients(const cubn_call *call, const cubn_channels *channels,
+                              const double *dscale) {
   const cubn_args *args = call->args;
-  const double *const dbias = channels->sums[0];
+  if (args->dscale)
+    cubn_fast_blend(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,
+                    args->dscale);
+  if (args->dbias)
+    cubn_fast_blend(call, channels, args->param_alpha, channels->sums[0], args->param_beta,
+                    args->dbias, args->dbias);
+}
+
+void cubn_fast_finish_backward(const cubn_call *call, cubn_channels *channels) {
   cubn_fast_unfold_sums(call, channels);
-  if (!args->mean_low) find_mean_errors(call, channels);
+  if (!call->args->mean_low) find_mean_errors(call, channels);
   correct_dscale(channels);
   if (call->needs.dx_waits) {
     cubn_fast_load_affine(call, channels, false);
     set_gradient(call, channels);
   }
-  const double *const dscale = cubn_fast_dscale(call, channels);
-  if (args->dscale)
-    cubn_fast_blend(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,
-                    args->dscale);
-  if (args->dbias)
-    cubn_fast_blend(call, channels, args->param_alpha, dbias, args->param_beta, args->dbias,
-                    args->dbias);
+  cubn_fast_keep_gradients(call, channels, cubn_fast_dscale(call, channels));
 }

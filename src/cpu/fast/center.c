@@ -20,62 +20,28 @@
 #include "cpu/common/clones.h"
 #include "cpu/common/preactivation.h"
 #include "cpu/fast/criteria.h"
+#include "cpu/fast/deviations.h"
 #include "cpu/fast/exact.h"
 #include "cpu/fast/pivots.h"
 
-/* A mean is around 0 if it is at most this many deviations away. */
-#define MEAN_DEVIATIONS 2.0
-/* Deviations are between the inverse of this and this. Beyond, sums of dy * (x - center), and
- * inv_std * slope, may leave the range of float (or double) where dy * x_hat and slope do not. */
-#define DEVIATION_MAX 0x1p40
-#define DEVIATION_MAX_DOUBLE 0x1p300
-
-/* What decides about channels, the same for all. */
-typedef struct deviations {
-  bool is_single, can_be_near_zero;
-  double least, most; /* inv_std that may be applied to sums and slope as it is */
-  cubn_normalizer by;
-} deviations;
-
-static deviations get_deviations(const cubn_call *call) {
-  const bool is_single = cubn_is_single(call->param_type);
-  const double most = is_single ? DEVIATION_MAX : DEVIATION_MAX_DOUBLE;
-  const bool can_be_near_zero =
-      !call->has_epilogue && call->problem->pass != CUBN_PASS_INFER && !call->problem->is_from_y;
-  return (deviations){is_single, can_be_near_zero, 1 / most, most, call->args->normalizer};
-}
-
-/* Whether inv_std may be applied to sums and slope as it is. With 0 and NaN the results are the
- * same anyway. */
-CUBN_INLINED bool can_fold_deviation(deviations of, double inv_std) {
-  return isnan(inv_std) | (inv_std == 0) | ((inv_std <= of.most) & (inv_std >= of.least));
-}
-
-/* Whether the channel needs no center. Where values are nearly constant, epsilon dominates the
- * variance, and inv_std does not measure the deviation. */
-CUBN_INLINED bool is_near_zero(deviations of, double center, double inv_std) {
-  return of.can_be_near_zero && fabs(center) * inv_std <= MEAN_DEVIATIONS &&
-         inv_std * inv_std * of.by.inside + 2 * inv_std * of.by.outside <= 0.5;
-}
-
 /* Sets the pivots; returns whether deviations of some channels cannot be folded. */
-CUBN_CLONES static bool choose_pivots(deviations of, cubn_channels *channels) {
+CUBN_CLONES static bool choose_pivots(cubn_deviations of, cubn_channels *channels) {
   int64_t others = 0;
   CUBN_INDEPENDENT
   for (int64_t i = 0; i < channels->count; ++i) {
     const double center = channels->center[i], inv_std = channels->inv_std[i];
-    channels->pivot[i] = is_near_zero(of, center, inv_std) ? 0 : center;
-    others |= !can_fold_deviation(of, inv_std);
+    channels->pivot[i] = cubn_is_near_zero(of, center, inv_std) ? 0 : center;
+    others |= !cubn_can_fold_deviation(of, inv_std);
   }
   return others != 0;
 }
 
 void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
-  const deviations of = get_deviations(call);
+  const cubn_deviations of = cubn_fast_deviations(call);
   if (!choose_pivots(of, channels)) return;
   for (int64_t i = 0; i < channels->count; ++i) {
     const double inv_std = channels->inv_std[i];
-    if (!can_fold_deviation(of, inv_std) && !cubn_needs_double(of.is_single, inv_std))
+    if (!cubn_can_fold_deviation(of, inv_std) && !cubn_needs_double(of.is_single, inv_std))
       cubn_fast_prescale(channels, channels->prescale, i,
                          cubn_fast_get_prescale(call, 1 / inv_std, channels->center[i]));
   }
@@ -83,11 +49,11 @@ void cubn_fast_set_pivots(const cubn_call *call, cubn_channels *channels) {
 
 /* Whether a channel is summed in double: its deviation is so extreme that no prescale helps, or
  * float cannot compute its pre-activation. */
-CUBN_INLINED bool needs_exact_sums(deviations of, const cubn_channels *channels, int64_t i) {
+CUBN_INLINED bool needs_exact_sums(cubn_deviations of, const cubn_channels *channels, int64_t i) {
   const double inv_std = channels->inv_std[i], prescale = channels->prescale[i];
   const bool needs_double = channels->needs_double[i] != 0;
   const bool is_finite = cubn_fast_are_finite(channels, i);
-  return (!can_fold_deviation(of, inv_std) & (prescale == 1)) | (needs_double & !is_finite);
+  return (!cubn_can_fold_deviation(of, inv_std) & (prescale == 1)) | (needs_double & !is_finite);
 }
 
 static void sum_exactly(const cubn_call *call, cubn_channels *channels, int64_t i) {
@@ -114,7 +80,7 @@ CUBN_INLINED void unfold(cubn_channels *channels, int64_t i, bool is_prescaled) 
   sums[2][i] = distance != 0 ? 0 : sums[2][i];
 }
 
-CUBN_CLONES static bool any_needs_exact_sums(deviations of, const cubn_channels *channels) {
+CUBN_CLONES static bool any_needs_exact_sums(cubn_deviations of, const cubn_channels *channels) {
   int64_t any = 0;
   for (int64_t i = 0; i < channels->count; ++i) any |= needs_exact_sums(of, channels, i);
   return any != 0;
@@ -126,7 +92,7 @@ CUBN_CLONES static void unfold_usual(cubn_channels *channels) {
 }
 
 void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels) {
-  const deviations of = get_deviations(call);
+  const cubn_deviations of = cubn_fast_deviations(call);
   if (!channels->any_prescaled && !any_needs_exact_sums(of, channels)) {
     unfold_usual(channels);
     return;
@@ -139,7 +105,7 @@ void cubn_fast_unfold_sums(const cubn_call *call, cubn_channels *channels) {
 }
 
 /* Moves work of training and inference. */
-CUBN_CLONES static void fold_forward(deviations of, cubn_channels *channels) {
+CUBN_CLONES static void fold_forward(cubn_deviations of, cubn_channels *channels) {
   CUBN_INDEPENDENT
   for (int64_t i = 0; i < channels->count; ++i) {
     const double center = channels->center[i], gain = channels->gain[i];
@@ -147,7 +113,7 @@ CUBN_CLONES static void fold_forward(deviations of, cubn_channels *channels) {
     const double prescale = channels->prescale[i], needs_double = channels->needs_double[i];
     const double rounded = of.is_single ? (double)(float)gain : gain;
     /* Channels in double keep their gain, which float may not hold, and so their center. */
-    const bool folds = is_near_zero(of, center, inv_std) && needs_double == 0;
+    const bool folds = cubn_is_near_zero(of, center, inv_std) && needs_double == 0;
     channels->gain[i] = folds ? rounded : gain;
     channels->shift[i] = folds ? shift - center * prescale * rounded : shift;
     channels->center[i] = folds ? 0 : center;
@@ -156,17 +122,17 @@ CUBN_CLONES static void fold_forward(deviations of, cubn_channels *channels) {
 
 /* Multiplies slopes by what prescales leave of inv_std, and moves the centers' work. Where that is
  * not possible, the channel needs double. */
-CUBN_CLONES static void fold_backward(deviations of, cubn_channels *channels) {
+CUBN_CLONES static void fold_backward(cubn_deviations of, cubn_channels *channels) {
   CUBN_INDEPENDENT
   for (int64_t i = 0; i < channels->count; ++i) {
     const double center = channels->center[i], shift = channels->shift[i];
     const double inv_std = channels->inv_std[i], prescale = channels->prescale[i];
     const double before = channels->slope[i], slope = before * (inv_std / prescale);
     const double rounded = of.is_single ? (double)(float)slope : slope;
-    const bool fits = (can_fold_deviation(of, inv_std) || prescale != 1) &&
+    const bool fits = (cubn_can_fold_deviation(of, inv_std) || prescale != 1) &&
                       !(of.is_single && fabs(slope) > CUBN_COEFFICIENT_MAX);
     const double needed_double = channels->needs_double[i], needs_double = fits ? needed_double : 1;
-    const bool folds = is_near_zero(of, center, inv_std) && needs_double == 0;
+    const bool folds = cubn_is_near_zero(of, center, inv_std) && needs_double == 0;
     channels->needs_double[i] = needs_double;
     channels->slope[i] = folds ? rounded : fits ? slope : before;
     channels->inv_std[i] = fits ? 1 : inv_std;
@@ -189,7 +155,7 @@ CUBN_CLONES static void mark_nan(cubn_channels *channels) {
 }
 
 void cubn_fast_fold(const cubn_call *call, cubn_channels *channels) {
-  const deviations of = get_deviations(call);
+  const cubn_deviations of = cubn_fast_deviations(call);
   if (call->problem->pass == CUBN_PASS_BACKWARD) {
     if (!call->problem->is_frozen) fold_backward(of, channels); /* frozen: there is no slope */
   } else if (of.can_be_near_zero) {

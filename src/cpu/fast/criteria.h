@@ -16,9 +16,9 @@
 
 /* What is the same for all channels. */
 typedef struct cubn_sum_criteria {
-  double m;           /* values of a channel */
-  double least;       /* of sums of squares */
-  bool ignores_least; /* epsilon is so large that smaller squares do not matter */
+  double m;         /* values of a channel */
+  double least;     /* of sums of squares */
+  double zero_most; /* 0 if epsilon is so large that smaller squares do not matter, else below 0 */
 } cubn_sum_criteria;
 
 static inline cubn_sum_criteria cubn_fast_criteria(const cubn_call *call) {
@@ -26,7 +26,7 @@ static inline cubn_sum_criteria cubn_fast_criteria(const cubn_call *call) {
   const double least = cubn_is_single(call->param_type) ? CUBN_SQUARE_MIN : CUBN_SQUARE_MIN_DOUBLE;
   const cubn_normalizer by = call->args->normalizer;
   const bool ignores_least = by.inside >= least * 0x1p24 || by.outside >= sqrt(least) * 0x1p24;
-  return (cubn_sum_criteria){m, m * least, ignores_least};
+  return (cubn_sum_criteria){m, m * least, ignores_least ? 0 : -1};
 }
 
 /* Whether the sums of backward of channel i are finite. */
@@ -43,16 +43,20 @@ static inline bool cubn_fast_is_small(const cubn_sum_criteria *criteria,
 
 /* The distance d of the pivot from the mean is at most CUBN_PIVOT_DEVIATIONS = k deviations if
  * d^2 <= k^2 (square - d^2). */
-static inline bool cubn_fast_sums_suffice(const cubn_sum_criteria *criteria,
-                                          const cubn_channels *channels, int64_t i) {
+static inline bool cubn_fast_moments_suffice(const cubn_sum_criteria *criteria, double sum,
+                                             double squares, double prescale) {
   const double k2 = CUBN_PIVOT_DEVIATIONS * CUBN_PIVOT_DEVIATIONS;
-  const double sum = channels->sums[0][i], squares = channels->sums[1][i];
-  const double prescale = channels->prescale[i];
   /* Without branches, so that loops over channels vectorize. */
   const bool is_near = (k2 + 1) * sum * sum <= k2 * criteria->m * squares;
-  const bool is_constant = (squares == 0) & (sum == 0);
+  const double zero_most = prescale > 1 ? 0 : criteria->zero_most;
   return (is_near & (squares >= criteria->least) & (squares < (double)INFINITY)) |
-         (is_constant & (criteria->ignores_least | (prescale > 1)));
+         ((squares <= zero_most) & (sum == 0));
+}
+
+static inline bool cubn_fast_sums_suffice(const cubn_sum_criteria *criteria,
+                                          const cubn_channels *channels, int64_t i) {
+  return cubn_fast_moments_suffice(criteria, channels->sums[0][i], channels->sums[1][i],
+                                   channels->prescale[i]);
 }
 
 /* Whether NaN or infinity are among the values. Pivots are finite, so that squares become NaN by

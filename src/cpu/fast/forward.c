@@ -49,12 +49,16 @@ void cubn_fast_begin_inference(const cubn_call *call, cubn_channels *channels) {
   set_forward(call, channels);
 }
 
+CUBN_CLONES static void multiply_variances(double factor, cubn_channels *channels) {
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) channels->var[i] *= factor;
+}
+
 /* Writes the running statistics. `var` becomes the variance that they take. */
 static void update_running(const cubn_call *call, cubn_channels *channels) {
   const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
   const double m = (double)cubn_count(call->problem);
-  if (!call->problem->running_is_biased && m > 1)
-    for (int64_t i = 0; i < channels->count; ++i) channels->var[i] *= m / (m - 1);
+  if (!call->problem->running_is_biased && m > 1) multiply_variances(m / (m - 1), channels);
   cubn_update_running_params(call->problem, call->args, call->param_type, &patch, channels->mean,
                              channels->var);
 }
@@ -76,14 +80,8 @@ CUBN_CLONES static void keep_inv_std(const cubn_call *call, cubn_channels *chann
     channels->inv_std[i] = cubn_kept_inv_std(call->param_type, channels->inv_std[i]);
 }
 
-void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
+void cubn_fast_keep_statistics(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
-  cubn_fast_set_statistics(call, channels);
-  if (call->writes) cubn_fast_load_affine(call, channels, true);
-  cubn_fast_renormalize(call, channels);
-  if (call->writes) set_forward(call, channels);
-  keep_inv_std(call, channels);
-  if (call->problem->reserve == CUBN_RESERVE_STATISTICS) store_reserved(call, channels);
   if (call->problem->has_saved) {
     cubn_fast_store(call, channels, channels->mean, args->saved_mean);
     cubn_fast_store(call, channels, channels->inv_std, args->saved_inv_std);
@@ -91,4 +89,14 @@ void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
       cubn_fast_store(call, channels, channels->mean_low, args->saved_mean_low);
   }
   if (cubn_keeps_running(call->problem, args)) update_running(call, channels);
+}
+
+void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
+  cubn_fast_set_statistics(call, channels);
+  if (call->writes) cubn_fast_load_affine(call, channels, true);
+  cubn_fast_renormalize(call, channels);
+  if (call->writes) set_forward(call, channels);
+  keep_inv_std(call, channels);
+  if (call->problem->reserve == CUBN_RESERVE_STATISTICS) store_reserved(call, channels);
+  cubn_fast_keep_statistics(call, channels);
 }

@@ -114,13 +114,20 @@ static void choose_pivot(const cubn_call *call, cubn_channels *channels, int64_t
                      cubn_fast_get_prescale(call, above > below ? above : below, *pivot));
 }
 
+CUBN_CLONES static void make_pivots_finite(cubn_channels *channels) {
+  CUBN_INDEPENDENT
+  for (int64_t i = 0; i < channels->count; ++i) {
+    const double pivot = channels->pivot[i];
+    channels->pivot[i] = isfinite(pivot) ? pivot : 0;
+  }
+}
+
 void cubn_fast_load_pivots(const cubn_call *call, cubn_channels *channels) {
   const cubn_problem *problem = call->problem;
   const bool are_few = problem->c * problem->s <= FEW_COLUMNS && problem->n >= ROWS_MIN;
   load_values(call, channels, 0, 0, channels->pivot);
   if (cubn_count(problem) < LOOK_MIN) {
-    for (int64_t i = 0; i < channels->count; ++i)
-      channels->pivot[i] = isfinite(channels->pivot[i]) ? channels->pivot[i] : 0;
+    make_pivots_finite(channels);
     return;
   }
   load_spread(call, channels);

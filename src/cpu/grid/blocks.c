@@ -6,10 +6,13 @@
 #include "cpu/common/preactivation.h"
 #include "cpu/fast/passes.h"
 #include "cpu/fast/pivots.h"
+#include "cpu/fast/usual.h"
 #include "cpu/grid/grid.h"
 
 /* Bytes of a block's rows; longer ones are read faster. */
 enum { BLOCK_BYTES = 3200 };
+/* Rows of a block that are prefetched before it begins. */
+enum { PREFETCHED_ROWS = 4 };
 /* Blocks per thread, so that all end at about the same time. */
 enum { BLOCKS_PER_THREAD = 8 };
 
@@ -17,11 +20,13 @@ typedef struct block {
   cubn_channels channels;
   cubn_grid_coefficients coef;
   int64_t offset, width; /* offset of the first column, and number of columns */
+  bool is_usual;         /* up to now no channel is an exception: see usual.h */
 } block;
 
 typedef struct blocks_work {
   const cubn_call *call;
   int64_t block_channels; /* channels of a block; the last block may have fewer */
+  bool accepts_usual;     /* blocks may be usual */
 } blocks_work;
 
 enum { BITS_PER_BYTE = 8 };
@@ -64,12 +69,22 @@ static void set_coef(const cubn_call *call, block *block) {
 }
 
 static void begin_block(const blocks_work *work, int64_t index, block *block) {
-  const cubn_problem *problem = work->call->problem;
-  const int64_t first = index * work->block_channels, left = problem->c - first;
-  cubn_fast_begin(work->call, first, cubn_min(work->block_channels, left), &block->channels);
-  block->offset = first * problem->s;
-  block->width = block->channels.count * problem->s;
-  set_coef(work->call, block);
+  const cubn_call *call = work->call;
+  cubn_channels *const channels = &block->channels;
+  channels->first = index * work->block_channels;
+  channels->count = cubn_min(work->block_channels, call->problem->c - channels->first);
+  block->offset = channels->first * call->problem->s;
+  block->width = channels->count * call->problem->s;
+  block->is_usual = work->accepts_usual && cubn_usual_begin(call, channels, &block->coef);
+  if (block->is_usual) return;
+  cubn_fast_begin(call, channels->first, channels->count, channels);
+  set_coef(call, block);
+}
+
+/* The sums of columns, CUBN_BLOCK_COLUMNS_PADDED apart. Those of single columns are those of the
+ * channels, whose arrays are as far apart. */
+static double *sums_of(const cubn_call *call, const block *block, double *sums) {
+  return call->problem->s == 1 ? block->channels.sums[0] : sums;
 }
 
 static void clear_sums(const cubn_call *call, const block *block, double *sums) {
@@ -80,7 +95,7 @@ static void clear_sums(const cubn_call *call, const block *block, double *sums) 
 
 static void fold_sums(const cubn_call *call, const double *sums, block *block) {
   const cubn_pattern pattern = {call->problem->s, 1};
-  for (int k = 0; k < call->sums; ++k)
+  for (int k = 0; k < (call->problem->s == 1 ? 0 : call->sums); ++k)
     cubn_grid_fold(sums + k * CUBN_BLOCK_COLUMNS_PADDED, block->channels.count, pattern,
                    block->channels.sums[k]);
 }
@@ -102,6 +117,7 @@ static void fold_and_sum_again(const cubn_call *call, double *sums, block *block
 
 static void finish_block(const cubn_call *call, double *sums, block *block) {
   const cubn_pattern pattern = {call->problem->s, 1};
+  if (block->is_usual && cubn_usual_finish(call, &block->channels, &block->coef)) return;
   fold_and_sum_again(call, sums, block);
   cubn_fast_finish(call, &block->channels);
   if (call->writes) cubn_grid_set_output_coef(call, &block->channels, pattern, &block->coef);
@@ -166,19 +182,36 @@ static double *place_blocks(const cubn_call *call, int64_t worker, block blocks[
   return memory;
 }
 
+static void prefetch(const void *array, int64_t offset, int64_t bytes) {
+  const char *const from = (const char *)array + offset;
+  for (int64_t i = 0; array && i < bytes; i += CUBN_LINE_BYTES) __builtin_prefetch(from + i, 0, 2);
+}
+
+/* Prefetches the first rows of a block of single columns: of few rows they are most of it, and
+ * kernels prefetch the others only. */
+static void prefetch_rows(const cubn_call *call, int64_t first, int64_t count) {
+  const cubn_problem *problem = call->problem;
+  const int64_t bytes = call->element_bytes;
+  for (int64_t r = 0; r < cubn_min(problem->n, PREFETCHED_ROWS); ++r) {
+    const int64_t offset = (r * problem->c + first) * bytes;
+    prefetch(call->args->x, offset, count * bytes);
+    if (call->sums == 3) prefetch(call->args->dy, offset, count * bytes);
+  }
+}
+
 /* Prefetches the parameters of a block, if there is one: each array would begin with misses. */
 static void prefetch_parameters(const blocks_work *work, int64_t index) {
   const cubn_call *call = work->call;
   const cubn_args *args = call->args;
   const int64_t bytes = cubn_is_single(call->param_type) ? sizeof(float) : sizeof(double);
-  const int64_t first = index * work->block_channels * bytes;
-  const int64_t end = cubn_min(first + work->block_channels * bytes, call->problem->c * bytes);
+  const int64_t first = index * work->block_channels;
+  const int64_t count = cubn_min(work->block_channels, call->problem->c - first);
   const void *const arrays[] = {
       args->scale,         args->bias,         args->mean,        args->var,    args->saved_mean,
       args->saved_inv_std, args->running_mean, args->running_var, args->dscale, args->dbias};
   for (size_t k = 0; k < sizeof arrays / sizeof *arrays; ++k)
-    for (int64_t i = first; arrays[k] && i < end; i += CUBN_LINE_BYTES)
-      __builtin_prefetch((const char *)arrays[k] + i, 0, 2);
+    prefetch(arrays[k], first * bytes, count * bytes);
+  if (work->accepts_usual && call->prefetches) prefetch_rows(call, first, count);
 }
 
 static void blocks_task(void *context, int64_t worker, cubn_items *items) {
@@ -186,12 +219,13 @@ static void blocks_task(void *context, int64_t worker, cubn_items *items) {
   cubn_call own;
   const cubn_call *call = cubn_call_of_worker(work->call, worker, &own);
   block blocks[2], *next = NULL;
-  double *const sums = place_blocks(call, worker, blocks);
+  double *const scratch = place_blocks(call, worker, blocks), *sums = scratch;
   do {
     const block *current = next;
     int64_t index, end;
     next = !cubn_claim(items, &index, &end) ? NULL : next == blocks ? blocks + 1 : blocks;
     if (next) begin_block(work, index, next);
+    if (next) sums = sums_of(call, next, scratch);
     if (next) prefetch_parameters(work, index + call->threads);
     if (next && cubn_begins_with_moments(call)) find_moments(call, next, sums);
     if (!call->writes) current = NULL;
@@ -207,7 +241,7 @@ static void blocks_task(void *context, int64_t worker, cubn_items *items) {
 }
 
 void cubn_grid_run_blocks(const cubn_call *call) {
-  blocks_work work = {call, choose_block(call)};
+  blocks_work work = {call, choose_block(call), cubn_usual_accepts(call)};
   const int64_t blocks = cubn_divide_up(call->problem->c, work.block_channels);
   cubn_share(call->device, call->threads, blocks, 1, blocks_task, &work);
 }
