@@ -9,7 +9,10 @@ typedef struct cubn_exchange {
   cubnCommunicator_t communicator;
   cubnHandle_t handle;
   int64_t channels;
+  int64_t part;               /* channels of a block: all, or if divided those that a rank merges */
+  int parts;                  /* blocks that a rank sends: 1, or if divided one for each rank */
   double *send, *receive;     /* blocks of this rank, and of all: where the communicator gathers */
+  double *own_part, *merged;  /* if divided: what this rank has merged, and all; behind these */
   char *host;                 /* CUBN_EXCHANGE_ARRAYS arrays of parameters; NULL if not needed */
   cubnBuffer_t buffer;        /* the same on the device, and what else is there, */
   char *device;               /* and where that is */
@@ -22,5 +25,11 @@ cubnStatus_t cubn_exchange_create(cubnHandle_t handle, cubnCommunicator_t commun
                                   int64_t channels, const char *function, cubn_exchange **exchange);
 /* NULL does nothing. */
 cubnStatus_t cubn_exchange_destroy(cubn_exchange *exchange);
+
+/* How many channels this rank merges, if they are divided. The last ranks may have none. */
+static inline int64_t cubn_own_channels(const cubn_exchange *exchange) {
+  const int64_t left = exchange->channels - exchange->communicator->rank * exchange->part;
+  return left < 0 ? 0 : left < exchange->part ? left : exchange->part;
+}
 
 #endif /* CUBN_HOST_EXCHANGE_H */

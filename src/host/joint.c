@@ -71,8 +71,31 @@ static cubn_share share_of(const cubn_joint *joint, cubn_joint_call kind, cubnSt
 static cubn_blocks blocks_of(const cubn_exchange *exchange, const double *received, int values) {
   return (cubn_blocks){.first = received,
                        .count = exchange->communicator->ranks,
-                       .words = cubn_block_words((size_t)(values * exchange->channels)),
-                       .channels = exchange->channels};
+                       .words = cubn_block_words((size_t)(values * exchange->part)),
+                       .channels = exchange->part};
+}
+
+/* Gathers what the ranks have merged: after the all_to_all, so they know that no rank refuses. */
+static cubnStatus_t gather_merged(const cubn_exchange *exchange, int values, const char *function) {
+  const cubnCommunicator_t communicator = exchange->communicator;
+  const size_t words = (size_t)(values * exchange->part);
+  const int error = communicator->functions.gather(
+      communicator->context, exchange->own_part, exchange->merged, words, exchange->handle->stream);
+  return cubn_check_collective(communicator, "gather", words, error, function);
+}
+
+/* Each rank merges its channels for all. */
+static cubnStatus_t merge_parts(const cubn_joint *joint, const cubn_share *own, int values,
+                                cubn_blocks *blocks) {
+  const cubn_exchange *const exchange = joint->exchange;
+  const char *const function = joint->call->function;
+  CUBN_TRY(cubn_all_to_all(exchange->communicator, own, exchange->send, exchange->receive,
+                           blocks->words, exchange->handle->stream, function));
+  for (int64_t c = 0; c < cubn_own_channels(exchange); ++c)
+    cubn_merge_channel(blocks, own->call == CUBN_FORWARD, c, exchange->own_part);
+  blocks->total = cubn_merge_counts(blocks);
+  blocks->merged = exchange->merged;
+  return gather_merged(exchange, values, function);
 }
 
 cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
@@ -80,6 +103,7 @@ cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cu
   const cubn_exchange *const exchange = joint->exchange;
   const cubn_share own = share_of(joint, kind, status);
   *blocks = blocks_of(exchange, exchange->receive, values);
+  if (exchange->parts > 1) return merge_parts(joint, &own, values, blocks);
   return cubn_gather(exchange->communicator, &own, exchange->send, exchange->receive, blocks->words,
                      exchange->handle->stream, joint->call->function);
 }
@@ -129,7 +153,7 @@ cubnStatus_t cubn_joint_exchange(const cubn_joint *joint, cubn_joint_call kind, 
   const int error =
       communicator->functions.gather(communicator->context, task.send, joint->exchange->receive,
                                      task.blocks.words, handle->stream);
-  CUBN_TRY(cubn_check_gather(communicator, task.blocks.words, error, function));
+  CUBN_TRY(cubn_check_collective(communicator, "gather", task.blocks.words, error, function));
   if (is_refused) return refuse(joint, &refused);
   return cubn_within(function, handle->backend->merge_blocks(handle->device, &task));
 }

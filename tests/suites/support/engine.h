@@ -56,6 +56,9 @@ void engine_run(engine *e, int ranks, void (*body)(engine_rank *self), void *con
 void engine_select(const engine_kind *kind);
 bool engine_gathers_on_device(void); /* something was selected */
 
+/* Whether channels are divided among the ranks from now on. */
+void engine_divide(bool divides);
+
 /* Waits until all ranks have come, with the same count. Returns 0 or an error number. */
 int engine_meet(engine_rank *self, size_t count);
 /* The functions of the engine's communicators; the context is an engine_rank. */
