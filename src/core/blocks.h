@@ -46,7 +46,7 @@ typedef struct cubn_blocks {
   size_t words;     /* of a block */
   int64_t channels; /* of a block */
   /* Once all ranks have merged their parts: these in the order of the ranks, of each as many arrays
-   * of `channels` values as a block has; and the values per channel of all ranks. Else NULL. */
+   * of `channels` values as forward has; and the values per channel of all ranks. Else NULL. */
   const double *merged;
   double total;
 } cubn_blocks;
@@ -154,11 +154,11 @@ CUBN_SHARED_CODE void cubn_merge_channel(const cubn_blocks *blocks, bool is_forw
   }
 }
 
-/* A value of what all owners have sent, `values` per channel; channels count through all parts. */
-CUBN_SHARED_CODE double cubn_merged_value(const cubn_blocks *blocks, int values, int array,
-                                          int64_t channel) {
+/* A value of what all owners have sent; channels count through all parts. */
+CUBN_SHARED_CODE double cubn_merged_value(const cubn_blocks *blocks, int array, int64_t channel) {
   const int64_t owner = channel / blocks->channels;
-  return blocks->merged[(owner * values + array) * blocks->channels + channel % blocks->channels];
+  return blocks->merged[(owner * CUBN_FORWARD_VALUES + array) * blocks->channels +
+                        channel % blocks->channels];
 }
 
 /* cubn_merge_moments, or what the channel's owner has merged: the same bits. */
@@ -166,15 +166,15 @@ CUBN_SHARED_CODE cubn_moments cubn_all_moments(const cubn_blocks *blocks, int64_
   cubn_moments all;
   if (!blocks->merged) return cubn_merge_moments(blocks, channel);
   all.count = blocks->total;
-  all.pivot = cubn_merged_value(blocks, CUBN_FORWARD_VALUES, 0, channel);
-  all.mean = cubn_merged_value(blocks, CUBN_FORWARD_VALUES, 1, channel);
-  all.m2 = cubn_merged_value(blocks, CUBN_FORWARD_VALUES, 2, channel);
+  all.pivot = cubn_merged_value(blocks, 0, channel);
+  all.mean = cubn_merged_value(blocks, 1, channel);
+  all.m2 = cubn_merged_value(blocks, 2, channel);
   return all;
 }
 
 /* The same with cubn_merge_sum. */
 CUBN_SHARED_CODE double cubn_all_sum(const cubn_blocks *blocks, int array, int64_t channel) {
-  return blocks->merged ? cubn_merged_value(blocks, CUBN_BACKWARD_VALUES, array, channel)
+  return blocks->merged ? cubn_merged_value(blocks, array, channel)
                         : cubn_merge_sum(blocks, array, channel);
 }
 

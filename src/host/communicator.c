@@ -84,8 +84,7 @@ cubnStatus_t cubnSetCommunicatorGatherRanks(cubnCommunicator_t communicator, int
 
 bool cubn_divides_channels(cubnCommunicator_t communicator, int64_t channels) {
   const int ranks = communicator->ranks, most = communicator->gather_ranks;
-  if (ranks == 1 || !communicator->functions.all_to_all || cubn_is_on_device(communicator))
-    return false;
+  if (ranks == 1 || !communicator->functions.all_to_all) return false;
   return most > 0 ? ranks > most
                   : channels >= DIVIDED_CHANNELS_MIN && ranks * channels >= DIVIDED_BLOCKS_MIN;
 }

@@ -15,11 +15,16 @@ enum { RANKS = 3, WRONG = 1 };
 /* All ranks have the same images, so the statistics are those of one. */
 #define LINE "train nchw f32 n2c5h3w4 low biased devfactor relu"
 
+/* Gathering, and with divided channels. */
 static void run_ranks(int ranks, void (*body)(engine_rank *self)) {
   static engine e;
-  e = (engine){0};
   engine_select(&engine_on_device);
-  engine_run(&e, ranks, body, NULL);
+  for (int divides = 0; divides < 2; ++divides) {
+    e = (engine){0};
+    engine_divide(divides);
+    engine_run(&e, ranks, body, NULL);
+  }
+  engine_divide(false);
   engine_select(NULL);
 }
 

@@ -69,9 +69,11 @@ const char *engine_error_string(void *context, int error);
 /* engine_device.c: gathers in device memory, in the order of a stream, on the emulator also in a
  * captured one. Each rank has a stream. */
 extern const engine_kind engine_on_device;
-/* The gather, of bytes; and the memory and the stream for it, of each rank. */
+/* The collectives, of bytes; and the memory and the stream for them, of each rank. */
 int engine_gather_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
                             cubnStream_t stream);
+int engine_all_to_all_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
+                                cubnStream_t stream);
 bool engine_open_board(engine_rank *self);
 void engine_close_board(engine_rank *self);
 #endif
