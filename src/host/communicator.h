@@ -32,7 +32,8 @@ cubnStatus_t cubn_gather(cubnCommunicator_t communicator, const cubn_share *own,
                          double *receive, size_t words, cubnStream_t stream, const char *function);
 
 /* The same with one block for each rank, all of which begin with `own`; `receive` gets the blocks
- * for this rank. In host memory. */
+ * for this rank. In host memory. If a rank failed, or they do not agree, all gather the texts of
+ * that, for which `send` has CUBN_BLOCK_WORDS_MIN words, and `receive` as many for each rank. */
 cubnStatus_t cubn_all_to_all(cubnCommunicator_t communicator, const cubn_share *own, double *send,
                              double *receive, size_t words, cubnStream_t stream,
                              const char *function);

@@ -9,7 +9,7 @@
 
 enum { CHANNELS_MAX = 1 << 28 }; /* three doubles of each can be counted in an int, as MPI does */
 
-/* Doubles of the longest block, and of a part that is merged. */
+/* Doubles for a block, which may be one of a failure; and of a part that is merged. */
 static size_t block_words_of(const cubn_exchange *exchange) {
   return cubn_block_words((size_t)exchange->part * (size_t)CUBN_FORWARD_VALUES);
 }

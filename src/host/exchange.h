@@ -26,6 +26,16 @@ cubnStatus_t cubn_exchange_create(cubnHandle_t handle, cubnCommunicator_t commun
 /* NULL does nothing. */
 cubnStatus_t cubn_exchange_destroy(cubn_exchange *exchange);
 
+/* Doubles of a block with so many values per channel. If channels are divided these are the same in
+ * both passes, so that ranks that differ in the pass learn it. A text that does not fit is then
+ * gathered in host memory; on the device, where no rank can wait for one, it has to fit. */
+static inline size_t cubn_exchange_words(const cubn_exchange *exchange, int values) {
+  const size_t divided = (size_t)(CUBN_FORWARD_VALUES * exchange->part);
+  if (exchange->parts == 1) return cubn_block_words((size_t)(values * exchange->part));
+  return cubn_is_on_device(exchange->communicator) ? cubn_block_words(divided)
+                                                   : CUBN_SHARE_WORDS + divided;
+}
+
 /* How many channels this rank merges, if they are divided. The last ranks may have none. */
 static inline int64_t cubn_own_channels(const cubn_exchange *exchange) {
   const int64_t left = exchange->channels - exchange->communicator->rank * exchange->part;

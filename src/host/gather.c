@@ -122,34 +122,31 @@ cubnStatus_t cubn_check_query(cubnCommunicator_t communicator, int error) {
                    communicator->ranks, error, text ? ": " : "", text ? text : "");
 }
 
-/* What ranks have found out, from their blocks. */
-static cubnStatus_t check_blocks(const double *receive, int ranks, size_t words,
-                                 const char *function) {
-  const cubn_blocks blocks = {.first = receive, .count = ranks, .words = words};
-  const int fault = cubn_find_fault(&blocks);
-  if (fault < 0) return CUBN_STATUS_SUCCESS;
-  return cubn_report_fault(receive, cubn_block_of(&blocks, fault), fault, ranks, words, function);
-}
-
 cubnStatus_t cubn_gather(cubnCommunicator_t communicator, const cubn_share *own, double *send,
                          double *receive, size_t words, cubnStream_t stream, const char *function) {
   const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
   void *const context = communicator->context;
+  const cubn_blocks blocks = {.first = receive, .count = communicator->ranks, .words = words};
   write_block(own, send, words, function);
   const int error = functions->memory == CUBN_DEVICE_CPU
                         ? functions->gather(context, send, receive, words, stream)
                         : functions->gather_host(context, send, receive, words);
   CUBN_TRY(cubn_check_collective(communicator, "gather", words, error, function));
-  return check_blocks(receive, communicator->ranks, words, function);
+  const int fault = cubn_find_fault(&blocks);
+  if (fault < 0) return CUBN_STATUS_SUCCESS;
+  return cubn_report_fault(receive, cubn_block_of(&blocks, fault), fault, blocks.count, words,
+                           function);
 }
 
 cubnStatus_t cubn_all_to_all(cubnCommunicator_t communicator, const cubn_share *own, double *send,
                              double *receive, size_t words, cubnStream_t stream,
                              const char *function) {
+  const cubn_blocks blocks = {.first = receive, .count = communicator->ranks, .words = words};
   for (int r = 0; r < communicator->ranks; ++r)
     write_block(own, send + (size_t)r * words, words, function);
   const int error =
       communicator->functions.all_to_all(communicator->context, send, receive, words, stream);
   CUBN_TRY(cubn_check_collective(communicator, "all_to_all", words, error, function));
-  return check_blocks(receive, communicator->ranks, words, function);
+  if (cubn_find_fault(&blocks) < 0) return CUBN_STATUS_SUCCESS;
+  return cubn_gather(communicator, own, send, receive, CUBN_BLOCK_WORDS_MIN, stream, function);
 }

@@ -71,7 +71,7 @@ static cubn_share share_of(const cubn_joint *joint, cubn_joint_call kind, cubnSt
 static cubn_blocks blocks_of(const cubn_exchange *exchange, const double *received, int values) {
   return (cubn_blocks){.first = received,
                        .count = exchange->communicator->ranks,
-                       .words = cubn_block_words((size_t)(values * exchange->part)),
+                       .words = cubn_exchange_words(exchange, values),
                        .channels = exchange->part};
 }
 
@@ -165,6 +165,9 @@ static cubnStatus_t enqueue_collectives(const cubn_joint *joint, const cubn_join
   cubnStatus_t merged = CUBN_STATUS_SUCCESS;
   if (!is_refused)
     merged = cubn_within(function, handle->backend->merge_part(handle->device, task));
+  if (merged != CUBN_STATUS_SUCCESS) /* then others have NaN rather than what was there before */
+    handle->backend->fill(handle->device, exchange->own_part, 0xff,
+                          (size_t)(CUBN_FORWARD_VALUES * exchange->part) * sizeof(double));
   const cubnStatus_t gathered = gather_merged(exchange, function);
   return gathered != CUBN_STATUS_SUCCESS ? gathered : merged;
 }

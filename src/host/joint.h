@@ -44,8 +44,8 @@ cubnStatus_t cubn_joint_exchange(const cubn_joint *joint, cubn_joint_call kind, 
  * exchange->part apart. */
 static inline double *cubn_joint_values(const cubn_joint *joint, int values, int64_t channel) {
   const int64_t part = joint->exchange->part;
-  double *const block =
-      joint->exchange->send + (size_t)(channel / part) * cubn_block_words((size_t)(values * part));
+  double *const block = joint->exchange->send +
+                        (size_t)(channel / part) * cubn_exchange_words(joint->exchange, values);
   return block + CUBN_SHARE_WORDS + channel % part;
 }
 

@@ -142,6 +142,49 @@ static void test_arguments(void) {
   expect_success(cubnDestroyCommunicator(c), "destroy");
 }
 
+/* ---- A refusal ---- */
+/* With one channel in a block its reason does not fit in there; all have the whole of it. */
+static void run_refused(engine_rank *self) {
+  static const char *const name = "cubnBatchNormForward";
+  const float x[5] = {1, 2, 3, 5, 8};
+  float y[5] = {0}, saved[3][5];
+  cubnBatchNormDescriptor_t bn;
+  cubnTensorDescriptor_t image, param;
+  expect_success(cubnCreateBatchNormDescriptor(&bn), "descriptor");
+  expect_success(cubnCreateTensorDescriptor(&image), "descriptor");
+  expect_success(cubnCreateTensorDescriptor(&param), "descriptor");
+  expect_success(cubnSetTensor4dDescriptor(image, CUBN_TENSOR_NCHW, CUBN_DATA_FLOAT, 1, 5, 1, 1),
+                 "image");
+  expect_success(cubnDeriveBNTensorDescriptor(param, image, CUBN_BATCHNORM_SPATIAL), "param");
+  cubnBatchNormTensors_t tensors = {.x_desc = image,
+                                    .y_desc = image,
+                                    .param_desc = param,
+                                    .x = x,
+                                    .y = y,
+                                    .saved_mean = saved[0],
+                                    .saved_inv_std = saved[1],
+                                    .saved_mean_low = self->rank == 1 ? NULL : saved[2]};
+  expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 5), "attach");
+  expect_error(cubnBatchNormForward(self->handle, bn, &tensors), CUBN_STATUS_BAD_PARAM, name,
+               "rank 1 of 7 refuses",
+               "saved_mean_low is NULL, but saved_mean is not; with a communicator it is required");
+  CU_ASSERT_EQUAL(y[4], 0);
+  tensors.saved_mean_low = saved[2];
+  expect_success(cubnBatchNormForward(self->handle, bn, &tensors), "the call after a failure");
+  CU_ASSERT_EQUAL(saved[0][4], 8);
+  expect_success(cubnDestroyBatchNormDescriptor(bn), "destroy");
+  cubnDestroyTensorDescriptor(image);
+  cubnDestroyTensorDescriptor(param);
+}
+
+static void test_refusal(void) {
+  static engine e;
+  e = (engine){0};
+  engine_divide(true);
+  engine_run(&e, 7, run_refused, NULL);
+  engine_divide(false);
+}
+
 #ifdef CUBN_TESTS_CUDA
 static void test_on_device(void) {
   engine_select(&engine_on_device);
@@ -157,9 +200,10 @@ void test_communicator_divided_suites(void) {
                                      {"no values", test_no_values},
                                      {"arguments", test_arguments},
                                      {NULL, NULL}};
-  static const suite_test cpu_tests[] = {{"when", test_choice}, {NULL, NULL}};
+  static const suite_test cpu_tests[] = {
+      {"when", test_choice}, {"a long reason", test_refusal}, {NULL, NULL}};
   suite_add("communicator divided", SUITE_DEVICES, tests);
-  suite_add("communicator divided, when", SUITE_CPU, cpu_tests);
+  suite_add("communicator divided, in host memory", SUITE_CPU, cpu_tests);
 #ifdef CUBN_TESTS_CUDA
   static const suite_test device_tests[] = {{"all", test_on_device}, {NULL, NULL}};
   suite_add("communicator divided on the device", SUITE_CUDA, device_tests);

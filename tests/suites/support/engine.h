@@ -47,6 +47,7 @@ typedef struct engine {
   int board_users, arrivals[ENGINE_RANKS_MAX];
   void *events[ENGINE_RANKS_MAX]; /* recorded by each rank on a real GPU */
   int background_error;           /* what query of its communicators returns */
+  int failing_launch; /* emulator: after its all_to_all this rank's next one fails; from 1 on */
 } engine;
 
 /* Runs `body` on all ranks, with handles and communicators, which are destroyed afterwards. */

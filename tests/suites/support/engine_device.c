@@ -122,7 +122,14 @@ static int gather(void *context, const double *send, double *receive, size_t cou
 
 static int all_to_all(void *context, const double *send, double *receive, size_t count,
                       cubnStream_t stream) {
-  return engine_all_to_all_on_device(context, send, receive, count * sizeof *send, stream);
+  const int error =
+      engine_all_to_all_on_device(context, send, receive, count * sizeof *send, stream);
+#ifdef CUBN_TESTS_EMULATED
+  const engine_rank *const self = context;
+  if (self->engine->failing_launch == self->rank + 1)
+    emu_fail_next("cudaLaunchKernelExC", 1, cudaErrorLaunchOutOfResources);
+#endif
+  return error;
 }
 
 static int query(void *context) {
