@@ -31,15 +31,15 @@
  * often as without a communicator, but for one more pass over x where an algorithm otherwise keeps
  * it in a cache between statistics and normalization.
  *
- * **Many ranks.** If the communicator has a function `all_to_all`, and there are at least 128
- * channels and ranks * channels is at least 8192, the channels are divided. Of R ranks and C
- * channels rank r owns the P = ceil(C / R) channels from r * P on; the last ranks may own fewer, or
- * none. A pass is two collectives: an all-to-all of blocks of P channels, by which each rank
- * receives its channels of all ranks, and a gather of what the owners have merged, in the order of
- * the ranks, by the formulas above. Results have the bits of one gather. A rank sends and receives
- * 24 * P * R bytes forward, about 24 * C, in each of the two, 16 * P * R backward, and in the first
- * one 64 bytes for each rank; a block has at least 256 bytes. cubnSetCommunicatorGatherRanks sets
- * another limit.
+ * **Many ranks.** If the communicator has a function `all_to_all`, there are at least 64 channels,
+ * and ranks * channels is at least 8192, the channels are divided. Of R ranks and C channels rank r
+ * owns the P = ceil(C / R) channels from r * P on; the last ranks may own fewer, or none. A pass is
+ * two collectives: an all-to-all of blocks of P channels, by which each rank receives its channels
+ * of all ranks, and a gather of what the owners have merged, in the order of the ranks, by the
+ * formulas above. Results have the bits of one gather. A rank receives 24 * P * R bytes, about
+ * 24 * C, in each of the two, and in the first one 64 bytes more for each rank; with device memory
+ * a block of the first one has at least 256 bytes. cubnSetCommunicatorGatherRanks sets another
+ * limit.
  *
  * **Faults.** A rank whose call is refused takes part in the gather all the same, or in the
  * collectives of divided channels, and says so: all
@@ -215,7 +215,7 @@ CUBN_API cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, i
  *
  * @param[in,out] communicator  is set
  * @param[in] ranks             1: channels are always divided; INT_MAX: never; 0, the preset: from
- *                              128 channels on where ranks * channels is at least 8192
+ *                              64 channels on where ranks * channels is at least 8192
  * @retval CUBN_STATUS_BAD_PARAM  communicator is NULL, or was destroyed; ranks is negative
  */
 CUBN_API cubnStatus_t cubnSetCommunicatorGatherRanks(cubnCommunicator_t communicator, int ranks);

@@ -10,7 +10,7 @@ enum { RANKS_MAX = 1 << 20 };
 
 /* Where channels are divided unless cubnSetCommunicatorGatherRanks says otherwise; by the model in
  * docs/DISTRIBUTED.md. */
-enum { DIVIDED_CHANNELS_MIN = 128, DIVIDED_BLOCKS_MIN = 8192 };
+enum { DIVIDED_CHANNELS_MIN = 64, DIVIDED_BLOCKS_MIN = 8192 };
 
 static void release(cubnCommunicator_t communicator) {
   free(communicator->greeting);
