@@ -26,11 +26,23 @@
  * same statistics to the bit, in every run, whatever order messages arrive in.
  *
  * **Cost.** One gather per pass: 24 bytes per channel and rank forward, 16 backward, and 64 bytes
- * for the rank; at least 256 bytes, so that there is room for the message of a failure. The tensors
- * are read as often as without a communicator, but for one more pass over x where an algorithm
- * otherwise keeps it in a cache between statistics and normalization.
+ * for the rank; at least 256 bytes, so that there is room for the message of a failure. Each rank
+ * receives and merges those of all, so this grows with the number of ranks. The tensors are read as
+ * often as without a communicator, but for one more pass over x where an algorithm otherwise keeps
+ * it in a cache between statistics and normalization.
  *
- * **Faults.** A rank whose call is refused takes part in the gather all the same, and says so: all
+ * **Many ranks.** If the communicator has a function `all_to_all`, there are at least 64 channels,
+ * and ranks * channels is at least 8192, the channels are divided. Of R ranks and C channels rank r
+ * owns the P = ceil(C / R) channels from r * P on; the last ranks may own fewer, or none. A pass is
+ * two collectives: an all-to-all of blocks of P channels, by which each rank receives its channels
+ * of all ranks, and a gather of what the owners have merged, in the order of the ranks, by the
+ * formulas above. Results have the bits of one gather. A rank receives 24 * P * R bytes, about
+ * 24 * C, in each of the two, and in the first one 64 bytes more for each rank; with device memory
+ * a block of the first one has at least 256 bytes. cubnSetCommunicatorGatherRanks sets another
+ * limit.
+ *
+ * **Faults.** A rank whose call is refused takes part in the gather all the same, or in the
+ * collectives of divided channels, and says so: all
  * ranks return its status, with a message that names the rank and its reason, write none of their
  * outputs, and none waits for ever. The exceptions: a rank whose batch-norm descriptor is no
  * descriptor; a rank that makes no call, a call that exchanges nothing, or calls in another order;
@@ -51,7 +63,7 @@
  * A call returns before the headers of other ranks are there, so faults are told later:
  *
  *     the call of the refused rank returns its status at once, as with host memory; it enqueues the
- *         gather by which the others learn of it, and nothing else
+ *         collectives by which the others learn of it, and nothing else
  *     the calls of the other ranks return SUCCESS. When their work runs, the running statistics
  *         stay as they were, and NaN is written to the saved statistics, dscale and dbias; y, dx
  *         and dz are computed from NaN. Then cubnSynchronize returns, and cubnQueryRuntimeError
@@ -146,6 +158,13 @@ typedef struct cubnCommunicatorFunctions {
    * cubnSynchronize and cubnQueryRuntimeError ask. May be NULL; not called with host memory.
    */
   int (*query)(void *context);
+  /**
+   * Sends `count` doubles from each rank to each: receive[r * count + i] is
+   * send[rank * count + i] of rank r, where rank is this one. Memory, stream, waiting and result
+   * are as with gather. NULL: ranks gather, however many there are.
+   */
+  int (*all_to_all)(void *context, const double *send, double *receive, size_t count,
+                    cubnStream_t stream);
 } cubnCommunicatorFunctions_t;
 
 /**
@@ -187,12 +206,28 @@ CUBN_API cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, i
                                               int *ranks);
 
 /**
+ * Sets up to how many ranks a communicator gathers. More ranks divide the channels, if the
+ * communicator has a function all_to_all; see above. Results have the same bits.
+ *
+ * All ranks set the same, before cubnSetBatchNormCommunicator, which fails if they differ, and
+ * which alone reads it: descriptors that carry the communicator keep what they have. One rank
+ * exchanges nothing.
+ *
+ * @param[in,out] communicator  is set
+ * @param[in] ranks             1: channels are always divided; INT_MAX: never; 0, the preset: from
+ *                              64 channels on where ranks * channels is at least 8192
+ * @retval CUBN_STATUS_BAD_PARAM  communicator is NULL, or was destroyed; ranks is negative
+ */
+CUBN_API cubnStatus_t cubnSetCommunicatorGatherRanks(cubnCommunicator_t communicator, int ranks);
+
+/**
  * Makes the calls of a descriptor synchronized ones. All ranks call it: it gathers, and finds
- * whether they agree on the number of channels.
+ * whether they agree on the number of channels, and on whether to divide them.
  *
  * It allocates all memory that the calls need: 3 * (ranks + 1) doubles per channel where the
- * communicator gathers, and five doubles per channel on the device, as one buffer of the handle;
- * with host memory, on the host too. It waits, and cannot be captured. Until the communicator is
+ * communicator gathers, or some 9 per channel and up to 64 per rank if channels are divided; and
+ * five doubles per channel on the device, as one buffer of the handle; with host memory, on the
+ * host too. It waits, and cannot be captured. Until the communicator is
  * taken away, or the descriptor is destroyed, the handle cannot be destroyed, and the descriptor
  * works with this handle alone.
  *
@@ -216,11 +251,11 @@ CUBN_API cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, i
  * @param[in] channels        of all calls of the descriptor, 1 .. 2^28; per activation C * H * W
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a descriptor or communicator that is none; channels out of range,
- *         or another number than on another rank; a handle of a CPU and a communicator of device
- *         memory
+ *         or another number than on another rank; some ranks gather and others divide the channels;
+ *         a handle of a CPU and a communicator of device memory
  * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
  * @retval CUBN_STATUS_DEVICE_ALLOCATION_FAILED  no memory on the device
- * @retval CUBN_STATUS_EXECUTION_FAILED  gather, or the CUDA runtime, reported an error
+ * @retval CUBN_STATUS_EXECUTION_FAILED  a collective, or the CUDA runtime, reported an error
  *
  * Each status may be that of another rank, which the message then names.
  */

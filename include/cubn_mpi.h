@@ -23,7 +23,8 @@ extern "C" {
  */
 
 /**
- * Creates a communicator whose gather is MPI_Allgather on a duplicate of `comm`.
+ * Creates a communicator whose collectives are MPI_Allgather and MPI_Alltoall on a duplicate of
+ * `comm`.
  *
  * All ranks of comm call it. The duplicate has the error handler MPI_ERRORS_RETURN: an error of MPI
  * becomes CUBN_STATUS_EXECUTION_FAILED with MPI's text. An error of MPI_Comm_dup itself is handled

@@ -25,7 +25,7 @@ extern "C" {
 
 /**
  * Creates a communicator whose gather is ncclAllGather on `comm`, in the order of a handle's
- * stream.
+ * stream, and whose all_to_all is a group of ncclSend and ncclRecv.
  *
  * It exchanges nothing, and allocates some 16 MB on comm's device, which is to be that of all
  * handles that the communicator serves. comm stays the caller's: it outlives the communicator,

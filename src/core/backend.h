@@ -73,13 +73,15 @@ typedef struct cubn_backend {
                                   int64_t *count);
 
   /* Ranks that gather in device memory; all enqueue. NULL in a backend without.
-   * write_block  this rank's block: what it begins with, and the share's statistics or sums, which
-   *              are in the arrays; or `refused`, if that is not NULL
+   * write_block  this rank's block, or those for all ranks: what it begins with, and the share's
+   *              statistics or sums, which are in the arrays; or `refused`, if that is not NULL
+   * merge_part   if channels are divided, those of this rank, whatever ranks refuse
    * merge_blocks statistics or sums of all ranks, from the blocks: into the arrays, and to the
    *              caller. If ranks refuse or differ: NaN instead, the running statistics as they
    *              were, and the fault is noted, unless there is one. */
   cubnStatus_t (*write_block)(cubn_device *device, const cubn_joint_task *task,
                               const cubn_refused_block *refused);
+  cubnStatus_t (*merge_part)(cubn_device *device, const cubn_joint_task *task);
   cubnStatus_t (*merge_blocks)(cubn_device *device, const cubn_joint_task *task);
 
   /* In the order of trial, NULL last; the last one of each pass accepts every valid problem. */

@@ -22,7 +22,7 @@ typedef struct cubn_share {
   double epsilon;  /* 0 in CUBN_ATTACH */
   double count;    /* values per channel of the rank */
   double variance; /* a cubnBatchNormVariance_t; 0 in CUBN_ATTACH, as the next one */
-  double place;    /* a cubnBatchNormEpsilonPlace_t */
+  double place;    /* a cubnBatchNormEpsilonPlace_t; in CUBN_ATTACH whether channels are divided */
 } cubn_share;
 
 enum {
@@ -38,12 +38,17 @@ static inline size_t cubn_block_words(size_t values) {
   return words < least ? least : words;
 }
 
-/* The blocks of all ranks, in their order. */
+/* The blocks of all ranks, in their order. Where the channels are divided among the ranks, a block
+ * has those of one part, which the rank of that number merges. */
 typedef struct cubn_blocks {
   const double *first;
   int count;
-  size_t words; /* of a block */
-  int64_t channels;
+  size_t words;     /* of a block */
+  int64_t channels; /* of a block */
+  /* Once all ranks have merged their parts: these in the order of the ranks, of each as many arrays
+   * of `channels` values as forward has; and the values per channel of all ranks. Else NULL. */
+  const double *merged;
+  double total;
 } cubn_blocks;
 
 CUBN_SHARED_CODE const double *cubn_block_of(const cubn_blocks *blocks, int rank) {
@@ -131,6 +136,46 @@ CUBN_SHARED_CODE double cubn_merge_sum(const cubn_blocks *blocks, int array, int
   double sum = 0;
   for (int r = 0; r < blocks->count; ++r) sum += cubn_block_value(blocks, r, array, channel);
   return sum;
+}
+
+/* ---- Where the channels are divided ---- */
+/* What the owner of a part sends to all: the channel'th value of each array at `merged`. */
+CUBN_SHARED_CODE void cubn_merge_channel(const cubn_blocks *blocks, bool is_forward,
+                                         int64_t channel, double *merged) {
+  double *const to = merged + channel;
+  if (is_forward) {
+    const cubn_moments all = cubn_merge_moments(blocks, channel);
+    to[0] = all.pivot;
+    to[blocks->channels] = all.mean;
+    to[2 * blocks->channels] = all.m2;
+  } else {
+    for (int a = 0; a < CUBN_BACKWARD_VALUES; ++a)
+      to[a * blocks->channels] = cubn_merge_sum(blocks, a, channel);
+  }
+}
+
+/* A value of what all owners have sent; channels count through all parts. */
+CUBN_SHARED_CODE double cubn_merged_value(const cubn_blocks *blocks, int array, int64_t channel) {
+  const int64_t owner = channel / blocks->channels;
+  return blocks->merged[(owner * CUBN_FORWARD_VALUES + array) * blocks->channels +
+                        channel % blocks->channels];
+}
+
+/* cubn_merge_moments, or what the channel's owner has merged: the same bits. */
+CUBN_SHARED_CODE cubn_moments cubn_all_moments(const cubn_blocks *blocks, int64_t channel) {
+  cubn_moments all;
+  if (!blocks->merged) return cubn_merge_moments(blocks, channel);
+  all.count = blocks->total;
+  all.pivot = cubn_merged_value(blocks, 0, channel);
+  all.mean = cubn_merged_value(blocks, 1, channel);
+  all.m2 = cubn_merged_value(blocks, 2, channel);
+  return all;
+}
+
+/* The same with cubn_merge_sum. */
+CUBN_SHARED_CODE double cubn_all_sum(const cubn_blocks *blocks, int array, int64_t channel) {
+  return blocks->merged ? cubn_merged_value(blocks, array, channel)
+                        : cubn_merge_sum(blocks, array, channel);
 }
 
 /* What a channel is normalized with. The mean is one that a parameter can hold. */

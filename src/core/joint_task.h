@@ -27,10 +27,11 @@ typedef struct cubn_refused_block {
 } cubn_refused_block;
 
 struct cubn_joint_task {
-  bool is_float;      /* parameters are float, else double */
-  cubn_share own;     /* of this rank */
-  double *send;       /* its block */
-  cubn_blocks blocks; /* of all ranks, as received */
+  bool is_float;  /* parameters are float, else double */
+  cubn_share own; /* of this rank */
+  double *send;   /* its block, or if channels are divided one for each rank */
+  cubn_blocks
+      blocks; /* of all ranks, as received, and what they have merged: its total is not set */
   cubn_fault *fault;
   void *arrays; /* CUBN_EXCHANGE_ARRAYS of them */
   /* Channels count in the order of these dimensions of the arrays. */
@@ -39,6 +40,10 @@ struct cubn_joint_task {
   cubn_args args; /* of the whole call, as the caller gave them */
   bool has_running, running_is_biased;
   bool sums_are_joint; /* dscale and dbias are those of all ranks */
+  int64_t channels;    /* of the call */
+  /* If channels are divided: how many this rank merges, and where to. */
+  int64_t own_channels;
+  double *own_part;
 };
 
 #endif /* CUBN_CORE_JOINT_TASK_H */

@@ -73,6 +73,7 @@ const cubn_backend cubn_cuda_backend = {
     cubn_cuda_fold_behind,
     cubn_cuda_count_nonfinite,
     cubn_cuda_write_block,
+    cubn_cuda_merge_part,
     cubn_cuda_merge_blocks,
     {train_algos, infer_algos, backward_algos, double_algos},
     int8_algos,

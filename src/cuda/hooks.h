@@ -55,6 +55,7 @@ cubnStatus_t cubn_cuda_count_nonfinite(cubn_device *device, const cubn_problem *
 
 cubnStatus_t cubn_cuda_write_block(cubn_device *device, const cubn_joint_task *task,
                                    const cubn_refused_block *refused);
+cubnStatus_t cubn_cuda_merge_part(cubn_device *device, const cubn_joint_task *task);
 cubnStatus_t cubn_cuda_merge_blocks(cubn_device *device, const cubn_joint_task *task);
 
 /* ---- kernels.cu ---- */

@@ -34,7 +34,7 @@ __device__ int64_t place_of(const cubn_joint_task &task, int64_t channel) {
 // The index'th array of the exchange.
 template <class Real>
 __device__ Real *array_of(const cubn_joint_task &task, int index) {
-  return static_cast<Real *>(task.arrays) + index * task.blocks.channels;
+  return static_cast<Real *>(task.arrays) + index * task.channels;
 }
 
 template <class Real>
@@ -48,33 +48,56 @@ __device__ void store(void *array, int64_t place, double value) {
   if (array) static_cast<Real *>(array)[place] = static_cast<Real>(value);
 }
 
+// How many blocks a rank sends.
+__host__ __device__ int parts_of(const cubn_joint_task &task) {
+  return task.own_part ? task.blocks.count : 1;
+}
+
 // ---- Before the gather
 
+// The block for rank blockIdx.x, where channels are divided.
 __global__ void __launch_bounds__(CUBN_BLOCK_WORDS_MIN)
-    refuse_kernel(const cubn_refused_block refused, double *send) {
-  send[threadIdx.x] = refused.words[threadIdx.x];
+    refuse_kernel(const cubn_refused_block refused, double *send, size_t words) {
+  send[blockIdx.x * words + threadIdx.x] = refused.words[threadIdx.x];
 }
 
 template <class Real>
 __global__ void __launch_bounds__(JOINT_THREADS) write_block_kernel(const cubn_joint_task task) {
-  const int64_t c = own_channel(), channels = task.blocks.channels;
-  if (c == 0) *reinterpret_cast<cubn_share *>(task.send) = task.own;
-  if (c >= channels) return;
-  double *const values = task.send + CUBN_SHARE_WORDS + c;
+  const int64_t c = own_channel(), part = task.blocks.channels;
+  for (int64_t r = c; r < parts_of(task); r += static_cast<int64_t>(gridDim.x) * JOINT_THREADS)
+    *reinterpret_cast<cubn_share *>(task.send + r * task.blocks.words) = task.own;
+  if (c >= task.channels) return;
+  double *const values = task.send + c / part * task.blocks.words + CUBN_SHARE_WORDS + c % part;
   const int64_t place = place_of(task, c);
   if (task.own.call == CUBN_FORWARD) {
     values[0] = load<Real>(array_of<Real>(task, CUBN_MEAN), place);
-    values[channels] = load<Real>(array_of<Real>(task, CUBN_LOW), place);
-    values[2 * channels] =
+    values[part] = load<Real>(array_of<Real>(task, CUBN_LOW), place);
+    values[2 * part] =
         cubn_share_m2(task.own.count, load<Real>(array_of<Real>(task, CUBN_VAR), place),
                       load<Real>(array_of<Real>(task, CUBN_INV_STD), place));
   } else {
     values[0] = load<Real>(array_of<Real>(task, CUBN_DSCALE), place);
-    values[channels] = load<Real>(array_of<Real>(task, CUBN_DBIAS), place);
+    values[part] = load<Real>(array_of<Real>(task, CUBN_DBIAS), place);
   }
 }
 
-// ---- After it
+// ---- Between the collectives of divided channels
+
+// If a rank refuses, what is merged is read by nobody.
+__global__ void __launch_bounds__(JOINT_THREADS) merge_part_kernel(const cubn_joint_task task) {
+  const int64_t c = own_channel();
+  if (c < task.own_channels)
+    cubn_merge_channel(&task.blocks, task.own.call == CUBN_FORWARD, c, task.own_part);
+}
+
+// ---- After the last one
+
+// With their total, if that is read.
+__device__ cubn_blocks blocks_of(const cubn_joint_task &task) {
+  cubn_blocks blocks = task.blocks;
+  if (blocks.merged) blocks.total = cubn_merge_counts(&blocks);
+  return blocks;
+}
 
 // The first fault stays until the host has read it.
 __device__ void note_fault(const cubn_joint_task &task, int rank) {
@@ -120,7 +143,7 @@ template <class Real>
 __global__ void __launch_bounds__(JOINT_THREADS)
     merge_statistics_kernel(const cubn_joint_task task) {
   const int64_t c = own_channel();
-  if (c >= task.blocks.channels) return;
+  if (c >= task.channels) return;
   const int64_t place = place_of(task, c);
   const int fault = cubn_find_fault(&task.blocks);
   if (fault >= 0) {
@@ -129,7 +152,8 @@ __global__ void __launch_bounds__(JOINT_THREADS)
     set_statistics<Real>(task, place, nan, nan, nan);
     return;
   }
-  const cubn_moments all = cubn_merge_moments(&task.blocks, c);
+  const cubn_blocks blocks = blocks_of(task);
+  const cubn_moments all = cubn_all_moments(&blocks, c);
   cubn_normalizer by = task.args.normalizer;
   by.growth = cubn_variance_growth(task.own.variance != 0, all.count);
   const cubn_statistics statistics =
@@ -151,13 +175,13 @@ __device__ void store_gradient(const cubn_joint_task &task, void *gradient, int6
 template <class Real>
 __global__ void __launch_bounds__(JOINT_THREADS) merge_sums_kernel(const cubn_joint_task task) {
   const int64_t c = own_channel();
-  if (c >= task.blocks.channels) return;
+  if (c >= task.channels) return;
   const int64_t place = place_of(task, c);
   const int fault = cubn_find_fault(&task.blocks);
   if (fault >= 0 && c == 0) note_fault(task, fault);
   const double count = fault >= 0 ? 0 : cubn_merge_counts(&task.blocks);
   for (int a = CUBN_DSCALE; a <= CUBN_DBIAS; ++a) {
-    const double sum = fault >= 0 ? static_cast<double>(NAN) : cubn_merge_sum(&task.blocks, a, c);
+    const double sum = fault >= 0 ? static_cast<double>(NAN) : cubn_all_sum(&task.blocks, a, c);
     Real own = array_of<Real>(task, a)[place];
     if (fault >= 0 || task.sums_are_joint) own = static_cast<Real>(sum);
     double average = count > 0 ? sum / count : sum;
@@ -168,7 +192,7 @@ __global__ void __launch_bounds__(JOINT_THREADS) merge_sums_kernel(const cubn_jo
 }
 
 int64_t blocks_for(const cubn_joint_task &task) {
-  return ceil_div(task.blocks.channels, JOINT_THREADS);
+  return ceil_div(task.channels, JOINT_THREADS);
 }
 
 template <class Real>
@@ -192,10 +216,18 @@ cubnStatus_t cubn_cuda_write_block(cubn_device *device, const cubn_joint_task *t
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   if (refused)
-    return cubn::launch<cubn::refuse_kernel>(device, 1, CUBN_BLOCK_WORDS_MIN, 0, *refused,
-                                             task->send);
+    return cubn::launch<cubn::refuse_kernel>(device, cubn::parts_of(*task), CUBN_BLOCK_WORDS_MIN, 0,
+                                             *refused, task->send, task->blocks.words);
   return task->is_float ? cubn::write_block<float>(device, *task)
                         : cubn::write_block<double>(device, *task);
+}
+
+cubnStatus_t cubn_cuda_merge_part(cubn_device *device, const cubn_joint_task *task) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
+  const int64_t blocks = cubn::ceil_div(task->own_channels, cubn::JOINT_THREADS);
+  if (blocks == 0) return CUBN_STATUS_SUCCESS;
+  return cubn::launch<cubn::merge_part_kernel>(device, blocks, cubn::JOINT_THREADS, 0, *task);
 }
 
 cubnStatus_t cubn_cuda_merge_blocks(cubn_device *device, const cubn_joint_task *task) {

@@ -8,6 +8,10 @@
 /* With 2^28 channels their blocks still have less than 2^63 bytes. */
 enum { RANKS_MAX = 1 << 20 };
 
+/* Where channels are divided unless cubnSetCommunicatorGatherRanks says otherwise; by the model in
+ * docs/DISTRIBUTED.md. */
+enum { DIVIDED_CHANNELS_MIN = 64, DIVIDED_BLOCKS_MIN = 8192 };
+
 static void release(cubnCommunicator_t communicator) {
   free(communicator->greeting);
   free(communicator->replies);
@@ -68,6 +72,21 @@ cubnStatus_t cubnGetCommunicatorRank(cubnCommunicator_t communicator, int *rank,
   if (rank) *rank = communicator->rank;
   if (ranks) *ranks = communicator->ranks;
   return CUBN_STATUS_SUCCESS;
+}
+
+cubnStatus_t cubnSetCommunicatorGatherRanks(cubnCommunicator_t communicator, int ranks) {
+  CUBN_REQUIRE_OBJECT(communicator, CUBN_COMMUNICATOR, __func__, "communicator");
+  CUBN_REQUIRE(ranks >= 0, __func__,
+               "ranks is %d, must be 1 or more, or 0 for the choice of the library", ranks);
+  communicator->gather_ranks = ranks;
+  return CUBN_STATUS_SUCCESS;
+}
+
+bool cubn_divides_channels(cubnCommunicator_t communicator, int64_t channels) {
+  const int ranks = communicator->ranks, most = communicator->gather_ranks;
+  if (ranks == 1 || !communicator->functions.all_to_all) return false;
+  return most > 0 ? ranks > most
+                  : channels >= DIVIDED_CHANNELS_MIN && ranks * channels >= DIVIDED_BLOCKS_MIN;
 }
 
 cubnStatus_t cubnReportError(cubnStatus_t status, const char *function, const char *text) {

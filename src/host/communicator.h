@@ -12,6 +12,7 @@ struct cubnCommunicatorStruct {
   cubnCommunicatorFunctions_t functions;
   void *context;
   int rank, ranks;
+  int gather_ranks;           /* of cubnSetCommunicatorGatherRanks */
   int64_t users;              /* descriptors that carry it */
   double *greeting, *replies; /* blocks of cubnSetBatchNormCommunicator, from all ranks */
 };
@@ -20,6 +21,9 @@ static inline bool cubn_is_on_device(cubnCommunicator_t communicator) {
   return communicator->functions.memory == CUBN_DEVICE_CUDA;
 }
 
+/* Whether each rank merges a part of so many channels, instead of all ranks all of them. */
+bool cubn_divides_channels(cubnCommunicator_t communicator, int64_t channels);
+
 /* Gathers blocks of `words` doubles: `send` has the values of this rank, and takes `own` before
  * them; `receive` gets the blocks in the order of the ranks. `own->status` is what the rank has
  * found so far, with a message unless it is SUCCESS. Fails, on all ranks alike, if one of them
@@ -27,9 +31,16 @@ static inline bool cubn_is_on_device(cubnCommunicator_t communicator) {
 cubnStatus_t cubn_gather(cubnCommunicator_t communicator, const cubn_share *own, double *send,
                          double *receive, size_t words, cubnStream_t stream, const char *function);
 
-/* Fails with the message of gather's error number, unless that is 0. */
-cubnStatus_t cubn_check_gather(cubnCommunicator_t communicator, size_t words, int error,
-                               const char *function);
+/* The same with one block for each rank, all of which begin with `own`; `receive` gets the blocks
+ * for this rank. In host memory. If a rank failed, or they do not agree, all gather the texts of
+ * that, for which `send` has CUBN_BLOCK_WORDS_MIN words, and `receive` as many for each rank. */
+cubnStatus_t cubn_all_to_all(cubnCommunicator_t communicator, const cubn_share *own, double *send,
+                             double *receive, size_t words, cubnStream_t stream,
+                             const char *function);
+
+/* Fails with the message of an error number of `collective`, unless that is 0. */
+cubnStatus_t cubn_check_collective(cubnCommunicator_t communicator, const char *collective,
+                                   size_t words, int error, const char *function);
 
 /* Fails with the message of query's error number. */
 cubnStatus_t cubn_check_query(cubnCommunicator_t communicator, int error);

@@ -9,9 +9,29 @@
 
 enum { CHANNELS_MAX = 1 << 28 }; /* three doubles of each can be counted in an int, as MPI does */
 
-static size_t block_bytes_of(const cubn_exchange *exchange) {
-  return sizeof(double) *
-         cubn_block_words((size_t)exchange->channels * (size_t)CUBN_FORWARD_VALUES);
+/* Doubles for a block, which may be one of a failure; and of a part that is merged. */
+static size_t block_words_of(const cubn_exchange *exchange) {
+  return cubn_block_words((size_t)exchange->part * (size_t)CUBN_FORWARD_VALUES);
+}
+
+static size_t merged_words_of(const cubn_exchange *exchange) {
+  return exchange->parts > 1 ? (size_t)exchange->part * (size_t)CUBN_FORWARD_VALUES : 0;
+}
+
+static size_t send_words_of(const cubn_exchange *exchange) {
+  return (size_t)exchange->parts * block_words_of(exchange) + merged_words_of(exchange);
+}
+
+static size_t receive_words_of(const cubn_exchange *exchange) {
+  return (size_t)exchange->communicator->ranks *
+         (block_words_of(exchange) + merged_words_of(exchange));
+}
+
+/* Divides send and receive, which are there. */
+static void place_merged(cubn_exchange *exchange) {
+  const size_t words = block_words_of(exchange);
+  exchange->own_part = exchange->send + (size_t)exchange->parts * words;
+  exchange->merged = exchange->receive + (size_t)exchange->communicator->ranks * words;
 }
 
 static size_t arrays_bytes_of(const cubn_exchange *exchange) {
@@ -41,14 +61,15 @@ static cubnStatus_t release_arrays(cubn_exchange *exchange) {
 }
 
 static cubnStatus_t allocate_on_host(cubn_exchange *exchange, const char *function) {
-  const size_t ranks = (size_t)exchange->communicator->ranks;
-  exchange->send = calloc(1, block_bytes_of(exchange));
-  exchange->receive = calloc(ranks, block_bytes_of(exchange));
+  exchange->send = calloc(send_words_of(exchange), sizeof(double));
+  exchange->receive = calloc(receive_words_of(exchange), sizeof(double));
   CUBN_TRY(allocate_arrays(exchange, function));
-  if (exchange->send && exchange->receive && exchange->host) return CUBN_STATUS_SUCCESS;
-  return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function,
-                   "no memory for the statistics of %lld channels of %zu ranks",
-                   (long long)exchange->channels, ranks);
+  if (!exchange->send || !exchange->receive || !exchange->host)
+    return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function,
+                     "no memory for the statistics of %lld channels of %d ranks",
+                     (long long)exchange->channels, exchange->communicator->ranks);
+  place_merged(exchange);
+  return CUBN_STATUS_SUCCESS;
 }
 
 /* Allocates device memory, of which the first bytes are the arrays. */
@@ -64,17 +85,17 @@ static cubnStatus_t allocate_on_device(cubn_exchange *exchange, size_t bytes,
 /* All that a communicator of device memory needs, and the handle's list of these. */
 static cubnStatus_t allocate_blocks_on_device(cubn_exchange *exchange, const char *function) {
   const cubnHandle_t handle = exchange->handle;
-  const size_t block_bytes = block_bytes_of(exchange), arrays_bytes = arrays_bytes_of(exchange);
-  const size_t blocks = 1 + (size_t)exchange->communicator->ranks;
+  const size_t arrays_bytes = arrays_bytes_of(exchange), send_words = send_words_of(exchange);
+  const size_t words = send_words + receive_words_of(exchange);
   CUBN_REQUIRE(handle->backend->type == CUBN_DEVICE_CUDA, function,
                "handle is on the device %s, but communicator gathers in memory of a GPU",
                handle->backend->name);
-  CUBN_TRY(allocate_on_device(exchange, arrays_bytes + blocks * block_bytes + sizeof(cubn_fault),
+  CUBN_TRY(allocate_on_device(exchange, arrays_bytes + words * sizeof(double) + sizeof(cubn_fault),
                               function));
-  char *const first = exchange->device + arrays_bytes;
-  exchange->send = (double *)(void *)first;
-  exchange->receive = (double *)(void *)(first + block_bytes);
-  void *const fault = first + blocks * block_bytes;
+  exchange->send = (double *)(void *)(exchange->device + arrays_bytes);
+  exchange->receive = exchange->send + send_words;
+  place_merged(exchange);
+  void *const fault = exchange->send + words;
   const cubn_fault none = {0};
   CUBN_TRY(
       cubn_within(function, handle->backend->upload(handle->device, fault, &none, sizeof none)));
@@ -103,7 +124,12 @@ cubnStatus_t cubn_exchange_create(cubnHandle_t handle, cubnCommunicator_t commun
   cubn_exchange *created = calloc(1, sizeof *created);
   if (!created)
     return cubn_fail(CUBN_STATUS_HOST_ALLOCATION_FAILED, function, "no memory for an exchange");
-  *created = (cubn_exchange){.communicator = communicator, .handle = handle, .channels = channels};
+  const int parts = cubn_divides_channels(communicator, channels) ? communicator->ranks : 1;
+  *created = (cubn_exchange){.communicator = communicator,
+                             .handle = handle,
+                             .channels = channels,
+                             .part = (channels + parts - 1) / parts,
+                             .parts = parts};
   ++communicator->users;
   const cubnStatus_t status = allocate(created, function);
   if (status == CUBN_STATUS_SUCCESS)
@@ -144,7 +170,10 @@ cubnStatus_t cubnSetBatchNormCommunicator(cubnHandle_t handle, cubnBatchNormDesc
   if (communicator) {
     CUBN_REQUIRE_OBJECT(communicator, CUBN_COMMUNICATOR, __func__, "communicator");
     cubnStatus_t status = prepare(handle, descriptor, communicator, channels, __func__, &exchange);
-    const cubn_share own = {.status = status, .call = CUBN_ATTACH, .channels = (double)channels};
+    const cubn_share own = {.status = status,
+                            .call = CUBN_ATTACH,
+                            .channels = (double)channels,
+                            .place = exchange && exchange->parts > 1};
     status = cubn_gather(communicator, &own, communicator->greeting, communicator->replies,
                          CUBN_BLOCK_WORDS_MIN, NULL, __func__);
     if (status != CUBN_STATUS_SUCCESS) {

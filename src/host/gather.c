@@ -53,6 +53,11 @@ const char *cubn_name_of_call(cubn_joint_call call) {
   return call >= CUBN_ATTACH && call <= CUBN_BACKWARD ? names[call] : "another function";
 }
 
+/* In CUBN_ATTACH. */
+static const char *name_of_way(const cubn_share *share) {
+  return share->place != 0 ? "exchanges by all_to_all" : "gathers";
+}
+
 static cubnStatus_t compare(const cubn_share *first, const cubn_share *other, int rank,
                             const char *function) {
   CUBN_REQUIRE(other->call == first->call, function, "rank %d called %s, but rank 0 %s", rank,
@@ -65,6 +70,11 @@ static cubnStatus_t compare(const cubn_share *first, const cubn_share *other, in
                "x_desc has type %s on rank %d, must be that of rank 0, %s",
                cubn_type_name((cubnDataType_t)(int)other->type), rank,
                cubn_type_name((cubnDataType_t)(int)first->type));
+  if (first->call == CUBN_ATTACH)
+    CUBN_REQUIRE(other->place == first->place, function,
+                 "rank %d %s, but rank 0 %s; give all the same cubnSetCommunicatorGatherRanks and "
+                 "functions",
+                 rank, name_of_way(other), name_of_way(first));
   CUBN_REQUIRE(other->epsilon == first->epsilon, function,
                "CUBN_BATCHNORM_EPSILON is %g on rank %d, must be that of rank 0, %g",
                other->epsilon, rank, first->epsilon);
@@ -91,15 +101,16 @@ cubn_refused_block cubn_make_refused_block(cubnStatus_t status, const char *func
   return block;
 }
 
-cubnStatus_t cubn_check_gather(cubnCommunicator_t communicator, size_t words, int error,
-                               const char *function) {
+cubnStatus_t cubn_check_collective(cubnCommunicator_t communicator, const char *collective,
+                                   size_t words, int error, const char *function) {
   const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
   if (!error) return CUBN_STATUS_SUCCESS;
   const char *const text =
       functions->error_string ? functions->error_string(communicator->context, error) : NULL;
   return cubn_fail(CUBN_STATUS_EXECUTION_FAILED, function,
-                   "rank %d of %d: gather of %zu doubles returned error %d%s%s", communicator->rank,
-                   communicator->ranks, words, error, text ? ": " : "", text ? text : "");
+                   "rank %d of %d: %s of %zu doubles returned error %d%s%s", communicator->rank,
+                   communicator->ranks, collective, words, error, text ? ": " : "",
+                   text ? text : "");
 }
 
 cubnStatus_t cubn_check_query(cubnCommunicator_t communicator, int error) {
@@ -115,14 +126,27 @@ cubnStatus_t cubn_gather(cubnCommunicator_t communicator, const cubn_share *own,
                          double *receive, size_t words, cubnStream_t stream, const char *function) {
   const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
   void *const context = communicator->context;
-  const cubn_blocks blocks = {receive, communicator->ranks, words, 0};
+  const cubn_blocks blocks = {.first = receive, .count = communicator->ranks, .words = words};
   write_block(own, send, words, function);
   const int error = functions->memory == CUBN_DEVICE_CPU
                         ? functions->gather(context, send, receive, words, stream)
                         : functions->gather_host(context, send, receive, words);
-  CUBN_TRY(cubn_check_gather(communicator, words, error, function));
+  CUBN_TRY(cubn_check_collective(communicator, "gather", words, error, function));
   const int fault = cubn_find_fault(&blocks);
   if (fault < 0) return CUBN_STATUS_SUCCESS;
   return cubn_report_fault(receive, cubn_block_of(&blocks, fault), fault, blocks.count, words,
                            function);
+}
+
+cubnStatus_t cubn_all_to_all(cubnCommunicator_t communicator, const cubn_share *own, double *send,
+                             double *receive, size_t words, cubnStream_t stream,
+                             const char *function) {
+  const cubn_blocks blocks = {.first = receive, .count = communicator->ranks, .words = words};
+  for (int r = 0; r < communicator->ranks; ++r)
+    write_block(own, send + (size_t)r * words, words, function);
+  const int error =
+      communicator->functions.all_to_all(communicator->context, send, receive, words, stream);
+  CUBN_TRY(cubn_check_collective(communicator, "all_to_all", words, error, function));
+  if (cubn_find_fault(&blocks) < 0) return CUBN_STATUS_SUCCESS;
+  return cubn_gather(communicator, own, send, receive, CUBN_BLOCK_WORDS_MIN, stream, function);
 }

@@ -71,8 +71,32 @@ static cubn_share share_of(const cubn_joint *joint, cubn_joint_call kind, cubnSt
 static cubn_blocks blocks_of(const cubn_exchange *exchange, const double *received, int values) {
   return (cubn_blocks){.first = received,
                        .count = exchange->communicator->ranks,
-                       .words = cubn_block_words((size_t)(values * exchange->channels)),
-                       .channels = exchange->channels};
+                       .words = cubn_exchange_words(exchange, values),
+                       .channels = exchange->part};
+}
+
+/* Gathers what the ranks have merged. The length is that of both passes: in device memory a rank
+ * does not know yet whether all make the same call. */
+static cubnStatus_t gather_merged(const cubn_exchange *exchange, const char *function) {
+  const cubnCommunicator_t communicator = exchange->communicator;
+  const size_t words = (size_t)(CUBN_FORWARD_VALUES * exchange->part);
+  const int error = communicator->functions.gather(
+      communicator->context, exchange->own_part, exchange->merged, words, exchange->handle->stream);
+  return cubn_check_collective(communicator, "gather", words, error, function);
+}
+
+/* Each rank merges its channels for all. */
+static cubnStatus_t merge_parts(const cubn_joint *joint, const cubn_share *own,
+                                cubn_blocks *blocks) {
+  const cubn_exchange *const exchange = joint->exchange;
+  const char *const function = joint->call->function;
+  CUBN_TRY(cubn_all_to_all(exchange->communicator, own, exchange->send, exchange->receive,
+                           blocks->words, exchange->handle->stream, function));
+  for (int64_t c = 0; c < cubn_own_channels(exchange); ++c)
+    cubn_merge_channel(blocks, own->call == CUBN_FORWARD, c, exchange->own_part);
+  blocks->total = cubn_merge_counts(blocks);
+  blocks->merged = exchange->merged;
+  return gather_merged(exchange, function);
 }
 
 cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
@@ -80,6 +104,7 @@ cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cu
   const cubn_exchange *const exchange = joint->exchange;
   const cubn_share own = share_of(joint, kind, status);
   *blocks = blocks_of(exchange, exchange->receive, values);
+  if (exchange->parts > 1) return merge_parts(joint, &own, blocks);
   return cubn_gather(exchange->communicator, &own, exchange->send, exchange->receive, blocks->words,
                      exchange->handle->stream, joint->call->function);
 }
@@ -98,7 +123,13 @@ static cubn_joint_task task_of(const cubn_joint *joint, cubn_joint_call kind, in
                           .args = call->args,
                           .has_running = call->problem.has_running,
                           .running_is_biased = call->problem.running_is_biased,
-                          .sums_are_joint = call->sums_are_joint};
+                          .sums_are_joint = call->sums_are_joint,
+                          .channels = exchange->channels};
+  if (exchange->parts > 1) {
+    task.own_channels = cubn_own_channels(exchange);
+    task.own_part = exchange->own_part;
+    task.blocks.merged = exchange->merged;
+  }
   task.args.normalizer = cubn_make_normalizer(&call->problem, call->args.epsilon, 1, 1);
   if (params) {
     task.rank = params->rank;
@@ -115,10 +146,35 @@ static cubnStatus_t refuse(const cubn_joint *joint, const cubn_refused_block *re
                            CUBN_BLOCK_WORDS_MIN, joint->call->function);
 }
 
+/* All ranks enqueue both collectives of divided channels, whatever fails on one: the others do not
+ * know it. */
+static cubnStatus_t enqueue_collectives(const cubn_joint *joint, const cubn_joint_task *task,
+                                        bool is_refused) {
+  const cubn_exchange *const exchange = joint->exchange;
+  const char *const function = joint->call->function;
+  const cubnHandle_t handle = exchange->handle;
+  const cubnCommunicator_t communicator = exchange->communicator;
+  const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
+  const size_t words = task->blocks.words;
+  const bool divides = exchange->parts > 1;
+  const int error = (divides ? functions->all_to_all : functions->gather)(
+      communicator->context, exchange->send, exchange->receive, words, handle->stream);
+  CUBN_TRY(cubn_check_collective(communicator, divides ? "all_to_all" : "gather", words, error,
+                                 function));
+  if (!divides) return CUBN_STATUS_SUCCESS;
+  cubnStatus_t merged = CUBN_STATUS_SUCCESS;
+  if (!is_refused)
+    merged = cubn_within(function, handle->backend->merge_part(handle->device, task));
+  if (merged != CUBN_STATUS_SUCCESS) /* then others have NaN rather than what was there before */
+    handle->backend->fill(handle->device, exchange->own_part, 0xff,
+                          (size_t)(CUBN_FORWARD_VALUES * exchange->part) * sizeof(double));
+  const cubnStatus_t gathered = gather_merged(exchange, function);
+  return gathered != CUBN_STATUS_SUCCESS ? gathered : merged;
+}
+
 cubnStatus_t cubn_joint_exchange(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
                                  int values) {
   const char *const function = joint->call->function;
-  const cubnCommunicator_t communicator = joint->exchange->communicator;
   const cubnHandle_t handle = joint->exchange->handle; /* the call's may be none */
   const bool is_refused = status != CUBN_STATUS_SUCCESS;
   const cubn_joint_task task = task_of(joint, kind, values);
@@ -126,10 +182,7 @@ cubnStatus_t cubn_joint_exchange(const cubn_joint *joint, cubn_joint_call kind, 
   if (is_refused) refused = cubn_make_refused_block(status, function);
   CUBN_TRY(cubn_within(
       function, handle->backend->write_block(handle->device, &task, is_refused ? &refused : NULL)));
-  const int error =
-      communicator->functions.gather(communicator->context, task.send, joint->exchange->receive,
-                                     task.blocks.words, handle->stream);
-  CUBN_TRY(cubn_check_gather(communicator, task.blocks.words, error, function));
+  CUBN_TRY(enqueue_collectives(joint, &task, is_refused));
   if (is_refused) return refuse(joint, &refused);
   return cubn_within(function, handle->backend->merge_blocks(handle->device, &task));
 }

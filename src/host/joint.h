@@ -29,8 +29,8 @@ cubnStatus_t cubn_joint_check(cubn_joint *joint);
 /* Runs a part of the call. */
 cubnStatus_t cubn_joint_run(const cubn_joint *joint, cubn_problem problem, cubn_args args);
 
-/* Gathers `values` values per channel, which are in exchange->send, and the counts. `status` is
- * that of all that this rank did before. */
+/* Exchanges `values` values per channel, which are in exchange->send, and the counts. `status` is
+ * that of all that this rank did before. cubn_all_moments or cubn_all_sum have the results. */
 cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
                                int values, cubn_blocks *blocks);
 
@@ -40,9 +40,13 @@ cubnStatus_t cubn_joint_gather(const cubn_joint *joint, cubn_joint_call kind, cu
 cubnStatus_t cubn_joint_exchange(const cubn_joint *joint, cubn_joint_call kind, cubnStatus_t status,
                                  int values);
 
-/* Where this rank's values of the array'th array begin. */
-static inline double *cubn_joint_values(const cubn_joint *joint, int array) {
-  return joint->exchange->send + CUBN_SHARE_WORDS + (int64_t)array * joint->exchange->channels;
+/* Where the first of a channel's `values` values is in what this rank sends; the next ones are
+ * exchange->part apart. */
+static inline double *cubn_joint_values(const cubn_joint *joint, int values, int64_t channel) {
+  const int64_t part = joint->exchange->part;
+  double *const block = joint->exchange->send +
+                        (size_t)(channel / part) * cubn_exchange_words(joint->exchange, values);
+  return block + CUBN_SHARE_WORDS + channel % part;
 }
 
 #endif /* CUBN_HOST_JOINT_H */

@@ -24,18 +24,20 @@ static cubnStatus_t compute_sums(const cubn_joint *joint) {
 static cubnStatus_t send_sums(const cubn_joint *joint) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
   CUBN_TRY(cubn_within(joint->call->function, cubn_download_arrays(arrays, DSCALE, DBIAS + 1)));
-  for (int a = DSCALE; a <= DBIAS; ++a)
-    for (int64_t c = 0; c < joint->exchange->channels; ++c)
-      cubn_joint_values(joint, a)[c] = cubn_get_value(arrays, a, cubn_channel_place(arrays, c));
+  for (int64_t c = 0; c < joint->exchange->channels; ++c) {
+    double *const sums = cubn_joint_values(joint, CUBN_BACKWARD_VALUES, c);
+    for (int a = DSCALE; a <= DBIAS; ++a)
+      sums[a * joint->exchange->part] = cubn_get_value(arrays, a, cubn_channel_place(arrays, c));
+  }
   return CUBN_STATUS_SUCCESS;
 }
 
 static cubnStatus_t receive_sums(const cubn_joint *joint, const cubn_blocks *blocks) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
   for (int a = DSCALE; a <= DBIAS; ++a)
-    for (int64_t c = 0; c < blocks->channels; ++c)
+    for (int64_t c = 0; c < joint->exchange->channels; ++c)
       cubn_set_value(arrays, ALL_DSCALE + a, cubn_channel_place(arrays, c),
-                     cubn_merge_sum(blocks, a, c));
+                     cubn_all_sum(blocks, a, c));
   return cubn_upload_arrays(arrays, ALL_DSCALE, 2);
 }
 

@@ -36,15 +36,15 @@ static cubnStatus_t compute_statistics(const cubn_joint *joint) {
 /* Puts the statistics of the share into the block of this rank. */
 static cubnStatus_t send_statistics(const cubn_joint *joint) {
   const cubn_channel_arrays *const arrays = &joint->arrays;
-  double *const means = cubn_joint_values(joint, 0), *const lows = cubn_joint_values(joint, 1);
-  double *const m2 = cubn_joint_values(joint, 2);
+  const int64_t part = joint->exchange->part;
   CUBN_TRY(cubn_within(joint->call->function, cubn_download_arrays(arrays, MEAN, VAR + 1)));
   for (int64_t c = 0; c < joint->exchange->channels; ++c) {
     const int64_t place = cubn_channel_place(arrays, c);
-    means[c] = cubn_get_value(arrays, MEAN, place);
-    lows[c] = cubn_get_value(arrays, LOW, place);
-    m2[c] = cubn_share_m2(joint->count, cubn_get_value(arrays, VAR, place),
-                          cubn_get_value(arrays, INV_STD, place));
+    double *const values = cubn_joint_values(joint, CUBN_FORWARD_VALUES, c);
+    values[0] = cubn_get_value(arrays, MEAN, place);
+    values[part] = cubn_get_value(arrays, LOW, place);
+    values[2 * part] = cubn_share_m2(joint->count, cubn_get_value(arrays, VAR, place),
+                                     cubn_get_value(arrays, INV_STD, place));
   }
   return CUBN_STATUS_SUCCESS;
 }
@@ -102,9 +102,9 @@ static cubnStatus_t receive_statistics(const cubn_joint *joint, const cubn_block
   const bool has_running = joint->call->problem.has_running;
   running_update update = {0};
   if (has_running) CUBN_TRY(begin_running(joint, &update));
-  for (int64_t c = 0; c < blocks->channels; ++c) {
+  for (int64_t c = 0; c < joint->exchange->channels; ++c) {
     const int64_t place = cubn_channel_place(arrays, c);
-    const cubn_moments all = cubn_merge_moments(blocks, c);
+    const cubn_moments all = cubn_all_moments(blocks, c);
     set_statistics(joint, place, &all);
     if (has_running) update_running(joint, &update, place, &all);
   }

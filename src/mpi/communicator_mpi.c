@@ -1,4 +1,4 @@
-/* Communicators whose gather is MPI_Allgather. */
+/* Communicators whose functions are MPI_Allgather and MPI_Alltoall. */
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +16,14 @@ static int gather(void *context, const double *send, double *receive, size_t cou
   (void)stream;
   if (count > INT_MAX) return MPI_ERR_COUNT;
   return MPI_Allgather(send, (int)count, MPI_DOUBLE, receive, (int)count, MPI_DOUBLE, self->comm);
+}
+
+static int all_to_all(void *context, const double *send, double *receive, size_t count,
+                      cubnStream_t stream) {
+  const mpi_context *const self = context;
+  (void)stream;
+  if (count > INT_MAX) return MPI_ERR_COUNT;
+  return MPI_Alltoall(send, (int)count, MPI_DOUBLE, receive, (int)count, MPI_DOUBLE, self->comm);
 }
 
 static const char *error_string(void *context, int error) {
@@ -63,7 +71,8 @@ cubnStatus_t cubnCreateCommunicatorMPI(cubnCommunicator_t *communicator, MPI_Com
   static const cubnCommunicatorFunctions_t functions = {.memory = CUBN_DEVICE_CPU,
                                                         .gather = gather,
                                                         .error_string = error_string,
-                                                        .destroy = destroy};
+                                                        .destroy = destroy,
+                                                        .all_to_all = all_to_all};
   int rank = 0, ranks = 0;
   cubnStatus_t status = check(communicator, comm);
   if (status != CUBN_STATUS_SUCCESS) return status;

@@ -1,5 +1,6 @@
-/* Communicators whose gather is ncclAllGather. */
+/* Communicators whose functions are ncclAllGather, and ncclSend and ncclRecv in a group. */
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,12 +26,32 @@ static ncclResult_t await_comm(ncclComm_t comm, ncclResult_t result) {
   return result;
 }
 
-/* Doubles are gathered as integers, which have the same bytes. */
+/* Of a call in a group; a comm that does not block may say that it is in progress. */
+static bool is_error(ncclResult_t result) {
+  return result != ncclSuccess && result != ncclInProgress;
+}
+
+/* Doubles are exchanged as integers, which have the same bytes. */
 static int gather(void *context, const double *send, double *receive, size_t count,
                   cubnStream_t stream) {
   const nccl_context *const self = context;
   return (int)await_comm(self->comm,
                          ncclAllGather(send, receive, count, ncclUint64, self->comm, stream));
+}
+
+static int all_to_all(void *context, const double *send, double *receive, size_t count,
+                      cubnStream_t stream) {
+  const nccl_context *const self = context;
+  ncclResult_t error = ncclGroupStart();
+  if (error != ncclSuccess) return (int)error;
+  for (int r = 0; r < self->ranks && !is_error(error); ++r) {
+    const size_t first = (size_t)r * count;
+    error = ncclSend(send + first, count, ncclUint64, r, self->comm, stream);
+    if (!is_error(error))
+      error = ncclRecv(receive + first, count, ncclUint64, r, self->comm, stream);
+  }
+  const ncclResult_t end = ncclGroupEnd();
+  return (int)await_comm(self->comm, is_error(error) ? error : end);
 }
 
 static int query(void *context) {
@@ -126,7 +147,8 @@ cubnStatus_t cubnCreateCommunicatorNCCL(cubnCommunicator_t *communicator, ncclCo
                                                         .error_string = error_string,
                                                         .destroy = destroy,
                                                         .gather_host = gather_host,
-                                                        .query = query};
+                                                        .query = query,
+                                                        .all_to_all = all_to_all};
   if (!communicator) return fail(CUBN_STATUS_BAD_PARAM, "communicator is NULL");
   if (!comm) return fail(CUBN_STATUS_BAD_PARAM, "comm is NULL");
   nccl_context *const self = calloc(1, sizeof *self);

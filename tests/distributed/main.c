@@ -14,6 +14,15 @@ static cubnHandle_t handle;
 static cubnCommunicator_t communicator;
 static int rank, ranks;
 
+/* Calls of MPI's function are counted on their way. */
+static int alltoall_calls;
+
+int MPI_Alltoall(const void *send, int send_count, MPI_Datatype send_type, void *receive,
+                 int receive_count, MPI_Datatype receive_type, MPI_Comm comm) {
+  ++alltoall_calls;
+  return PMPI_Alltoall(send, send_count, send_type, receive, receive_count, receive_type, comm);
+}
+
 static void share_results(joint_part *part, int owner) {
   for (int i = 0; i < DATA_ARRAYS; ++i)
     if (data_has(&part->after, i))
@@ -38,6 +47,42 @@ static void test_cases(void) {
   }
 }
 
+static void divide(bool divides) {
+  expect_success(cubnSetCommunicatorGatherRanks(communicator, divides ? 1 : INT_MAX), "a limit");
+}
+
+static void check_parts(const joint_part *gathered, const joint_part *divided, const char *what) {
+  char report[256] = "";
+  SUITE_CHECK(compare_equal(&gathered->problem, &gathered->after, &divided->problem,
+                            &divided->after, report, sizeof report),
+              "%s of rank %d: %s", what, rank, report);
+}
+
+/* Divided channels give the bits of gathers; forward and backward exchange by one call each. */
+static void test_divided(void) {
+  for (int i = 0; i < joint_case_count; ++i) {
+    joint_batch b[2];
+    bool good = true;
+    const int before = alltoall_calls;
+    for (int k = 0; k < 2; ++k) {
+      b[k] = (joint_batch){.what = &joint_cases[i], .local_sums = i % 2};
+      joint_divide(&b[k], ranks, i);
+      good = joint_create(&b[k]) && good;
+      divide(k == 1);
+      if (good) joint_run_rank(&b[k], rank, handle, communicator);
+      divide(false);
+    }
+    SUITE_CHECK(alltoall_calls == before + (ranks > 1 ? 2 : 0), "%d calls of MPI_Alltoall",
+                alltoall_calls - before);
+    if (good) {
+      check_parts(&b[0].rank_forward[rank], &b[1].rank_forward[rank], "forward");
+      check_parts(&b[0].rank_backward[rank], &b[1].rank_backward[rank], "backward");
+    }
+    joint_destroy(&b[0]);
+    joint_destroy(&b[1]);
+  }
+}
+
 /* Descriptors of four images of one channel and pixel. */
 static cubnBatchNormDescriptor_t bn;
 static cubnTensorDescriptor_t image, param;
@@ -54,7 +99,7 @@ static bool describe(void) {
 }
 
 /* The last rank gives no tensors: all return its error, and go on. */
-static void test_refusal(void) {
+static void check_refusal(void) {
   const bool wrong = rank == ranks - 1;
   const float x[4] = {1, 2, 3, 5};
   float y[4] = {0};
@@ -72,6 +117,28 @@ static void test_refusal(void) {
   SUITE_CHECK(y[3] == 0, "y was written by a failed call");
   expect_success(cubnBatchNormForward(handle, bn, &tensors), "the call after a failure");
   SUITE_CHECK(y[3] > 1.5f && y[3] < 1.6f, "y is %g", (double)y[3]); /* (5 - 2.75) / 1.479 */
+  cubnDestroyTensorDescriptor(image);
+  cubnDestroyTensorDescriptor(param);
+  expect_success(cubnDestroyBatchNormDescriptor(bn), "destroy");
+}
+
+static void test_refusal(void) {
+  check_refusal();
+  divide(true);
+  check_refusal();
+  divide(false);
+}
+
+/* The last rank alone divides the channels. */
+static void test_differing(void) {
+  const bool wrong = rank == ranks - 1;
+  if (!describe()) return;
+  if (wrong) divide(true);
+  if (ranks > 1)
+    expect_error(cubnSetBatchNormCommunicator(handle, bn, communicator, 1), CUBN_STATUS_BAD_PARAM,
+                 "cubnSetBatchNormCommunicator", "exchanges by all_to_all", "rank 0 gathers");
+  divide(false);
+  expect_success(cubnSetBatchNormCommunicator(handle, bn, communicator, 1), "attach");
   cubnDestroyTensorDescriptor(image);
   cubnDestroyTensorDescriptor(param);
   expect_success(cubnDestroyBatchNormDescriptor(bn), "destroy");
@@ -105,10 +172,10 @@ static void test_killed(void) {
 }
 
 static unsigned run_tests(bool kills) {
-  static const suite_test tests[] = {{"shares", test_cases},
-                                     {"a refusal", test_refusal},
-                                     {"arguments", test_arguments},
-                                     {NULL, NULL}};
+  static const suite_test tests[] = {
+      {"shares", test_cases},        {"divided channels", test_divided},
+      {"a refusal", test_refusal},   {"ranks that differ", test_differing},
+      {"arguments", test_arguments}, {NULL, NULL}};
   static const suite_test killed[] = {{"a rank is killed", test_killed}, {NULL, NULL}};
   if (CU_initialize_registry() != CUE_SUCCESS) return 1;
   suite_begin_pass(&(suite_options){.where = SUITE_CPU});

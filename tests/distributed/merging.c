@@ -1,6 +1,7 @@
 #include "distributed/merging.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "distributed/program.h"
@@ -11,7 +12,7 @@ enum { MEAN, LOW, INV_STD, DSCALE, DBIAS, ARRAYS };
 
 typedef struct echo {
   int ranks;
-  double seconds; /* in gather */
+  double seconds; /* in the collectives */
 } echo;
 
 /* All ranks send what this one does. */
@@ -26,9 +27,10 @@ static int repeat(void *context, const double *send, double *receive, size_t cou
   return 0;
 }
 
-/* Seconds of forward and backward outside the gather, the least of several calls. */
-static void time_calls(int ranks, int channels, double seconds[2]) {
-  static const cubnCommunicatorFunctions_t functions = {.gather = repeat};
+/* Seconds of forward and backward outside the collectives, the least of several calls. */
+static void time_calls(int ranks, int channels, bool divides, double seconds[2]) {
+  const cubnCommunicatorFunctions_t functions = {.gather = repeat,
+                                                 .all_to_all = divides ? repeat : NULL};
   echo self = {.ranks = ranks};
   const size_t count = (size_t)(IMAGES * channels);
   float *const memory = allocate(3 * count + ARRAYS * (size_t)channels, sizeof *memory);
@@ -47,6 +49,7 @@ static void time_calls(int ranks, int channels, double seconds[2]) {
       cubnSetTensor4dDescriptor(image, CUBN_TENSOR_NHWC, CUBN_DATA_FLOAT, IMAGES, channels, 1, 1));
   check(cubnDeriveBNTensorDescriptor(param, image, CUBN_BATCHNORM_SPATIAL));
   check(cubnCreateCommunicator(&communicator, &functions, &self, 0, ranks));
+  check(cubnSetCommunicatorGatherRanks(communicator, 1));
   check(cubnSetBatchNormCommunicator(handle, bn, communicator, channels));
   const size_t c = (size_t)channels;
   const cubnBatchNormTensors_t t = {.x_desc = image,
@@ -79,16 +82,19 @@ static void time_calls(int ranks, int channels, double seconds[2]) {
 }
 
 void merging_report(int most, int channels) {
-  double least[2], seconds[2];
+  double least[2], seconds[2], divided[2];
   printf(
-      "\n| ranks | merging forward, us | ns per channel and rank | backward, us | "
-      "ns per channel and rank |\n|---|---|---|---|---|\n");
-  time_calls(2, channels, least);
+      "\n| ranks | merging forward, us | ns per channel and rank | divided, us | backward, us | "
+      "ns per channel and rank | divided, us |\n|---|---|---|---|---|---|---|\n");
+  time_calls(2, channels, false, least);
   for (int ranks = 8; ranks <= most; ranks *= 4) {
-    time_calls(ranks, channels, seconds);
+    time_calls(ranks, channels, false, seconds);
+    time_calls(ranks, channels, true, divided);
     const double values = (double)channels * (ranks - 2);
-    printf("| %d | %.1f | %.2f | %.1f | %.2f |\n", ranks, 1e6 * (seconds[0] - least[0]),
-           1e9 * (seconds[0] - least[0]) / values, 1e6 * (seconds[1] - least[1]),
-           1e9 * (seconds[1] - least[1]) / values);
+    printf("| %d ", ranks);
+    for (int i = 0; i < 2; ++i)
+      printf("| %.1f | %.2f | %.1f ", 1e6 * (seconds[i] - least[i]),
+             1e9 * (seconds[i] - least[i]) / values, 1e6 * (divided[i] - least[i]));
+    printf("|\n");
   }
 }

@@ -1,9 +1,11 @@
 /* Many ranks on one machine, without MPI: communicators of threads, and of a single thread that
- * stands for all. Says whether the ranks compute what one process does with the whole batch, how
- * much they exchange, and how long a rank is busy merging.
+ * stands for all. Says whether the ranks compute what one process does with the whole batch, and
+ * the same bits gathering and with divided channels, how much they exchange, and how long a rank is
+ * busy merging.
  *
  *     cubn-distributed-simulation [RANKS-MAX [CHANNELS]]
  */
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -22,13 +24,14 @@ typedef struct share {
   int rank, ranks, images;
   const float *x, *dy;
   float *y, *dx, *arrays;
+  bool divides;
   size_t bytes; /* sent */
 } share;
 
 typedef struct simulation {
   int channels;
   pthread_barrier_t barrier;
-  double *blocks; /* of all ranks; as long as the longest gather */
+  double *blocks; /* of all ranks; as long as the longest collective */
 } simulation;
 
 /* ---- A share, and its two calls ---- */
@@ -51,6 +54,7 @@ static void run_share(share *self, const cubnCommunicatorFunctions_t *functions)
   check(cubnSetBatchNormAttribute(bn, CUBN_BATCHNORM_PARAM_SUMS, CUBN_PARAM_SUMS_ALL));
   if (functions) {
     check(cubnCreateCommunicator(&communicator, functions, self, self->rank, self->ranks));
+    check(cubnSetCommunicatorGatherRanks(communicator, self->divides ? 1 : INT_MAX));
     check(cubnSetBatchNormCommunicator(handle, bn, communicator, channels));
   }
   const cubnBatchNormTensors_t t = {.x_desc = image,
@@ -92,10 +96,46 @@ static int gather(void *context, const double *send, double *receive, size_t cou
   return 0;
 }
 
+static int all_to_all(void *context, const double *send, double *receive, size_t count,
+                      cubnStream_t stream) {
+  share *const self = context;
+  simulation *const all = self->all;
+  const size_t ranks = (size_t)self->ranks, rank = (size_t)self->rank;
+  (void)stream;
+  memcpy(all->blocks + rank * ranks * count, send, ranks * count * sizeof *send);
+  pthread_barrier_wait(&all->barrier);
+  for (size_t r = 0; r < ranks; ++r)
+    memcpy(receive + r * count, all->blocks + (r * ranks + rank) * count, count * sizeof *send);
+  pthread_barrier_wait(&all->barrier);
+  self->bytes += ranks * count * sizeof *send;
+  return 0;
+}
+
 static void *run_rank(void *argument) {
-  static const cubnCommunicatorFunctions_t functions = {.gather = gather};
+  static const cubnCommunicatorFunctions_t functions = {.gather = gather, .all_to_all = all_to_all};
   run_share(argument, &functions);
   return NULL;
+}
+
+/* Runs all; whether all have the same arrays. */
+static bool run_ranks(simulation *all, share *shares, int ranks, bool divides) {
+  const size_t bytes = ARRAYS * (size_t)all->channels * sizeof(float);
+  pthread_t *const threads = allocate((size_t)ranks, sizeof *threads);
+  bool same = true;
+  pthread_barrier_init(&all->barrier, NULL, (unsigned)ranks);
+  for (int r = 0; r < ranks; ++r) {
+    shares[r].divides = divides;
+    if (pthread_create(&threads[r], NULL, run_rank, &shares[r])) {
+      fprintf(stderr, "no thread for rank %d of %d\n", r, ranks);
+      exit(1);
+    }
+  }
+  for (int r = 0; r < ranks; ++r) pthread_join(threads[r], NULL);
+  pthread_barrier_destroy(&all->barrier);
+  for (int r = 1; r < ranks; ++r)
+    same = same && memcmp(shares[0].arrays, shares[r].arrays, bytes) == 0;
+  free(threads);
+  return same;
 }
 
 /* The largest difference, relative to the largest value. */
@@ -130,10 +170,10 @@ static bool compare(int ranks, int channels) {
   const size_t length = ARRAYS * (size_t)channels;
   simulation all = {.channels = channels};
   share *const shares = allocate((size_t)ranks + 1, sizeof *shares), *const whole = shares + ranks;
-  pthread_t *const threads = allocate((size_t)ranks, sizeof *threads);
-  float *const tensors = allocate(6 * most, sizeof *tensors);
+  float *const tensors = allocate(8 * most, sizeof *tensors), *const divided = tensors + 6 * most;
   float *const arrays = allocate(((size_t)ranks + 1) * length, sizeof *arrays);
-  all.blocks = allocate((size_t)ranks * (32 + 3 * (size_t)channels), sizeof(double));
+  all.blocks =
+      allocate((size_t)ranks * (35 * (size_t)ranks + 3 * (size_t)channels), sizeof(double));
   const size_t count = divide(shares, ranks, channels, tensors, tensors + most);
   size_t place = 0;
   for (int r = 0; r <= ranks; ++r) {
@@ -151,29 +191,24 @@ static bool compare(int ranks, int channels) {
                         .arrays = arrays + (size_t)r * length};
     place += (size_t)images * PIXELS * (size_t)channels;
   }
-  pthread_barrier_init(&all.barrier, NULL, (unsigned)ranks);
-  for (int r = 0; r < ranks; ++r)
-    if (pthread_create(&threads[r], NULL, run_rank, &shares[r])) {
-      fprintf(stderr, "no thread for rank %d of %d\n", r, ranks);
-      exit(1);
-    }
-  for (int r = 0; r < ranks; ++r) pthread_join(threads[r], NULL);
-  pthread_barrier_destroy(&all.barrier);
+  bool same = run_ranks(&all, shares, ranks, true);
+  const size_t bytes = shares[0].bytes;
+  memcpy(divided, tensors + 2 * most, 2 * most * sizeof *divided);
+  memcpy(whole->arrays, shares[0].arrays, length * sizeof *arrays);
+  same = run_ranks(&all, shares, ranks, false) && same;
+  const bool alike = memcmp(divided, tensors + 2 * most, 2 * most * sizeof *divided) == 0 &&
+                     memcmp(whole->arrays, shares[0].arrays, length * sizeof *arrays) == 0;
   run_share(whole, NULL);
-  bool same = true;
-  for (int r = 1; r < ranks; ++r)
-    same = same && memcmp(arrays, shares[r].arrays, length * sizeof *arrays) == 0;
   const double forward = difference(shares[0].y, whole->y, count);
   const double backward = difference(shares[0].dx, whole->dx, count);
-  printf("| %d | %zu | %s | %.1e | %.1e |\n", ranks, shares[0].bytes,
-         same ? "the same" : "DIFFERENT", forward, backward);
+  printf("| %d | %zu | %zu | %s | %s | %.1e | %.1e |\n", ranks, shares[0].bytes, bytes,
+         same ? "the same" : "DIFFERENT", alike ? "the same" : "DIFFERENT", forward, backward);
   fflush(stdout);
   free(shares);
-  free(threads);
   free(tensors);
   free(arrays);
   free(all.blocks);
-  return same && forward < 1e-5 && backward < 1e-5;
+  return same && alike && forward < 1e-5 && backward < 1e-5;
 }
 
 int main(int count, char **arguments) {
@@ -182,8 +217,8 @@ int main(int count, char **arguments) {
   bool right = true;
   setenv("CUBN_THREADS", "1", 1);
   printf(
-      "| ranks | bytes that a rank sends | statistics and sums on all | y, from one process's | "
-      "dx |\n|---|---|---|---|---|\n");
+      "| ranks | bytes that a rank sends | divided | statistics and sums on all | results, divided "
+      "| y, from one process's | dx |\n|---|---|---|---|---|---|---|\n");
   for (int ranks = 1; ranks <= most; ranks *= 2) right = compare(ranks, channels) && right;
   merging_report(8 * most, channels);
   return !right;

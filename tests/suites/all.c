@@ -81,6 +81,7 @@
   X(communicator_setup)    \
   X(communicator_capture)  \
   X(communicator_device)   \
+  X(communicator_divided)  \
   X(synchronized)          \
   X(virtual)               \
   X(traffic)               \

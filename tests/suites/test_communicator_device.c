@@ -5,6 +5,8 @@
 void test_communicator_device_suites(void);
 
 #ifdef CUBN_TESTS_EMULATED
+#include <math.h>
+
 #include "emu/control.h"
 #include "suites/support/cuda_call.h"
 #include "suites/support/engine.h"
@@ -15,11 +17,16 @@ enum { RANKS = 3, WRONG = 1 };
 /* All ranks have the same images, so the statistics are those of one. */
 #define LINE "train nchw f32 n2c5h3w4 low biased devfactor relu"
 
+/* Gathering, and with divided channels. */
 static void run_ranks(int ranks, void (*body)(engine_rank *self)) {
   static engine e;
-  e = (engine){0};
   engine_select(&engine_on_device);
-  engine_run(&e, ranks, body, NULL);
+  for (int divides = 0; divides < 2; ++divides) {
+    e = (engine){0};
+    engine_divide(divides);
+    engine_run(&e, ranks, body, NULL);
+  }
+  engine_divide(false);
   engine_select(NULL);
 }
 
@@ -171,6 +178,41 @@ static void test_several(void) {
   emu_set_lazy_streams(0);
 }
 
+/* ---- A launch that fails between the collectives of divided channels ---- */
+/* Rank 1 merges the channels 2 and 3 of 5: these are NaN on the others, which do not wait. */
+static void fail_to_merge(engine_rank *self) {
+  const bool wrong = self->rank == WRONG;
+  cuda_call c;
+  if (begin(&c, self)) {
+    self->engine->failing_launch = WRONG + 1;
+    const cubnStatus_t status = run_extended(&c.run);
+    self->engine->failing_launch = 0;
+    if (wrong)
+      expect_error(status, CUBN_STATUS_EXECUTION_FAILED, "cubnBatchNormForward",
+                   "cudaErrorLaunchOutOfResources", NULL);
+    else
+      expect_success(status, "a call that rank 1 has failed");
+    expect_success(cubnSynchronize(self->handle), "the work that was enqueued");
+    expect_success(run_download(&c.run, &c.after), "download");
+    for (int64_t i = 0; i < 5 && !wrong; ++i)
+      CU_ASSERT_EQUAL((bool)isnan(data_get(&c.after.arrays[DATA_SAVED_MEAN], i)), i == 2 || i == 3);
+    expect_success(run_upload(&c.run, &c.before), "upload");
+    expect_success(run_extended(&c.run), "the call after a failure");
+    cuda_call_check(&c, "any", "after a failure");
+  }
+  cuda_call_end(&c);
+}
+
+static void test_merge(void) {
+  static engine e;
+  e = (engine){0};
+  engine_select(&engine_on_device);
+  engine_divide(true);
+  engine_run(&e, RANKS, fail_to_merge, NULL);
+  engine_divide(false);
+  engine_select(NULL);
+}
+
 /* ---- A handle of another kind of device ---- */
 static void attach_to_cpu(engine_rank *self) {
   cubnBatchNormDescriptor_t bn;
@@ -196,6 +238,7 @@ void test_communicator_device_suites(void) {
                                      {"nothing waits", test_waits},
                                      {"errors of the background", test_background},
                                      {"several faults", test_several},
+                                     {"a launch between collectives", test_merge},
                                      {"a handle of a CPU", test_other_device},
                                      {NULL, NULL}};
   suite_add("communicator of device memory", SUITE_CUDA, tests);

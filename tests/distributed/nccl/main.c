@@ -56,6 +56,13 @@ static void test_late(void) {
   emu_set_lazy_streams(0);
 }
 
+static void test_divided(void) {
+  engine_divide(true);
+  test_shares();
+  test_late();
+  engine_divide(false);
+}
+
 /* ---- Single calls ---- */
 static bool begin(cuda_call *c, engine_rank *self) {
   return cuda_call_begin(c, self->handle, LINE) &&
@@ -73,7 +80,7 @@ static void count_bytes(engine_rank *self) {
   expect_success(cubnCreateBatchNormDescriptor(&bn), "descriptor");
   expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 64), "attach");
   CU_ASSERT(comm->gathers == 1 && comm->words == 32);
-  if (cuda_call_begin(&c, self->handle, "train nhwc f32 n2c64h3w4 low") &&
+  if (cuda_call_begin(&c, self->handle, "train nhwc f32 n2c64h3w4 low biased") &&
       expect_success(
           cubnSetBatchNormCommunicator(self->handle, c.run.batch_norm, self->communicator, 64),
           "attach") &&
@@ -86,6 +93,23 @@ static void count_bytes(engine_rank *self) {
   expect_success(cubnGetCommunicatorRank(self->communicator, &rank, &ranks), "rank");
   CU_ASSERT(rank == self->rank && ranks == RANKS);
   expect_success(cubnDestroyBatchNormDescriptor(bn), "descriptor");
+}
+
+/* With divided channels, 22 of 64 in a block: one group and one gather of what is merged. */
+static void count_divided(engine_rank *self) {
+  const ncclComm_t comm = &comms[self->rank];
+  cuda_call c;
+  if (cuda_call_begin(&c, self->handle, "train nhwc f32 n2c64h3w4 low biased") &&
+      expect_success(
+          cubnSetBatchNormCommunicator(self->handle, c.run.batch_norm, self->communicator, 64),
+          "attach") &&
+      expect_success(run_extended(&c.run), "the call")) {
+    CU_ASSERT(comm->gathers == 2 && comm->groups == 1);
+    CU_ASSERT_EQUAL(comm->words, 3 * 22);
+    expect_success(cubnSynchronize(self->handle), "its work");
+    cuda_call_check(&c, "any", "divided");
+  }
+  cuda_call_end(&c);
 }
 
 static void refuse(engine_rank *self) {
@@ -157,12 +181,20 @@ static void replay(engine_rank *self) {
   cuda_call_end(&c);
 }
 
+static void run_divided(void (*body)(engine_rank *self)) {
+  engine_divide(true);
+  run_ranks(RANKS, body);
+  engine_divide(false);
+}
+
 static void test_bytes(void) {
   run_ranks(RANKS, count_bytes);
+  run_divided(count_divided);
 }
 
 static void test_refusal(void) {
   run_ranks(RANKS, refuse);
+  run_divided(refuse);
 }
 
 static void test_background(void) {
@@ -171,6 +203,7 @@ static void test_background(void) {
 
 static void test_graph(void) {
   run_ranks(RANKS, replay);
+  run_divided(replay);
 }
 
 static void test_arguments(void) {
@@ -190,6 +223,7 @@ static void test_arguments(void) {
 int main(void) {
   static const suite_test tests[] = {{"shares", test_shares},
                                      {"late streams", test_late},
+                                     {"divided channels", test_divided},
                                      {"bytes", test_bytes},
                                      {"a refusal", test_refusal},
                                      {"errors of the background", test_background},

@@ -13,6 +13,7 @@ struct ncclComm {
   bool blocks;             /* if not, gathers begin such a delay */
   int gathers;
   size_t words; /* of the last gather */
+  int groups;   /* of sends and receives, by which each rank sends to each */
 };
 
 #endif /* CUBN_TESTS_NCCL_STANDIN_H */

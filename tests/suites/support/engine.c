@@ -1,5 +1,6 @@
 #include "suites/support/engine.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "suites/support/expect_error.h"
@@ -55,24 +56,37 @@ int engine_meet(engine_rank *self, size_t count) {
   return error;
 }
 
-int engine_gather(void *context, const double *send, double *receive, size_t count) {
-  engine_rank *const self = context;
+/* Of the `sent` doubles of each rank this one takes `count` from the first'th on. */
+static int swap(engine_rank *self, const double *send, size_t sent, double *receive, size_t first,
+                size_t count) {
   engine *const e = self->engine;
-  if (count > ENGINE_WORDS_MAX) return ENGINE_COUNTS;
+  if (sent > ENGINE_WORDS_MAX) return ENGINE_COUNTS;
   pthread_mutex_lock(&e->mutex);
   double(*const blocks)[ENGINE_WORDS_MAX] = e->blocks[e->gathers % 2];
-  memcpy(blocks[self->rank], send, count * sizeof *send);
-  const int error = meet(self, count);
+  memcpy(blocks[self->rank], send, sent * sizeof *send);
+  const int error = meet(self, sent);
   for (int r = 0; r < e->ranks && !error; ++r)
-    memcpy(receive + (size_t)r * count, blocks[r], count * sizeof *send);
+    memcpy(receive + (size_t)r * count, blocks[r] + first, count * sizeof *send);
   pthread_mutex_unlock(&e->mutex);
   return error;
+}
+
+int engine_gather(void *context, const double *send, double *receive, size_t count) {
+  return swap(context, send, count, receive, 0, count);
 }
 
 static int gather(void *context, const double *send, double *receive, size_t count,
                   cubnStream_t stream) {
   (void)stream;
   return engine_gather(context, send, receive, count);
+}
+
+static int all_to_all(void *context, const double *send, double *receive, size_t count,
+                      cubnStream_t stream) {
+  engine_rank *const self = context;
+  (void)stream;
+  return swap(self, send, (size_t)self->engine->ranks * count, receive, (size_t)self->rank * count,
+              count);
 }
 
 const char *engine_error_string(void *context, int error) {
@@ -83,8 +97,8 @@ const char *engine_error_string(void *context, int error) {
 }
 
 static cubnStatus_t create_on_host(engine_rank *self, cubnCommunicator_t *communicator) {
-  const cubnCommunicatorFunctions_t functions = {.gather = gather,
-                                                 .error_string = engine_error_string};
+  const cubnCommunicatorFunctions_t functions = {
+      .gather = gather, .error_string = engine_error_string, .all_to_all = all_to_all};
   return cubnCreateCommunicator(communicator, &functions, self, self->rank, self->engine->ranks);
 }
 
@@ -98,11 +112,19 @@ bool engine_gathers_on_device(void) {
   return selected;
 }
 
+static bool is_divided;
+
+void engine_divide(bool divides) {
+  is_divided = divides;
+}
+
 /* ---- Ranks ---- */
 static void open_and_run(engine_rank *self) {
   if (expect_success(cubnCreateOnDevice(&self->handle, suite_device()), "handle of a rank") &&
       expect_success((selected ? selected->create : create_on_host)(self, &self->communicator),
-                     "communicator"))
+                     "communicator") &&
+      expect_success(cubnSetCommunicatorGatherRanks(self->communicator, is_divided ? 1 : INT_MAX),
+                     "how ranks exchange"))
     self->engine->body(self);
   expect_success(cubnDestroyCommunicator(self->communicator), "the end of a communicator");
   if (selected) selected->end(self);

@@ -47,6 +47,7 @@ typedef struct engine {
   int board_users, arrivals[ENGINE_RANKS_MAX];
   void *events[ENGINE_RANKS_MAX]; /* recorded by each rank on a real GPU */
   int background_error;           /* what query of its communicators returns */
+  int failing_launch; /* emulator: after its all_to_all this rank's next one fails; from 1 on */
 } engine;
 
 /* Runs `body` on all ranks, with handles and communicators, which are destroyed afterwards. */
@@ -55,6 +56,9 @@ void engine_run(engine *e, int ranks, void (*body)(engine_rank *self), void *con
 /* What communicators engines make from now on; NULL: of gathers in host memory, as at first. */
 void engine_select(const engine_kind *kind);
 bool engine_gathers_on_device(void); /* something was selected */
+
+/* Whether channels are divided among the ranks from now on. */
+void engine_divide(bool divides);
 
 /* Waits until all ranks have come, with the same count. Returns 0 or an error number. */
 int engine_meet(engine_rank *self, size_t count);
@@ -66,9 +70,11 @@ const char *engine_error_string(void *context, int error);
 /* engine_device.c: gathers in device memory, in the order of a stream, on the emulator also in a
  * captured one. Each rank has a stream. */
 extern const engine_kind engine_on_device;
-/* The gather, of bytes; and the memory and the stream for it, of each rank. */
+/* The collectives, of bytes; and the memory and the stream for them, of each rank. */
 int engine_gather_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
                             cubnStream_t stream);
+int engine_all_to_all_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
+                                cubnStream_t stream);
 bool engine_open_board(engine_rank *self);
 void engine_close_board(engine_rank *self);
 #endif

@@ -52,25 +52,39 @@ static bool enqueue_barrier(engine_rank *self, cubnStream_t stream) {
 }
 #endif
 
-static bool enqueue(engine_rank *self, const void *send, void *receive, size_t bytes,
-                    cubnStream_t stream) {
+/* Of the `sent` bytes of each rank this one takes `bytes` from the first'th on. */
+static bool enqueue(engine_rank *self, const void *send, size_t sent, void *receive, size_t first,
+                    size_t bytes, cubnStream_t stream) {
   char *const board = (char *)self->engine->board;
-  const size_t own = (size_t)self->rank * bytes, all = (size_t)self->engine->ranks * bytes;
   const enum cudaMemcpyKind kind = cudaMemcpyDeviceToDevice;
-  return cudaMemcpyAsync(board + own, send, bytes, kind, stream) == cudaSuccess &&
-         enqueue_barrier(self, stream) &&
-         cudaMemcpyAsync(receive, board, all, kind, stream) == cudaSuccess &&
-         enqueue_barrier(self, stream);
+  const size_t own = (size_t)self->rank * sent;
+  bool good = cudaMemcpyAsync(board + own, send, sent, kind, stream) == cudaSuccess &&
+              enqueue_barrier(self, stream);
+  for (int r = 0; r < self->engine->ranks && good; ++r)
+    good = cudaMemcpyAsync((char *)receive + (size_t)r * bytes, board + (size_t)r * sent + first,
+                           bytes, kind, stream) == cudaSuccess;
+  return good && enqueue_barrier(self, stream);
+}
+
+static int swap(engine_rank *self, const void *send, size_t sent, void *receive, size_t first,
+                size_t bytes, cubnStream_t stream) {
+  int error = engine_meet(self, sent);
+  if (error) return error;
+  const bool good = sent <= ENGINE_WORDS_MAX * sizeof(double) &&
+                    enqueue(self, send, sent, receive, first, bytes, stream);
+  error = engine_meet(self, sent);
+  return good ? error : ENGINE_CUDA_ERROR;
 }
 
 int engine_gather_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
                             cubnStream_t stream) {
-  int error = engine_meet(self, bytes);
-  if (error) return error;
-  const bool good =
-      bytes <= ENGINE_WORDS_MAX * sizeof(double) && enqueue(self, send, receive, bytes, stream);
-  error = engine_meet(self, bytes);
-  return good ? error : ENGINE_CUDA_ERROR;
+  return swap(self, send, bytes, receive, 0, bytes, stream);
+}
+
+int engine_all_to_all_on_device(engine_rank *self, const void *send, void *receive, size_t bytes,
+                                cubnStream_t stream) {
+  return swap(self, send, (size_t)self->engine->ranks * bytes, receive, (size_t)self->rank * bytes,
+              bytes, stream);
 }
 
 bool engine_open_board(engine_rank *self) {
@@ -106,6 +120,18 @@ static int gather(void *context, const double *send, double *receive, size_t cou
   return engine_gather_on_device(context, send, receive, count * sizeof *send, stream);
 }
 
+static int all_to_all(void *context, const double *send, double *receive, size_t count,
+                      cubnStream_t stream) {
+  const int error =
+      engine_all_to_all_on_device(context, send, receive, count * sizeof *send, stream);
+#ifdef CUBN_TESTS_EMULATED
+  const engine_rank *const self = context;
+  if (self->engine->failing_launch == self->rank + 1)
+    emu_fail_next("cudaLaunchKernelExC", 1, cudaErrorLaunchOutOfResources);
+#endif
+  return error;
+}
+
 static int query(void *context) {
   const engine_rank *const self = context;
   return self->engine->background_error;
@@ -116,7 +142,8 @@ static cubnStatus_t create(engine_rank *self, cubnCommunicator_t *communicator) 
                                                  .gather = gather,
                                                  .error_string = engine_error_string,
                                                  .gather_host = engine_gather,
-                                                 .query = query};
+                                                 .query = query,
+                                                 .all_to_all = all_to_all};
   if (!engine_open_board(self)) return CUBN_STATUS_DEVICE_ALLOCATION_FAILED;
   return cubnCreateCommunicator(communicator, &functions, self, self->rank, self->engine->ranks);
 }

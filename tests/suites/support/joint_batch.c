@@ -164,6 +164,7 @@ bool joint_run(joint_batch *b) {
   if (!joint_create(b)) return false;
   e = (engine){.reversed = b->reversed};
   engine_run(&e, b->ranks, run_rank, b);
+  b->meetings = e.gathers;
   joint_put_together(b);
   return true;
 }

@@ -24,6 +24,7 @@ typedef struct joint_batch {
   int ranks, shares[ENGINE_RANKS_MAX]; /* images of each */
   bool reversed;                       /* the order in which ranks run */
   bool local_sums;                     /* CUBN_PARAM_SUMS_LOCAL, added up here, else _ALL */
+  int meetings;                        /* of the ranks, in joint_run */
   joint_part forward, backward;        /* the whole batch: inputs, and in `after` the results */
   joint_part rank_forward[ENGINE_RANKS_MAX], rank_backward[ENGINE_RANKS_MAX];
 } joint_batch;
