@@ -55,7 +55,8 @@ extern "C" {
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a required pointer is NULL or not aligned; a descriptor was never
  *         set; folded_desc has stride 0, or another type or dimensions than it may have; folded in
- *         place where that is not possible; epsilon is negative or not finite
+ *         place where that is not possible; an output overlaps in another way with another array;
+ *         epsilon is negative or not finite
  * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
  */

@@ -63,6 +63,7 @@
   X(fold)                  \
   X(fold_types)            \
   X(fold_behind)           \
+  X(fold_overlap)          \
   X(objects)               \
   X(overlap)               \
   X(parameters)            \
