@@ -1,69 +1,66 @@
 #!/usr/bin/env python3
-"""Largest errors of y and dx for values far from zero, of cubn and of its peers in the same run,
-against the oracle of the tests (long double).
+"""Largest errors of y and dx for values far from zero, of cubn and of other libraries in one run.
 
-    bench/accuracy.py [--device cpu] [--bench build/cubn-bench]
+    bench/accuracy.py [NAME]...      default: all of bench/peers/facts/libraries.txt
 
-oneDNN is found as the benchmark finds it (bench/README.md), PyTorch if Python has it."""
+The programs and questions are those of scripts/peers.sh. It installs nothing: a library is asked by
+the Python of .deps/peers, where scripts/peers.sh --keep NAME puts it, of .deps/torch, where
+scripts/setup.sh bench does, or by this one. Those that none of them has are named."""
 
-import argparse
-import csv
-import importlib.util
+import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-SIZES = {"nchw": "n8c16h56w56", "nhwc": "n8c16h56w56"}
-LINES = ["%s %s f32 %s mean=%s data=spread" % (direction, layout, sizes, mean)
-         for direction in ("train", "infer", "backward") for layout, sizes in SIZES.items()
-         for mean in ("1", "100", "1e4", "1e6")]
-
-
-def read(path):
-    """{(problem, implementation): largest error of its variants}"""
-    errors = {}
-    with open(path, newline="") as file:
-        for record in csv.DictReader(file):
-            if record["max_error"]:
-                key = (record["problem"], record["implementation"])
-                errors[key] = max(errors.get(key, 0), float(record["max_error"]))
-    return errors
+HERE = pathlib.Path(__file__).resolve().parent
+DEPS = HERE.parent / ".deps"
+FACTS = HERE / "peers" / "facts"
+sys.path.append(str(FACTS))
+import document  # noqa: E402  (the path above leads to it)
 
 
-def run_torch(folder):
-    if importlib.util.find_spec("torch") is None:
-        return {}
-    lines = pathlib.Path(folder, "lines")
-    lines.write_text("\n".join(LINES) + "\n")
-    result = pathlib.Path(folder, "torch.csv")
-    subprocess.run([sys.executable, ROOT / "bench/peers/torch_bn.py", "--csv", result, lines],
-                   check=True, stdout=subprocess.DEVNULL)
-    return read(result)
+def ask(name, environment):
+    """The lines of the answers about errors; none where no Python has the library."""
+    kept = DEPS / "peers" / environment
+    variables = {**os.environ, "PEER_SOURCES": "%s.sources" % kept, "PYTHONDONTWRITEBYTECODE": "1"}
+    for python in (kept / "bin/python", DEPS / "torch/bin/python", sys.executable):
+        if pathlib.Path(python).exists():
+            done = subprocess.run([python, FACTS / "ask.py", name, *document.ERRORS], text=True,
+                                  env=variables, capture_output=True)
+            if done.returncode == 0:
+                return done.stdout.splitlines()
+    return []
+
+
+def print_table(question, answers):
+    print("\n%s: mean 0, 10, 100, 1000, 10000; standard deviation 1" % question)
+    for (name, version, asked), errors in answers.items():
+        if asked == question and errors[0] not in ("none", "error"):
+            print("%-32s" % ("%s %s" % (document.TITLES[name], version))
+                  + "".join("%9s" % error for error in errors))
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--bench", default=str(ROOT / "build/cubn-bench"))
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        result = pathlib.Path(folder, "cubn.csv")
-        subprocess.run([options.bench, "--device", options.device, "--peers", "--warm",
-                        "--seconds", "1e-6", "--csv", result] + LINES, check=True,
-                       stdout=subprocess.DEVNULL)
-        errors = read(result)
-        errors.update(run_torch(folder))
-    peers = [peer for peer in ("cubn", "onednn", "cudnn", "torch")
-             if any(key[1] == peer for key in errors)]
-    print("%-40s%s" % ("largest error of y or dx, std 1", "".join("%12s" % peer for peer in peers)))
-    problems = list(dict.fromkeys(problem for problem, _ in errors))
-    for problem in problems:
-        values = [errors.get((problem, peer)) for peer in peers]
-        print("%-40s" % problem.replace(" data=spread", "")
-              + "".join("%12s" % ("" if v is None else "%.1e" % v) for v in values))
-    return 0
+    libraries = [(name, rest.split()[0]) for name, rest in
+                 document.pairs_of(FACTS / "libraries.txt") if name not in document.CUDNN_TITLES]
+    unknown = set(sys.argv[1:]) - {name for name, _ in libraries}
+    if unknown:
+        print("accuracy.py: not in libraries.txt: " + ", ".join(sorted(unknown)), file=sys.stderr)
+        return 2
+    answers, absent = {}, []
+    for name, environment in libraries:
+        if name in sys.argv[1:] or not sys.argv[1:]:
+            lines = ask(name, environment)
+            for line in lines:
+                library, version, question, *errors = line.split()
+                answers[library, version, question] = errors
+            if not lines:
+                absent.append(name)
+    for question in document.ERRORS:
+        print_table(question, answers)
+    if absent:
+        print("\nnot installed (scripts/peers.sh --keep NAME): " + " ".join(absent))
+    return "cubn" in absent
 
 
 if __name__ == "__main__":

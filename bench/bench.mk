@@ -41,10 +41,10 @@ else
 	  BUILD=$(BUILD) scripts/cpu_bench.sh $(BENCH_OUT); fi
 endif
 
-# Errors of values far from zero, beside those of the peers.
+# Errors of values far from zero, beside those of the other libraries that are installed.
 .PHONY: accuracy
-accuracy: $(BUILD)/cubn-bench
-	bench/accuracy.py --bench $(BUILD)/cubn-bench
+accuracy: $(BUILD)/libcubn.so
+	CUBN_LIBRARY=$(abspath $<) bench/accuracy.py
 
 # The same program on the CUDA emulator. Its times mean nothing, but it shows that the benchmark
 # works on a GPU.

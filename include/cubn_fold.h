@@ -17,7 +17,8 @@ extern "C" {
  * @defgroup cubn_fold Folding
  *
  * Batch normalization with given statistics is a factor and an addend per channel, which a layer's
- * weights and bias can take. What is folded costs nothing at inference.
+ * weights and bias can take. What is folded costs nothing at inference. As there, the factor is 0
+ * where var + epsilon is 0.
  * @{
  */
 
@@ -55,7 +56,8 @@ extern "C" {
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a required pointer is NULL or not aligned; a descriptor was never
  *         set; folded_desc has stride 0, or another type or dimensions than it may have; folded in
- *         place where that is not possible; epsilon is negative or not finite
+ *         place where that is not possible; an output overlaps in another way with another array;
+ *         epsilon is negative or not finite
  * @retval CUBN_STATUS_NOT_SUPPORTED  type INT8, a negative stride
  * @retval CUBN_STATUS_EXECUTION_FAILED  the CUDA runtime refused a launch
  */
@@ -79,8 +81,8 @@ CUBN_API cubnStatus_t cubnFoldBatchNorm(cubnHandle_t handle,
  * The sum is formed in double and rounded once. The layer with the folded values computes what both
  * did, if it does not pad: zeros around a normalized input are not zeros around x. A layer that
  * pads must pad x with padding[c] = mean[c] - bias[c] / a[c], which batch normalization maps to 0;
- * where that is the same value for all channels, most libraries can. It is not finite where scale
- * is 0: then no value is right.
+ * where that is the same value for all channels, most libraries can. It is not finite where a[c] is
+ * 0: then no value is right.
  *
  * cubnCountNonfinite tells whether values were beyond the range of a half type.
  *

@@ -69,9 +69,9 @@ typedef struct cubnBatchNormInt8Tensors {
  *
  *     y = quantized(activation(scale * (dequantized(x) - mean) * inv_std + bias))
  *
- * with inv_std = 1 / sqrt(var + epsilon), and quantized(r) = r / y_scale rounded to an integer,
- * ties to even, + y_zero_point, or -128 or 127 where that is out of range. The activation is the
- * identity, CUBN_ACTIVATION_RELU or CUBN_ACTIVATION_CLIPPED_RELU.
+ * with inv_std = 1 / sqrt(var + epsilon), which is 0 where var + epsilon is 0, and quantized(r) =
+ * r / y_scale rounded to an integer, ties to even, + y_zero_point, or -128 or 127 where that is out
+ * of range. The activation is the identity, CUBN_ACTIVATION_RELU or CUBN_ACTIVATION_CLIPPED_RELU.
  *
  * The arithmetic is the same on all devices, to the last bit. Per channel, in double,
  *
@@ -84,9 +84,11 @@ typedef struct cubnBatchNormInt8Tensors {
  *     y = round_to_even(min(max(v, least), largest)) + y_zero_point
  *
  * where least is -128 - y_zero_point, or 0 with a ReLU, and largest is 127 - y_zero_point, or the
- * ceiling of a clipped ReLU divided by y_scale if that is less. A v that is NaN counts as least. v
- * is within 2^-22 * (|gain * x| + |shift|) of its exact value, so y is that of exact arithmetic but
- * where it is that close to a tie, and then the other of the two neighbors.
+ * ceiling of a clipped ReLU divided by y_scale if that is less. A v that is NaN counts as least.
+ * Where gain and shift are within the range of float, v is within 2^-22 * (|gain * x| + |shift|) of
+ * its exact value, so y is that of exact arithmetic but where it is that close to a tie, and then
+ * the other of the two neighbors. Beyond that range, as with var + epsilon below 1e-76, v is
+ * infinite or NaN.
  *
  * Of the descriptor it takes CUBN_BATCHNORM_MODE, CUBN_BATCHNORM_STATISTICS, which must be given
  * ones, CUBN_BATCHNORM_EPSILON and the activation. What belongs to training has no effect.

@@ -198,6 +198,7 @@ check_install() {
   expect_refusal "run make first" install BUILD="$folder/nothing" DESTDIR="$folder/d"
   expect_refusal "expected a path without blanks" install BUILD="$build" PREFIX="$folder/a b"
   expect_refusal "expected an absolute path" install BUILD="$build" PREFIX=inst
+  [ -e "$small/built" ] || check_flags
   touch "$small/libcubn.a"
   expect_refusal "run make again" install BUILD="$small" DESTDIR="$folder/d"
   [ ! -e "$folder/d" ] && [ ! -e "$folder/a b" ] && [ ! -e inst ] || fail "refused, and written"

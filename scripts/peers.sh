@@ -3,20 +3,24 @@
 # bench/peers/facts/libraries.txt, runs it, and writes its answers to bench/peers/facts/measured.
 # docs/PEERS.md is made of them (make peers).
 #
-#   scripts/peers.sh [--keep] [NAME]...      default: all of libraries.txt, and cubn
+#   scripts/peers.sh [--keep] [--newest] [NAME]...      default: all of libraries.txt, and cubn
 #
 #   --keep    keep the virtual environments in .deps/peers; they are up to 6 GB large
+#   --newest  install the newest versions instead of the pinned ones (but of numpy), print how their
+#             answers differ from the written ones (< written, > newest), and write none
 #
 # cubn's library is $CUBN_LIBRARY, or build/libcubn.so. Needs python3 (3.11 is what the pins were
 # chosen for), and for some libraries gcc, g++ and apt-get.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-facts=bench/peers/facts measured=bench/peers/facts/measured keep=0 names=()
+facts=bench/peers/facts measured=bench/peers/facts/measured
+keep=0 newest=0 names=()
 export PYTHONDONTWRITEBYTECODE=1 TF_CPP_MIN_LOG_LEVEL=3
 while [ $# -gt 0 ]; do
   case $1 in
     --keep) keep=1 ;;
+    --newest) newest=1 ;;
     --help)
       sed -n '2,/^set -/s/^# \{0,1\}//p' "$0"
       exit 0
@@ -41,9 +45,9 @@ fetch_source() { # KIND:NAME
         --no-binary "${package%%==*}" --dest "$deps" "$package" || return
       tar -C "$deps" -xzf "$deps"/*.tar.gz && rm "$deps"/*.tar.gz
       ;;
-    source:*) # built with the packages of its environment
+    alone:*) # built, if it must be, with the packages of its environment
       "$env/bin/pip" install --quiet --disable-pip-version-check --no-cache-dir --no-deps \
-        --no-build-isolation "${1#source:}"
+        --no-build-isolation "${1#alone:}"
       ;;
   esac
 }
@@ -66,13 +70,16 @@ install_into() { # PACKAGE...: into the environment $env, once
 }
 
 ask() { # NAME
-  local file=${1//-/_}
-  case $1 in
-    keras-*) file=keras && export KERAS_BACKEND=${1#keras-} ;;
-  esac
+  local answers=$measured/$1.part version='s/^\([^ ]*\) [^ ]*/\1/'
   echo "peers.sh: $1"
-  PEER_SOURCES=$deps "$env/bin/python" $facts/ask.py "$file" >"$measured/$1.part" || return
-  mv "$measured/$1.part" "$measured/$1.txt"
+  PEER_SOURCES=$deps "$env/bin/python" $facts/ask.py "$1" >"$answers" || return
+  if [ $newest = 0 ]; then
+    mv "$answers" "$measured/$1.txt"
+  else
+    sed -n 's/ date .*//p' "$answers"
+    diff <(sed "$version; / date /d" "$measured/$1.txt") <(sed "$version; / date /d" "$answers") ||
+      true
+  fi
 }
 
 # Those of one environment follow each other, so one is there at a time.
@@ -87,6 +94,10 @@ while read -r name environment packages; do
   case $name in '#'* | '') continue ;; esac
   if [ ${#names[@]} -gt 0 ] && [[ " ${names[*]} " != *" $name "* ]]; then continue; fi
   found=$((found + 1))
+  if [ $newest = 1 ]; then
+    environment=newest-$environment
+    packages=$(sed -E 's/(^| )numpy==/\1numpy=/; s/==[^ ]*//g; s/numpy=/numpy==/' <<<"$packages")
+  fi
   env=.deps/peers/$environment deps=.deps/peers/$environment.sources
   [ -z "$previous" ] || [ "$previous" = "$env" ] || clean_up
   previous=$env

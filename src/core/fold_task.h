@@ -23,14 +23,16 @@ struct cubn_fold_task {
   void *padding;                         /* per input channel of all groups, or NULL */
 };
 
-/* Batch normalization of an input channel: factor * x + addend. */
+/* Batch normalization of an input channel: factor * x + addend. As in inference the factor is 0
+ * where there is nothing to divide by. */
 typedef struct cubn_fold_affine {
   double factor, addend;
 } cubn_fold_affine;
 
 CUBN_SHARED_CODE cubn_fold_affine cubn_fold_affine_of(double scale, double bias, double mean,
                                                       double var, double epsilon) {
-  const double factor = scale / sqrt(var + epsilon);
+  const double deviation = sqrt(var + epsilon);
+  const double factor = deviation == 0 ? 0 : scale / deviation;
   const cubn_fold_affine affine = {factor, bias - mean * factor};
   return affine;
 }

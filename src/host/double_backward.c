@@ -3,6 +3,7 @@
 #include "host/activation.h"
 #include "host/execute.h"
 #include "host/extended.h"
+#include "host/names.h"
 
 /* Attributes that double backward takes, and those that say nothing about it. */
 static const bool is_taken[CUBN_ATTRIBUTE_COUNT] = {
@@ -18,10 +19,11 @@ static cubnStatus_t check(cubnHandle_t handle, const cubnBatchNormDescriptor_t d
   CUBN_REQUIRE_OBJECT(descriptor, CUBN_BATCH_NORM, function, "descriptor");
   CUBN_REQUIRE(tensors, function, "tensors is NULL");
   if (descriptor->adds || descriptor->activation.mode != CUBN_ACTIVATION_IDENTITY)
-    return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
-                     "descriptor has an addition or activation mode %d: differentiate these apart, "
-                     "with a descriptor of CUBN_BATCHNORM_OPS_BN",
-                     (int)descriptor->activation.mode);
+    return cubn_fail(
+        CUBN_STATUS_NOT_SUPPORTED, function,
+        "descriptor has %s: differentiate that apart, with a descriptor of "
+        "CUBN_BATCHNORM_OPS_BN",
+        descriptor->adds ? "an addition" : cubn_activation_name(descriptor->activation.mode));
   const char *const changed = cubn_changed_attribute(descriptor, is_taken);
   if (changed)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,

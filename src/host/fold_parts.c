@@ -8,6 +8,7 @@
 #include "host/execute.h"
 #include "host/fold.h"
 #include "host/names.h"
+#include "host/overlap.h"
 #include "host/strides.h"
 
 struct cubnTensorStruct cubn_fold_per_channel(cubnDataType_t type, int64_t channels) {
@@ -71,6 +72,34 @@ static cubnStatus_t check_places(const cubn_fold *fold) {
   return CUBN_STATUS_SUCCESS;
 }
 
+/* Weights and the layer's bias may be folded in place; nothing else may be written over. */
+static cubnStatus_t check_overlap(const cubn_fold *fold, int64_t channels) {
+  const struct cubnTensorStruct *const from = fold->weights_desc, *const to = fold->folded_desc;
+  const size_t outputs = (size_t)from->dims[0];
+  const size_t param_bytes = (size_t)channels * cubn_param_bytes(from->type);
+  const struct cubnTensorStruct layer = cubn_fold_per_channel(from->type, from->dims[0]);
+  const struct cubnTensorStruct folded = cubn_fold_per_channel(to->type, from->dims[0]);
+  cubn_regions all;
+  all.count = 0;
+  cubn_region *const weights[] = {
+      cubn_add_array(&all, "weights", from, fold->weights, cubn_bytes_of(from), false),
+      cubn_add_array(&all, "folded_weights", to, fold->folded_weights, cubn_bytes_of(to), true)};
+  cubn_region *const biases[] = {cubn_add_array(&all, "layer_bias", &layer, fold->layer_bias,
+                                                outputs * cubn_element_bytes(from->type), false),
+                                 cubn_add_array(&all, "folded_bias", &folded, fold->folded_bias,
+                                                outputs * cubn_element_bytes(to->type), true)};
+  for (int i = 0; i < 2; ++i) {
+    if (weights[i]) weights[i]->group = CUBN_GROUP_TENSORS;
+    if (biases[i]) biases[i]->group = CUBN_GROUP_LAST;
+  }
+  cubn_add_bytes(&all, "scale", fold->scale, param_bytes, false);
+  cubn_add_bytes(&all, "bias", fold->bias, param_bytes, false);
+  cubn_add_bytes(&all, "mean", fold->mean, param_bytes, false);
+  cubn_add_bytes(&all, "var", fold->var, param_bytes, false);
+  cubn_add_bytes(&all, "padding", fold->padding, param_bytes, true);
+  return cubn_check_regions(&all, fold->function);
+}
+
 cubnStatus_t cubn_fold_check(cubn_fold *fold) {
   CUBN_REQUIRE_HANDLE(fold->handle, fold->function);
   if (!fold->folded_desc) fold->folded_desc = fold->weights_desc;
@@ -97,7 +126,8 @@ cubnStatus_t cubn_fold_check_pointers(const cubn_fold *fold, int64_t channels) {
   CUBN_TRY(check_pointer(function, "folded_weights", fold->folded_weights, has_weights, result));
   CUBN_TRY(check_pointer(function, "folded_bias", fold->folded_bias, has_outputs, result));
   CUBN_TRY(check_pointer(function, "padding", fold->padding, false, parameter));
-  return check_places(fold);
+  CUBN_TRY(check_places(fold));
+  return check_overlap(fold, channels);
 }
 
 /* ---- Steps ---- */

@@ -4,6 +4,7 @@
 #include "core/check.h"
 #include "host/execute.h"
 #include "host/extended.h"
+#include "host/names.h"
 
 /* Attributes that inference takes, and those that are of other passes. */
 static const bool is_taken[CUBN_ATTRIBUTE_COUNT] = {
@@ -32,9 +33,8 @@ static cubnStatus_t check(cubnHandle_t handle, const cubnBatchNormDescriptor_t d
   if (descriptor->adds || (mode != CUBN_ACTIVATION_IDENTITY && mode != CUBN_ACTIVATION_RELU &&
                            mode != CUBN_ACTIVATION_CLIPPED_RELU))
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
-                     "descriptor has an addition or activation mode %d; int8 takes the identity, "
-                     "ReLU and clipped ReLU",
-                     (int)mode);
+                     "descriptor has %s; int8 takes the identity, ReLU and clipped ReLU",
+                     descriptor->adds ? "an addition" : cubn_activation_name(mode));
   const char *const changed = cubn_changed_attribute(descriptor, is_taken);
   if (changed)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,

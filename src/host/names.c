@@ -28,3 +28,27 @@ const char *cubn_ops_name(cubnBatchNormOps_t ops) {
   }
   return "no cubnBatchNormOps_t";
 }
+
+const char *cubn_activation_name(cubnActivationMode_t mode) {
+  switch (mode) {
+    case CUBN_ACTIVATION_SIGMOID:
+      return "CUBN_ACTIVATION_SIGMOID";
+    case CUBN_ACTIVATION_RELU:
+      return "CUBN_ACTIVATION_RELU";
+    case CUBN_ACTIVATION_TANH:
+      return "CUBN_ACTIVATION_TANH";
+    case CUBN_ACTIVATION_CLIPPED_RELU:
+      return "CUBN_ACTIVATION_CLIPPED_RELU";
+    case CUBN_ACTIVATION_ELU:
+      return "CUBN_ACTIVATION_ELU";
+    case CUBN_ACTIVATION_IDENTITY:
+      return "CUBN_ACTIVATION_IDENTITY";
+    case CUBN_ACTIVATION_SWISH:
+      return "CUBN_ACTIVATION_SWISH";
+    case CUBN_ACTIVATION_LEAKY_RELU:
+      return "CUBN_ACTIVATION_LEAKY_RELU";
+    case CUBN_ACTIVATION_GELU:
+      return "CUBN_ACTIVATION_GELU";
+  }
+  return "no cubnActivationMode_t";
+}

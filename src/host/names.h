@@ -10,4 +10,7 @@ const char *cubn_type_name(cubnDataType_t type);
 /* "CUBN_BATCHNORM_OPS_BN_ACTIVATION"; "no cubnBatchNormOps_t" for other values. */
 const char *cubn_ops_name(cubnBatchNormOps_t ops);
 
+/* "CUBN_ACTIVATION_TANH"; "no cubnActivationMode_t" for other values. */
+const char *cubn_activation_name(cubnActivationMode_t mode);
+
 #endif /* CUBN_HOST_NAMES_H */

@@ -24,6 +24,38 @@ static inline size_t cubn_validity_bytes(const cubn_problem *problem) {
   return (size_t)problem->descriptors[CUBN_ARRAY_X]->dims[0] * sizeof(int32_t);
 }
 
+/* An array of a call. */
+typedef struct cubn_region {
+  const char *name;
+  const struct cubnTensorStruct *tensor; /* NULL: consecutive bytes */
+  uintptr_t begin, end;                  /* end: after the last element */
+  int64_t element_bytes;
+  bool is_written;
+  int group; /* arrays of one group, other than 0, may be one array: see cubn_check_regions */
+} cubn_region;
+
+enum {
+  CUBN_REGIONS_MAX = 32,
+  CUBN_GROUP_TENSORS = 1, /* an operation in place, or gradients that are one */
+  CUBN_GROUP_LAST = 2     /* outputs that are written after all inputs were read: those only */
+};
+
+typedef struct cubn_regions {
+  int count;
+  cubn_region list[CUBN_REGIONS_MAX];
+} cubn_regions;
+
+/* Add an array, unless it is NULL or empty; return it, or NULL. */
+cubn_region *cubn_add_bytes(cubn_regions *all, const char *name, const void *pointer, size_t bytes,
+                            bool is_written);
+cubn_region *cubn_add_array(cubn_regions *all, const char *name,
+                            const struct cubnTensorStruct *tensor, const void *pointer,
+                            size_t bytes, bool is_written);
+
+/* BAD_PARAM if an array that is written has certainly an element in common with another one, unless
+ * both begin at one address, with elements of one size, and their group allows that. */
+cubnStatus_t cubn_check_regions(const cubn_regions *all, const char *function);
+
 /* What nearly every call finds: outputs are tensors in place, or have addresses of their own. Says
  * false where it does not know. */
 bool cubn_are_apart(const cubn_problem *problem, const cubn_args *args, size_t reserve_bytes);

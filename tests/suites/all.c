@@ -63,6 +63,8 @@
   X(fold)                  \
   X(fold_types)            \
   X(fold_behind)           \
+  X(fold_edges)            \
+  X(fold_overlap)          \
   X(objects)               \
   X(overlap)               \
   X(parameters)            \
@@ -88,6 +90,7 @@
   X(masked_traffic)        \
   X(threads)               \
   X(int8)                  \
+  X(int8_edges)            \
   X(idx)                   \
   X(import)                \
   X(import_darknet)        \

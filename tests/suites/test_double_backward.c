@@ -144,6 +144,21 @@ static void test_in_place(void) {
   }
 }
 
+/* Whatever epsilon is, down to 0. */
+static void test_epsilons(void) {
+  static const double epsilons[] = {0, 1e-300, 1e-78, 1e-45, 1e-12, 1, 1e38, 1e78, 1e300};
+  for (int i = 0; i < 9 * 2 * KINDS; ++i) {
+    double_case c = plain;
+    char what[64];
+    c.epsilon = epsilons[i % 9];
+    c.type = i / 9 % 2 ? CUBN_DATA_DOUBLE : CUBN_DATA_FLOAT;
+    set_statistics(&c, i / 18);
+    snprintf(what, sizeof what, "epsilon %g, type %d, statistics %d", c.epsilon, (int)c.type,
+             i / 18);
+    if (!run_case(&c, what)) return;
+  }
+}
+
 /* gscale of no values is 0. */
 static void test_empty(void) {
   double_case c = plain;
@@ -211,6 +226,7 @@ void test_double_backward_suites(void) {
                                      {"large means", test_large_means},
                                      {"absent", test_absent},
                                      {"in place", test_in_place},
+                                     {"epsilons", test_epsilons},
                                      {"empty", test_empty},
                                      {"same bits", test_same_bits},
                                      {NULL, NULL}};

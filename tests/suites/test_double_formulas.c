@@ -125,6 +125,7 @@ static void test_tensors(void) {
   REFUSE(gscale, gscale + 1, CUBN_STATUS_BAD_PARAM, "gscale", NULL);
   REFUSE(ddy, run.call.gx, CUBN_STATUS_BAD_PARAM, "ddy", "gx");
   REFUSE(gx, ddx + 8, CUBN_STATUS_BAD_PARAM, "gx", "ddx");
+  REFUSE(ddy, (char *)run.call.gx + 8, CUBN_STATUS_BAD_PARAM, "ddy", "gx");
   REFUSE(gscale, (void *)run.arrays[DOUBLE_SCALE].pointer, CUBN_STATUS_BAD_PARAM, "gscale",
          "scale");
   REFUSE(gscale, (void *)run.arrays[DOUBLE_DDBIAS].pointer, CUBN_STATUS_BAD_PARAM, "gscale",
@@ -163,7 +164,7 @@ static void test_attributes(void) {
   CU_ASSERT(!cubnCreateActivationDescriptor(&relu));
   CU_ASSERT(!cubnSetActivationDescriptor(relu, CUBN_ACTIVATION_RELU, CUBN_PROPAGATE_NAN, 0));
   CU_ASSERT(!cubnSetBatchNormActivation(run.descriptor, CUBN_BATCHNORM_OPS_BN_ACTIVATION, relu));
-  refuse(&run, &run.call, CUBN_STATUS_NOT_SUPPORTED, "descriptor", "activation");
+  refuse(&run, &run.call, CUBN_STATUS_NOT_SUPPORTED, "descriptor", "CUBN_ACTIVATION_RELU");
   CU_ASSERT(!cubnSetBatchNormActivation(run.descriptor, CUBN_BATCHNORM_OPS_BN, NULL));
   CU_ASSERT(!cubnDestroyActivationDescriptor(relu));
   close_valid(&run);

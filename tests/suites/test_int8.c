@@ -184,6 +184,7 @@ static void test_tensors(void) {
   REFUSE(mean, (const char *)run.call.mean + 1, bad, "mean", NULL);
   REFUSE(y, (char *)run.call.y + 1 - ((char *)run.call.y - (const char *)run.call.x), bad, "y",
          "x");
+  REFUSE(y, (int8_t *)(uintptr_t)run.call.mean, bad, "y at", "overlaps");
   refuse(&run, NULL, bad, "tensors", "NULL");
   expect_error(cubnBatchNormForwardInt8(NULL, run.descriptor, &run.call),
                CUBN_STATUS_NOT_INITIALIZED, function, "handle", "NULL");
@@ -210,7 +211,7 @@ static void test_attributes(void) {
   CU_ASSERT(
       !cubnSetActivationDescriptor(tanh_activation, CUBN_ACTIVATION_TANH, CUBN_PROPAGATE_NAN, 0));
   CU_ASSERT(!cubnSetBatchNormActivation(d, CUBN_BATCHNORM_OPS_BN_ACTIVATION, tanh_activation));
-  refuse(&run, &run.call, CUBN_STATUS_NOT_SUPPORTED, "descriptor", "activation");
+  refuse(&run, &run.call, CUBN_STATUS_NOT_SUPPORTED, "descriptor", "CUBN_ACTIVATION_TANH");
   CU_ASSERT(!cubnDestroyActivationDescriptor(tanh_activation));
   int8_close(&run);
 }

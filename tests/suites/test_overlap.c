@@ -14,7 +14,7 @@ typedef struct layout {
   int x, y, z, dy, dx, dz;
   int scale, bias, running_mean, running_var, previous_mean, previous_var, saved_mean,
       saved_inv_std;
-  int dscale, dbias;
+  int dscale, dbias, nonfinite;
   int x_strides[4], y_strides[4]; /* [0] = 0: packed NCHW */
 } layout;
 
@@ -36,7 +36,8 @@ static layout apart(void) {
                   .saved_mean = p + 12,
                   .saved_inv_std = p + 15,
                   .dscale = p + 18,
-                  .dbias = p + 21};
+                  .dbias = p + 21,
+                  .nonfinite = -1};
 }
 
 static void describe(cubnTensorDescriptor_t *tensor, const int strides[4]) {
@@ -88,6 +89,7 @@ static cubnStatus_t call(const layout *at, bool backward) {
     tensors.running_var = AT(at->running_var);
     tensors.previous_running_mean = AT(at->previous_mean);
     tensors.previous_running_var = AT(at->previous_var);
+    tensors.nonfinite = (void *)AT(at->nonfinite);
   }
 #undef AT
   const cubnStatus_t status = backward ? cubnBatchNormBackward(suite_handle(), descriptor, &tensors)
@@ -180,6 +182,9 @@ static void test_parameters(void) {
   REFUSED(false, "saved_inv_std at", "overlaps bias", at.saved_inv_std = at.bias);
   REFUSED(false, "y at", "overlaps scale", at.scale = COUNT + 7);
   REFUSED(false, "running_var at", "overlaps x", at.running_var = 5; at.running_mean = ROOM + 30);
+  REFUSED(false, "y at", "overlaps nonfinite", at.nonfinite = at.y);
+  REFUSED(false, "nonfinite at", "overlaps x", at.nonfinite = at.x);
+  REFUSED(false, "saved_mean at", "overlaps nonfinite", at.nonfinite = at.saved_mean);
   REFUSED(true, "dscale at", "overlaps dbias", at.dbias = at.dscale + 2);
   REFUSED(true, "dscale at", "overlaps scale", at.dscale = at.scale);
   REFUSED(true, "dbias at", "overlaps saved_inv_std", at.dbias = at.saved_inv_std);

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Asks a library the questions, and prints its answers as lines NAME VERSION QUESTION ANSWER...
 
-    bench/peers/facts/ask.py FILE        FILE: libraries/FILE.py, run by the Python that has it
+    bench/peers/facts/ask.py NAME [QUESTION]...     NAME: of libraries.txt; default: all questions
 
-scripts/peers.sh installs the libraries and calls this. An answer "none WHY" means that the question
-has no meaning there, "error TYPE" that the library refuses."""
+It is run by the Python that has the library. scripts/peers.sh and make accuracy do that. An answer
+"none WHY" means that the question has no meaning there, "error TYPE" that the library refuses."""
 
 import datetime
 import importlib.util
@@ -249,9 +249,9 @@ def error_dx(library):
     return errors(library, library.layouts[0], lambda case: library.backward(case)[0], expected_dx)
 
 
-def answer(library, name):
+def answer(library, name, function):
     try:
-        return QUESTIONS[name](library)
+        return function(library)
     except Missing as missing:
         return "none " + str(missing).replace(" ", "-")
     except Exception as failure:
@@ -259,21 +259,32 @@ def answer(library, name):
         return "error " + type(failure).__name__
 
 
+def load(name):
+    """The module libraries/NAME.py, or libraries/BEGIN.py for BEGIN-VARIANT."""
+    folder = pathlib.Path(__file__).resolve().parent / "libraries"
+    path = folder / (name.replace("-", "_") + ".py")
+    if not path.exists():
+        begin, _, variant = name.partition("-")
+        path = folder / (begin + ".py")
+        os.environ["KERAS_BACKEND"] = variant
+    spec = importlib.util.spec_from_file_location("facts_" + path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) < 2:
         print(__doc__, file=sys.stderr)
         return 2
-    path = pathlib.Path(__file__).resolve().parent / "libraries" / (sys.argv[1] + ".py")
-    spec = importlib.util.spec_from_file_location("facts_" + sys.argv[1], path)
-    module = importlib.util.module_from_spec(spec)
     warnings.simplefilter("ignore")
     numpy.seterr(all="ignore")
-    spec.loader.exec_module(module)
-    for library in module.LIBRARIES:
+    for library in load(sys.argv[1]).LIBRARIES:
         begin = "%s %s" % (library.name, library.version())
         print(begin, "date", datetime.date.today().isoformat(), flush=True)
-        for name in QUESTIONS:
-            print(begin, name, answer(library, name), flush=True)
+        for name, function in (library.questions or QUESTIONS).items():
+            if name in sys.argv[2:] or not sys.argv[2:]:
+                print(begin, name, answer(library, name, function), flush=True)
     return 0
 
 

@@ -50,6 +50,7 @@ class Library:
     other_formula = False  # see Case
     usual_momentum = 0.1  # where the question is not about it and there is no default
     types = ("float32", "float64", "float16", "bfloat16")
+    questions = None  # {name: function of the library} in the place of those of ask.py
 
     def version(self):
         return importlib.metadata.version(self.package)

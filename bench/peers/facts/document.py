@@ -26,6 +26,8 @@ TITLES = {
     "mxnet": "MXNet", "chainer": "Chainer", "mlx": "MLX", "tinygrad": "tinygrad", "tvm": "TVM",
     "ncnn": "ncnn", "opencv": "OpenCV dnn", "opencv-classic": "OpenCV dnn, classic engine",
     "dlib": "dlib", "darknet": "darknet"}
+# Asked what they answer without a GPU.
+CUDNN_TITLES = {"cudnn-9.19": "cuDNN 9.19", "cudnn-9.28": "cuDNN 9.28", "cubn-descriptors": "cubn"}
 
 # Per table: its title, what it says, and its columns {heading: question}.
 TABLES = [
@@ -58,6 +60,34 @@ TABLES = [
      "and means 0, 10, 100, 1000, 10000.",
      {"y, NCHW": "error_y_nchw", "y, NHWC": "error_y_nhwc", "dx": "error_dx"})]
 QUESTIONS = [question for table in TABLES for question in table[2].values()]
+
+CUDNN_TEXT = """\
+cuDNN computes on a GPU only. Descriptors, statuses and messages need none, and cubn has the same
+functions under its own names ([the calls](../bench/peers/facts/libraries/descriptors.py)). Statuses
+are without CUDNN_STATUS_ or CUBN_STATUS_. A tensor is 2 x 3 x 4 x 5 of float32 where nothing else
+is said. What the differences mean: [COMPATIBILITY.md](COMPATIBILITY.md)."""
+CUDNN_QUESTIONS = {
+    "version": "version", "date": "measured",
+    "exports": "functions of normalization that cuDNN 9.19 exports",
+    "min_epsilon": "BN_MIN_EPSILON of the header",
+    "handle": "create a handle",
+    "null_handle": "size of the reserve space, handle NULL",
+    "status_names": "names of status numbers",
+    "refusal_text": "message of a refusal (c = -2)",
+    "second_text": "the message, read again",
+    "large_text": "65536 x 65536 elements: status, message",
+    "set_types": "type of a tensor: type of the parameters derived from it, or the refusal",
+    "derived": "dimensions/strides that are derived: spatial from NHWC, per activation, in place "
+               "from rank 5",
+    "never_set": "a descriptor that was never set",
+    "ranks": "rank, by the setter with strides",
+    "ranks_ex": "rank, by the setter with an order",
+    "dimensions": "dimensions",
+    "strides": "strides: bytes of the tensor, or the refusal",
+    "kept": "dimensions refused: what the descriptor has then",
+    "getter_rank_5": "4-D getter of 2 x 3 x 4 x 5 x 6",
+    "activation": "activation descriptor",
+    "computing": "computations"}
 
 HEAD = """\
 # What other libraries compute
@@ -97,15 +127,16 @@ def read_answers(path):
 
 
 def check_answers(path, name, answers):
-    if name not in TITLES:
+    if name not in TITLES and name not in CUDNN_TITLES:
         raise Wrong("%s: %s has no title in document.py" % (path, name))
-    missing = {"date", "version", *QUESTIONS} ^ set(answers)
+    asked = QUESTIONS if name in TITLES else CUDNN_QUESTIONS
+    missing = {"date", "version", *asked} ^ set(answers)
     if missing:
         raise Wrong("%s: %s lacks, or should not have: %s"
                     % (path, name, ", ".join(sorted(missing))))
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", answers["date"]):
         raise Wrong("%s: date %s" % (path, answers["date"]))
-    for question in ERRORS:
+    for question in set(ERRORS) & set(answers):
         words = answers[question].split()
         if words[0] not in ("none", "error"):
             if len(words) != 5:
@@ -120,8 +151,9 @@ def pairs_of(path):
             if line and not line.startswith("#")]
 
 
-def load():
-    """{name: answers} in the order of libraries.txt."""
+def load(titles=None):
+    """{name: answers} of the libraries that have a title there, in the order of libraries.txt."""
+    titles = titles or TITLES
     names = [name for name, _ in pairs_of(HERE / "libraries.txt")]
     extra = {path.stem for path in (HERE / "measured").glob("*.txt")} ^ set(names)
     if extra:
@@ -129,11 +161,11 @@ def load():
     libraries = {}
     for name in names:
         libraries.update(read_answers(HERE / "measured" / (name + ".txt")))
-    return libraries
+    return {name: answers for name, answers in libraries.items() if name in titles}
 
 
 def cell(answer):
-    return answer.replace("none ", "none: ").replace("error ", "error: ")
+    return answer.replace("none ", "none: ").replace("error ", "error: ").replace("|", "\\|")
 
 
 def row(cells):
@@ -157,9 +189,17 @@ def make_table(title, text, columns, libraries):
     return made
 
 
+def make_cudnn_table(libraries):
+    names = [name for name in CUDNN_TITLES if name in libraries]
+    made = "\n## cuDNN without a GPU\n\n%s\n\n" % CUDNN_TEXT
+    made += row(["what"] + [CUDNN_TITLES[name] for name in names]) + row(["---"] * (1 + len(names)))
+    return made + "".join(row([what] + [cell(libraries[name][question]) for name in names])
+                          for question, what in CUDNN_QUESTIONS.items())
+
+
 def make_document(libraries):
     text = HEAD + "".join(make_table(*table, libraries) for table in TABLES)
-    text += "\n## Notes\n\n"
+    text += make_cudnn_table(load(CUDNN_TITLES)) + "\n## Notes\n\n"
     for _, note in pairs_of(HERE / "notes.txt"):
         text += wrapped("* " + note, subsequent_indent="  ")
     text += "\n## Not run\n\n"

@@ -33,8 +33,40 @@ static cubnStatus_t open_run(cuda_fixture *f) {
   return run_open(&f->run, f->handle, &problem, &f->data);
 }
 
+/* Two virtual batches, with room for what they count. */
+static cubnStatus_t open_virtual(cuda_fixture *f) {
+  CUBN_TRY(open_run(f));
+  CUBN_TRY(cubnCreateBuffer(f->handle, sizeof f->bytes, &f->buffer));
+  return cubnSetBatchNormAttribute(f->run.batch_norm, CUBN_BATCHNORM_VIRTUAL_BATCH, 4);
+}
+
+static cubnStatus_t open_double(cuda_fixture *f) {
+  const double_case c = {.type = CUBN_DATA_FLOAT,
+                         .dims = {3, 4, 5, 2},
+                         .mode = CUBN_BATCHNORM_SPATIAL,
+                         .epsilon = 1e-3,
+                         .seed = 1};
+  CUBN_TRY(open_handle(f));
+  double_open(&f->twice, f->handle, &c);
+  return CUBN_STATUS_SUCCESS;
+}
+
+static cubnStatus_t open_int8(cuda_fixture *f) {
+  const int8_case c = {.dims = {3, 5, 4, 3},
+                       .epsilon = 1e-3,
+                       .x_scale = 0.05,
+                       .y_scale = 0.03,
+                       .activation = CUBN_ACTIVATION_IDENTITY,
+                       .seed = 1};
+  CUBN_TRY(open_handle(f));
+  int8_open(&f->quantized, f->handle, &c);
+  return CUBN_STATUS_SUCCESS;
+}
+
 void cuda_step_end(cuda_fixture *f) {
   if (f->run.handle) run_close(&f->run);
+  if (f->twice.descriptor) double_close(&f->twice);
+  if (f->quantized.descriptor) int8_close(&f->quantized);
   data_destroy(&f->data);
   cubnDestroyBuffer(f->buffer);
   cubnDestroy(f->handle);
@@ -108,6 +140,36 @@ static cubnStatus_t do_fold(cuda_fixture *f) {
                            at[DATA_OUTPUT], at[DATA_RUNNING_MEAN]);
 }
 
+/* The same weights, with the columns as inputs of this layer. */
+static cubnStatus_t do_fold_behind(cuda_fixture *f) {
+  void *const *const at = f->run.pointers;
+  return cubnFoldBatchNormBehind(f->handle, f->run.tensors[LINE_X], at[DATA_X], NULL, 1,
+                                 at[DATA_SCALE], at[DATA_BIAS], at[DATA_SAVED_MEAN],
+                                 at[DATA_RUNNING_VAR], 1e-3, NULL, at[DATA_OUTPUT],
+                                 at[DATA_RUNNING_MEAN], at[DATA_SAVED_INV_STD]);
+}
+
+static cubnStatus_t do_count(cuda_fixture *f) {
+  int64_t count;
+  return cubnCountNonfinite(f->handle, f->run.tensors[LINE_X], f->run.pointers[DATA_X], &count);
+}
+
+static cubnStatus_t do_virtual(cuda_fixture *f) {
+  cubnBatchNormTensors_t tensors = run_tensors(&f->run);
+  void *memory;
+  CUBN_TRY(cubnGetBufferPointer(f->buffer, &memory));
+  tensors.nonfinite = memory;
+  return cubnBatchNormForward(f->handle, f->run.batch_norm, &tensors);
+}
+
+static cubnStatus_t do_double(cuda_fixture *f) {
+  return cubnBatchNormDoubleBackward(f->handle, f->twice.descriptor, &f->twice.call);
+}
+
+static cubnStatus_t do_int8(cuda_fixture *f) {
+  return cubnBatchNormForwardInt8(f->handle, f->quantized.descriptor, &f->quantized.call);
+}
+
 static cubnStatus_t do_normalization(cuda_fixture *f) {
   return run_normalization(&f->run);
 }
@@ -149,7 +211,19 @@ const cuda_step cuda_steps[] = {
     {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 sums"},
     {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 nodx"},
     {"inference", open_run, do_run, "infer nhwc f32 n2c3h4w5 invstd"},
+    {"strided", open_run, do_run, "train nchw f32 n8c6h8w8 mask"},
+    {"strided", open_run, do_run, "train nchw f32 n8c6h8w8 lengths=2 keep"},
+    {"strided", open_run, do_run, "infer nchw f32 n8c6h8w8 maskn"},
+    {"strided", open_run, do_run, "backward nhwc f32 n8c6h8w8 mask"},
+    {"two_pass", open_run, do_run, "train nchw f32 n8c6h8w8 r_max=2 d_max=1"},
+    {"two_pass", open_run, do_run, "backward nhwc f32 n8c6h8w8 from_y"},
+    {"two_pass", open_run, do_run, "train nhwc f32 n8c6h8w8 unbiased guard low"},
     {"cubnFoldBatchNorm", open_run, do_fold, "train nc f32 n6c6"},
+    {"cubnFoldBatchNormBehind", open_run, do_fold_behind, "train nc f32 n6c6"},
+    {"cubnCountNonfinite", open_run, do_count, "train nchw f32 n8c6h8w8"},
+    {"cubnBatchNormForward", open_virtual, do_virtual, "train nchw f32 n8c6h8w8 nosaved guard"},
+    {"cubnBatchNormDoubleBackward", open_double, do_double, "double backward"},
+    {"cubnBatchNormForwardInt8", open_int8, do_int8, "int8"},
     {"cubnNormalizationForwardTraining", open_run, do_normalization,
      "train nchw f32 n8c6h8w8 add_relu"},
     {"cubnNormalizationForwardInference", open_run, do_normalization,

@@ -5,6 +5,8 @@
 #include <cuda_runtime_api.h>
 
 #include "kit/run_line.h"
+#include "suites/support/double_case.h"
+#include "suites/support/int8_case.h"
 
 /* What a step works on; cuda_step_end releases whatever is not 0. */
 typedef struct cuda_fixture {
@@ -14,6 +16,8 @@ typedef struct cuda_fixture {
   cudaStream_t stream;
   data_set data;
   run_context run;
+  double_run twice;
+  int8_run quantized;
   char bytes[100];
 } cuda_fixture;
 
@@ -21,7 +25,7 @@ typedef struct cuda_step {
   const char *name; /* of the function, or of the algorithm of an operation */
   cubnStatus_t (*prepare)(cuda_fixture *);
   cubnStatus_t (*perform)(cuda_fixture *);
-  const char *line; /* the line of an operation, or NULL */
+  const char *line; /* the line of an operation, or its words; NULL: none */
 } cuda_step;
 
 /* The algorithm that the step is to run, or NULL. */

@@ -7,6 +7,8 @@ import pathlib
 
 import numpy
 
+from libraries.descriptors import Descriptors
+
 from cases import Library, Trained, from_layout, to_layout
 
 ROOT = pathlib.Path(__file__).resolve().parents[4]
@@ -20,6 +22,11 @@ def load():
     library.cubnGetErrorString.restype = ctypes.c_char_p
     library.cubnGetVersion.restype = ctypes.c_size_t
     return library
+
+
+def version(library):
+    number = library.cubnGetVersion()
+    return "%d.%d.%d" % (number // 10000, number // 100 % 100, number % 100)
 
 
 def pack(values, dtype):
@@ -53,8 +60,7 @@ class Cubn(Library):
         self.call("CreateTensorDescriptor", ctypes.byref(self.params))
 
     def version(self):
-        number = self.library.cubnGetVersion()
-        return "%d.%d.%d" % (number // 10000, number // 100 % 100, number % 100)
+        return version(self.library)
 
     def call(self, name, *arguments):
         status = getattr(self.library, "cubn" + name)(*arguments)
@@ -113,4 +119,15 @@ class Cubn(Library):
         return self.result(case, dx), dscale, dbias
 
 
-LIBRARIES = [Cubn()]
+class CubnDescriptors(Descriptors):
+    """The functions that cuDNN has, too, by the questions to cuDNN."""
+    name = "cubn-descriptors"
+
+    def __init__(self):
+        super().__init__(load(), "cubn", (ROOT / "include" / "cubn.h").read_text())
+
+    def version(self):
+        return version(self.library)
+
+
+LIBRARIES = [Cubn(), CubnDescriptors()]

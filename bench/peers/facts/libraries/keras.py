@@ -1,4 +1,4 @@
-"""Keras 3 on the backend that KERAS_BACKEND names."""
+"""Keras 3 on the backend that KERAS_BACKEND names, which ask.py sets by the library's name."""
 
 import keras
 import numpy
