@@ -425,14 +425,25 @@ CUBN_API cubnStatus_t cubnBatchNormForward(cubnHandle_t handle,
  * With CUBN_BACKWARD_FROM_Y backward reads y and y_desc instead of x and x_desc, so that y may take
  * the place of x in forward, and x need not be kept:
  *
- *     x_hat = (y - bias) / scale
+ *     p     = y                                          without activation, and where y > 0
+ *     p     = y / coef                                   CUBN_ACTIVATION_LEAKY_RELU
+ *     p     = log(1 + max(y / coef, u - 1))              CUBN_ACTIVATION_ELU
+ *     x_hat = (p - bias) / scale
  *
- * y is what forward made with alpha 1 and beta 0. scale, bias and the saved statistics are those of
- * forward, and saved_mean is required; dx may be y. The rounding of y to its type moves x_hat by up
- * to u * |y / scale|, with u = 2^-9 for bfloat16, 2^-11 for half, 2^-24 for float; a channel whose
- * |bias| is large beside |scale| loses more. Where scale is 0, nothing is left of x_hat: it counts
- * as 0, dscale is 0, and so is dx. There is neither addition nor activation, and neither given
- * statistics nor sums, batch renormalization nor a communicator (CUBN_STATUS_NOT_SUPPORTED).
+ * with the roundoff u of y's type: 2^-8 for bfloat16, 2^-11 for half, 2^-24 for float, 2^-53 for
+ * double. y is what forward made with alpha 1 and beta 0. scale, bias and the saved statistics are
+ * those of forward, and saved_mean is required; dx may be y. There is no reserve space: forward
+ * takes NULL, and backward does not read it.
+ *
+ * The rounding of y to its type moves p by up to u * |p|, and x_hat by that over |scale|; a channel
+ * whose |bias| is large beside |scale| loses more. For ELU it is u * (exp(-p) - 1) where p < 0, and
+ * of a p below log(u), where y is -coef, nothing is left: it counts as log(u). Where scale is 0,
+ * nothing is left of x_hat: it counts as 0, dscale is 0, and so is dx.
+ *
+ * The activation is one of these with a coef above 0, or the identity. Others are refused: ReLU,
+ * clipped ReLU, swish and GELU have no inverse, and a y of sigmoid or tanh near its bounds has lost
+ * p to rounding. There is no addition, and there are neither given statistics nor sums, batch
+ * renormalization nor a communicator (CUBN_STATUS_NOT_SUPPORTED).
  *
  * With batch renormalization, whose saved_r and saved_d backward reads, r and d are constants:
  *

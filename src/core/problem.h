@@ -67,7 +67,8 @@ typedef struct cubn_problem {
   bool is_classic;       /* called through a function of cuDNN's: all its pointers are required */
   /* For messages and cubn_args.normalizer. */
   bool normalizes_unbiased, epsilon_is_outside;
-  bool is_from_y;    /* backward: cubn_args.x is y = scale * x_hat + bias; has_saved holds */
+  bool is_from_y;    /* backward: cubn_args.x is y = activation(scale * x_hat + bias), of the
+                      identity or an activation of inverse.h; has_saved holds */
   bool renormalizes; /* training computes r and d of batch renormalization, backward reads them */
   /* For messages only: as the caller described it, valid during the call. NULL where unused. */
   cubnBatchNormMode_t mode;
@@ -81,7 +82,7 @@ static inline bool cubn_is_fused(const cubn_problem *problem) {
   return problem->adds || problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
 }
 
-/* Whether backward computes the pre-activation again, from x, bias and statistics. */
+/* Whether backward computes the pre-activation again, from x, bias and statistics, or from y. */
 static inline bool cubn_recomputes_preactivation(const cubn_problem *problem) {
   return problem->pass == CUBN_PASS_BACKWARD && !problem->adds &&
          problem->activation.mode != CUBN_ACTIVATION_IDENTITY;

@@ -35,6 +35,14 @@ static inline cubn_refusal cubn_refuse_padding(void) {
   return cubn_refuse("a mask or lengths exclude elements");
 }
 
+/* For an algorithm that does not invert activations. */
+static inline bool cubn_inverts(const cubn_problem *problem) {
+  return problem->is_from_y && problem->activation.mode != CUBN_ACTIVATION_IDENTITY;
+}
+static inline cubn_refusal cubn_refuse_inverse(void) {
+  return cubn_refuse("backward from y inverts an activation");
+}
+
 /* For an algorithm of packed tensors, of any kind. */
 static inline cubn_refusal cubn_refuse_strided(void) {
   return cubn_refuse("the tensors are not packed, or not all in one layout");

@@ -27,6 +27,7 @@
 
 #include "core/backend.h"
 #include "core/check.h"
+#include "core/inverse.h"
 #include "core/refusal.h"
 #include "cuda/common/algos.h"
 #include "cuda/common/device.h"
@@ -149,6 +150,7 @@ StridedParams make_params(const cubn_device *device, const cubn_problem &problem
   params.sums_are_given = problem.sums_are_given;
   params.renormalizes = problem.renormalizes;
   params.is_from_y = problem.is_from_y;
+  params.inverse = cubn_inverse_of(&problem.activation, problem.type);
   params.saved_is_reserved = problem.saved_is_reserved;
   params.reserve = problem.reserve;
   params.reserved_channels = problem.c;

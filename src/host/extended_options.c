@@ -45,16 +45,32 @@ cubnStatus_t cubn_describe_renormalization(const cubnBatchNormDescriptor_t descr
   return CUBN_STATUS_SUCCESS;
 }
 
+/* What keeps backward from inverting the activation. NULL: nothing does. */
+static const char *without_inverse(const cubn_activation *activation) {
+  switch (activation->mode) {
+    case CUBN_ACTIVATION_IDENTITY:
+      return NULL;
+    case CUBN_ACTIVATION_LEAKY_RELU:
+    case CUBN_ACTIVATION_ELU:
+      return activation->coef > 0 ? NULL : "an activation whose coef is not above 0";
+    case CUBN_ACTIVATION_SIGMOID:
+    case CUBN_ACTIVATION_TANH:
+      return "a sigmoid or tanh activation: near its bounds y has lost x to rounding";
+    default:
+      return "an activation without an inverse: only leaky ReLU and ELU have one";
+  }
+}
+
 cubnStatus_t cubn_describe_from_y(const cubnBatchNormDescriptor_t descriptor,
                                   const cubnBatchNormTensors_t *tensors, const char *function,
                                   cubn_problem *problem, cubn_args *args) {
   if ((int)descriptor->values[CUBN_BATCHNORM_BACKWARD_FROM] != CUBN_BACKWARD_FROM_Y)
     return CUBN_STATUS_SUCCESS;
-  const char *const other = cubn_is_fused(problem)    ? "an addition or an activation"
+  const char *const other = problem->adds             ? "an addition"
                             : problem->is_frozen      ? "given statistics"
                             : problem->sums_are_given ? "CUBN_SUMS_GIVEN"
                             : problem->renormalizes   ? "batch renormalization"
-                                                      : NULL;
+                                                      : without_inverse(&problem->activation);
   if (other)
     return cubn_fail(CUBN_STATUS_NOT_SUPPORTED, function,
                      "CUBN_BATCHNORM_BACKWARD_FROM is CUBN_BACKWARD_FROM_Y, which is not supported "

@@ -9,6 +9,7 @@
 #include "host/virtual_batches.h"
 
 cubn_reserve cubn_reserve_kind(const cubn_problem *problem) {
+  if (problem->is_from_y) return CUBN_RESERVE_NONE;
   const bool has_given_statistics = problem->pass == CUBN_PASS_INFER || problem->is_frozen;
   switch (problem->activation.mode) {
     case CUBN_ACTIVATION_IDENTITY:

@@ -166,6 +166,10 @@ oracle_element oracle_load(const line_problem *problem, const data_set *before,
                             .dy = load(before, DATA_DY, walk->at[LINE_DY]),
                             .z = load(before, DATA_Z, walk->at[LINE_Z])};
   if (problem->beta != 0) element.prior = load(before, before->output, walk->at[LINE_OUTPUT]);
+  if (problem->from_y && problem->activation != CUBN_ACTIVATION_IDENTITY) {
+    element.passes = isnan(element.x) || element.x > 0;
+    element.x = oracle_inverse(problem, element.x);
+  }
   if (!data_has(before, DATA_Y)) return element;
   const double y = data_get(&before->arrays[DATA_Y], walk->at[LINE_OUTPUT]);
   const bool clips = problem->activation == CUBN_ACTIVATION_CLIPPED_RELU;
@@ -181,7 +185,7 @@ long double oracle_preact(const oracle_channel *channel, const oracle_element *e
 long double oracle_exact_dp(const line_problem *problem, const oracle_channel *channel,
                             const oracle_element *element) {
   if (problem->activation == CUBN_ACTIVATION_IDENTITY) return element->dy;
-  long double p = oracle_preact(channel, element);
+  long double p = problem->from_y ? element->x : oracle_preact(channel, element);
   /* With z, forward stored the pre-activation. */
   if (problem->adds) p = (long double)data_round(problem->type, (double)p);
   const long double slope = oracle_slope(problem, p, element->passes);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "kit/data.h"
+
 static long double sigmoid(long double p) {
   return 1 / (1 + expl(-p));
 }
@@ -73,4 +75,12 @@ long double oracle_slope(const line_problem *problem, long double p, bool passes
     default:
       return 1;
   }
+}
+
+long double oracle_inverse(const line_problem *problem, long double y) {
+  const long double ratio = y / (long double)problem->coef;
+  const long double least = (long double)data_roundoff(problem->type) - 1;
+  if (y > 0) return y;
+  if (problem->activation == CUBN_ACTIVATION_LEAKY_RELU) return ratio;
+  return log1pl(ratio < least ? least : ratio);
 }

@@ -82,6 +82,11 @@ static const char *check_forward_words(const line_problem *p) {
   return NULL;
 }
 
+static bool has_inverse(const line_problem *p) {
+  return p->coef > 0 &&
+         (p->activation == CUBN_ACTIVATION_LEAKY_RELU || p->activation == CUBN_ACTIVATION_ELU);
+}
+
 static const char *check_backward_words(const line_problem *p) {
   const bool backward = p->pass == LINE_BACKWARD;
   if (!backward &&
@@ -94,8 +99,10 @@ static const char *check_backward_words(const line_problem *p) {
   if (line_renormalizes(p) && p->pass == LINE_TRAIN && p->no_running)
     return "r_max and d_max without running statistics";
   if (p->r_max < 1 || p->d_max < 0) return "r_max is below 1, or d_max below 0";
-  if (p->from_y && (!backward || line_is_fused(p) || p->frozen || p->given_sums))
-    return "from_y is for backward without anything fused or given";
+  if (p->from_y && (!backward || p->adds || p->frozen || p->given_sums))
+    return "from_y is for backward without an addition or anything given";
+  if (p->from_y && line_is_fused(p) && !has_inverse(p))
+    return "from_y is for activations with an inverse: leaky and elu, with coef above 0";
   if (p->from_y && (p->no_saved || p->mean_low || line_renormalizes(p)))
     return "from_y without saved statistics, or with low, r_max or d_max";
   if (p->unbiased && line_has_given_statistics(p)) return "unbiased is for statistics of x";

@@ -44,7 +44,7 @@ bool line_decides(const line_problem *p) {
 }
 
 static line_reserve reserve_of_activation(const line_problem *p) {
-  if (p->activation == CUBN_ACTIVATION_IDENTITY) return LINE_RESERVE_NONE;
+  if (p->activation == CUBN_ACTIVATION_IDENTITY || p->from_y) return LINE_RESERVE_NONE;
   const bool knows_means =
       line_has_given_statistics(p) || (p->pass == LINE_BACKWARD && p->mean_low);
   if (!p->adds) return knows_means ? LINE_RESERVE_NONE : LINE_RESERVE_STATISTICS;
@@ -72,7 +72,7 @@ size_t line_reserve_bytes(const line_problem *p) {
 }
 
 bool line_needs_forward(const line_problem *p) {
-  return p->pass == LINE_BACKWARD && p->activation != CUBN_ACTIVATION_IDENTITY;
+  return p->pass == LINE_BACKWARD && p->activation != CUBN_ACTIVATION_IDENTITY && !p->from_y;
 }
 
 line_problem line_forward_of(const line_problem *problem) {

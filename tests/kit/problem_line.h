@@ -54,7 +54,8 @@
  *     unbiased              train, backward: the unbiased variance normalizes
  *     epsout                epsilon is outside of the root
  *     guard                 train: statistics that are not finite leave the running ones alone
- *     from_y                backward: x stands for y of forward, which is read in its place
+ *     from_y                backward: x stands for y of forward, which is read in its place; with
+ *                           leaky and elu, too
  *     mask                  a byte per sample and position, with peract per element, says whether
  *                           it is valid; maskn: per sample; maskstride: broadcast by stride 0
  *     lengths=D             each sample is valid up to a length along dimension D

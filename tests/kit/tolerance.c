@@ -81,9 +81,11 @@ static void compute_sums_errors(const line_problem *problem, const data_set *bef
        line_walk_next(&w)) {
     const oracle_element element = oracle_load(problem, before, &w);
     const long double error = tolerance_dp(problem, channel, t, &element);
+    const long double inv_std = fabsl(channel->inv_std);
     dp_errors += error;
-    dp_x_hat_errors +=
-        tolerance_times(error, fabsl((element.x - channel->mean) * channel->inv_std));
+    dp_x_hat_errors += tolerance_times(error, fabsl(element.x - channel->mean) * inv_std) +
+                       tolerance_times(inverse_error(problem, element.x) * inv_std,
+                                       fabsl(oracle_dp(problem, channel, &element)));
   }
   t->dbias_error = (b + 1) * u * channel->dp_sum_abs + dp_errors;
   t->dscale_error = ((b + 3) * u + t->inv_std_relative) * channel->dp_x_hat_sum_abs +
@@ -167,7 +169,7 @@ long double tolerance_dp(const line_problem *problem, const oracle_channel *chan
                               (line_decides(problem) && element->passes);
   const long double dp = oracle_exact_dp(problem, channel, element);
   if (is_one_or_zero || !isfinite(dp)) return 0;
-  const long double p = oracle_preact(channel, element);
+  const long double p = problem->from_y ? element->x : oracle_preact(channel, element);
   long double p_error = preact_error(problem, channel, t, element), at = p;
   if (problem->adds) { /* The derivative is taken at the stored value. */
     at = (long double)data_round(problem->type, (double)p);
@@ -196,7 +198,7 @@ static long double backward_error(const line_problem *problem, const oracle_chan
   const long double dscale = slope * fabsl(channel->dscale_sum) / count;
   const long double sums =
       (t->dbias_error + tolerance_times(t->dscale_error, slope * x_hat)) / count +
-      t->mean_error * channel->inv_std * dscale +
+      (t->mean_error + inverse_error(problem, element->x)) * fabsl(channel->inv_std) * dscale +
       tolerance_times(slope_error, x_hat * fabsl(channel->dscale_sum) / count);
   return tolerance_times(of_dp + relative * (dbias + x_hat * dscale) + sums, gain);
 }

@@ -24,6 +24,10 @@
  *   ELU      coef exp(p): (f + 2u) of it
  *   LEAKY    u |coef|
  *
+ * Backward from y is in double, w = 2^-53: t = y / coef is rounded, by w |t|, and so is 1 + t, of
+ * which the derivative is coef times: 3w of it, and w coef |t|. p is t for LEAKY and log1p(t) for
+ * ELU: w |t| / (1 + t) = w (exp(-p) - 1) and, for log1p and what follows, 10w |p|.
+ *
  * An error e of p moves the value by |slope(p)| e + bend e^2 / 2, bend being the largest second
  * derivative; by the largest slope times e for functions with a kink. It moves the derivative by
  * bend e. */
@@ -115,11 +119,26 @@ long double activation_error(const line_problem *problem, long double u, long do
   }
 }
 
+long double inverse_error(const line_problem *problem, long double p) {
+  const long double w = 0x1p-53L;
+  if (!problem->from_y || problem->activation == CUBN_ACTIVATION_IDENTITY || p > 0) return 0;
+  if (!isfinite(p)) return 0;
+  const bool is_elu = problem->activation == CUBN_ACTIVATION_ELU;
+  return elementary(w) * fabsl(p) + (is_elu ? w * expm1l(-p) : 0);
+}
+
+static long double inverse_slope_error(const line_problem *problem, long double p) {
+  const long double w = 0x1p-53L;
+  if (problem->activation != CUBN_ACTIVATION_ELU || p > 0) return 0;
+  return (long double)problem->coef * w * (3 * expl(p) - expm1l(p));
+}
+
 long double slope_error(const line_problem *problem, long double u, long double p,
                         long double p_error) {
   const long double value = fabsl(oracle_slope(problem, p, false)), f = elementary(u);
   const long double t = (long double)problem->swish_beta * p;
   if (!isfinite(p)) return 0;
+  if (problem->from_y) return inverse_slope_error(problem, p);
   const long double moved = tolerance_times(p_error, bend(problem));
   const long double s = 1 / (1 + expl(-t)), product = fabsl(t) * s / (1 + expl(t));
   switch (problem->activation) {

@@ -19,5 +19,7 @@ long double activation_error(const line_problem *problem, long double u, long do
 /* The same for the derivative, where forward has decided. */
 long double slope_error(const line_problem *problem, long double u, long double p,
                         long double p_error);
+/* Backward from y of leaky ReLU or ELU: the error of the p that is found; 0 for other problems. */
+long double inverse_error(const line_problem *problem, long double p);
 
 #endif /* CUBN_TESTS_TOLERANCE_ACTIVATION_H */

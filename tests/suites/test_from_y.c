@@ -2,6 +2,8 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "kit/oracle.h"
+#include "kit/oracle_activation.h"
 #include "suites/support/all_rows.h"
 #include "suites/support/expect_error.h"
 #include "suites/support/lone_rank.h"
@@ -20,65 +22,136 @@ static void test_algorithms(void) {
                                       "backward nc f64 n9c7 from_y nodscale data=nan",
                                       "backward nchw f32 n2c3h4w5 from_y data=constant",
                                       "backward nc f32 n0c5 from_y",
+                                      "backward nchw f32 n4c5h7w9 from_y leaky",
+                                      "backward nchw f32 n2c3h40w41 from_y elu data=spread",
+                                      "backward nchw f16 n2c12h3w3 from_y elu coef=3 inplace_x",
+                                      "backward nhwc bf16 n2c65h5w5 from_y leaky coef=0.3",
+                                      "backward nhwc f64 n2c12h5w5 from_y elu coef=0.7 nodscale",
+                                      "backward nhwc f32 n5c3h4w5 from_y elu peract mask",
+                                      "backward nchw+1 f64 n2c7h4w5 from_y leaky nodx",
+                                      "backward nc f16 n9c7 from_y elu data=nan",
+                                      "backward nchw:nhwc f32 n2c3h4w5 from_y leaky coef=20 beta=1",
+                                      "backward nc f32 n9c4 from_y elu nodx nodscale",
                                       NULL};
   all_rows_check(lines);
 }
 
 /* ---- From the y of a forward call ---- */
-static double get(const scenario *s, int array, int64_t at) {
-  return data_get(&s->before.arrays[array], at);
+enum { VALUES = 16, CHANNELS = 3 };
+
+/* What backward from x would be given, for the oracle, and a call from the y of forward. */
+typedef struct round_trip {
+  scenario forward, from_x, from_y;
+  double roundoff, arithmetic; /* of y's type, and 64 of the arithmetic */
+} round_trip;
+
+/* How far an element may be off, and its exact values. */
+typedef struct lost {
+  double dp, x_hat, p_error, dp_error;
+} lost;
+
+static double largest_distance(double low, double middle, double high) {
+  return fmax(fabs(low - middle), fabs(high - middle));
 }
 
-/* What x_hat loses to the rounding of y is u |y / scale|, with u of y's type and, where that is
- * less, of the arithmetic: (4 u |x_hat| + u |bias|) of y, and in all x_hat's error e is below
- * 8 u (|x_hat| + |bias / scale|). In dx, over scale inv_std: e |dscale| / m + |x_hat| e' / m, where
- * e' is the sum of e |dp|; and the bound of dx from x, by its tolerance. */
-static void check_round_trip(const char *type) {
-  enum { VALUES = 16 };
-  scenario forward, from_x, from_y;
-  char line[3][96];
-  snprintf(line[0], sizeof line[0], "train nc %s n16c3 data=spread", type);
-  snprintf(line[1], sizeof line[1], "backward nc %s n16c3 data=spread", type);
-  snprintf(line[2], sizeof line[2], "backward nc %s n16c3 data=spread from_y", type);
-  const bool good =
-      scenario_begin(&forward, type, line[0]) && scenario_begin(&from_x, type, line[1]) &&
-      scenario_begin(&from_y, type, line[2]) && scenario_run(&forward, suite_handle(), 1) &&
-      scenario_run(&from_x, suite_handle(), 1);
-  for (int64_t i = 0; good && i < VALUES * 3; ++i)
-    data_set_value(&from_y.before.arrays[DATA_X], i, scenario_get(&forward, DATA_OUTPUT, i));
-  for (int c = 0; good && c < 3; ++c) {
-    const double bias[] = {0.25, -0.5, 1};
-    data_set_value(&from_y.before.arrays[DATA_BIAS], c, get(&forward, DATA_BIAS, c));
-    scenario_set(&from_y, DATA_SAVED_MEAN, 3, bias); /* is not read */
+/* y has been rounded: y (1 + v), v = u + 64 of the arithmetic, and p before it had the error of
+ * y without activation. The p that is found is between the inverses of the ends, and the derivative
+ * between those there; dp is rounded as y is. */
+static lost lost_of(const round_trip *trip, const oracle_channel *channel,
+                    const oracle_element *element) {
+  const line_problem *problem = &trip->from_y.problem;
+  const double u = trip->roundoff, w = trip->arithmetic, v = u + w;
+  const double scale = fabs((double)channel->scale), bias = (double)channel->bias;
+  const double x_hat = (double)((element->x - channel->mean) * channel->inv_std);
+  const double p = (double)channel->scale * x_hat + bias;
+  const double before = w * (scale * (fabs(x_hat) + 1) + fabs(bias)), dy = (double)element->dy;
+  const double y[2] = {(double)oracle_activate(problem, p - before),
+                       (double)oracle_activate(problem, p + before)};
+  double found[2];
+  for (int i = 0; i < 2; ++i) {
+    const double wide = y[i] + (i ? v : -v) * fabs(y[i]);
+    const bool is_plain = problem->activation == CUBN_ACTIVATION_IDENTITY;
+    found[i] = is_plain ? wide : (double)oracle_inverse(problem, wide);
   }
-  for (int c = 0; good && c < 3; ++c)
-    data_set_value(&from_y.before.arrays[DATA_SAVED_INV_STD], c,
-                   scenario_get(&forward, DATA_SAVED_INV_STD, c));
-  if (good && scenario_run(&from_y, suite_handle(), 1))
-    for (int c = 0; c < 3; ++c) {
-      const cubnDataType_t of = forward.problem.type;
-      const double u = fmax(data_roundoff(of), of == CUBN_DATA_DOUBLE ? 0x1p-53 : 0x1p-24);
-      const double scale = fabs(get(&forward, DATA_SCALE, c));
-      const double x_hat = 3, offset = fabs(get(&forward, DATA_BIAS, c)) / scale;
-      const double e = 8 * u * (x_hat + offset), gain = scale * get(&from_y, DATA_SAVED_INV_STD, c);
-      double sum = 0;
-      for (int i = 0; i < VALUES; ++i) sum += fabs(get(&from_x, DATA_DY, 3 * i + c));
-      scenario_near(&from_y, DATA_DSCALE, c, scenario_get(&from_x, DATA_DSCALE, c),
-                    (e + 64 * u) * sum);
-      scenario_near(&from_y, DATA_DBIAS, c, scenario_get(&from_x, DATA_DBIAS, c), 64 * u * sum);
-      for (int i = 0; i < VALUES; ++i)
-        scenario_near(&from_y, DATA_OUTPUT, 3 * i + c,
-                      scenario_get(&from_x, DATA_OUTPUT, 3 * i + c),
-                      gain * 2 * x_hat * (e + 8 * u) * (1 + sum / VALUES));
-    }
-  scenario_end(&forward);
-  scenario_end(&from_x);
-  scenario_end(&from_y);
+  const double slope = (double)oracle_slope(problem, p, p > 0);
+  const double slope_error =
+      largest_distance((double)oracle_slope(problem, found[0], found[0] > 0), slope,
+                       (double)oracle_slope(problem, found[1], found[1] > 0));
+  return (lost){dy * slope, x_hat, largest_distance(found[0], p, found[1]) / scale,
+                fabs(dy) * (slope_error + 2 * u * slope)};
+}
+
+/* With e of x_hat and d of dp: sums of d, and of d |x_hat| + e |dp| + d e, and what these do to
+ * each term of dx. */
+static void check_channel(const round_trip *trip, int c) {
+  const scenario *s = &trip->from_y;
+  const oracle_channel exact = oracle_compute(&trip->from_x.problem, &trip->from_x.before, c);
+  oracle_channel channel = exact;
+  channel.bias = (long double)data_get(&trip->forward.before.arrays[DATA_BIAS], c);
+  const double w = trip->arithmetic, gain = fabs((double)(exact.scale * exact.inv_std));
+  double dbias = 0, dscale = 0;
+  for (line_walk i = line_walk_channel(&s->problem, c); i.valid; line_walk_next(&i)) {
+    const oracle_element element = oracle_load(&trip->from_x.problem, &trip->from_x.before, &i);
+    const lost by = lost_of(trip, &channel, &element);
+    dbias += by.dp_error + w * fabs(by.dp);
+    dscale += by.dp_error * (fabs(by.x_hat) + by.p_error) +
+              fabs(by.dp) * (by.p_error + w * fabs(by.x_hat));
+  }
+  const double dbias_sum = (double)exact.dbias_sum, dscale_sum = (double)exact.dscale_sum;
+  scenario_near(s, DATA_DBIAS, c, dbias_sum, dbias);
+  scenario_near(s, DATA_DSCALE, c, dscale_sum, dscale);
+  for (line_walk i = line_walk_channel(&s->problem, c); i.valid; line_walk_next(&i)) {
+    const oracle_element element = oracle_load(&trip->from_x.problem, &trip->from_x.before, &i);
+    const lost by = lost_of(trip, &channel, &element);
+    const double dx = (double)oracle_output(&trip->from_x.problem, &exact, &element);
+    const double terms = fabs(by.dp) + (fabs(dbias_sum) + fabs(by.x_hat * dscale_sum)) / VALUES;
+    const double allowed =
+        by.dp_error + w * terms +
+        (dbias + (fabs(by.x_hat) + by.p_error) * dscale + by.p_error * fabs(dscale_sum)) / VALUES;
+    scenario_near(s, DATA_OUTPUT, i.at[LINE_OUTPUT], dx,
+                  gain * allowed + trip->roundoff * fabs(dx));
+  }
+}
+
+static void check_round_trip(const char *type, const char *activation) {
+  round_trip trip = {.roundoff = 0};
+  char line[3][96];
+  snprintf(line[0], sizeof line[0], "train nc %s n16c3 data=spread%s", type, activation);
+  snprintf(line[1], sizeof line[1], "backward nc %s n16c3 data=spread%s", type, activation);
+  snprintf(line[2], sizeof line[2], "backward nc %s n16c3 data=spread from_y%s", type, activation);
+  scenario *const forward = &trip.forward, *const from_x = &trip.from_x, *const s = &trip.from_y;
+  const bool good = scenario_begin(forward, line[0], line[0]) &&
+                    scenario_begin(from_x, line[1], line[1]) &&
+                    scenario_begin(s, line[2], line[2]) && scenario_run(forward, suite_handle(), 1);
+  const double bias[] = {0.25, -0.5, 1};
+  trip.roundoff = good ? data_roundoff(s->problem.type) : 0;
+  trip.arithmetic = good ? 64 * data_roundoff(line_param_type(&s->problem)) : 0;
+  for (int64_t i = 0; good && i < VALUES * CHANNELS; ++i)
+    data_set_value(&s->before.arrays[DATA_X], i, scenario_get(forward, DATA_OUTPUT, i));
+  if (good) {
+    oracle_fill_saved(&from_x->problem, &from_x->before);
+    oracle_fill_y(&from_x->problem, &from_x->before);
+    scenario_set(s, DATA_SAVED_MEAN, CHANNELS, bias); /* is not read */
+  }
+  for (int c = 0; good && c < CHANNELS; ++c) {
+    const double saved = scenario_get(forward, DATA_SAVED_INV_STD, c);
+    data_set_value(&s->before.arrays[DATA_BIAS], c,
+                   data_get(&forward->before.arrays[DATA_BIAS], c));
+    data_set_value(&s->before.arrays[DATA_SAVED_INV_STD], c, saved);
+  }
+  if (good && scenario_run(s, suite_handle(), 1))
+    for (int c = 0; c < CHANNELS; ++c) check_channel(&trip, c);
+  scenario_end(forward);
+  scenario_end(from_x);
+  scenario_end(s);
 }
 
 static void test_round_trip(void) {
   static const char *const types[] = {"f32", "f64", "f16", "bf16"};
-  for (int i = 0; i < 4; ++i) check_round_trip(types[i]);
+  static const char *const activations[] = {"", " leaky", " leaky coef=3", " elu",
+                                            " elu coef=0.25"};
+  for (int i = 0; i < 4; ++i)
+    for (int a = 0; a < 5; ++a) check_round_trip(types[i], activations[a]);
 }
 
 /* A channel with scale 0 has lost its x_hat: dscale and dx are 0, dbias is what it always is. */
@@ -115,7 +188,11 @@ static void refuse(const char *line, cubnStatus_t status, const char *word) {
 }
 
 static void test_refusals(void) {
-  refuse("backward nc f32 n9c3 relu low", CUBN_STATUS_NOT_SUPPORTED, "activation");
+  refuse("backward nc f32 n9c3 relu low", CUBN_STATUS_NOT_SUPPORTED, "without an inverse");
+  refuse("backward nc f32 n9c3 gelu low", CUBN_STATUS_NOT_SUPPORTED, "without an inverse");
+  refuse("backward nc f32 n9c3 tanh low", CUBN_STATUS_NOT_SUPPORTED, "lost x to rounding");
+  refuse("backward nc f32 n9c3 leaky coef=0 low", CUBN_STATUS_NOT_SUPPORTED, "not above 0");
+  refuse("backward nc f32 n9c3 add_leaky", CUBN_STATUS_NOT_SUPPORTED, "addition");
   refuse("backward nc f32 n9c3 add", CUBN_STATUS_NOT_SUPPORTED, "addition");
   refuse("backward nc f32 n9c3 frozen", CUBN_STATUS_NOT_SUPPORTED, "statistics");
   refuse("backward nc f32 n9c3 sums", CUBN_STATUS_NOT_SUPPORTED, "CUBN_SUMS_GIVEN");

@@ -90,5 +90,6 @@ static cubn_refusal refuse_type(cubnDataType_t type) {
 
 cubn_refusal cubn_fast_reject(const cubn_device *device, const cubn_problem *problem) {
   if (!cubn_machine_kernels(&device->machine, problem->type)) return refuse_type(problem->type);
+  if (cubn_inverts(problem)) return cubn_refuse_inverse();
   return cubn_count(problem) == 0 ? cubn_refuse_empty() : cubn_accept();
 }

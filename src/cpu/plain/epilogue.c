@@ -1,4 +1,5 @@
 /* Addition and activation, on a tile. */
+#include "core/inverse.h"
 #include "cpu/common/mask_tiles.h"
 #include "cpu/plain/job.h"
 
@@ -65,4 +66,15 @@ void cubn_tile_epilogue_backward(const cubn_tile *tile, const cubn_lanes *lanes,
     cubn_tile_multiply_slope(&job->activator, dy, values, p);
   }
   job->type->round(dy, values);
+}
+
+void cubn_tile_epilogue_from_y(const cubn_tile *tile, double *x, double *dy) {
+  const cubn_problem *problem = tile->job->problem;
+  const cubn_inverse inverse = cubn_inverse_of(&problem->activation, problem->type);
+  const int64_t values = tile->samples * tile->group->width;
+  for (int64_t i = 0; i < values; ++i) {
+    dy[i] *= cubn_inverse_slope(&inverse, x[i]);
+    x[i] = cubn_inverse_value(&inverse, x[i]);
+  }
+  tile->job->type->round(dy, values);
 }

@@ -169,6 +169,8 @@ void cubn_tile_epilogue_forward(const cubn_tile *tile, double *p);
 /* dy becomes dp. x is read only if the pre-activation is computed again. */
 void cubn_tile_epilogue_backward(const cubn_tile *tile, const cubn_lanes *lanes, const double *x,
                                  double *dy);
+/* From y: dy becomes dp, and x, which is y, the pre-activation. */
+void cubn_tile_epilogue_from_y(const cubn_tile *tile, double *x, double *dy);
 
 /* ---- valid.c: problems of which not all elements are valid */
 bool cubn_has_padding(const cubn_job *job);

@@ -164,7 +164,10 @@ void cubn_sweep_backward(const cubn_job *job, const cubn_group *group, int64_t f
     get_tile(job, group, first + done, count - done, &masked);
     if (needs_x) cubn_load_tile(tile, CUBN_ARRAY_X, job->args->x, x);
     cubn_load_tile(tile, CUBN_ARRAY_DY, job->args->dy, dy);
-    if (has_activation) cubn_tile_epilogue_backward(tile, lanes, x, dy);
+    if (has_activation && problem->is_from_y)
+      cubn_tile_epilogue_from_y(tile, x, dy);
+    else if (has_activation)
+      cubn_tile_epilogue_backward(tile, lanes, x, dy);
     if (sums) add_gradients(&masked, x, dy, lanes, &lane_sums);
     if (writes) store_gradients(&masked, x, dy, lanes);
     done += tile->samples;

@@ -56,6 +56,7 @@ inline cubn_refusal packed_reject(const cubn_problem &problem) {
   if (problem.layout == CUBN_LAYOUT_STRIDED) return cubn_refuse_strided();
   if (cubn_count(&problem) == 0) return cubn_refuse_empty();
   if (problem.validity.kind != CUBN_VALID_ALL) return cubn_refuse_padding();
+  if (cubn_inverts(&problem)) return cubn_refuse_inverse();
   if (needs_epilogue(problem) && !mask_has_granules(problem)) return refuse_mask(problem);
   return cubn_accept();
 }

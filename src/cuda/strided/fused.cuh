@@ -86,6 +86,19 @@ class FusedForwardElement {
 
 // ---- Backward -----------------------------------------------------------------------------------
 
+// Functions of double, compiled once for all kernels.
+static __device__ __attribute__((noinline)) double inverse_value(const cubn_inverse &inverse,
+                                                                 double y) {
+  return cubn_inverse_value(&inverse, y);
+}
+
+// x or, from y, the pre-activation.
+template <class T>
+__device__ inline double load_input(const StridedParams &params, int64_t offset) {
+  const double value = load<T>(params.args.x, offset);
+  return params.is_from_y ? inverse_value(params.inverse, value) : value;
+}
+
 // The gradient dp of the pre-activation, rounded to the type of the tensors.
 template <class T>
 class PreactGradient {
@@ -96,6 +109,7 @@ class PreactGradient {
     const Activation<P> &activation = activation_of<P>(params_);
     const P dy = value(params_.args.dy, CUBN_ARRAY_DY, sample);
     if (activation.is_identity) return static_cast<double>(dy);
+    if (params_.is_from_y) return static_cast<double>(rounded<T>(from_y(dy, sample)));
     P dp[1] = {dy};
     if (params_.reserve == CUBN_RESERVE_MASK) {
       const int64_t place = origin_.array[CUBN_ARRAY_PLACE] + sample.array[CUBN_ARRAY_PLACE];
@@ -114,9 +128,13 @@ class PreactGradient {
   __device__ P value(const void *array, int which, const Offsets &sample) const {
     return to_compute(static_cast<const T *>(array)[origin_.array[which] + sample.array[which]]);
   }
+  __device__ P from_y(P dy, const Offsets &sample) const {
+    const double y = static_cast<double>(value(params_.args.x, CUBN_ARRAY_X, sample));
+    return static_cast<P>(static_cast<double>(dy) * cubn_inverse_slope(&params_.inverse, y));
+  }
   __device__ static Affine<P> read_affine(const StridedParams &params, const Offsets &channel,
                                           int64_t index) {
-    if (!params.recomputes) return {};
+    if (!params.recomputes || params.is_from_y) return {};
     const int64_t offset = channel.array[CUBN_ARRAY_PARAM];
     const Statistics statistics = backward_statistics<P>(params, index, offset);
     const int64_t saved = saved_index(params, index, offset);
@@ -144,13 +162,14 @@ class FusedGradientsReducer {
 
   __device__ FusedGradientsReducer(const StridedParams &params, const Offsets &channel,
                                    int64_t index)
-      : x_(params.args.x),
+      : params_(params),
         origin_(channel.array[CUBN_ARRAY_X]),
         gradient_(params, channel, index),
         statistics_(
             backward_statistics<Compute<T>>(params, index, channel.array[CUBN_ARRAY_PARAM])) {}
   __device__ Value load_value(const Offsets &sample) const {
-    return {load<T>(x_, origin_ + sample.array[CUBN_ARRAY_X]), gradient_.compute(sample)};
+    return {load_input<T>(params_, origin_ + sample.array[CUBN_ARRAY_X]),
+            gradient_.compute(sample)};
   }
   __device__ void accumulate(const Value &value) {
     sum_.accumulate(value.x, value.dp, statistics_);
@@ -158,7 +177,7 @@ class FusedGradientsReducer {
   __device__ Gradients sum() const { return sum_; }
 
  private:
-  const void *x_;
+  const StridedParams &params_;
   int64_t origin_;
   PreactGradient<T> gradient_;
   Statistics statistics_;
@@ -179,7 +198,7 @@ class FusedBackwardElement {
     const double dp = gradient_.compute(sample);
     const bool needs_x = params_.args.output && !params_.is_frozen;
     const int64_t x_offset = origin_.array[CUBN_ARRAY_X] + sample.array[CUBN_ARRAY_X];
-    const double x = needs_x ? load<T>(params_.args.x, x_offset) : 0.0;
+    const double x = needs_x ? load_input<T>(params_, x_offset) : 0.0;
     if (params_.args.dz)
       static_cast<T *>(params_.args.dz)[origin_.array[CUBN_ARRAY_Z] + sample.array[CUBN_ARRAY_Z]] =
           from_double<T>(dp);

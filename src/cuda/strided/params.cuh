@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "core/backend.h"
+#include "core/inverse.h"
 #include "cuda/device/base/divisor.cuh"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
@@ -53,9 +54,10 @@ struct StridedParams {
   Activation<float> activation;
   Activation<double> activation_in_double;
   cubn_args args;
-  double *factors;   // The factors of a slice's channels, see factor().
-  double *partials;  // Partial sums of a slice's channels, [channel][split].
-  int64_t *firsts;   // The first valid sample of a slice's channels; null if all are valid.
+  double *factors;       // The factors of a slice's channels, see factor().
+  double *partials;      // Partial sums of a slice's channels, [channel][split].
+  int64_t *firsts;       // The first valid sample of a slice's channels; null if all are valid.
+  cubn_inverse inverse;  // Backward from y of an activation.
 };
 
 template <class P>
