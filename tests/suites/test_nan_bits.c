@@ -20,12 +20,18 @@ static const char *const calls[][2] = {{"train", ""},
                                        {"backward", "leaky"},
                                        {"backward", "add_gelu"}};
 
-/* Strews NaN and infinities of both signs over a tensor: hardware makes both kinds of NaN. */
+/* NaN among the parameters of many channels. */
+static const char *const parameters[] = {"train nc f32 n4c3101", "train nc bf16 n4c3101",
+                                         "backward nc f32 n4c3101", "infer nc f32 n4c3101",
+                                         "infer nc f16 n4c3101"};
+
+/* Strews NaN of both signs, which hardware makes, over an array; and infinities over a tensor. */
 static void strew(data_array *array, int which) {
+  const int kinds = which < DATA_TENSORS ? 4 : 2;
   static const double values[] = {NAN, -NAN, INFINITY, -INFINITY};
   for (int64_t i = 0; array->block && i < array->extent; ++i) {
     const double random = data_uniform((uint64_t)which, (uint64_t)i) * 1000;
-    if (random < 4) data_set_value(array, i, values[(int)random]);
+    if (random < kinds) data_set_value(array, i, values[(int)random]);
   }
 }
 
@@ -97,7 +103,8 @@ static void compare_threads(const char *line, const cubn_algo *algo, const line_
   data_destroy(&alone);
 }
 
-static void check_line(const char *line, bool strews) {
+/* Strews NaN over the arrays from `first` to `last`, which are as in data.h. */
+static void check_line(const char *line, int first, int last) {
   line_problem problem;
   data_set before;
   char report[512] = "";
@@ -105,7 +112,7 @@ static void check_line(const char *line, bool strews) {
   if (!SUITE_CHECK(run_create(suite_handle(), &problem, &before, report, sizeof report), "%s: %s",
                    line, report))
     return;
-  for (int array = DATA_X; strews && array <= DATA_Z; ++array)
+  for (int array = first; array <= last; ++array)
     if (array != DATA_OUTPUT) strew(&before.arrays[array], array);
   for (const cubn_algo *const *algo = suite_handle()->backend->algos[problem.pass]; *algo; ++algo)
     compare_threads(line, *algo, &problem, &before);
@@ -123,8 +130,9 @@ static void test_threads(void) {
           if (!suite_all_cases() && d != (s + t + c) % COUNT_OF(data)) continue;
           snprintf(line, sizeof line, "%s %s %s %s %s data=%s", calls[c][0], shapes[s][0], types[t],
                    shapes[s][1], calls[c][1], data[d]);
-          check_line(line, turn++ % 2);
+          check_line(line, DATA_X, turn++ % 2 ? DATA_Z : DATA_X - 1);
         }
+  for (size_t i = 0; i < COUNT_OF(parameters); ++i) check_line(parameters[i], DATA_SCALE, DATA_VAR);
   if (old) setenv("CUBN_THREADS", old, 1);
   free(old);
 }
