@@ -165,6 +165,11 @@ typedef struct cubnCommunicatorFunctions {
    */
   int (*all_to_all)(void *context, const double *send, double *receive, size_t count,
                     cubnStream_t stream);
+  /**
+   * With device memory: the number of the GPU whose memory it is, as in "cuda:1".
+   * cubnSetBatchNormCommunicator refuses handles on others. NULL: it cannot tell.
+   */
+  int (*device)(void *context);
 } cubnCommunicatorFunctions_t;
 
 /**
@@ -252,7 +257,7 @@ CUBN_API cubnStatus_t cubnSetCommunicatorGatherRanks(cubnCommunicator_t communic
  * @retval CUBN_STATUS_NOT_INITIALIZED  handle is NULL
  * @retval CUBN_STATUS_BAD_PARAM  a descriptor or communicator that is none; channels out of range,
  *         or another number than on another rank; some ranks gather and others divide the channels;
- *         a handle of a CPU and a communicator of device memory
+ *         a communicator of device memory, and a handle of a CPU or of another GPU
  * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
  * @retval CUBN_STATUS_DEVICE_ALLOCATION_FAILED  no memory on the device
  * @retval CUBN_STATUS_EXECUTION_FAILED  a collective, or the CUDA runtime, reported an error

@@ -27,10 +27,11 @@ extern "C" {
  * Creates a communicator whose gather is ncclAllGather on `comm`, in the order of a handle's
  * stream, and whose all_to_all is a group of ncclSend and ncclRecv.
  *
- * It exchanges nothing, and allocates some 16 MB on comm's device, which is to be that of all
- * handles that the communicator serves. comm stays the caller's: it outlives the communicator,
- * whose calls are calls of comm like others, made in the same order on all ranks. A comm that does
- * not block is waited for until NCCL has enqueued what it was asked to.
+ * It exchanges nothing, and allocates some 16 MB on comm's device, which is that of all handles
+ * that the communicator serves: cubnSetBatchNormCommunicator refuses others. comm stays the
+ * caller's: it outlives the communicator, whose calls are calls of comm like others, made in the
+ * same order on all ranks. A comm that does not block is waited for until NCCL has enqueued what it
+ * was asked to.
  *
  * An error that ncclCommGetAsyncError reports is CUBN_STATUS_EXECUTION_FAILED with NCCL's text in
  * cubnSynchronize and cubnQueryRuntimeError, of handles with descriptors that carry the

@@ -82,14 +82,28 @@ static cubnStatus_t allocate_on_device(cubn_exchange *exchange, size_t bytes,
   return CUBN_STATUS_SUCCESS;
 }
 
+static cubnStatus_t check_device(const cubn_exchange *exchange, const char *function) {
+  const cubnHandle_t handle = exchange->handle;
+  const cubnCommunicator_t communicator = exchange->communicator;
+  CUBN_REQUIRE(handle->backend->type == CUBN_DEVICE_CUDA, function,
+               "handle is on the device %s, but communicator gathers in memory of a GPU",
+               handle->backend->name);
+  if (!communicator->functions.device) return CUBN_STATUS_SUCCESS;
+  const int own = handle->backend->ordinal(handle->device);
+  const int wanted = communicator->functions.device(communicator->context);
+  CUBN_REQUIRE(own == wanted, function,
+               "handle is on cuda:%d, but communicator gathers in memory of cuda:%d; use a handle "
+               "of cubnCreateOnDevice with that name",
+               own, wanted);
+  return CUBN_STATUS_SUCCESS;
+}
+
 /* All that a communicator of device memory needs, and the handle's list of these. */
 static cubnStatus_t allocate_blocks_on_device(cubn_exchange *exchange, const char *function) {
   const cubnHandle_t handle = exchange->handle;
   const size_t arrays_bytes = arrays_bytes_of(exchange), send_words = send_words_of(exchange);
   const size_t words = send_words + receive_words_of(exchange);
-  CUBN_REQUIRE(handle->backend->type == CUBN_DEVICE_CUDA, function,
-               "handle is on the device %s, but communicator gathers in memory of a GPU",
-               handle->backend->name);
+  CUBN_TRY(check_device(exchange, function));
   CUBN_TRY(allocate_on_device(exchange, arrays_bytes + words * sizeof(double) + sizeof(cubn_fault),
                               function));
   exchange->send = (double *)(void *)(exchange->device + arrays_bytes);

@@ -10,7 +10,7 @@ enum { WORDS_MAX = 32 }; /* of a rank in gather_host */
 
 typedef struct nccl_context {
   ncclComm_t comm; /* the caller's */
-  int rank, ranks;
+  int rank, ranks, device;
   cubnHandle_t handle; /* on comm's device, for gather_host */
   cubnBuffer_t buffer; /* WORDS_MAX doubles of this rank, then those of all */
 } nccl_context;
@@ -52,6 +52,11 @@ static int all_to_all(void *context, const double *send, double *receive, size_t
   }
   const ncclResult_t end = ncclGroupEnd();
   return (int)await_comm(self->comm, is_error(error) ? error : end);
+}
+
+static int device(void *context) {
+  const nccl_context *const self = context;
+  return self->device;
 }
 
 static int query(void *context) {
@@ -123,14 +128,13 @@ static cubnStatus_t within(cubnStatus_t status) {
 
 static cubnStatus_t open(nccl_context *self) {
   char name[32];
-  int device = 0;
   ncclResult_t error = await_comm(self->comm, ncclInProgress);
   if (error == ncclSuccess) error = ncclCommCount(self->comm, &self->ranks);
   if (error == ncclSuccess) error = ncclCommUserRank(self->comm, &self->rank);
-  if (error == ncclSuccess) error = ncclCommCuDevice(self->comm, &device);
+  if (error == ncclSuccess) error = ncclCommCuDevice(self->comm, &self->device);
   if (error != ncclSuccess)
     return fail(CUBN_STATUS_EXECUTION_FAILED, error_string(self, (int)error));
-  snprintf(name, sizeof name, "cuda:%d", device);
+  snprintf(name, sizeof name, "cuda:%d", self->device);
   cubnStatus_t status = within(cubnCreateOnDevice(&self->handle, name));
   /* Which no other stream waits for; the default one does. */
   if (status == CUBN_STATUS_SUCCESS)
@@ -148,7 +152,8 @@ cubnStatus_t cubnCreateCommunicatorNCCL(cubnCommunicator_t *communicator, ncclCo
                                                         .destroy = destroy,
                                                         .gather_host = gather_host,
                                                         .query = query,
-                                                        .all_to_all = all_to_all};
+                                                        .all_to_all = all_to_all,
+                                                        .device = device};
   if (!communicator) return fail(CUBN_STATUS_BAD_PARAM, "communicator is NULL");
   if (!comm) return fail(CUBN_STATUS_BAD_PARAM, "comm is NULL");
   nccl_context *const self = calloc(1, sizeof *self);

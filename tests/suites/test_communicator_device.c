@@ -17,17 +17,20 @@ enum { RANKS = 3, WRONG = 1 };
 /* All ranks have the same images, so the statistics are those of one. */
 #define LINE "train nchw f32 n2c5h3w4 low biased devfactor relu"
 
-/* Gathering, and with divided channels. */
-static void run_ranks(int ranks, void (*body)(engine_rank *self)) {
+static void run_way(int ranks, void (*body)(engine_rank *self), bool divides) {
   static engine e;
+  e = (engine){0};
   engine_select(&engine_on_device);
-  for (int divides = 0; divides < 2; ++divides) {
-    e = (engine){0};
-    engine_divide(divides);
-    engine_run(&e, ranks, body, NULL);
-  }
+  engine_divide(divides);
+  engine_run(&e, ranks, body, NULL);
   engine_divide(false);
   engine_select(NULL);
+}
+
+/* Gathering, and with divided channels. */
+static void run_ranks(int ranks, void (*body)(engine_rank *self)) {
+  run_way(ranks, body, false);
+  run_way(ranks, body, true);
 }
 
 static bool begin(cuda_call *c, engine_rank *self) {
@@ -204,31 +207,30 @@ static void fail_to_merge(engine_rank *self) {
 }
 
 static void test_merge(void) {
-  static engine e;
-  e = (engine){0};
-  engine_select(&engine_on_device);
-  engine_divide(true);
-  engine_run(&e, RANKS, fail_to_merge, NULL);
-  engine_divide(false);
-  engine_select(NULL);
+  run_way(RANKS, fail_to_merge, true);
 }
 
-/* ---- A handle of another kind of device ---- */
-static void attach_to_cpu(engine_rank *self) {
+/* ---- A handle of another device ---- */
+static void attach_elsewhere(engine_rank *self) {
+  static const char *const names[] = {"cpu", "cuda:1"};
   cubnBatchNormDescriptor_t bn;
-  cubnHandle_t cpu = NULL;
   expect_success(cubnCreateBatchNormDescriptor(&bn), "descriptor");
-  expect_success(cubnCreateOnDevice(&cpu, "cpu"), "handle");
-  expect_error(cubnSetBatchNormCommunicator(self->rank == WRONG ? cpu : self->handle, bn,
-                                            self->communicator, 5),
-               CUBN_STATUS_BAD_PARAM, "cubnSetBatchNormCommunicator", "rank 1", "cpu");
+  for (int i = 0; i < 2; ++i) {
+    cubnHandle_t other = NULL;
+    expect_success(cubnCreateOnDevice(&other, names[i]), "handle");
+    expect_error(cubnSetBatchNormCommunicator(self->rank == WRONG ? other : self->handle, bn,
+                                              self->communicator, 5),
+                 CUBN_STATUS_BAD_PARAM, "cubnSetBatchNormCommunicator", "rank 1", names[i]);
+    expect_success(cubnDestroy(other), "handle");
+  }
   expect_success(cubnSetBatchNormCommunicator(self->handle, bn, self->communicator, 5), "attach");
   expect_success(cubnDestroyBatchNormDescriptor(bn), "descriptor");
-  expect_success(cubnDestroy(cpu), "handle");
 }
 
 static void test_other_device(void) {
-  run_ranks(RANKS, attach_to_cpu);
+  emu_set_device_count(2);
+  run_ranks(RANKS, attach_elsewhere);
+  emu_set_device_count(1);
 }
 #endif
 
@@ -239,7 +241,7 @@ void test_communicator_device_suites(void) {
                                      {"errors of the background", test_background},
                                      {"several faults", test_several},
                                      {"a launch between collectives", test_merge},
-                                     {"a handle of a CPU", test_other_device},
+                                     {"a handle of another device", test_other_device},
                                      {NULL, NULL}};
   suite_add("communicator of device memory", SUITE_CUDA, tests);
 #endif

@@ -7,6 +7,8 @@
 #ifdef CUBN_TESTS_CUDA
 #include <cuda_runtime_api.h>
 
+#include "suites/support/expect_error.h"
+
 enum { ENGINE_CUDA_ERROR = 44 };
 
 #ifdef CUBN_TESTS_EMULATED
@@ -137,13 +139,22 @@ static int query(void *context) {
   return self->engine->background_error;
 }
 
+static int device(void *context) {
+  const engine_rank *const self = context;
+  cubnDeviceType_t type;
+  int ordinal = -1;
+  expect_success(cubnGetDevice(self->handle, &type, &ordinal), "device");
+  return ordinal;
+}
+
 static cubnStatus_t create(engine_rank *self, cubnCommunicator_t *communicator) {
   const cubnCommunicatorFunctions_t functions = {.memory = CUBN_DEVICE_CUDA,
                                                  .gather = gather,
                                                  .error_string = engine_error_string,
                                                  .gather_host = engine_gather,
                                                  .query = query,
-                                                 .all_to_all = all_to_all};
+                                                 .all_to_all = all_to_all,
+                                                 .device = device};
   if (!engine_open_board(self)) return CUBN_STATUS_DEVICE_ALLOCATION_FAILED;
   return cubnCreateCommunicator(communicator, &functions, self, self->rank, self->engine->ranks);
 }
