@@ -3,71 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* With strides that are 0, a few bytes have any number of elements. */
-enum { BYTES_MAX = 1 << 15, ELEMENTS_MAX = 1 << 15 };
-
-/* ---- Descriptors ---- */
-
-/* One with type and dimensions of x, packed in this order or the reverse, or with gaps. */
-static void make_twin(fuzz_input *input, cubnTensorDescriptor_t x, cubnTensorDescriptor_t *twin) {
-  const tensor_view view = fuzz_view(x);
-  int64_t strides[CUBN_DIM_MAX], stride = 1, length;
-  const int kind = fuzz_below(input, 3);
-  if (!view.is_set) return;
-  for (int i = view.rank - 1; i >= 0; --i) {
-    const int dim = kind == 1 ? view.rank - 1 - i : i;
-    strides[dim] = stride;
-    if (__builtin_add_overflow(view.dims[dim], kind == 2, &length)) return;
-    if (__builtin_mul_overflow(stride, length, &stride)) return;
-  }
-  cubnCreateTensorDescriptor(twin);
-  cubnSetTensorNdDescriptor64(*twin, view.type, view.rank, view.dims, strides);
-}
-
-/* For a fold one parameter per output channel, which is dimension 0. */
-static void derive_params(fuzz_arguments *a, fuzz_call_kind kind) {
-  const tensor_view x = fuzz_view(a->tensors[ARG_X]);
-  cubnCreateTensorDescriptor(&a->own[ARG_TENSORS]);
-  a->params = a->own[ARG_TENSORS];
-  if (kind != FUZZ_FOLD) {
-    cubnDeriveBNTensorDescriptor(a->params, a->tensors[ARG_X], a->mode);
-  } else if (x.is_set) {
-    const int64_t dims[] = {1, x.dims[0]};
-    cubnSetTensorNdDescriptor64(
-        a->params, x.type == CUBN_DATA_DOUBLE ? CUBN_DATA_DOUBLE : CUBN_DATA_FLOAT, 2, dims, NULL);
-  }
-}
-
-static void choose_descriptors(fuzz_input *input, const fuzz_objects *o, fuzz_call_kind kind,
-                               fuzz_arguments *a) {
-  a->tensors[ARG_X] = fuzz_pick_tensor(input, o);
-  for (int i = ARG_X + 1; i < ARG_TENSORS; ++i) {
-    const int choice = kind == FUZZ_FOLD ? 0 : fuzz_below(input, 8);
-    a->tensors[i] = a->tensors[ARG_X];
-    if (choice > 3) make_twin(input, a->tensors[ARG_X], &a->own[i]);
-    if (choice > 3 && a->own[i]) a->tensors[i] = a->own[i];
-    if (choice == 7) a->tensors[i] = fuzz_pick_tensor(input, o);
-  }
-  derive_params(a, kind);
-  if (kind != FUZZ_FOLD && fuzz_one_in(input, 16)) a->params = fuzz_pick_tensor(input, o);
-}
-
-bool fuzz_overlaps(cubnTensorDescriptor_t tensor) {
-  const tensor_view view = fuzz_view(tensor);
-  bool done[CUBN_DIM_MAX] = {false};
-  int64_t reach = 0; /* of the dimensions done: the distance from the first to the last element */
-  for (int round = 0; round < view.rank; ++round) {
-    int next = -1;
-    for (int i = 0; i < view.rank; ++i)
-      if (!done[i] && view.dims[i] > 1 && (next < 0 || view.strides[i] < view.strides[next]))
-        next = i;
-    if (next < 0) return false;
-    if (view.strides[next] <= reach) return true;
-    done[next] = true;
-    reach += (view.dims[next] - 1) * view.strides[next];
-  }
-  return false;
-}
+enum { BYTES_MAX = FUZZ_BYTES_MAX, ELEMENTS_MAX = 1 << 15 };
 
 static bool is_small(const tensor_view *view) {
   int64_t elements = 1;
@@ -100,6 +36,16 @@ static bool make_block(fuzz_arguments *a, int arg, size_t bytes, size_t element,
   return true;
 }
 
+/* Small numbers, some of them negative. */
+static bool make_integers(fuzz_arguments *a, int arg, size_t bytes, int32_t least, int32_t count) {
+  if (!make_block(a, arg, bytes, 1, (unsigned)count)) return false;
+  for (size_t i = 0; i + sizeof(int32_t) <= bytes; i += sizeof(int32_t)) {
+    const int32_t value = least + a->contents[arg][i] % count;
+    memcpy(a->contents[arg] + i, &value, sizeof value);
+  }
+  return true;
+}
+
 static void share(fuzz_arguments *a, int arg, int with) {
   free(a->blocks[arg]);
   free(a->contents[arg]);
@@ -121,11 +67,19 @@ static void choose_aliases(fuzz_input *input, fuzz_call_kind kind, fuzz_argument
       return;
     case 4:
       if (backward) share(a, ARG_Z, ARG_X);
-      if (kind == FUZZ_FOLD) share(a, ARG_DSCALE, ARG_DBIAS);
+      if (fuzz_folds(kind)) share(a, ARG_DSCALE, ARG_DBIAS);
       return;
     default:
       return;
   }
+}
+
+/* Most calls have neither padding nor batch renormalization: bits say what stays. */
+static void leave_out(int stays, fuzz_arguments *a) {
+  if (!(stays & 1)) a->pointers[ARG_LENGTHS] = NULL;
+  if (!(stays & 2)) a->pointers[ARG_MASK] = a->mask = NULL;
+  if (!(stays & 4)) a->pointers[ARG_SAVED_R] = a->pointers[ARG_SAVED_D] = NULL;
+  if (!(stays & 8)) a->pointers[ARG_NONFINITE] = a->pointers[ARG_ANY_NONFINITE] = NULL;
 }
 
 static size_t reserve_bytes(const fuzz_objects *o, const fuzz_arguments *a) {
@@ -140,17 +94,44 @@ static size_t reserve_bytes(const fuzz_objects *o, const fuzz_arguments *a) {
   return bytes;
 }
 
+/* As many as the statistics of a call may have of each channel. */
+static size_t virtual_batches(const fuzz_arguments *a, const tensor_view *x) {
+  double samples = 0;
+  cubnGetBatchNormAttribute(a->batch_norm, CUBN_BATCHNORM_VIRTUAL_BATCH, &samples);
+  if (!x->is_set || samples < 1 || (double)x->dims[0] <= samples) return 1;
+  return (size_t)((x->dims[0] - 1) / (int64_t)samples + 1);
+}
+
+/* What takes part, and what is counted. */
+static bool make_integer_arrays(size_t channels, fuzz_arguments *a) {
+  const tensor_view x = fuzz_view(a->tensors[ARG_X]), mask = fuzz_view(a->mask);
+  const size_t samples = x.is_set && x.bytes <= BYTES_MAX ? (size_t)x.dims[0] : 0;
+  if (samples > BYTES_MAX) return false;
+  if (!make_block(a, ARG_MASK, mask.bytes, 1, 15)) return false;
+  for (size_t i = 0; i < mask.bytes; ++i) a->contents[ARG_MASK][i] &= 1;
+  return make_integers(a, ARG_LENGTHS, samples * sizeof(int32_t), -1, 9) &&
+         make_integers(a, ARG_NONFINITE, channels * sizeof(int32_t), 5, 1) &&
+         make_integers(a, ARG_ANY_NONFINITE, sizeof(int32_t), 0, 1);
+}
+
 /* Arrays with a value per channel, and single values. */
 static bool make_params(const fuzz_objects *o, fuzz_call_kind kind, unsigned seed,
                         fuzz_arguments *a) {
   const tensor_view x = fuzz_view(a->tensors[ARG_X]), params = fuzz_view(a->params);
   const size_t element = params.is_set ? fuzz_type_bytes(params.type) : 4;
   const size_t one = x.is_set && x.type == CUBN_DATA_DOUBLE ? sizeof(double) : sizeof(float);
+  const size_t batches = virtual_batches(a, &x);
+  if (batches > BYTES_MAX || params.bytes > BYTES_MAX) return false;
+  if (fuzz_folds(kind) && x.is_set && x.dims[0] > BYTES_MAX) return false;
   for (int i = ARG_SCALE; i < ARG_FACTOR; ++i) {
-    const bool is_layer = kind == FUZZ_FOLD && (i == ARG_DSCALE || i == ARG_DBIAS) && x.is_set;
-    const size_t bytes = is_layer ? params.bytes / element * fuzz_type_bytes(x.type) : params.bytes;
-    if (!make_block(a, i, bytes, element, seed)) return false;
+    const bool is_layer = fuzz_folds(kind) && (i == ARG_DSCALE || i == ARG_DBIAS) && x.is_set;
+    const bool is_saved = i >= ARG_SAVED_MEAN && i <= ARG_SAVED_D && i != ARG_MEAN_LOW;
+    size_t bytes = params.bytes;
+    if (is_saved) bytes *= batches;
+    if (is_layer) bytes = (size_t)x.dims[0] * fuzz_type_bytes(x.type);
+    if (i != ARG_NONFINITE && !make_block(a, i, bytes, element, seed)) return false;
   }
+  if (!make_integer_arrays(params.bytes / element * batches, a)) return false;
   return make_block(a, ARG_FACTOR, one, one, seed) && make_block(a, ARG_ALPHA, one, one, seed) &&
          make_block(a, ARG_BETA, one, one, seed) &&
          make_block(a, ARG_RESERVE, reserve_bytes(o, a), one, seed & 7);
@@ -166,7 +147,7 @@ bool fuzz_arguments_open(fuzz_input *input, const fuzz_objects *o, fuzz_call_kin
   a->batch_norm = o->batch_norms[fuzz_below(input, BATCH_NORMS)];
   a->epsilon = epsilons[fuzz_one_in(input, 4) ? fuzz_below(input, 7) : 0];
   a->factor = factors[fuzz_one_in(input, 4) ? fuzz_below(input, 6) : 0];
-  choose_descriptors(input, o, kind, a);
+  fuzz_choose_descriptors(input, o, kind, a);
   const unsigned seed = fuzz_byte(input);
   for (int i = 0; i < ARG_TENSORS; ++i) {
     const tensor_view view = fuzz_view(a->tensors[i]);
@@ -177,6 +158,7 @@ bool fuzz_arguments_open(fuzz_input *input, const fuzz_objects *o, fuzz_call_kin
   if (!make_params(o, kind, seed, a)) return false;
   if (fuzz_one_in(input, 2)) memset(a->contents[ARG_BETA], 0, a->bytes[ARG_BETA]);
   choose_aliases(input, kind, a);
+  leave_out(fuzz_below(input, 16), a);
   for (int count = fuzz_below(input, 4); count > 0; --count)
     a->pointers[fuzz_below(input, ARGS)] = NULL;
   fuzz_arguments_reset(a);
@@ -188,7 +170,7 @@ void fuzz_arguments_close(fuzz_arguments *a) {
     free(a->blocks[i]);
     free(a->contents[i]);
   }
-  for (int i = 0; i <= ARG_TENSORS; ++i) cubnDestroyTensorDescriptor(a->own[i]);
+  for (int i = 0; i <= ARG_TENSORS + 1; ++i) cubnDestroyTensorDescriptor(a->own[i]);
 }
 
 void fuzz_arguments_reset(fuzz_arguments *a) {

@@ -23,22 +23,30 @@ enum {
   ARG_SAVED_INV_STD,
   ARG_MEAN_LOW,
   ARG_SAVED_MEAN_LOW,
+  ARG_SAVED_R,
+  ARG_SAVED_D,
+  ARG_NONFINITE,
   ARG_DSCALE,
   ARG_DBIAS,
   ARG_FACTOR,
   ARG_ALPHA,
   ARG_BETA,
   ARG_RESERVE,
+  ARG_MASK,
+  ARG_LENGTHS,
+  ARG_ANY_NONFINITE,
   ARGS
 };
 
-typedef enum { FUZZ_FORWARD, FUZZ_BACKWARD, FUZZ_FOLD } fuzz_call_kind;
+/* FUZZ_BEHIND folds into a layer that follows. */
+typedef enum { FUZZ_FORWARD, FUZZ_BACKWARD, FUZZ_FOLD, FUZZ_BEHIND } fuzz_call_kind;
 
 typedef struct fuzz_arguments {
   cubnBatchNormMode_t mode;
   cubnBatchNormOps_t ops;
   cubnTensorDescriptor_t tensors[ARG_TENSORS], params;
-  cubnTensorDescriptor_t own[ARG_TENSORS + 1]; /* made for this call */
+  cubnTensorDescriptor_t own[ARG_TENSORS + 2]; /* made for this call */
+  cubnTensorDescriptor_t mask;                 /* NULL: there is none */
   cubnActivationDescriptor_t activation;
   cubnBatchNormDescriptor_t batch_norm;
   double factor, epsilon;
@@ -58,6 +66,15 @@ void fuzz_arguments_close(fuzz_arguments *a);
 void fuzz_arguments_reset(fuzz_arguments *a);
 /* The first block whose content has changed, of those in the set of bits; -1: none. */
 int fuzz_arguments_changed(const fuzz_arguments *a, unsigned which);
+/* ---- arguments_descriptors.c */
+enum {
+  FUZZ_BYTES_MAX = 1 << 15
+}; /* of an array; with strides of 0 that is any number of elements */
+void fuzz_choose_descriptors(fuzz_input *input, const fuzz_objects *objects, fuzz_call_kind kind,
+                             fuzz_arguments *a);
+bool fuzz_folds(fuzz_call_kind kind);
+/* Of FUZZ_BEHIND. */
+int fuzz_groups(const fuzz_arguments *a);
 /* Whether two elements of the tensor may share memory. */
 bool fuzz_overlaps(cubnTensorDescriptor_t tensor);
 

@@ -52,6 +52,13 @@ static cubnStatus_t fold(cubnHandle_t handle, const fuzz_arguments *a) {
                            a->epsilon, a->mode ? D(OUTPUT) : NULL, P(OUTPUT), P(DBIAS));
 }
 
+/* The padding is saved_r. */
+static cubnStatus_t fold_behind(cubnHandle_t handle, const fuzz_arguments *a) {
+  return cubnFoldBatchNormBehind(handle, D(X), P(X), P(DSCALE), fuzz_groups(a), P(SCALE), P(BIAS),
+                                 P(MEAN), P(VAR), a->epsilon, a->mode ? D(OUTPUT) : NULL, P(OUTPUT),
+                                 P(DBIAS), P(SAVED_R));
+}
+
 static cubnStatus_t norm_train(cubnHandle_t handle, const fuzz_arguments *a) {
   return cubnNormalizationForwardTraining(
       handle, (cubnNormMode_t)a->mode, (cubnNormOps_t)a->ops, CUBN_NORM_ALGO_STANDARD, P(ALPHA),
@@ -94,6 +101,11 @@ static cubnBatchNormTensors_t gather(const fuzz_arguments *a) {
                                   .running_var = P(RUNNING_VAR),
                                   .previous_running_mean = P(PREVIOUS_MEAN),
                                   .previous_running_var = P(PREVIOUS_VAR),
+                                  .saved_r = P(SAVED_R),
+                                  .saved_d = P(SAVED_D),
+                                  .mask_desc = a->mask,
+                                  .mask = P(MASK),
+                                  .lengths = P(LENGTHS),
                                   .factor = a->bytes[ARG_SCALE] % 8 ? P(FACTOR) : NULL,
                                   .reserve = P(RESERVE),
                                   .reserve_bytes = a->bytes[ARG_RESERVE]};
@@ -103,6 +115,8 @@ static cubnStatus_t extended_forward(cubnHandle_t handle, const fuzz_arguments *
   cubnBatchNormTensors_t tensors = gather(a);
   tensors.z = P(Z);
   tensors.y = P(OUTPUT);
+  tensors.nonfinite = P(NONFINITE);
+  tensors.any_nonfinite = P(ANY_NONFINITE);
   return cubnBatchNormForward(handle, a->batch_norm, &tensors);
 }
 
@@ -110,13 +124,73 @@ static cubnStatus_t extended_backward(cubnHandle_t handle, const fuzz_arguments 
   cubnBatchNormTensors_t tensors = gather(a);
   tensors.dz = P(Z);
   tensors.dx = P(OUTPUT);
+  tensors.y_desc = D(X); /* is read with CUBN_BACKWARD_FROM_Y only */
+  tensors.y = P(X);
   return cubnBatchNormBackward(handle, a->batch_norm, &tensors);
+}
+
+/* dy is ddx, too, dz is ddy; bias and running_var are gradients of parameters. */
+static cubnStatus_t double_backward(cubnHandle_t handle, const fuzz_arguments *a) {
+  const cubnBatchNormTensors_t t = gather(a);
+  const cubnBatchNormDoubleBackwardTensors_t tensors = {.x_desc = t.x_desc,
+                                                        .dy_desc = t.dy_desc,
+                                                        .gx_desc = t.dx_desc,
+                                                        .ddy_desc = t.dz_desc,
+                                                        .param_desc = t.param_desc,
+                                                        .x = t.x,
+                                                        .dy = t.dy,
+                                                        .scale = t.scale,
+                                                        .ddscale = t.bias,
+                                                        .ddx_desc = P(BETA) ? t.dy_desc : NULL,
+                                                        .ddx = P(BETA) ? t.dy : NULL,
+                                                        .ddbias = P(FACTOR) ? P(RUNNING_VAR) : NULL,
+                                                        .gx = P(OUTPUT),
+                                                        .ddy = P(Z),
+                                                        .gscale = t.dscale,
+                                                        .saved_mean = t.saved_mean,
+                                                        .saved_inv_std = t.saved_inv_std,
+                                                        .saved_mean_low = t.saved_mean_low,
+                                                        .mean = t.mean,
+                                                        .mean_low = t.mean_low,
+                                                        .var = t.var,
+                                                        .inv_std = t.inv_std};
+  return cubnBatchNormDoubleBackward(handle, a->batch_norm, &tensors);
+}
+
+static cubnStatus_t infer_int8(cubnHandle_t handle, const fuzz_arguments *a) {
+  const cubnBatchNormTensors_t t = gather(a);
+  const cubnBatchNormInt8Tensors_t tensors = {.x_desc = t.x_desc,
+                                              .y_desc = t.y_desc,
+                                              .param_desc = t.param_desc,
+                                              .x = t.x,
+                                              .x_scale = a->factor,
+                                              .x_zero_point = (int)a->mode * 50 - 20,
+                                              .y = P(OUTPUT),
+                                              .y_scale = a->epsilon,
+                                              .y_zero_point = (int)a->ops * -50 + 20,
+                                              .scale = t.scale,
+                                              .bias = t.bias,
+                                              .mean = t.mean,
+                                              .mean_low = t.mean_low,
+                                              .var = t.var,
+                                              .inv_std = t.inv_std};
+  return cubnBatchNormForwardInt8(handle, a->batch_norm, &tensors);
+}
+
+static cubnStatus_t count_nonfinite(cubnHandle_t handle, const fuzz_arguments *a) {
+  int64_t count = -1;
+  const cubnStatus_t status = cubnCountNonfinite(handle, D(X), P(X), &count);
+  if ((count < 0) != (status != CUBN_STATUS_SUCCESS))
+    fuzz_fail("cubnCountNonfinite: status %d, but the count is %lld", (int)status,
+              (long long)count);
+  return status;
 }
 
 #define BIT(name) (1U << ARG_##name)
 #define STATISTICS                                                               \
   (BIT(RUNNING_MEAN) | BIT(RUNNING_VAR) | BIT(SAVED_MEAN) | BIT(SAVED_INV_STD) | \
    BIT(SAVED_MEAN_LOW) | BIT(RESERVE))
+#define FLAGS (BIT(SAVED_R) | BIT(SAVED_D) | BIT(NONFINITE) | BIT(ANY_NONFINITE))
 #define GRADIENTS (BIT(OUTPUT) | BIT(DSCALE) | BIT(DBIAS))
 
 const fuzz_function fuzz_functions[FUNCTIONS] = {
@@ -127,8 +201,13 @@ const fuzz_function fuzz_functions[FUNCTIONS] = {
     {"cubnBatchNormalizationBackwardEx", FUZZ_BACKWARD, GRADIENTS | BIT(Z), backward_ex},
     {"cubnNormalizationForwardTraining", FUZZ_FORWARD, BIT(OUTPUT) | STATISTICS, norm_train},
     {"cubnNormalizationBackward", FUZZ_BACKWARD, GRADIENTS | BIT(Z), norm_backward},
-    {"cubnBatchNormForward", FUZZ_FORWARD, BIT(OUTPUT) | STATISTICS, extended_forward},
+    {"cubnBatchNormForward", FUZZ_FORWARD, BIT(OUTPUT) | STATISTICS | FLAGS, extended_forward},
     {"cubnBatchNormBackward", FUZZ_BACKWARD, GRADIENTS | BIT(Z), extended_backward},
     {"cubnNormalizationForwardInference", FUZZ_FORWARD, BIT(OUTPUT), norm_infer},
     {"cubnFoldBatchNorm", FUZZ_FOLD, BIT(OUTPUT) | BIT(DBIAS), fold},
+    {"cubnFoldBatchNormBehind", FUZZ_BEHIND, BIT(OUTPUT) | BIT(DBIAS) | BIT(SAVED_R), fold_behind},
+    {"cubnCountNonfinite", FUZZ_FOLD, 0, count_nonfinite},
+    {"cubnBatchNormDoubleBackward", FUZZ_BACKWARD, BIT(OUTPUT) | BIT(Z) | BIT(DSCALE),
+     double_backward},
+    {"cubnBatchNormForwardInt8", FUZZ_FORWARD, BIT(OUTPUT), infer_int8},
 };

@@ -11,7 +11,7 @@ typedef struct fuzz_function {
   cubnStatus_t (*call)(cubnHandle_t handle, const fuzz_arguments *a);
 } fuzz_function;
 
-enum { FUNCTIONS = 11 };
+enum { FUNCTIONS = 15 };
 extern const fuzz_function fuzz_functions[FUNCTIONS];
 
 #endif /* CUBN_TESTS_FUZZ_FUNCTIONS_H */

@@ -70,7 +70,7 @@ static void change_activation(fuzz_input *input, cubnActivationDescriptor_t a) {
 }
 
 static void change_attribute(fuzz_input *input, cubnBatchNormDescriptor_t b) {
-  const cubnBatchNormAttribute_t which = (cubnBatchNormAttribute_t)(fuzz_below(input, 13) - 1);
+  const cubnBatchNormAttribute_t which = (cubnBatchNormAttribute_t)(fuzz_below(input, 23) - 1);
   double before = 0, after = 0;
   const double value = odd_number(input);
   const bool is_known = cubnGetBatchNormAttribute(b, which, &before) == CUBN_STATUS_SUCCESS;

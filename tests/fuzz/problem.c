@@ -87,6 +87,21 @@ static void choose_numbers(fuzz_input *input, line_problem *p) {
     p->swish_beta = FUZZ_PICK(input, betas);
 }
 
+/* Padding, batch renormalization. */
+static void choose_more_numbers(fuzz_input *input, line_problem *p) {
+  static const double shares[] = {0.7, 0, 1, 0.1, 0.98}, limits[] = {0, 1, 3, 0.25};
+  const unsigned which = fuzz_byte(input);
+  if (which & 1 && p->rank > 2) p->lengths_dim = 2 + fuzz_below(input, p->rank - 2);
+  if (which & 2 && line_has_padding(p)) p->valid = FUZZ_PICK(input, shares);
+  if (which & 4) p->r_max = 1 + FUZZ_PICK(input, limits), p->d_max = FUZZ_PICK(input, limits);
+}
+
+static int count_flags(void) {
+  int count = 0;
+  while (line_flags[count].name) ++count;
+  return count;
+}
+
 static void choose_activation(fuzz_input *input, line_problem *p) {
   static const double coefs[] = {1, 0, 0.25, 6};
   const line_activation *found = &line_activations[fuzz_below(input, 9)];
@@ -106,9 +121,9 @@ static const char *choose_data(fuzz_input *input) {
 bool fuzz_problem(fuzz_input *input, line_problem *p) {
   static const cubnDataType_t types[] = {CUBN_DATA_FLOAT, CUBN_DATA_BFLOAT16, CUBN_DATA_DOUBLE,
                                          CUBN_DATA_HALF};
-  *p = (line_problem){.alpha = 1, .param_alpha = 1, .epsilon = 1e-5, .factor = 0.1};
-  p->mean = 0.5;
-  p->std = p->swish_beta = 1;
+  *p = (line_problem){.pass = LINE_TRAIN};
+  for (const line_number *i = line_numbers; i->name; ++i)
+    *(double *)((char *)p + i->field) = i->preset;
   p->activation = CUBN_ACTIVATION_IDENTITY;
   p->coef = NAN;
   p->pass = fuzz_below(input, 3);
@@ -118,10 +133,11 @@ bool fuzz_problem(fuzz_input *input, line_problem *p) {
   if (!choose_layouts(input, p)) return false;
   if (fuzz_one_in(input, 2)) choose_activation(input, p);
   for (int count = fuzz_below(input, 5); count > 0; --count) {
-    const line_flag *flag = &line_flags[fuzz_below(input, 24)];
+    const line_flag *flag = &line_flags[fuzz_below(input, count_flags())];
     *(bool *)((char *)p + flag->field) = true;
   }
   choose_numbers(input, p);
+  choose_more_numbers(input, p);
   snprintf(p->data, sizeof p->data, "%s", choose_data(input));
   const unsigned offsets = fuzz_byte(input);
   for (int tensor = 0; tensor < LINE_TENSORS; ++tensor)

@@ -124,6 +124,7 @@ static const char *check_padding(const line_problem *p) {
     return "lengths are of a dimension from 2";
   if (!line_has_padding(p) && (p->keeps_padding || p->valid != 0.7)) /* the default */
     return "keep and valid are for masks and lengths";
+  if (line_has_padding(p) && p->unbiased) return "unbiased is for channels of as many values";
   if (line_has_padding(p) && p->given_sums && !p->frozen && !p->no_dx && p->count == 0)
     return "sums of a mask or lengths need count";
   return NULL;

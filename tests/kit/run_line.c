@@ -149,7 +149,9 @@ static bool fill_by_forward(cubnHandle_t handle, const line_problem *problem, in
   const line_problem forward = line_forward_of(problem);
   data_set before, after = {0};
   compare_result result;
-  if (!data_allocate(&forward, &before))
+  /* Batch renormalization reads running statistics, too, which backward does not have. */
+  if (!(line_renormalizes(problem) ? data_create(&forward, &before)
+                                   : data_allocate(&forward, &before)))
     return fail(&forward, report, report_bytes, "no memory for the data");
   for (size_t i = 0; i < sizeof inputs / sizeof *inputs; ++i)
     copy_array(set, inputs[i], &before, inputs[i]);

@@ -179,10 +179,25 @@ static void test_given_sums(void) {
   data_destroy(&before);
 }
 
+/* Backward with an activation takes r and d of a forward call that has running statistics. */
+static void test_kit(void) {
+  scenario s;
+  if (scenario_begin(&s, "kit", "backward nc f32 n9c3 r_max=3 d_max=5 relu") &&
+      scenario_run(&s, suite_handle(), 1))
+    for (int c = 0; c < 3; ++c) {
+      const double r = data_get(&s.before.arrays[DATA_SAVED_R], c);
+      SUITE_CHECK(r > 0 && r <= 3, "kit: r[%d] is %g", c, r);
+    }
+  scenario_end(&s);
+}
+
 void test_renorm_suites(void) {
-  static const suite_test tests[] = {
-      {"every algorithm", test_algorithms}, {"formulas", test_formulas},
-      {"r = 1 and d = 0", test_same_bits},  {"refusals", test_refusals},
-      {"given sums", test_given_sums},      {0}};
+  static const suite_test tests[] = {{"every algorithm", test_algorithms},
+                                     {"formulas", test_formulas},
+                                     {"r = 1 and d = 0", test_same_bits},
+                                     {"refusals", test_refusals},
+                                     {"given sums", test_given_sums},
+                                     {"kit", test_kit},
+                                     {0}};
   suite_add("renorm", SUITE_DEVICES, tests);
 }

@@ -45,7 +45,6 @@ static void set_preact(const cubn_job *job, const cubn_group *group, const cubn_
   memcpy(mean_low, lanes->mean_low, (size_t)group->width * sizeof *mean_low);
   if (job->problem->pass == CUBN_PASS_BACKWARD && job->problem->reserve == CUBN_RESERVE_STATISTICS)
     cubn_load_reserved(job, group, CUBN_RESERVED_MEAN_LOW, mean_low);
-  lanes->preact_is_single = is_single;
   for (int64_t j = 0; j < group->width; ++j) {
     const double kept = cubn_kept_inv_std(job->param_type, lanes->inv_std[j]);
     const double gain = cubn_preact_gain(params->scale[j], cubn_round_param(job, kept));
@@ -94,7 +93,8 @@ void cubn_channels_begin(const cubn_job *job, const cubn_group *group, cubn_lane
   const cubn_problem *problem = job->problem;
   for (int64_t j = 0; j < group->width; ++j)
     lanes->mean_high[j] = lanes->mean_low[j] = lanes->inv_std[j] = lanes->gain[j] =
-        lanes->offset[j] = lanes->slope[j] = 0;
+        lanes->offset[j] = lanes->slope[j] = lanes->preact_gain[j] = lanes->preact_shift[j] = 0;
+  lanes->preact_is_single = cubn_is_single(job->param_type);
   lanes->preact_needs_double = false;
   if (job->needs.moments) {
     /* Near the mean is the first value: in a constant channel all differences from it are 0. */

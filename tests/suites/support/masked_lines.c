@@ -10,6 +10,7 @@ const char *const masked_lines[] = {
     "train ncw f32 n9c7w33 lengths=2",
     "train ncw f32 n9c7w33 lengths=2 valid=0",
     "train ncw f32 n9c7w33 lengths=2 valid=1",
+    "train ncw f32 n9c7w33 lengths=2 valid=0 elu",
     "train nwc f32 n9c7w33 lengths=2 mean=1e4 data=spread",
     "train ncw f64 n9c7w33 lengths=2 valid=0 keep biased separate",
     "train nchw f32 n3c5h4w5 lengths=3 peract",
