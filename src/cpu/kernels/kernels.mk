@@ -21,8 +21,8 @@ CPU_TARGET_DEFINES = \
   '-DCUBN_CPU_KERNELS(X)=$(foreach t,$(1),$(foreach e,$(CPU_TYPES),X($(t),$(e))))'
 
 # Which instructions a compiler may use. "generic" is what every processor of the architecture has;
-# on AArch64 that includes NEON, so there it is compiled for the same registers. It is chosen only by
-# x86-64 without AVX2, and compiled for less code.
+# on AArch64 that includes NEON, so there it is compiled for the same registers. Only x86-64 without
+# AVX2 chooses it, so it is compiled for less code.
 CPU_FLAGS_generic := $(if $(filter -O3,$(CFLAGS)),-O2)
 CPU_FLAGS_neon :=
 CPU_FLAGS_avx2 := -mavx2 -mfma -mf16c

@@ -183,8 +183,8 @@ cubnStatus_t visit_folded_columns(const Granularity &granularity, const cubn_pro
 }
 
 // Whether the kernels for packed tensors can access tensors that begin `phase` elements past the
-// alignment of vectors: all alike and, if there is a mask, at whole bytes of it. If not, the strided
-// algorithm does the work.
+// alignment of vectors: all alike and, if there is a mask, at whole bytes of it. If not, the
+// strided algorithm does the work.
 inline bool phase_fits(const cubn_problem &problem, int phase) {
   return problem.reserve == CUBN_RESERVE_MASK ? phase == 0 : phase >= 0;
 }
