@@ -158,10 +158,9 @@ struct FusedBackward : Backward<T> {
   // statistics.
   __device__ BackwardCoefficients<Real> statistics(int64_t channel) const {
     if (!this->saved_mean) return {};
-    const Real inv_std =
-        var ? round_coefficient<Real>(
-                  cubn_inverse_deviation(&this->normalizer, static_cast<double>(var[channel])))
-            : this->inverse_of(channel);
+    const Real inv_std = var ? round_coefficient<Real>(cubn_inverse_deviation(
+                                   &this->normalizer, static_cast<double>(var[channel])))
+                             : this->inverse_of(channel);
     return {this->center_of(channel), inv_std, Real(0), Real(0), Real(0)};
   }
   __device__ Affine<Real> preact_affine(int64_t channel,
