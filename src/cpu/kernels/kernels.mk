@@ -22,8 +22,11 @@ CPU_TARGET_DEFINES = \
 
 # Which instructions a compiler may use. "generic" is what every processor of the architecture has;
 # on AArch64 that includes NEON, so there it is compiled for the same registers. Only x86-64 without
-# AVX2 chooses it, so it is compiled for less code.
+# AVX2 chooses it, so it is compiled for less code; halves, which it converts without instructions
+# for that, are most of it.
 CPU_FLAGS_generic := $(if $(filter -O3,$(CFLAGS)),-O2)
+CPU_FLAGS_generic_f16 := $(if $(filter -O3,$(CFLAGS)),-Os)
+CPU_FLAGS_generic_bf16 := $(CPU_FLAGS_generic_f16)
 CPU_FLAGS_neon :=
 CPU_FLAGS_avx2 := -mavx2 -mfma -mf16c
 CPU_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c \
@@ -40,7 +43,8 @@ CPU_KERNEL_OBJECTS = $(foreach t,$(2),$(foreach e,$(CPU_TYPES),$(foreach s,$(CPU
 define CPU_KERNEL_RULE
 $(1)/$(5)-$(2)-$(3).o: src/cpu/kernels/$(5).c $(BUILD)/settings
 	@mkdir -p $$(@D)
-	$$(CC) $$(CPP_ALL) $$(C_ALL) $(4) $$(CPU_FLAGS_$(2)) -DCUBN_ELEMENT_$(CPU_TYPE_$(3)) \
+	$$(CC) $$(CPP_ALL) $$(C_ALL) $(4) $$(CPU_FLAGS_$(2)) $$(CPU_FLAGS_$(2)_$(3)) \
+	  -DCUBN_ELEMENT_$(CPU_TYPE_$(3)) \
 	  -DCUBN_KERNELS=cubn_kernels_$(2)_$(3) -DCUBN_FUSED_KERNELS=cubn_fused_kernels_$(2)_$(3) \
 	  -DCUBN_TARGET='"$(2)"' -c $$< -o $$@
 -include $(1)/$(5)-$(2)-$(3).d
