@@ -27,8 +27,9 @@ typedef struct cubn_deviations {
 static inline cubn_deviations cubn_fast_deviations(const cubn_call *call) {
   const bool is_single = cubn_is_single(call->param_type);
   const double most = is_single ? CUBN_DEVIATION_MAX : CUBN_DEVIATION_MAX_DOUBLE;
-  const bool can_be_near_zero =
-      !call->has_epilogue && call->problem->pass != CUBN_PASS_INFER && !call->problem->is_from_y;
+  const cubn_problem *problem = call->problem;
+  const bool can_be_near_zero = !call->has_epilogue && problem->pass != CUBN_PASS_INFER &&
+                                !problem->is_from_y && !problem->sums_are_given;
   const double mean_most = can_be_near_zero ? CUBN_MEAN_DEVIATIONS : -1;
   return (cubn_deviations){is_single, can_be_near_zero,      mean_most, 1 / most,
                            most,      call->args->normalizer};

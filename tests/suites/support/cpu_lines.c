@@ -114,6 +114,7 @@ const char *const cpu_lines[] = {
     "backward nchw f32 n3c5h31w33 nosaved add_relu",
     "backward nchw f32 n3c5h31w33 frozen relu data=inf",
     "backward nchw f32 n3c5h31w33 frozen add_relu nodscale nodbias",
+    "backward nc f32 n300c520 sums",
     "backward nchw f32 n3c5h31w33 sums add_relu",
     "backward nchw f32 n3c5h31w33 nodx add_relu",
     "backward nchw f32 n3c5h31w33 nodx relu",
