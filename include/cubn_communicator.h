@@ -170,6 +170,12 @@ typedef struct cubnCommunicatorFunctions {
    * cubnSetBatchNormCommunicator refuses handles on others. NULL: it cannot tell.
    */
   int (*device)(void *context);
+  /**
+   * With device memory. 1: gather and all_to_all know no streams. The handle's stream is waited for
+   * before they are called, they return when receive is complete, and calls cannot be captured. 0:
+   * they enqueue, as above.
+   */
+  int needs_idle_stream;
 } cubnCommunicatorFunctions_t;
 
 /**

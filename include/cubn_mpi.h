@@ -46,6 +46,27 @@ extern "C" {
  */
 CUBN_API cubnStatus_t cubnCreateCommunicatorMPI(cubnCommunicator_t *communicator, MPI_Comm comm);
 
+/**
+ * Creates a communicator of which MPI gets pointers to a GPU's memory, as cubnCreateCommunicatorMPI
+ * but for that. Statistics are not copied to the host; there is a copy over PCIe less in either
+ * direction.
+ *
+ * MPI knows no streams: a synchronized call waits for its handle's stream before each collective,
+ * and cannot be captured. Faults are told as cubn_communicator.h says of device memory.
+ *
+ * @param[out] communicator  receives the communicator
+ * @param[in] comm           of the ranks that share a batch; no inter-communicator
+ * @param[in] ordinal        of this rank's GPU, as cubnGetDevice says: that of all handles that the
+ *                           communicator is given to
+ * @retval CUBN_STATUS_BAD_PARAM  as cubnCreateCommunicatorMPI; ordinal is negative
+ * @retval CUBN_STATUS_NOT_SUPPORTED  this MPI does not take memory of a GPU
+ *         (MPIX_Query_cuda_support); nothing is created, on no rank if all have the same MPI
+ * @retval CUBN_STATUS_HOST_ALLOCATION_FAILED  no host memory
+ * @retval CUBN_STATUS_EXECUTION_FAILED  MPI reported an error
+ */
+CUBN_API cubnStatus_t cubnCreateCommunicatorMPIOnDevice(cubnCommunicator_t *communicator,
+                                                        MPI_Comm comm, int ordinal);
+
 /** @} */
 
 #ifdef __cplusplus

@@ -75,11 +75,21 @@ static cubn_blocks blocks_of(const cubn_exchange *exchange, const double *receiv
                        .channels = exchange->part};
 }
 
+/* With device memory: waits for what the collective sends, if that does not. */
+static cubnStatus_t await_stream(const cubn_exchange *exchange, const char *function) {
+  const cubnCommunicator_t communicator = exchange->communicator;
+  const cubnHandle_t handle = exchange->handle;
+  if (!cubn_is_on_device(communicator) || !communicator->functions.needs_idle_stream)
+    return CUBN_STATUS_SUCCESS;
+  return cubn_within(function, handle->backend->synchronize(handle->device));
+}
+
 /* Gathers what the ranks have merged. The length is that of both passes: in device memory a rank
  * does not know yet whether all make the same call. */
 static cubnStatus_t gather_merged(const cubn_exchange *exchange, const char *function) {
   const cubnCommunicator_t communicator = exchange->communicator;
   const size_t words = (size_t)(CUBN_FORWARD_VALUES * exchange->part);
+  CUBN_TRY(await_stream(exchange, function));
   const int error = communicator->functions.gather(
       communicator->context, exchange->own_part, exchange->merged, words, exchange->handle->stream);
   return cubn_check_collective(communicator, "gather", words, error, function);
@@ -157,6 +167,7 @@ static cubnStatus_t enqueue_collectives(const cubn_joint *joint, const cubn_join
   const cubnCommunicatorFunctions_t *const functions = &communicator->functions;
   const size_t words = task->blocks.words;
   const bool divides = exchange->parts > 1;
+  CUBN_TRY(await_stream(exchange, function));
   const int error = (divides ? functions->all_to_all : functions->gather)(
       communicator->context, exchange->send, exchange->receive, words, handle->stream);
   CUBN_TRY(cubn_check_collective(communicator, divides ? "all_to_all" : "gather", words, error,

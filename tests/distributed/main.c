@@ -10,6 +10,10 @@
 #include "suites/support/expect_error.h"
 #include "suites/support/joint_batch.h"
 
+#ifdef OPEN_MPI
+#include <mpi-ext.h>
+#endif
+
 static cubnHandle_t handle;
 static cubnCommunicator_t communicator;
 static int rank, ranks;
@@ -21,6 +25,13 @@ int MPI_Alltoall(const void *send, int send_count, MPI_Datatype send_type, void 
                  int receive_count, MPI_Datatype receive_type, MPI_Comm comm) {
   ++alltoall_calls;
   return PMPI_Alltoall(send, send_count, send_type, receive, receive_count, receive_type, comm);
+}
+
+/* What this MPI is said to do; no machine that tests has one that does. */
+static int takes_device_memory;
+
+int MPIX_Query_cuda_support(void) {
+  return takes_device_memory;
 }
 
 static void share_results(joint_part *part, int owner) {
@@ -156,6 +167,29 @@ static void test_arguments(void) {
   SUITE_CHECK(found == rank && count == ranks, "rank %d of %d", found, count);
 }
 
+/* A communicator of a GPU's memory is for an MPI that takes it, and for handles of that GPU. */
+static void test_on_device(void) {
+  static const char *const name = "cubnCreateCommunicatorMPIOnDevice";
+  cubnCommunicator_t of_gpu;
+  expect_error(cubnCreateCommunicatorMPIOnDevice(&of_gpu, MPI_COMM_NULL, 0), CUBN_STATUS_BAD_PARAM,
+               name, "comm", "MPI_COMM_NULL");
+  expect_error(cubnCreateCommunicatorMPIOnDevice(&of_gpu, MPI_COMM_WORLD, -1),
+               CUBN_STATUS_BAD_PARAM, name, "ordinal", "negative");
+  expect_error(cubnCreateCommunicatorMPIOnDevice(&of_gpu, MPI_COMM_WORLD, 0),
+               CUBN_STATUS_NOT_SUPPORTED, name, "this MPI", "cubnCreateCommunicatorMPI");
+  takes_device_memory = 1;
+  if (!expect_success(cubnCreateCommunicatorMPIOnDevice(&of_gpu, MPI_COMM_WORLD, 0), name) ||
+      !describe())
+    return;
+  expect_error(cubnSetBatchNormCommunicator(handle, bn, of_gpu, 1), CUBN_STATUS_BAD_PARAM,
+               "cubnSetBatchNormCommunicator", "the device cpu", "memory of a GPU");
+  cubnDestroyTensorDescriptor(image);
+  cubnDestroyTensorDescriptor(param);
+  expect_success(cubnDestroyBatchNormDescriptor(bn), "destroy");
+  expect_success(cubnDestroyCommunicator(of_gpu), "destroy");
+  takes_device_memory = 0;
+}
+
 /* Rank 1 dies between two calls. The others' second call returns an error, or MPI ends them. */
 static void test_killed(void) {
   const float x[4] = {1, 2, 3, 5};
@@ -172,10 +206,13 @@ static void test_killed(void) {
 }
 
 static unsigned run_tests(bool kills) {
-  static const suite_test tests[] = {
-      {"shares", test_cases},        {"divided channels", test_divided},
-      {"a refusal", test_refusal},   {"ranks that differ", test_differing},
-      {"arguments", test_arguments}, {NULL, NULL}};
+  static const suite_test tests[] = {{"shares", test_cases},
+                                     {"divided channels", test_divided},
+                                     {"a refusal", test_refusal},
+                                     {"ranks that differ", test_differing},
+                                     {"arguments", test_arguments},
+                                     {"memory of a GPU", test_on_device},
+                                     {NULL, NULL}};
   static const suite_test killed[] = {{"a rank is killed", test_killed}, {NULL, NULL}};
   if (CU_initialize_registry() != CUE_SUCCESS) return 1;
   suite_begin_pass(&(suite_options){.where = SUITE_CPU});

@@ -83,6 +83,7 @@
   X(communicator_setup)    \
   X(communicator_capture)  \
   X(communicator_device)   \
+  X(communicator_idle)     \
   X(communicator_divided)  \
   X(synchronized)          \
   X(virtual)               \
