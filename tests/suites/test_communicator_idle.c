@@ -17,7 +17,7 @@ enum { RANKS = 3, BUSY = 45 };
 /* All ranks have the same images, so the statistics are those of one. */
 static const char *const lines[] = {"train nchw f32 n2c5h3w4 low biased relu",
                                     "backward nhwc f64 n2c5h3w4 low",
-                                    "train nhwc bf16 n3c5h3w3 low"};
+                                    "train nhwc bf16 n3c5h3w3 low biased"};
 
 /* Memory of an emulated GPU is the host's. */
 static int gather(void *context, const double *send, double *receive, size_t count,

@@ -113,9 +113,11 @@ static void check_choice(cubnHandle_t handle, const choice *wanted) {
   emu_reset_launches();
   if (!SUITE_CHECK(call(handle, &problem) == CUBN_STATUS_SUCCESS, "%s fails", wanted->line)) return;
   const char *const name = handle->last_algo->name;
-  const unsigned passes = strcmp(wanted->algorithm, "two_pass") ? 1 : 2;
-  const unsigned launches = problem.no_saved ? passes + 1 : passes;
-  SUITE_CHECK(!strcmp(name, wanted->algorithm) && emu_launch_count() == launches,
+  const unsigned launches = strcmp(wanted->algorithm, "two_pass") ? 1 : 2;
+  /* The statistics of many channels take several. */
+  const bool are_as_wanted =
+      problem.no_saved ? emu_launch_count() > launches : emu_launch_count() == launches;
+  SUITE_CHECK(!strcmp(name, wanted->algorithm) && are_as_wanted,
               "%s: %s with %u launches, wanted %s with %u", wanted->line, name, emu_launch_count(),
               wanted->algorithm, launches);
   CU_ASSERT(emu_get_launch(0, &launch));
