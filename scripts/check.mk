@@ -6,7 +6,8 @@ FOLDERS := include src tests bench examples
 SOURCES = $(shell find $(FOLDERS) -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.cpp')
 SCRIPTS = $(shell find $(FOLDERS) scripts .ci -name '*.sh') .ci/run
 
-CHECKS := format structure performance peers docs scripts cppcheck bench clang archs cpu sass
+CHECKS := format structure performance peers docs scripts cppcheck bench clang archs cpu sass \
+  size
 .PHONY: check $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%)
 	@echo 'All checks passed.'
@@ -65,6 +66,15 @@ ifeq ($(CUDA) $(filter 80 90,$(ARCHS)),1 80 90)
 else
 	@echo 'Loops of CUDA kernels: not counted, the library has no code for sm_80 and sm_90'
 endif
+
+# The static library as it is installed, without debug sections, in bytes; with the CUDA kernels of
+# the default architectures, CPU kernels of all targets and types.
+SIZE_MAX := 15000000
+check-size: lib
+	@cp $(STATIC) $(BUILD)/stripped.a
+	@$(BUILT_STRIP) --strip-debug $(BUILD)/stripped.a
+	@bytes=$$(wc -c < $(BUILD)/stripped.a); rm $(BUILD)/stripped.a; \
+	  echo "Static library: $$bytes bytes, at most $(SIZE_MAX)"; [ $$bytes -le $(SIZE_MAX) ]
 
 # It builds what it needs, with the lines of the kernels' source.
 profile:

@@ -22,6 +22,11 @@ namespace cubn {
 template <int V>
 constexpr int TILE_COLUMNS = V < TILE_COLUMNS_MAX ? V : TILE_COLUMNS_MAX;
 
+// Vectors of READ elements that a thread adds at a time. Single elements are for short rows, of
+// which a thread has few.
+template <int READ>
+constexpr int ROW_BATCH = RESIDENT_BATCH / (READ > 1 ? READ : 4);
+
 // Doubles of scratch memory that the sums need.
 __host__ __device__ constexpr int scratch_doubles(int channels_per_thread) {
   return SLOT * channels_per_thread * RESIDENT_THREADS / 2;
@@ -74,7 +79,7 @@ __device__ inline int sum_any_vectors(typename Op::Sums &sums, const BlockSlice<
                                       const Op &, const SmemTile<typename Op::Element, V> &tile,
                                       int width, ChannelCursor cursor) {
   using T = typename Op::Element;
-  constexpr int U = RESIDENT_BATCH / READ;
+  constexpr int U = ROW_BATCH<READ>;
   using View = ChannelView<T, Op::INPUTS, READ, U, 1>;
   int count = 0;
   while (cursor.row < slice.rows) {
@@ -150,7 +155,7 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
     const int total = params.group == 1 ? slice.rows * width : slice.rows;
     const int pitch = params.group == 1 ? READ : slice.vectors * V;
     const int vectors = active ? (max(total - first, 0) + step - 1) / step : 0;
-    sum_whole_vectors<RESIDENT_BATCH / READ, READ>(
+    sum_whole_vectors<ROW_BATCH<READ>, READ>(
         sums, op, tile,
         first * pitch + (params.group == 1 ? 0 : team.channel * slice.span + cursor.i * READ),
         step * pitch, vectors);
