@@ -67,12 +67,12 @@ class Kernel:
         return min(by_registers, WARPS.get(self.arch, 64) * 32 // THREADS)
 
     def moves_vectors(self):
-        """Kernels that are given the width 1 are for tensors without alignment; some move single
-        values: parameters, blocks of ranks, conversions."""
-        if re.search(r"strided|(Rows|Columns|Runs)<1[,>]|(resident|cluster|cooperative)_kernel<1,",
-                     self.name):
+        """Some move single values: elements at any stride, parameters, blocks of ranks,
+        conversions. There are no clusters below sm_90."""
+        if "cluster" in self.name and self.arch < 90:
             return False
-        return not re.search(r"finish|sample|widen|merge|refuse|write_block", self.name)
+        return not re.search(r"strided|finish|sample|widen|merge|refuse|write_block|fold_behind|"
+                             r"padding|count_kernel|int8_affine", self.name)
 
     def faults(self):
         if "Fused" not in self.name and (self.stack or self.local):

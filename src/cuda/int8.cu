@@ -112,12 +112,14 @@ __global__ void __launch_bounds__(THREADS)
   const int64_t first = (params.first_unit + own_index()) * VECTOR;
   if (first >= elements) return;
   const int valid = static_cast<int>(min(elements - first, static_cast<int64_t>(VECTOR)));
-  alignas(16) int8_t values[VECTOR] = {};
+  alignas(16) int8_t values[VECTOR] = {};  // In registers: every index is a constant.
   if (valid == VECTOR) {
     const uint4 bits = *reinterpret_cast<const uint4 *>(params.x + first);
     memcpy(values, &bits, sizeof bits);
   } else {
-    for (int i = 0; i < valid; ++i) values[i] = params.x[first + i];
+#pragma unroll
+    for (int i = 0; i < VECTOR; ++i)
+      if (i < valid) values[i] = params.x[first + i];
   }
   const int64_t run = divide(first, params.by_run);
   int64_t channel = run - divide(run, params.by_all) * params.all_channels;
@@ -138,7 +140,9 @@ __global__ void __launch_bounds__(THREADS)
     memcpy(&bits, values, sizeof bits);
     *reinterpret_cast<uint4 *>(params.y + first) = bits;
   } else {
-    for (int i = 0; i < valid; ++i) params.y[first + i] = values[i];
+#pragma unroll
+    for (int i = 0; i < VECTOR; ++i)
+      if (i < valid) params.y[first + i] = values[i];
   }
 }
 
