@@ -41,6 +41,11 @@ test-cpu-asan:
 	  CPU_TYPES='$(ASAN_TYPES)' \
 	  CFLAGS='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cubn-smoke
 	CUBN_THREADS=3 $(BUILD)/asan/tests/cubn-smoke
+ifeq ($(MPI),1)
+	$(MAKE) --no-print-directory BUILD=$(BUILD)/asan CUDA=0 CPU_TARGETS='$(ASAN_TARGETS)' \
+	  CPU_TYPES='$(ASAN_TYPES)' CFLAGS='$(ASAN_FLAGS)' $(BUILD)/asan/tests/cubn-distributed
+	ASAN_OPTIONS=detect_leaks=0 $(RUN_RANKS) 3 $(BUILD)/asan/tests/cubn-distributed # MPI's leaks
+endif
 
 # The division of work among threads is the same for all instruction sets: one is enough.
 TSAN_CC ?= $(shell command -v clang 2>/dev/null)

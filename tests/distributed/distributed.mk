@@ -75,6 +75,7 @@ KILL = code=0; $(1) 3 $(2) --kill >$(2)-killed.txt 2>&1 || code=$$?; \
 test-mpi: $(DISTRIBUTED_TESTS) $(DISTRIBUTED_COST) $(MPI_EXAMPLE) $(if \
   $(OTHER_MPICC),$(OTHER_TESTS)) test-simulation
 	for n in 1 2 3 4 7; do $(RUN_RANKS) $$n $(DISTRIBUTED_TESTS) || exit 1; done
+	$(RUN_RANKS) 7 $(DISTRIBUTED_TESTS) --split
 	$(RUN_RANKS) 3 $(MPI_EXAMPLE)
 	$(RUN_RANKS) 2 $(DISTRIBUTED_COST) 2 5 3 3 3
 	$(call KILL,$(RUN_RANKS),$(DISTRIBUTED_TESTS))

@@ -16,6 +16,7 @@
 
 static cubnHandle_t handle;
 static cubnCommunicator_t communicator;
+static MPI_Comm group; /* all, or some in another order */
 static int rank, ranks;
 
 /* Calls of MPI's function are counted on their way. */
@@ -38,7 +39,7 @@ static void share_results(joint_part *part, int owner) {
   for (int i = 0; i < DATA_ARRAYS; ++i)
     if (data_has(&part->after, i))
       MPI_Bcast(part->after.arrays[i].block, (int)part->after.arrays[i].block_bytes, MPI_BYTE,
-                owner, MPI_COMM_WORLD);
+                owner, group);
 }
 
 static void test_cases(void) {
@@ -178,8 +179,7 @@ static void test_on_device(void) {
   expect_error(cubnCreateCommunicatorMPIOnDevice(&of_gpu, MPI_COMM_WORLD, 0),
                CUBN_STATUS_NOT_SUPPORTED, name, "this MPI", "cubnCreateCommunicatorMPI");
   takes_device_memory = 1;
-  if (!expect_success(cubnCreateCommunicatorMPIOnDevice(&of_gpu, MPI_COMM_WORLD, 0), name) ||
-      !describe())
+  if (!expect_success(cubnCreateCommunicatorMPIOnDevice(&of_gpu, group, 0), name) || !describe())
     return;
   expect_error(cubnSetBatchNormCommunicator(handle, bn, of_gpu, 1), CUBN_STATUS_BAD_PARAM,
                "cubnSetBatchNormCommunicator", "the device cpu", "memory of a GPU");
@@ -224,17 +224,22 @@ static unsigned run_tests(bool kills) {
   return failures;
 }
 
-/* --kill: a test that ends no rank well. */
+/* --kill: a test that ends no rank well. --split: two groups at a time, of every second rank, in
+ * the order from the last to the first. */
 int main(int count, char **arguments) {
   unsigned failures = 1, all = 1;
+  const char *const option = count > 1 ? arguments[1] : "";
+  const bool splits = strcmp(option, "--split") == 0;
   cubnCommunicator_t before;
   if (cubnCreateCommunicatorMPI(&before, MPI_COMM_WORLD) != CUBN_STATUS_BAD_PARAM) return 1;
   MPI_Init(&count, &arguments);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
-  MPI_Comm_size(MPI_COMM_WORLD, &ranks);
+  MPI_Comm_split(MPI_COMM_WORLD, splits ? rank % 2 : 0, splits ? -rank : rank, &group);
+  MPI_Comm_rank(group, &rank);
+  MPI_Comm_size(group, &ranks);
   if (ranks <= ENGINE_RANKS_MAX && cubnCreateOnDevice(&handle, "cpu") == CUBN_STATUS_SUCCESS &&
-      cubnCreateCommunicatorMPI(&communicator, MPI_COMM_WORLD) == CUBN_STATUS_SUCCESS)
-    failures = run_tests(count > 1 && strcmp(arguments[1], "--kill") == 0);
+      cubnCreateCommunicatorMPI(&communicator, group) == CUBN_STATUS_SUCCESS)
+    failures = run_tests(strcmp(option, "--kill") == 0);
   if (cubnDestroyCommunicator(communicator) != CUBN_STATUS_SUCCESS) ++failures;
   if (cubnDestroy(handle) != CUBN_STATUS_SUCCESS) ++failures;
   MPI_Allreduce(&failures, &all, 1, MPI_UNSIGNED, MPI_SUM, MPI_COMM_WORLD);
