@@ -40,8 +40,10 @@ __device__ inline void begin_sums(const Iterator &iterator, const Op &op, int64_
     using Coefficients = typename Op::Coefficients;
     CUBN_SHARED(Coefficients, coefficients, [Iterator::UNIT_CHANNELS_MAX]);
     const int i = static_cast<int>(threadIdx.x);
-    if (i < iterator.unit_channels(unit))
-      coefficients[i] = op.preact_coefficients(iterator.first_channel(unit) + i);
+    if (i < iterator.unit_channels(unit)) {
+      const Coefficients own = op.preact_coefficients(iterator.first_channel(unit) + i);
+      coefficients[i] = own;  // A copy: the emulator does not see stores to a result's place.
+    }
     __syncthreads();
 #pragma unroll
     for (int w = 0; w < W; ++w)
