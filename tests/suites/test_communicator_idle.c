@@ -5,8 +5,6 @@
 void test_communicator_idle_suites(void);
 
 #ifdef CUBN_TESTS_EMULATED
-#include <string.h>
-
 #include "emu/control.h"
 #include "suites/support/cuda_call.h"
 #include "suites/support/engine.h"
@@ -19,21 +17,35 @@ static const char *const lines[] = {"train nchw f32 n2c5h3w4 low biased relu",
                                     "backward nhwc f64 n2c5h3w4 low",
                                     "train nhwc bf16 n3c5h3w3 low biased"};
 
-/* Memory of an emulated GPU is the host's. */
+/* By the way of host memory. Each rank is a thread, and has its own. */
+static int exchange(engine_rank *self, const double *send, size_t count, double *all,
+                    cubnStream_t stream) {
+  double own[ENGINE_WORDS_MAX];
+  if (cudaStreamQuery(stream) != cudaSuccess) return BUSY;
+  cuda_ok(cudaMemcpy(own, send, count * sizeof *own, cudaMemcpyDeviceToHost), "send");
+  return engine_gather(self, own, all, count);
+}
+
 static int gather(void *context, const double *send, double *receive, size_t count,
                   cubnStream_t stream) {
-  return cudaStreamQuery(stream) == cudaSuccess ? engine_gather(context, send, receive, count)
-                                                : BUSY;
+  double all[ENGINE_RANKS_MAX * ENGINE_WORDS_MAX];
+  engine_rank *const self = context;
+  const size_t bytes = (size_t)self->engine->ranks * count * sizeof *all;
+  const int error = exchange(self, send, count, all, stream);
+  if (!error) cuda_ok(cudaMemcpy(receive, all, bytes, cudaMemcpyHostToDevice), "receive");
+  return error;
 }
 
 static int all_to_all(void *context, const double *send, double *receive, size_t count,
                       cubnStream_t stream) {
-  static double all[ENGINE_RANKS_MAX * ENGINE_WORDS_MAX]; /* one rank runs at a time */
-  const engine_rank *const self = context;
+  double all[ENGINE_RANKS_MAX * ENGINE_WORDS_MAX];
+  engine_rank *const self = context;
   const size_t ranks = (size_t)self->engine->ranks, own = (size_t)self->rank;
-  const int error = gather(context, send, all, ranks * count, stream);
+  const int error = exchange(self, send, ranks * count, all, stream);
   for (size_t r = 0; r < ranks && !error; ++r)
-    memcpy(receive + r * count, all + (r * ranks + own) * count, count * sizeof *all);
+    cuda_ok(cudaMemcpy(receive + r * count, all + (r * ranks + own) * count, count * sizeof *all,
+                       cudaMemcpyHostToDevice),
+            "receive");
   return error;
 }
 
