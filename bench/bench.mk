@@ -43,7 +43,7 @@ endif
 
 # Errors of values far from zero, beside those of the other libraries that are installed.
 .PHONY: accuracy
-accuracy: $(BUILD)/libcubn.so
+accuracy: $(SO)
 	CUBN_LIBRARY=$(abspath $<) bench/accuracy.py
 
 # The same program on the CUDA emulator. Its times mean nothing, but it shows that the benchmark
