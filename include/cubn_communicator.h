@@ -42,12 +42,12 @@
  * limit.
  *
  * **Faults.** A rank whose call is refused takes part in the gather all the same, or in the
- * collectives of divided channels, and says so: all
- * ranks return its status, with a message that names the rank and its reason, write none of their
- * outputs, and none waits for ever. The exceptions: a rank whose batch-norm descriptor is no
- * descriptor; a rank that makes no call, a call that exchanges nothing, or calls in another order;
- * and a failure after the gather, such as a GPU's, which its rank alone returns. An error of the
- * user's functions is CUBN_STATUS_EXECUTION_FAILED, with their number and text.
+ * collectives of divided channels, and says so: all ranks return its status, with a message that
+ * names the rank and its reason, write none of their outputs, and none waits for ever. The
+ * exceptions: a rank whose batch-norm descriptor is no descriptor; a rank that makes no call, a
+ * call that exchanges nothing, or calls in another order; and a failure after the gather, such as a
+ * GPU's, which its rank alone returns. An error of the user's functions is
+ * CUBN_STATUS_EXECUTION_FAILED, with their number and text.
  *
  * **GPUs.** A communicator gathers in host memory or in device memory.
  *
@@ -55,7 +55,8 @@
  * synchronized call waits for its stream, and cannot be captured into a CUDA graph.
  *
  * With *device memory* statistics stay on the GPU. A call enqueues its kernels and the gather on
- * the handle's stream, allocates nothing, waits for nothing, and can be captured. The merge is a
+ * the handle's stream, allocates nothing, waits for nothing, and can be captured; functions that
+ * know no streams (`needs_idle_stream`) are waited for and cannot. The merge is a
  * kernel with the same arithmetic in the same order, so statistics, y, dscale and dbias have the
  * bits that they have with host memory. (dx may differ in its last bits: the sums are divided by m
  * before they are rounded to parameters.) Calls of one descriptor use the same memory: on different

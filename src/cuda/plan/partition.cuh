@@ -191,8 +191,9 @@ inline bool phase_fits(const cubn_problem &problem, int phase) {
 
 // Calls visit(iterator, partition) for an operation whose phase fits.
 template <class Op, class Visit>
-cubnStatus_t visit_iterator(const Granularity &granularity, const cubn_problem &problem,
-                            const Op &op, Visit &&visit) {
+cubnStatus_t visit_iterator(const cubn_device *device, const cubn_problem &problem, const Op &op,
+                            Visit &&visit) {
+  const Granularity granularity = granularity_of(device, problem);
   constexpr int V = VECTOR_WIDTH<typename Op::Element>, ALIGN = VECTOR_ALIGN<Op>;
   const int phase = common_phase(op);
   Partition partition;
@@ -205,10 +206,4 @@ cubnStatus_t visit_iterator(const Granularity &granularity, const cubn_problem &
   const auto iterator = make_columns<V, ALIGN>(granularity, problem, &partition);
   return visit(iterator, partition);
 }
-template <class Op, class Visit>
-cubnStatus_t visit_iterator(const cubn_device *device, const cubn_problem &problem, const Op &op,
-                            Visit &&visit) {
-  return visit_iterator(granularity_of(device, problem), problem, op, visit);
-}
-
 }  // namespace cubn
