@@ -41,6 +41,7 @@ static void test_lines(void) {
 
 static void test_longer_lines(void) {
   run_list(masked_long_lines, masked_long_line_count);
+  run_list(masked_scattered_lines, masked_scattered_line_count);
 }
 
 /* ---- A call on the batch without its padding ---- */
@@ -134,7 +135,10 @@ static void test_threads(void) {
   static const char *const large[] = {"train nchw f64 n8c3h64w65 mask data=spread",
                                       "train nhwc f64 n8c40h32w33 lengths=3 data=spread",
                                       "backward nhwc f64 n16c12h32w33 mask nosaved data=spread",
-                                      "backward ncw f64 n16c3w999 lengths=2 keep data=spread"};
+                                      "backward ncw f64 n16c3w999 lengths=2 keep data=spread",
+                                      "train nchw f32 n16c16h32w33 mask data=spread",
+                                      "backward nchw f32 n16c12h32w33 mask keep nosaved",
+                                      "train nchw bf16 n16c3h64w65 mask data=spread"};
   for (size_t i = 0; i < COUNT_OF(large); ++i) {
     call calls[2] = {{.problem.rank = 0}};
     char report[512] = "";

@@ -90,7 +90,15 @@ static inline bool cubn_has_spans(const cubn_call *call) {
 /* Whether these are so long that kernels are called for each. Shorter ones are copied together. */
 static inline bool cubn_has_long_spans(const cubn_call *call) {
   enum { LONG_SPAN = 64 };
-  return cubn_has_spans(call) && call->places->spans.valid >= call->places->spans.count * LONG_SPAN;
+  return cubn_has_spans(call) && !call->places->spans.bits.words &&
+         call->places->spans.valid >= call->places->spans.count * LONG_SPAN;
+}
+
+/* Whether rows of columns are in such short spans that they are copied together. */
+static inline bool cubn_has_short_spans(const cubn_call *call) {
+  enum { SHORT_SPAN = 16 };
+  return cubn_has_spans(call) && call->places->spans.are_columns &&
+         call->places->spans.valid < call->places->spans.count * SHORT_SPAN;
 }
 
 /* Whether backward computes the statistics in a pass of their own, because they are not given. */

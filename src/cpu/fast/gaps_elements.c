@@ -3,9 +3,13 @@
 #include "cpu/fast/gaps.h"
 #include "cpu/fast/window.h"
 
+static bool is_scattered(const cubn_call *call) {
+  return cubn_has_spans(call) && call->places->spans.bits.words;
+}
+
 const void *cubn_gaps_output_at(const cubn_call *call, int64_t place) {
   int64_t count, stride;
-  if (call->panel) return NULL;
+  if (call->panel || is_scattered(call)) return NULL;
   const void *const at = cubn_place_at(call, CUBN_ARRAY_OUTPUT, place, &count, &stride);
   return stride == 1 ? at : NULL;
 }
@@ -25,8 +29,32 @@ static char *next_elements(const cubn_call *call, int array, const cubn_patch *p
   return at;
 }
 
+/* Scattered places: some elements of a row at a time, by a buffer. Stores also clear what is
+ * between them. */
+enum { BUFFERED = 256 };
+
+static void copy_scattered(const cubn_call *call, cubn_array array, const cubn_patch *patch,
+                           double *loaded, const double *stored) {
+  double buffer[BUFFERED + CUBN_SCATTER_SLACK]; /* of elements of any type */
+  for (int64_t r = 0; r < patch->rows; ++r)
+    for (int64_t i = 0, count; i < patch->count; i += count) {
+      count = patch->stride == 1 ? cubn_min(patch->count - i, BUFFERED) : 1;
+      const cubn_window window = {patch->offset + r * patch->row_stride + i * patch->stride, 1, 0,
+                                  count};
+      const cubn_patch elements = {0, 1, 0, count, 1};
+      const int64_t from = r * patch->count + i;
+      if (stored) call->type->store(stored + from, elements, buffer);
+      cubn_copy_window(call, &window, (int)array, (char *)buffer, 0, stored != NULL);
+      if (loaded) call->type->load(buffer, elements, loaded + from);
+    }
+}
+
 void cubn_gaps_load(const cubn_call *call, cubn_array array, cubn_patch patch, double *to) {
   cubn_patch elements;
+  if (is_scattered(call)) {
+    copy_scattered(call, array, &patch, to, NULL);
+    return;
+  }
   for (int64_t r = 0; r < patch.rows; ++r)
     for (int64_t first = 0;;) {
       const char *const at = next_elements(call, (int)array, &patch, r, &first, &elements);
@@ -39,6 +67,10 @@ void cubn_gaps_load(const cubn_call *call, cubn_array array, cubn_patch patch, d
 void cubn_gaps_store(const cubn_call *call, cubn_array array, cubn_patch patch,
                      const double *from) {
   cubn_patch elements;
+  if (is_scattered(call)) {
+    copy_scattered(call, array, &patch, NULL, from);
+    return;
+  }
   for (int64_t r = 0; r < patch.rows; ++r)
     for (int64_t first = 0;;) {
       char *const at = next_elements(call, (int)array, &patch, r, &first, &elements);

@@ -1,6 +1,8 @@
 /* Finds the order of x, and the views of all arrays in it. */
 #include "cpu/fast/places.h"
 
+#include "cpu/fast/scattered.h"
+
 /* All axes of a problem, the slowest in the order of x first. */
 typedef struct ordered_axes {
   int rank;
@@ -117,12 +119,19 @@ static cubn_span_place begin_span(const cubn_spans *spans, int64_t index, int64_
   return (cubn_span_place){index, base, base + span->memory, count};
 }
 
-cubn_span_place cubn_find_span(const cubn_spans *spans, int64_t place) {
-  /* Places are those of [n][c], or of [c][valid samples]. */
-  const bool are_columns = spans->are_columns;
-  const int64_t valid = are_columns ? place / spans->c : place % spans->valid;
-  const int64_t base = are_columns ? 0 : place / spans->valid * spans->s;
-  int64_t low = 0, high = spans->count;
+/* The span of a valid sample. The search begins where it would be if all spans were as long, as
+ * the list may be larger than the caches. */
+static int64_t find_index(const cubn_spans *spans, int64_t valid) {
+  const double share = (double)valid / (double)spans->valid;
+  int64_t low = (int64_t)(share * (double)(spans->count - 1)), high = low + 1;
+  for (int64_t step = 1; low > 0 && spans->list[low].begin > valid; step *= 2) {
+    high = low;
+    low = low > step ? low - step : 0;
+  }
+  for (int64_t step = 1; high < spans->count && spans->list[high].begin <= valid; step *= 2) {
+    low = high;
+    high = spans->count - high > step ? high + step : spans->count;
+  }
   while (high - low > 1) {
     const int64_t middle = low + (high - low) / 2;
     if (spans->list[middle].begin <= valid)
@@ -130,6 +139,15 @@ cubn_span_place cubn_find_span(const cubn_spans *spans, int64_t place) {
     else
       high = middle;
   }
+  return low;
+}
+
+cubn_span_place cubn_find_span(const cubn_spans *spans, int64_t place) {
+  /* Places are those of [n][c], or of [c][valid samples]. */
+  const bool are_columns = spans->are_columns;
+  const int64_t valid = are_columns ? place / spans->c : place % spans->valid;
+  const int64_t base = are_columns ? 0 : place / spans->valid * spans->s;
+  const int64_t low = find_index(spans, valid);
   cubn_span_place found = begin_span(spans, low, base);
   const int64_t before =
       are_columns ? place - spans->list[low].begin * spans->c : valid - spans->list[low].begin;
@@ -144,6 +162,10 @@ cubn_span_place cubn_next_span(const cubn_spans *spans, cubn_span_place at) {
 }
 
 int64_t cubn_view_offset(const cubn_view *view, int64_t place, int64_t *count) {
+  if (view->spans && view->spans->bits.words) {
+    *count = 1;
+    return cubn_scattered_offset(view->spans, place);
+  }
   if (view->spans) {
     const cubn_span_place found = cubn_find_span(view->spans, place);
     *count = found.count;

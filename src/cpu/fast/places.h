@@ -5,6 +5,7 @@
 #define CUBN_CPU_FAST_PLACES_H
 
 #include "core/backend.h"
+#include "cpu/kernels/kernels.h"
 
 /* The arrays that have views: those of elements, and the reserve space. */
 enum { CUBN_VIEWS = CUBN_ARRAY_PLACE + 1 };
@@ -16,13 +17,24 @@ typedef struct cubn_span {
   int64_t memory; /* offset of its first element of the first channel */
 } cubn_span;
 
-/* The valid samples of a problem with padding, packed but for that. A span ends with a run. */
+/* Which samples of [n][c][s] are valid, as bits; every run begins with a word. */
+typedef struct cubn_bits {
+  const uint64_t *words;       /* NULL: there is a list */
+  const int64_t *before;       /* [count + 1]: valid samples before each word */
+  int64_t count, run_words;    /* words, and those of a run */
+  bool keeps;                  /* what is not valid is left as it is, and not set to 0 */
+  const cubn_kernels *kernels; /* that copy */
+} cubn_bits;
+
+/* The valid samples of a problem with padding, packed but for that. A span ends with a run. Where
+ * spans are short, there are bits instead of a list. */
 typedef struct cubn_spans {
   int64_t count;
   cubn_span *list; /* [count + 1], the last of which begins where all end */
-  int64_t c, s;    /* of the problem with padding */
-  int64_t step;    /* elements of a channel's neighbor samples: 1, or c in columns */
-  int64_t valid;   /* samples, and all of them */
+  cubn_bits bits;
+  int64_t c, s;  /* of the problem with padding */
+  int64_t step;  /* elements of a channel's neighbor samples: 1, or c in columns */
+  int64_t valid; /* samples, and all of them */
   int64_t samples;
   bool are_columns; /* [n][c], not [n][c][s] */
 } cubn_spans;

@@ -25,6 +25,7 @@ char *cubn_base_of(const cubn_call *call, int array) {
 bool cubn_map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
   int64_t count;
+  if (call->places->spans.bits.words) return false;
   const int64_t offset =
       cubn_view_offset(&call->places->views[CUBN_ARRAY_X], window->offset, &count);
   if (count < window->width) {
@@ -43,7 +44,7 @@ bool cubn_map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mappin
 
 void cubn_leave_span(const cubn_call *call, cubn_window *window) {
   int64_t count;
-  if (!cubn_has_spans(call) || window->rows == 1) return;
+  if (!cubn_has_spans(call) || cubn_has_short_spans(call) || window->rows == 1) return;
   cubn_view_offset(&call->places->views[CUBN_ARRAY_X], window->offset + window->stride, &count);
   if (count >= ROWS_MIN * window->stride) window->rows = 1;
 }

@@ -7,6 +7,7 @@
 #include "cpu/common/algos.h"
 #include "cpu/common/arith.h"
 #include "cpu/common/axes.h"
+#include "cpu/fast/scattered.h"
 
 cubn_refusal cubn_squeeze_reject(const cubn_device *device, const cubn_problem *problem,
                                  cubn_layout layout) {
@@ -87,8 +88,19 @@ static bool find_spans(const cubn_problem *problem, const void *memory, cubn_spa
   return true;
 }
 
-/* Shorter runs of valid values, on average, are faster one by one. */
-enum { SPAN_MIN = 8 };
+/* Shorter spans of rows, on average, are copied by bits. */
+enum { LISTED_MIN = 64 };
+
+/* Chooses bits; false if there is to be a list. */
+static bool set_bits(const cubn_device *device, const cubn_problem *problem, const void *memory,
+                     cubn_spans *spans) {
+  if (spans->are_columns || !cubn_find_bits(problem, memory, spans)) return false;
+  spans->bits.kernels = cubn_machine_kernels(&device->machine, problem->type);
+  if (spans->valid < LISTED_MIN * cubn_count_spans(&spans->bits)) return true;
+  spans->bits.words = NULL;
+  spans->valid = 0;
+  return false;
+}
 
 /* Sets the places of the valid elements; false if there are none, or too many spans. */
 static bool squeeze(const cubn_device *device, const cubn_problem *problem, const void *memory,
@@ -100,8 +112,9 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
                         .samples = cubn_count(problem),
                         .step = problem->layout == CUBN_LAYOUT_COLUMNS ? problem->c : 1,
                         .are_columns = problem->layout == CUBN_LAYOUT_COLUMNS};
-  if (!find_spans(problem, memory, spans) || spans->valid == 0) return false;
-  if (!spans->are_columns && spans->valid < spans->count * SPAN_MIN) return false;
+  if (!set_bits(device, problem, memory, spans) && !find_spans(problem, memory, spans))
+    return false;
+  if (spans->valid == 0) return false;
   places->problem = *problem;
   places->problem.validity.kind = CUBN_VALID_ALL;
   places->problem.n = spans->are_columns ? spans->valid : 1;
@@ -192,7 +205,7 @@ static cubnStatus_t run_squeezed(cubn_device *device, const cubn_problem *proble
   if (!squeeze(device, problem, args->validity, &places))
     return cubn_cpu_strided.run(device, problem, args);
   if (own.count == 0) own.count = (double)places.spans.valid;
-  if (!problem->validity.keeps) {
+  if (!problem->validity.keeps && !places.spans.bits.words) {
     clear_padding(device, problem, &places.spans, args->output);
     clear_padding(device, problem, &places.spans, args->dz);
   }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/common/arith.h"
+#include "cpu/fast/scattered.h"
 #include "cpu/fast/transpose.h"
 
 enum { LOOPS_MAX = 2 * CUBN_DIM_MAX + 1 };
@@ -158,11 +159,37 @@ static void copy_spans(const cubn_transfer *transfer, int64_t place, int64_t wid
   }
 }
 
+/* Copies rows of columns, span by span: rows are neighbors in a span. */
+static void copy_span_rows(const cubn_transfer *transfer, const cubn_window *window) {
+  const cubn_spans *spans = transfer->view->spans;
+  const int64_t bytes = transfer->element_bytes, column = window->offset % spans->c;
+  const size_t row_bytes = (size_t)(window->width * bytes);
+  cubn_span_place at = cubn_find_span(spans, window->offset);
+  char *stage = transfer->stage;
+  for (int64_t r = 0; r < window->rows; ++r, stage += transfer->stage_stride * bytes) {
+    if (at.count <= 0) {
+      at = cubn_next_span(spans, at);
+      at.offset += column;
+      at.count -= column;
+    }
+    char *const memory = transfer->memory + at.offset * bytes;
+    memcpy(transfer->stores ? memory : stage, transfer->stores ? stage : memory, row_bytes);
+    at.offset += spans->c;
+    at.count -= spans->c;
+  }
+}
+
 void cubn_transfer_window(const cubn_transfer *transfer, const cubn_window *window) {
-  for (int64_t r = 0; transfer->view->spans && r < window->rows; ++r)
-    copy_spans(transfer, window->offset + r * window->stride, window->width,
-               transfer->stage + r * transfer->stage_stride * transfer->element_bytes);
-  if (transfer->view->spans) return;
+  const cubn_spans *const spans = transfer->view->spans;
+  if (spans && spans->are_columns && window->stride == spans->c && window->width <= spans->c) {
+    copy_span_rows(transfer, window);
+    return;
+  }
+  for (int64_t r = 0; spans && r < window->rows; ++r)
+    (spans->bits.words ? cubn_copy_scattered : copy_spans)(
+        transfer, window->offset + r * window->stride, window->width,
+        transfer->stage + r * transfer->stage_stride * transfer->element_bytes);
+  if (spans) return;
   cubn_window rest = *window;
   for (int64_t r = 0; r < window->rows;) {
     int64_t distance = 0;

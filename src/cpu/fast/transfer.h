@@ -17,6 +17,8 @@ typedef struct cubn_transfer {
   int64_t stage_stride;  /* elements */
   int64_t element_bytes; /* bytes of an element */
   bool stores;           /* from the stage to memory; otherwise the other way */
+  bool nontemporal;      /* of scattered places only: with non-temporal stores */
+  bool prefetches;       /* of scattered places only: what will be copied next is prefetched */
 } cubn_transfer;
 
 /* How many rows of the window, from the first on, are in memory at one distance from one another:

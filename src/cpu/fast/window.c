@@ -56,6 +56,7 @@ char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *co
 static int64_t map_rows(const cubn_call *call, int array, const cubn_window *window, char **at,
                         int64_t *distance) {
   int64_t count, stride;
+  if (cubn_has_spans(call) && call->places->spans.bits.words) return 0;
   *at = cubn_place_at(call, array, window->offset, &count, &stride);
   if (window->width > 1 && (stride != 1 || count < window->width)) return 0;
   if (!has_panel(call, array)) return cubn_even_rows(&call->places->views[array], window, distance);
@@ -137,14 +138,16 @@ static void fit_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_win
   if (rows < window->rows) window->rows = rows - rows % mapper->row_unit;
 }
 
-static void copy(const cubn_call *call, const cubn_window *window, int array, char *stage,
-                 int64_t stride, bool stores) {
+void cubn_copy_window(const cubn_call *call, const cubn_window *window, int array, char *stage,
+                      int64_t stride, bool stores) {
   const cubn_transfer transfer = {&call->places->views[array],
                                   cubn_base_of(call, array),
                                   stage,
                                   stride,
                                   call->element_bytes,
-                                  stores};
+                                  stores,
+                                  call->nontemporal,
+                                  call->prefetches};
   cubn_transfer_window(&transfer, window);
 }
 
@@ -165,7 +168,7 @@ static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_map
     mapping->stride[a] = stride;
     mapping->at[a] = stage_of(call, a);
     mapping->staged |= 1U << a;
-    if (mapper->reads >> a & 1) copy(call, window, a, mapping->at[a], stride, false);
+    if (mapper->reads >> a & 1) cubn_copy_window(call, window, a, mapping->at[a], stride, false);
   }
   mapping->is_even = is_even(mapper, mapping);
 }
@@ -182,7 +185,8 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   mapping->window = rest;
   const bool has_spans = rows == 1 && cubn_has_spans(call);
   bool is_divided = false;
-  if (!(has_spans ? cubn_map_span : map_memory)(call, mapper, mapping) ||
+  const bool gathers = mapper->writes == 0 && cubn_has_short_spans(call);
+  if (gathers || !(has_spans ? cubn_map_span : map_memory)(call, mapper, mapping) ||
       (mapper->column > 0 && mapping->window.rows != rows)) {
     mapping->window = rest;
     is_divided = mapper->may_divide && divide(call, mapper, &mapping->window) &&
@@ -207,7 +211,7 @@ void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
                          const cubn_mapping *mapping) {
   for (int a = 0; a < CUBN_VIEWS; ++a)
     if ((mapper->writes & mapping->staged) >> a & 1)
-      copy(call, &mapping->window, a, mapping->at[a], mapping->stride[a], true);
+      cubn_copy_window(call, &mapping->window, a, mapping->at[a], mapping->stride[a], true);
 }
 
 /* Copies panels of the arrays that have one: channel by channel of every row. */
@@ -219,7 +223,7 @@ void cubn_copy_panels(const cubn_call *call, unsigned arrays, bool stores) {
       const cubn_window window = {panel->offset + r * panel->stride, panel->channels,
                                   call->problem->s, panel->count};
       char *const row = panel_of(call, a) + r * panel_distance(panel) * call->element_bytes;
-      copy(call, &window, a, row, panel->padded, stores);
+      cubn_copy_window(call, &window, a, row, panel->padded, stores);
     }
   }
 }

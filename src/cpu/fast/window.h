@@ -63,6 +63,10 @@ bool cubn_map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapp
 void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
                          const cubn_mapping *mapping);
 
+/* Copies a window of an array to a stage, or back. */
+void cubn_copy_window(const cubn_call *call, const cubn_window *window, int array, char *stage,
+                      int64_t stride, bool stores);
+
 /* The element at a place. `*count` elements from it on are `*stride` apart. */
 char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *count,
                     int64_t *stride);

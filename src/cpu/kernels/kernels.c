@@ -4,6 +4,7 @@
 
 #include "cpu/kernels/grids.h"
 #include "cpu/kernels/runs.h"
+#include "cpu/kernels/scatter.h"
 
 static void spread(const double *values, int64_t channels, int64_t each, int64_t times, void *to) {
   real *restrict reals = to;
@@ -48,4 +49,6 @@ const cubn_kernels CUBN_KERNELS = {
     .spread = spread,
     .clear = clear,
     .fence = fence,
+    .compress = compress,
+    .expand = expand,
 };

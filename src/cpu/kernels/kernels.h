@@ -187,7 +187,16 @@ typedef struct cubn_fused_kernels {
   void (*grid_sums)(const cubn_fused *fused, double *sums, int64_t sum_stride);
 } cubn_fused_kernels;
 
-/* See `clear` below. */
+/* What `expand` writes where bits are not set: 0, 0 with non-temporal stores where vectors are
+ * aligned, or nothing. */
+typedef enum cubn_expand_mode {
+  CUBN_EXPAND_ZERO,
+  CUBN_EXPAND_NONTEMPORAL,
+  CUBN_EXPAND_KEEP
+} cubn_expand_mode;
+
+/* See `compress` and `clear` below. */
+#define CUBN_SCATTER_SLACK 16
 #define CUBN_CLEAR_BYTES 128
 
 typedef struct cubn_kernels {
@@ -215,6 +224,14 @@ typedef struct cubn_kernels {
   void (*clear)(void *to, int64_t bytes);
   /* After this, other threads see the non-temporal stores. */
   void (*fence)(void);
+  /* Copies those of `count` elements whose bit is set, one after the other; bit i is bit i % 64 of
+   * word i / 64. `expand` puts them back. Both return how many bits are set. The array of copies
+   * has room for CUBN_SCATTER_SLACK elements more, which may be read and written. As many elements
+   * from `ahead` on are prefetched meanwhile, unless it is NULL. */
+  int64_t (*compress)(const void *from, const uint64_t *bits, int64_t count, void *to,
+                      const void *ahead);
+  int64_t (*expand)(const void *from, const uint64_t *bits, int64_t count, void *to,
+                    cubn_expand_mode mode);
 } cubn_kernels;
 
 #endif /* CUBN_CPU_KERNELS_H */

@@ -109,7 +109,8 @@ static void step_run(const cubn_call *call, const cubn_block *current, const cub
     step_spans(call, current, next, run, lanes);
     return;
   }
-  if (call->has_epilogue || cubn_has_spans(call) || run->count < INTERLEAVED_MIN) {
+  const bool is_listed = cubn_has_spans(call) && !call->places->spans.bits.words;
+  if (call->has_epilogue || is_listed || run->count < INTERLEAVED_MIN) {
     cubn_segment_step(call, current, next, run, lanes);
     return;
   }

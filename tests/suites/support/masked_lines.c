@@ -93,3 +93,40 @@ const char *const masked_long_lines[] = {
 };
 
 const size_t masked_long_line_count = sizeof masked_long_lines / sizeof masked_long_lines[0];
+
+const char *const masked_scattered_lines[] = {
+    "train nchw f32 n3c7h20w21 mask data=spread",
+    "train nchw f32 n3c7h8w16 mask mean=1e4 statistics",
+    "train nchw f64 n3c7h20w21 mask mean=1e4 data=outlier",
+    "train nchw f16 n3c7h8w16 mask keep",
+    "train nchw bf16 n3c7h20w21 mask relu inplace noreserve",
+    "train nchw f16 n3c7h20w21 mask add_gelu",
+    "train nchw f32 n3c7h20w21 mask data=nan",
+    "train nchw f32 n3c7h20w21 mask data=inf keep elu",
+    "train nchw f32 n3c7h20w21 mask data=large inplace",
+    "train nchw f32 n3c7h20w21 mask data=constant add beta=0.5",
+    "train nchw f32 n3c7h20w21 maskstride valid=0.4",
+    "train ncw f32 n5c7w200 lengths=2",
+    "train ncw f32 n9c7w999 mask valid=0.01",
+    "train ncw f32 n9c7w999 lengths=2 valid=0.02",
+    "train nchw f32 n16c64h64w64 mask",
+    "train nhwc f32 n3c7h20w21 mask data=spread",
+    "train nhwc f16 n3c70h20w21 mask keep data=outlier",
+    "train nhwc f32 n9c64h20w21 mask add_gelu",
+    "backward nchw f32 n3c7h20w21 mask data=spread",
+    "backward nchw f64 n3c7h8w16 mask nosaved mean=1e4",
+    "backward nchw f32 n3c7h20w21 mask nosaved data=nan inplace",
+    "backward nchw f16 n3c7h20w21 mask add_gelu inplace_zx keep",
+    "backward nchw bf16 n3c7h20w21 mask inplace_x beta=0.5",
+    "backward nchw f32 n3c7h20w21 mask frozen relu",
+    "backward nchw f32 n3c7h20w21 mask sums count=77 low",
+    "backward ncw f32 n5c7w200 lengths=2 data=largedy",
+    "backward nhwc f32 n9c64h20w21 mask nosaved data=nan",
+    "backward nhwc bf16 n3c7h20w21 mask add_swish keep",
+    "infer nchw f32 n9c7h20w21 mask",
+    "infer nchw f16 n3c7h20w21 mask gelu data=nan",
+    "infer nchw f32 n3c7h20w21 mask keep beta=1",
+};
+
+const size_t masked_scattered_line_count =
+    sizeof masked_scattered_lines / sizeof masked_scattered_lines[0];

@@ -13,4 +13,8 @@ extern const size_t masked_line_count;
 extern const char *const masked_long_lines[];
 extern const size_t masked_long_line_count;
 
+/* Short spans, which fast algorithms find by bits. */
+extern const char *const masked_scattered_lines[];
+extern const size_t masked_scattered_line_count;
+
 #endif /* CUBN_TESTS_MASKED_LINES_H */
