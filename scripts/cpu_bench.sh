@@ -70,3 +70,9 @@ done
 run cpu-tiny-warm --suite tiny --pass all --warm
 run cpu-fc-warm --suite fc --warm
 run cpu-smallest-warm {train,infer,backward}' nchw f32 n2c3h4w4' --warm
+# What other libraries have no call for, beside PyTorch by hand.
+if [ -x .deps/torch/bin/python ]; then
+  make --no-print-directory CUDA=0 BUILD="$build" lib >/dev/null
+  .deps/torch/bin/python bench/features/features.py --library "$build/libcubn.so" \
+    --seconds "${BENCH_SECONDS:-0.5}" --csv "$out/features.csv"
+fi

@@ -14,6 +14,7 @@ import sys
 
 import busy_chapter
 import cpu_chapter
+import features_chapter
 import gaps_chapter
 import gpu_chapter
 import host_chapter
@@ -34,6 +35,7 @@ def make_page(device, path):
 def make_summaries(devices, path):
     return {"cpu summary": cpu_chapter.make_summary(devices, path),
             "cpu busy": busy_chapter.make_summary(devices),
+            "cpu features": features_chapter.make_summary(devices),
             "cpu gaps": gaps_chapter.make_summary(devices),
             "cpu worst": cpu_chapter.make_slow(devices),
             "host summary": host_chapter.make_summary(devices, path),

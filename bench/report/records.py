@@ -99,7 +99,7 @@ class Device:
 
     def __init__(self, folder, emulated=False):
         self.folder = folder
-        joined = TORCH_PREFIXES + (PART_PREFIX,)
+        joined = TORCH_PREFIXES + (PART_PREFIX, "features")
         paths = [p for p in sorted(folder.glob("*.csv")) if not p.name.startswith(joined)]
         runs = [Run(path) for path in paths]
         timed = [run for run in runs if not run.is_host()]
