@@ -136,7 +136,10 @@ static void test_threads(void) {
                                       "train nhwc f64 n8c40h32w33 lengths=3 data=spread",
                                       "backward nhwc f64 n16c12h32w33 mask nosaved data=spread",
                                       "backward ncw f64 n16c3w999 lengths=2 keep data=spread",
-                                      "train nchw f32 n16c16h32w33 mask data=spread",
+                                      "train nchw f32 n4c64h64w65 mask data=spread low",
+                                      "train nhwc f32 n16c40h32w33 mask data=spread low",
+                                      "train nhwc f32 n64c600h4w4 mask data=spread low",
+                                      "train nhwc f32 n64c600h4w4 mask valid=0.95 data=spread low",
                                       "backward nchw f32 n16c12h32w33 mask keep nosaved",
                                       "train nchw bf16 n16c3h64w65 mask data=spread"};
   for (size_t i = 0; i < COUNT_OF(large); ++i) {

@@ -7,16 +7,17 @@
 #include "cpu/fast/transfer.h"
 
 /* Values of a run after which kernels have added all to doubles, on every target: a run of sums may
- * be divided there; and where spans of valid elements end, as those depend on the problem alone. */
+ * be divided there; and where long spans of valid elements end, as those depend on the problem
+ * alone. */
 enum { CUBN_RUN_UNIT = 28 * 64 };
 
 static inline int64_t cubn_run_unit(const cubn_call *call) {
-  return cubn_has_spans(call) ? 1 : CUBN_RUN_UNIT;
+  return cubn_has_long_spans(call) ? 1 : CUBN_RUN_UNIT;
 }
 
 /* The same of rows of a grid. */
 static inline int64_t cubn_row_unit(const cubn_call *call) {
-  return cubn_has_spans(call) ? 1 : CUBN_GRID_GROUP_ROWS;
+  return cubn_has_spans(call) && !cubn_has_short_spans(call) ? 1 : CUBN_GRID_GROUP_ROWS;
 }
 
 /* Adds the sums of one run, or of CUBN_INTERLEAVE runs. The values so many places further on are

@@ -134,6 +134,9 @@ static void fit_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_win
     const int64_t width = capacity / together - line;
     window->width = cubn_min(window->width, width - width % mapper->unit);
   }
+  /* Between long spans, one group of rows at a time, whatever the width. */
+  if (mapper->row_unit == 1 && cubn_has_spans(call))
+    window->rows = cubn_min(window->rows, CUBN_GRID_GROUP_ROWS);
   const int64_t rows = capacity / pad(call, window->width);
   if (rows < window->rows) window->rows = rows - rows % mapper->row_unit;
 }
