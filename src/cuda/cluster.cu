@@ -8,10 +8,11 @@
 // sums its slice; a cluster reduction (tile_block.cuh) adds the sums of all blocks and gives each
 // block the coefficients, which it applies to its slice.
 //
-// Synchronization. Only within a cluster, by cluster barriers: once all blocks have begun, after
-// the sums were sent, and after the coefficients were sent.
+// Synchronization. Only within a cluster: by the cluster's barrier once all blocks have begun; then
+// each block waits for as many bytes of sums, and then of coefficients, as the cluster sends it.
 //
-// No deadlock. The blocks of a cluster are co-resident, and all pass the same barriers.
+// No deadlock. The blocks of a cluster are co-resident, and all pass the cluster's barrier. Each
+// sends its sums before it waits for anything, so all sums arrive, and then all coefficients.
 //
 // Reproducibility. The results do not depend on the order in which blocks run: slices and the order
 // of all additions follow from the problem and the device.

@@ -69,7 +69,11 @@ void complete(BarrierKind kind, Barrier &barrier, Block *block) {
       advance_epoch(kind, other);
     }
   }
-  if (kind == BarrierKind::kCluster) block->cluster->has_synchronized = true;
+  if (kind == BarrierKind::kCluster) {
+    block->cluster->has_synchronized = true;
+    ++block->cluster->barriers;
+  }
+  if constexpr (kTrace) trace_join_block_clocks(*block);
   BarrierResult result;
   result.count = static_cast<int>(barrier.predicates);
   result.all = barrier.predicates == barrier.arrived;

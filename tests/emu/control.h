@@ -48,7 +48,7 @@ void emu_set_device_count(int count); /* 0: like a machine without a GPU */
 /* 1000 * major + 10 * minor; 0: no driver; CUDART_VERSION: as the runtime. Below its major version
  * every call fails. */
 void emu_set_driver_version(int version);
-/* The least static shared memory of every kernel: the choice of a compiler. 16 until it is set. */
+/* The least static shared memory of every kernel: the choice of a compiler. 32 until it is set. */
 void emu_set_static_shared_bytes(unsigned long long bytes);
 /* No kernel is loaded, and no device has a primary context; the calling thread uses device 0. */
 void emu_unload_kernels(void);

@@ -96,7 +96,8 @@ NVCC ?= $(CUDA_HOME)/bin/nvcc
 EMU_GPU_ARCHITECTURES ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90,code=sm_90
 EMU_GPU_DIR := $(BUILD)/emu-gpu
 EMU_GPU_SOURCES := $(addprefix $(EMU_DIR)/,selftest_kernels.cu selftest_batchnorm.cu \
-  selftest_async.cu selftest_functions.cu selftest.c selftest_support.c selftest_kernel_cases.c \
+  selftest_async.cu selftest_stores.cu selftest_functions.cu selftest.c selftest_support.c \
+  selftest_kernel_cases.c \
   selftest_function_cases.c selftest_batchnorm_cases.c selftest_async_cases.c)
 EMU_GPU_OBJECTS := $(EMU_GPU_SOURCES:$(EMU_DIR)/%=$(EMU_GPU_DIR)/%.o)
 

@@ -13,6 +13,7 @@
 #include "device_launch.h"
 #include "device_shared.h"
 #include "device_sync.h"
+#include "mbarriers.h"
 
 #if !defined(__x86_64__)
 #include <ucontext.h>
@@ -104,22 +105,11 @@ struct BlockHistory {
   std::vector<SyncEvent> atomics;
 };
 
-// An mbarrier: how many threads have yet to announce bytes in its phase, and how many of these
-// bytes have yet to come. When none are left, the next phase begins.
-struct BulkBarrier {
-  const uint64_t *address;
-  unsigned threads = 0;
-  unsigned phase = 0;
-  unsigned threads_left = 0;
-  long long bytes_left = 0;
-  std::vector<AsyncCopy> copies;
-  std::vector<Thread *> waiting;
-};
-
 struct Cluster {
   Barrier barrier;
   Barrier halves;                 // the same barrier, if it is passed in two halves
   unsigned phases = 0;            // number of completed phases of `halves`
+  unsigned barriers = 0;          // number of completed barriers that are not in halves
   bool has_synchronized = false;  // all blocks have passed a barrier: they may access their peers
   unsigned alive_threads = 0;
   unsigned total_threads = 0;
@@ -139,6 +129,7 @@ struct Block {
   std::vector<Warp> warps;
   std::vector<std::vector<AsyncCopy>> copies;  // per thread, if any was issued
   std::vector<BulkBarrier> bulk_barriers;
+  std::vector<ClusterClock> clocks;  // trace build: per thread, once it is known
   std::vector<bool> shared_touched;  // per shared variable: this block has reached its declaration
 };
 

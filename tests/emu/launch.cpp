@@ -16,7 +16,7 @@ namespace {
 bool launches_are_dry = false;  // see emu_set_dry_launches
 std::vector<emu_launch_counts> launch_log;
 std::map<const void *, size_t> static_shared;
-size_t least_static_bytes = 16;
+size_t least_static_bytes = 32;
 
 unsigned volume(dim3 extent) {
   return extent.x * extent.y * extent.z;

@@ -62,6 +62,17 @@ static void cluster_ring(int waits) {
     REQUIRE(y[i] == i / BLOCKS * BLOCKS + (i + BLOCKS - 1) % BLOCKS);
 }
 
+static void cluster_stores(int stores) {
+  enum { CLUSTERS = 3, BLOCKS = 4, THREADS = 64, PER_CLUSTER = BLOCKS * THREADS };
+  int y[CLUSTERS * PER_CLUSTER];
+  int *device_y = upload(NULL, sizeof y);
+  if (capability() < 9) return;
+  REQUIRE_CUDA(launch_cluster_stores(device_y, CLUSTERS, (selftest_stores)stores, 0));
+  download(y, device_y, sizeof y);
+  for (int i = 0; i < CLUSTERS * PER_CLUSTER; ++i)
+    REQUIRE(y[i] == 1000 + 16 * (i / PER_CLUSTER) + 6);
+}
+
 /* Launches twice: from a stream, or from a graph that captured it. */
 static cudaError_t run_all_reduce(unsigned *counter, int *given, int *y, int blocks,
                                   selftest_all_reduce kind) {
@@ -100,6 +111,7 @@ static const selftest_case cases[] = {
     {"bulk copies", bulk_reverse, BULK_CORRECT, CORRECT, 0, 0},
     {"bulk copies, a second time", bulk_again, 1, CORRECT, 0, 0},
     {"barriers of clusters in two halves", cluster_ring, 1, CORRECT, 0, 0},
+    {"stores to blocks of a cluster", cluster_stores, STORES_CORRECT, CORRECT, 0, 0},
     {"all-reduce of all blocks", all_reduce, ALL_REDUCE_CORRECT, CORRECT, 0, 0},
     {"all-reduce of all blocks, in a graph", all_reduce, ALL_REDUCE_CAPTURED, CORRECT, 0, 0},
 };
@@ -121,6 +133,20 @@ static const selftest_case broken_cases[] = {
     {"all-reduce of all blocks, without the wait", all_reduce, ALL_REDUCE_NOT_WAITED_FOR,
      MUST_BE_WRONG, MUST_BE_WRONG, "EMU-ERROR", 20, 1},
     {"a block touched before it has begun", cluster_ring, 0, EVERYWHERE("[dsmem]"), 20, 1},
+    {"stores to a cluster, not waited for", cluster_stores, STORES_NOT_WAITED_FOR, MUST_BE_WRONG,
+     MUST_BE_WRONG, "EMU-ERROR", 20, 1},
+    {"stores to a cluster, not waited for by a warp", cluster_stores, STORES_READ_EARLY,
+     MUST_BE_WRONG, MUST_BE_WRONG, "[race]", 20, 1},
+    {"stores to a cluster, more than announced", cluster_stores, STORES_TOO_FEW_BYTES,
+     EVERYWHERE("EMU-ERROR"), 0, 0},
+    {"stores to a cluster, fewer than announced", cluster_stores, STORES_TOO_MANY_BYTES,
+     EVERYWHERE("[deadlock]"), 0, 0},
+    {"stores to a block that ends without waiting", cluster_stores, STORES_TO_ENDED_BLOCK,
+     EVERYWHERE("[async-copy]"), 0, 0},
+    {"stores on a barrier initialized after arrival", cluster_stores, STORES_INITIALIZED_LATE,
+     EVERYWHERE("[async-copy]"), 0, 0},
+    {"stores that overtake the reads of a warp", cluster_stores, STORES_OVERTAKE_READS, NULL, NULL,
+     "[race]", 0, 0},
 };
 #endif
 

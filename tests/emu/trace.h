@@ -53,6 +53,19 @@ struct Access {
 bool trace_is_ordered(const Access &earlier, const Thread &now);
 Access trace_access_of(const Thread &thread, bool atomic);
 
+// ---- trace_stores.cpp: asynchronous stores. Their accesses are ordered before those of a thread
+// that has waited for the barrier on which they complete.
+void trace_store(void *to, size_t size_bytes, const Block &block, BulkBarrier &barrier, Site site);
+void trace_waited_for(BulkBarrier &barrier);
+void trace_join_block_clocks(Block &block);
+void trace_join_warp_waits(Warp &warp, unsigned mask);
+bool trace_is_store(const Access &access);
+uint32_t trace_thread_of(const Access &access);  // its id
+bool trace_is_store_ordered(const Access &store, const Thread &now);
+Access trace_access_of_store();  // that of the call of trace_store
+// What the thread knows of the block of this index in the grid.
+BlockClock trace_clock_of(const Thread &now, uint32_t block_index);
+
 // ---- trace_cache.cpp
 void trace_cache_clear();
 void trace_cache_read(size_t offset, size_t size_bytes);  // of the heap
@@ -66,14 +79,14 @@ struct CodePlace {
   Site site;
 };
 
-enum class AccessKind { kRead, kWrite, kAtomicRead, kAtomicWrite, kAtomicUpdate };
+enum class AccessKind { kRead, kWrite, kAsyncWrite, kAtomicRead, kAtomicWrite, kAtomicUpdate };
 
 inline bool is_write(AccessKind kind) {
   return kind != AccessKind::kRead && kind != AccessKind::kAtomicRead;
 }
 
 inline bool is_atomic(AccessKind kind) {
-  return kind != AccessKind::kRead && kind != AccessKind::kWrite;
+  return kind >= AccessKind::kAtomicRead;
 }
 
 void trace_access(void *address, size_t size_bytes, AccessKind kind, CodePlace place);

@@ -80,7 +80,7 @@ void check_outside_access(char *address, size_t size_bytes, AccessKind kind, Cod
 
 void check_bytes(size_t offset, size_t size_bytes, AccessKind kind, CodePlace place) {
   uint8_t *flags = trace_memory.flags + offset;
-  const bool needs_value = kind != AccessKind::kWrite && kind != AccessKind::kAtomicWrite;
+  const bool needs_value = !is_write(kind) || kind == AccessKind::kAtomicUpdate;
   for (size_t i = 0; i < size_bytes; ++i) {
     if ((flags[i] & kByteAlive) == 0) fail_dead(offset, i, size_bytes, kind, place);
     if (needs_value && (flags[i] & kByteInitialised) == 0) {
@@ -100,13 +100,12 @@ void check_bytes(size_t offset, size_t size_bytes, AccessKind kind, CodePlace pl
   fail("race", "%s on %s memory %p at %s, with thread %u of block %u and no ordering between", what,
        offset < trace_memory.heap_bytes ? "global" : "shared",
        static_cast<void *>(trace_memory.start + offset), describe(place).c_str(),
-       (earlier.thread - 1) % threads, (earlier.thread - 1) / threads);
+       (trace_thread_of(earlier) - 1) % threads, (trace_thread_of(earlier) - 1) / threads);
 }
 
 void check_record(Record &record, size_t offset, AccessKind kind, CodePlace place) {
   const Thread &thread = *current_thread;
-  const bool atomic = is_atomic(kind);
-  const bool write = is_write(kind);
+  const bool atomic = is_atomic(kind), write = is_write(kind);
   if (!(atomic && record.write.atomic) && !trace_is_ordered(record.write, thread)) {
     fail_race(write ? "write after write" : "read after write", record.write, offset, place);
   }
@@ -122,7 +121,8 @@ void check_record(Record &record, size_t offset, AccessKind kind, CodePlace plac
       fail_race("write after read", read, offset, place);
     }
   }
-  record.write = trace_access_of(thread, atomic);
+  record.write =
+      kind == AccessKind::kAsyncWrite ? trace_access_of_store() : trace_access_of(thread, atomic);
   record.read.thread = 0;
   record.other_read.thread = 0;
 }
@@ -244,7 +244,7 @@ void trace_access(void *address, size_t size_bytes, AccessKind kind, CodePlace p
   if (global) count_sectors(offset, size_bytes, is_write(kind));
   if (global && kind == AccessKind::kRead) trace_cache_read(offset, size_bytes);
   visit_words(offset, size_bytes, kind, place);
-  if (!is_atomic(kind)) maybe_yield();
+  if (kind <= AccessKind::kWrite) maybe_yield();
 }
 
 }  // namespace emu

@@ -1,7 +1,8 @@
 // Happens-before between two accesses of one launch.
 //
 // In a block, barriers advance its epoch and __syncwarp joins clocks of a warp. Between blocks
-// there are grid and cluster barriers, and the pattern of release and acquire:
+// there are grid and cluster barriers, asynchronous stores (trace_stores.cpp), and the pattern of
+// release and acquire:
 //
 //   earlier access; fence; atomic        in the one block
 //                   later atomic; fence; access     in the other
@@ -109,6 +110,7 @@ void trace_join_warp_clocks(Warp &warp, unsigned mask) {
     thread.clock = std::min(thread.clock + 1, kClockLimit);
     thread.seen[lane] = thread.clock;
   }
+  trace_join_warp_waits(warp, mask);
 }
 
 void trace_note_fence(const Thread &thread) {
@@ -132,12 +134,17 @@ Access trace_access_of(const Thread &thread, bool atomic) {
 
 bool trace_is_ordered(const Access &earlier, const Thread &now) {
   if (earlier.thread == 0 || earlier.thread == now.id) return true;
+  if (trace_is_store(earlier)) return trace_is_store_ordered(earlier, now);
   const uint32_t block_index = block_of(earlier.thread);
   if (block_index == now.block->index) return is_ordered_in_block(earlier, now);
   const BlockHistory &theirs = current_launch->histories[block_index];
   const BlockHistory &ours = *now.block->history;
   if (block_epoch(earlier) < theirs.grid_epoch) return true;
   if (theirs.cluster == ours.cluster && block_epoch(earlier) < theirs.cluster_epoch) return true;
+  const BlockClock clock = trace_clock_of(now, block_index);
+  if (block_epoch(earlier) < clock.epoch) return true;
+  const uint32_t warp = linear_index(earlier.thread) / kWarpLanes;
+  if (block_epoch(earlier) == clock.epoch && (clock.warps >> warp & 1u) != 0) return true;
   const SyncEvent *release = release_of(earlier, theirs);
   return release != nullptr && is_acquired(*release, ours, now);
 }

@@ -222,7 +222,7 @@ static void test_static_memory(void) {
                 counts.carveout);
   }
   expect_success(cubnDestroy(handle), "cubnDestroy");
-  emu_set_static_shared_bytes(16);
+  emu_set_static_shared_bytes(32);
 }
 #endif
 

@@ -1,5 +1,6 @@
-// Synchronization beyond a block: memory ordering between blocks, dependent launches, cluster
-// barriers. Inline PTX for the device, and its counterpart for the emulator under tests/emu.
+// Synchronization beyond a block: memory ordering between blocks, and dependent launches; for
+// clusters see cluster.cuh. Inline PTX for the device, and its counterpart for the emulator under
+// tests/emu.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -63,63 +64,6 @@ __device__ inline void wait_on_prior_grid() {
 #else
 __device__ inline void launch_dependent_grids() {}
 __device__ inline void wait_on_prior_grid() {}
-#endif
-
-// Clusters of blocks, from sm_90 on. A block may access the shared memory of another block of its
-// cluster once all blocks have begun: each announces this by cluster_arrive and waits for the
-// others by cluster_wait. The access must come before cluster_sync, after which the other block may
-// end. cluster_sync also orders accesses; cluster_arrive does not.
-#if defined CUBN_EMULATED
-inline unsigned cluster_rank() {
-  return emu::cluster_rank();
-}
-inline void cluster_arrive() {
-  emu::cluster_arrive();
-}
-inline void cluster_wait() {
-  emu::cluster_wait();
-}
-inline void cluster_sync() {
-  emu::barrier(emu::BarrierKind::kCluster, false, emu::Site::here());
-}
-template <class T>
-inline T *map_shared_rank(T *shared, int rank) {
-  return static_cast<T *>(emu::map_to_rank(shared, static_cast<unsigned>(rank)));
-}
-#elif !defined __CUDA_ARCH__ || __CUDA_ARCH__ >= 900
-__device__ inline unsigned cluster_rank() {
-  unsigned rank;
-  asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
-  return rank;
-}
-__device__ inline void cluster_arrive() {
-  asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
-}
-__device__ inline void cluster_wait() {
-  asm volatile("barrier.cluster.wait.aligned;" ::: "memory");
-}
-__device__ inline void cluster_sync() {
-  asm volatile("barrier.cluster.arrive.release.aligned;\n\tbarrier.cluster.wait.acquire.aligned;" ::
-                   : "memory");
-}
-// The address of the same variable in the block of that rank.
-template <class T>
-__device__ inline T *map_shared_rank(T *shared, int rank) {
-  T *mapped;
-  asm("mapa.u64 %0, %1, %2;" : "=l"(mapped) : "l"(shared), "r"(rank));
-  return mapped;
-}
-#else  // Devices before sm_90 never launch clusters.
-__device__ inline unsigned cluster_rank() {
-  return 0;
-}
-__device__ inline void cluster_arrive() {}
-__device__ inline void cluster_wait() {}
-__device__ inline void cluster_sync() {}
-template <class T>
-__device__ inline T *map_shared_rank(T *shared, int) {
-  return shared;
-}
 #endif
 
 }  // namespace cubn

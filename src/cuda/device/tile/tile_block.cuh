@@ -3,9 +3,17 @@
 //
 // Cluster reduction. One block of the cluster receives the sums of a channel from all blocks,
 // through distributed shared memory. It adds them in the order of the ranks, writes the statistics,
-// and broadcasts the coefficients. Blocks only store to each other's memory, after all of them have
-// begun and before the barrier that precedes the output, so no block can end while another one
-// needs it.
+// and sends the coefficients to all blocks, itself included. Blocks only store to each other's
+// memory (store_to_rank), and each knows how many bytes it will receive.
+//
+// No store comes too early: it follows the cluster's barrier, before which each block has
+// initialized its barriers and announced these bytes. Nor does it change what is still needed: only
+// sums are stored to partials, once; and when the sums of a channel have come from all blocks, all
+// threads that read its earlier coefficients, to compute these sums, have done so.
+//
+// No store comes too late: each thread waits for the coefficients of all channels before it
+// continues, and thus before its block ends. The coefficients that the block itself sends follow
+// from all sums that are stored to it. If it combines no channel, none are.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -13,9 +21,9 @@
 
 #include "cuda/common/tuning.h"
 #include "cuda/device/base/async_copy.cuh"
+#include "cuda/device/base/cluster.cuh"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/base/shared_memory.cuh"
-#include "cuda/device/base/sync.cuh"
 #include "cuda/device/base/vector_access.cuh"
 #include "cuda/device/layout/access.cuh"
 #include "cuda/device/op/backward.cuh"
@@ -55,10 +63,38 @@ struct TileSmem {
   }
 };
 
-// Stores a value at this address in the shared memory of every block of the cluster.
-template <class Value>
-__device__ inline void broadcast_to_cluster(Value *address, const Value &value, int ranks) {
-  for (int rank = 0; rank < ranks; ++rank) *map_shared_rank(address, rank) = value;
+// The barriers in the static shared memory of a block: for bulk copies into the tile; for sums of
+// the channels that it combines; for coefficients. Only blocks of a cluster have the last two.
+enum : int { TILE_BARRIER, SUMS_BARRIER, COEFFICIENTS_BARRIER, CLUSTER_BARRIERS };
+
+// Channels of the group that the block of this rank combines: rank, rank + ranks and so on.
+__device__ inline int combined_channels(int channels, int rank, int ranks) {
+  return max(channels - rank + ranks - 1, 0) / ranks;
+}
+
+// Announces what the block will receive from the cluster, itself included: a slot per rank for each
+// channel that it combines, and the coefficients of all channels.
+template <class Coefficients>
+__device__ inline void begin_cluster(BulkBarrier *barriers, int channels, int rank, int ranks) {
+  if (threadIdx.x == 0) {
+    const int slots = combined_channels(channels, rank, ranks) * ranks;
+    bulk_init(barriers + SUMS_BARRIER, 1);
+    bulk_init(barriers + COEFFICIENTS_BARRIER, 1);
+    bulk_expect_bytes(barriers + SUMS_BARRIER, slots * SLOT * static_cast<int>(sizeof(double)));
+    bulk_expect_bytes(barriers + COEFFICIENTS_BARRIER,
+                      channels * static_cast<int>(sizeof(Coefficients)));
+  }
+  cluster_arrive();
+}
+
+// Stores the coefficients of a channel in every block of the cluster.
+template <class Real, class Coefficients>
+__device__ inline void broadcast_to_cluster(Coefficients *address, const Coefficients &value,
+                                            BulkBarrier *barriers, int ranks) {
+  for (int rank = 0; rank < ranks; ++rank)
+    store_to_rank<sizeof(Coefficients) / sizeof(Real)>(reinterpret_cast<Real *>(address),
+                                                       reinterpret_cast<const Real *>(&value),
+                                                       barriers + COEFFICIENTS_BARRIER, rank);
 }
 
 // Reduces the group's channels. For each channel one thread of one block calls
@@ -67,7 +103,7 @@ template <bool CLUSTERED, class Op, int V, int ALIGN, class Coefficients, class 
 __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                     int rank, const Op &op,
                                     const TileSmem<typename Op::Element, V, Coefficients> &memory,
-                                    const Finalize &finalize) {
+                                    BulkBarrier *barriers, const Finalize &finalize) {
   const auto to_moments = [&](int channel, double *slot) {
     Op::to_moments(slot, 0.0);
     finalize(channel, slot, Op::pivot_of(memory.pivots[channel]));
@@ -87,16 +123,14 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
   } else {
     const int ranks = params.ranks;
     const auto send = [&](int channel, const double *slot) {
-      double *const own = memory.partials + (channel / ranks * ranks + rank) * SLOT;
-      double *const to = map_shared_rank(own, channel % ranks);
-#pragma unroll
-      for (int k = 0; k < SLOT; ++k) to[k] = slot[k];
+      store_to_rank<SLOT>(memory.partials + (channel / ranks * ranks + rank) * SLOT, slot,
+                          barriers + SUMS_BARRIER, channel % ranks);
     };
     sum_tile(params, slice, op, memory.tile, memory.pivots, memory.coefficients, memory.scratch,
              send);
-    cluster_sync();
-    for (int i = static_cast<int>(threadIdx.x); i * ranks + rank < slice.channels;
-         i += RESIDENT_THREADS) {
+    const int i = static_cast<int>(threadIdx.x);
+    if (i < combined_channels(slice.channels, rank, ranks)) {
+      wait_for_stores(barriers + SUMS_BARRIER);
       const double *const slots = memory.partials + i * ranks * SLOT;
       double sum[SLOT] = {};
       for (int r = 0; r < ranks; ++r)
@@ -104,7 +138,7 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
         for (int k = 0; k < SLOT; ++k) sum[k] += slots[r * SLOT + k];
       to_moments(i * ranks + rank, sum);
     }
-    cluster_sync();
+    wait_for_stores(barriers + COEFFICIENTS_BARRIER);
   }
 }
 
@@ -116,16 +150,17 @@ __device__ inline void process_channel_group(const TileParams &params, const Op 
   int64_t cluster = blockIdx.x;
   int rank = 0;
   if constexpr (CLUSTERED) {
-    cluster_arrive();
     cluster = blockIdx.x / static_cast<unsigned>(params.ranks);
     rank = static_cast<int>(cluster_rank());
   }
   const BlockSlice<V, VECTOR_ALIGN<Op>> slice(params, cluster, rank);
+  CUBN_SHARED(BulkBarrier, barriers, [CLUSTERED ? CLUSTER_BARRIERS : 1]);
+  if constexpr (CLUSTERED)
+    begin_cluster<Coefficients>(barriers, slice.channels, rank, params.ranks);
   const TileSmem<typename Op::Element, V, Coefficients> memory(shared, params, Op::INPUTS);
   load_pivots(params, slice, op, memory.pivots);
-  CUBN_SHARED(BulkBarrier, barrier, );
-  init_bulk_barrier(params, &barrier);
-  load_tile(params, slice, op, memory.tile, &barrier, 0);
+  init_bulk_barrier(params, barriers + TILE_BARRIER);
+  load_tile(params, slice, op, memory.tile, barriers + TILE_BARRIER, 0);
   __syncthreads();
   if constexpr (CLUSTERED) cluster_wait();
   load_preact_coefficients(slice, op, memory.coefficients);
@@ -134,11 +169,12 @@ __device__ inline void process_channel_group(const TileParams &params, const Op 
     Coefficients coefficients = {};
     op.finalize(slice.first_channel + channel, slot, pivot, &coefficients);
     if constexpr (CLUSTERED)
-      broadcast_to_cluster(memory.coefficients + channel, coefficients, params.ranks);
+      broadcast_to_cluster<typename Op::Real>(memory.coefficients + channel, coefficients, barriers,
+                                              params.ranks);
     else
       memory.coefficients[channel] = coefficients;
   };
-  reduce_group<CLUSTERED>(params, slice, rank, op, memory, finalize);
+  reduce_group<CLUSTERED>(params, slice, rank, op, memory, barriers, finalize);
   if ((Op::FUSED && Op::INPUTS == 2) || op.output)
     apply_tile<Cache::KEEP>(params, slice, op, memory.tile, memory.coefficients);
 }
