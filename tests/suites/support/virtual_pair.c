@@ -31,7 +31,7 @@ bool virtual_open(virtual_pair *p, const virtual_line *line, int64_t samples) {
   memset(p, 0, sizeof *p);
   p->samples = samples;
   if (!open_call("train", line->both, line->forward, &p->forward_data, &p->forward) ||
-      !open_call("backward", line->both, "", &p->backward_data, &p->backward) ||
+      !open_call("backward", line->both, line->backward, &p->backward_data, &p->backward) ||
       !virtual_set_samples(p, samples))
     return false;
   size_t param_bytes = 0;

@@ -23,9 +23,9 @@ typedef struct virtual_pair {
   unsigned char *results[VIRTUAL_EXTRAS];
 } virtual_pair;
 
-/* A problem line without its pass, and words of the forward call alone. */
+/* A problem line without its pass, and words of one of the calls alone. */
 typedef struct virtual_line {
-  const char *both, *forward;
+  const char *both, *forward, *backward;
 } virtual_line;
 
 /* Opens both calls of a line; close in any case. */
