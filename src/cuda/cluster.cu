@@ -131,29 +131,33 @@ struct ClusterLaunch {
   ClusterLaunch &operator=(const ClusterLaunch &) = delete;
 };
 
-// A launch that is refused leaves its error.
-auto launcher(const cubn_device *device, cudaError_t *error) {
-  return [=](auto vector, const auto &op, const TileParams &params, int64_t shared_bytes) {
-    const int64_t clusters = static_cast<int64_t>(params.batches) * params.batch_groups;
-    const ClusterLaunch launch(device, clusters * params.ranks, params.ranks, shared_bytes);
-    *error = cudaLaunchKernelEx(
-        &launch.config, KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>, params, op);
-    return is_refused_launch(*error) ? CUBN_STATUS_SUCCESS
-                                     : cubn_cuda_check(*error, "cudaLaunchKernelEx");
-  };
-}
-
-cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+// Where the launch for all virtual batches is refused, each becomes a call and finds out by itself.
+cubnStatus_t run_batches(cubn_device *device, const cubn_problem *problem, const cubn_args *args,
+                         cubn_batches *batches) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   cudaError_t error = cudaSuccess;
+  const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
+                                 int64_t shared_bytes) {
+    const int64_t blocks = tile_groups(params) * params.ranks;
+    const ClusterLaunch launch(device, blocks, params.ranks, shared_bytes);
+    error = cudaLaunchKernelEx(
+        &launch.config, KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>, params, op);
+    return is_refused_launch(error) ? CUBN_STATUS_SUCCESS
+                                    : cubn_cuda_check(error, "cudaLaunchKernelEx");
+  };
   CUBN_TRY(visit_type(problem->type, [&](auto tag) {
     return run_tiled<typename decltype(tag)::Type>(
-        device, *problem, *args, best_partition(device, *problem), launcher(device, &error));
+        device, *problem, *args, best_partition(device, *problem), batches, launch_kernel);
   }));
-  if (error == cudaSuccess) return CUBN_STATUS_SUCCESS;
+  if (batches && error != cudaSuccess) batches->are_done = false;
+  if (batches || error == cudaSuccess) return CUBN_STATUS_SUCCESS;
   device->cluster_ranks_max = 0;
   return run_without(device, *problem, *args, "cluster", &device->cluster_refusal, error);
+}
+
+cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  return run_batches(device, problem, args, nullptr);
 }
 
 // ---- When the device is opened ----
@@ -205,17 +209,9 @@ void cubn_cluster_prepare(cubn_device *device) {
     device->cluster_refusal = "this device has no room for a cluster of two blocks";
 }
 
-// Where the launch is refused, so are those of the single batches, which find out by themselves.
 cubnStatus_t cubn_cluster_run_batches(cubn_device *device, const cubn_problem *problem,
                                       const cubn_args *args, cubn_batches *batches) {
-  cudaError_t error = cudaSuccess;
-  CUBN_TRY(cubn::visit_type(problem->type, [&](auto tag) {
-    return cubn::run_tiled_batches<typename decltype(tag)::Type>(
-        device, *problem, *args, cubn::best_partition(device, *problem), batches,
-        cubn::launcher(device, &error));
-  }));
-  if (error != cudaSuccess) batches->are_done = false;
-  return CUBN_STATUS_SUCCESS;
+  return cubn::run_batches(device, problem, args, batches);
 }
 
 const cubn_algo cubn_cuda_train_cluster = {"cluster", cubn::reject, nullptr, cubn::run};

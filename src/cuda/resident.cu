@@ -99,21 +99,24 @@ cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   return cubn_accept();
 }
 
-auto launcher(const cubn_device *device) {
-  return [device](auto vector, const auto &op, const TileParams &params, int64_t shared_bytes) {
+cubnStatus_t run_batches(cubn_device *device, const cubn_problem *problem, const cubn_args *args,
+                         cubn_batches *batches) {
+  const cubn_device_scope scope(device);
+  CUBN_TRY(scope.status());
+  const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
+                                 int64_t shared_bytes) {
     return launch<KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>>(
-        device, static_cast<int64_t>(params.batches) * params.batch_groups, RESIDENT_THREADS,
-        static_cast<size_t>(shared_bytes), params, op);
+        device, tile_groups(params), RESIDENT_THREADS, static_cast<size_t>(shared_bytes), params,
+        op);
   };
+  return visit_type(problem->type, [&](auto tag) {
+    return run_tiled<typename decltype(tag)::Type>(
+        device, *problem, *args, choose_partition(device, *problem), batches, launch_kernel);
+  });
 }
 
 cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
-  const cubn_device_scope scope(device);
-  CUBN_TRY(scope.status());
-  return visit_type(problem->type, [&](auto tag) {
-    return run_tiled<typename decltype(tag)::Type>(
-        device, *problem, *args, choose_partition(device, *problem), launcher(device));
-  });
+  return run_batches(device, problem, args, nullptr);
 }
 
 }  // namespace
@@ -129,11 +132,7 @@ void cubn_resident_prepare(cubn_device *device) {
 
 cubnStatus_t cubn_resident_run_batches(cubn_device *device, const cubn_problem *problem,
                                        const cubn_args *args, cubn_batches *batches) {
-  return cubn::visit_type(problem->type, [&](auto tag) {
-    return cubn::run_tiled_batches<typename decltype(tag)::Type>(
-        device, *problem, *args, cubn::choose_partition(device, *problem), batches,
-        cubn::launcher(device));
-  });
+  return cubn::run_batches(device, problem, args, batches);
 }
 
 const cubn_algo cubn_cuda_train_resident = {"resident", cubn::reject, nullptr, cubn::run};

@@ -2,7 +2,8 @@
 //
 // Partition is TilePartition, or another type that has the functions smem_bytes, smem_bytes_limit,
 // begins_at_vectors and make_tile_params. launch(VectorTag<V>{}, op, params, bytes) launches the
-// kernel, with so many bytes of dynamic shared memory.
+// kernel, with so many bytes of dynamic shared memory. `batches` are virtual batches, all of which
+// it is to compute, if it can; NULL: there is one.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -34,11 +35,16 @@ struct VectorTag {
 // two_pass does the work if the phases of the tensors do not fit, or the tile does not: that of
 // tensors that do not begin at a vector is padded. Backward without sums has no first pass, so it
 // does the work there, too.
-template <class T, class Partition, class Launch, class Otherwise>
-cubnStatus_t launch_if_fits(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                            const Partition &partition, const Launch &launch,
-                            const Otherwise &otherwise) {
-  if (problem.pass == CUBN_PASS_BACKWARD && !needs_sums(problem, args)) return otherwise();
+template <class T, class Partition, class Launch>
+cubnStatus_t run_tiled_saved(cubn_device *device, const cubn_problem &problem,
+                             const cubn_args &args, const Partition &partition,
+                             cubn_batches *batches, const Launch &launch) {
+  const bool trains = problem.pass == CUBN_PASS_TRAIN;
+  const cubn_algo &two_pass = trains ? cubn_cuda_train_two_pass : cubn_cuda_backward_two_pass;
+  const auto otherwise = [&] {
+    return batches ? CUBN_STATUS_SUCCESS : two_pass.run(device, &problem, &args);
+  };
+  if (!trains && !needs_sums(problem, args)) return otherwise();
   return visit_operation<T>(problem, args, [&](const auto &op) {
     constexpr int V = VECTOR_WIDTH<T>, ALIGN = VECTOR_ALIGN<std::decay_t<decltype(op)>>;
     const TileShape shape = tile_shape(problem);
@@ -47,45 +53,25 @@ cubnStatus_t launch_if_fits(cubn_device *device, const cubn_problem &problem, co
         smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
     if (!phase_fits(problem, phase) || bytes > smem_bytes_limit(device, partition))
       return otherwise();
-    return launch(VectorTag<V>{}, op, make_tile_params<V, ALIGN>(device, problem, partition, phase),
-                  bytes);
+    auto all = op;
+    TileParams params = make_tile_params<V, ALIGN>(device, problem, partition, phase);
+    if (batches) {
+      all.batches = batch_steps(problem, args, *batches);
+      params.batches = static_cast<unsigned>(batches->count);
+      batches->are_done = true;
+    }
+    return launch(VectorTag<V>{}, all, params, bytes);
   });
 }
 
 template <class T, class Partition, class Launch>
-cubnStatus_t run_tiled_saved(cubn_device *device, const cubn_problem &problem,
-                             const cubn_args &args, const Partition &partition,
-                             const Launch &launch) {
-  const cubn_algo &two_pass =
-      problem.pass == CUBN_PASS_TRAIN ? cubn_cuda_train_two_pass : cubn_cuda_backward_two_pass;
-  return launch_if_fits<T>(device, problem, args, partition, launch,
-                           [&] { return two_pass.run(device, &problem, &args); });
-}
-
-template <class T, class Partition, class Launch>
 cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                       const Partition &partition, const Launch &launch) {
+                       const Partition &partition, cubn_batches *batches, const Launch &launch) {
+  if (batches && !can_run_batches(problem, args, *batches)) return CUBN_STATUS_SUCCESS;
   return run_statistics_first(
       device, problem, args, [&](const cubn_problem &with_saved, const cubn_args &its_args) {
-        return run_tiled_saved<T>(device, with_saved, its_args, partition, launch);
+        return run_tiled_saved<T>(device, with_saved, its_args, partition, batches, launch);
       });
-}
-
-// The launch of a problem, for all virtual batches at once where that is possible.
-template <class T, class Partition, class Launch>
-cubnStatus_t run_tiled_batches(cubn_device *device, const cubn_problem &problem,
-                               const cubn_args &args, const Partition &partition,
-                               cubn_batches *batches, const Launch &launch) {
-  if (!can_run_batches(problem, args, *batches)) return CUBN_STATUS_SUCCESS;
-  const auto launch_all = [&](auto vector, const auto &op, TileParams params, int64_t bytes) {
-    params.batches = static_cast<unsigned>(batches->count);
-    auto all = op;
-    all.batches = batch_steps(problem, args, *batches);
-    batches->are_done = true;
-    return launch(vector, all, params, bytes);
-  };
-  return launch_if_fits<T>(device, problem, args, partition, launch_all,
-                           [] { return CUBN_STATUS_SUCCESS; });
 }
 
 // Calls visit(VectorTag<V>{}, Op{}) for every kernel of the type T that run_tiled may launch, until

@@ -163,6 +163,11 @@ TileParams make_tile_params(const cubn_device *device, const cubn_problem &probl
   return params;
 }
 
+// Channel groups of all virtual batches.
+inline int64_t tile_groups(const TileParams &params) {
+  return static_cast<int64_t>(params.batches) * params.batch_groups;
+}
+
 // Whether most vectors of columns would be moved by elements, because rows are short and begin
 // anywhere in a vector, and there are too many of them. Other algorithms move them by whole
 // vectors.
