@@ -33,7 +33,9 @@ bool virtual_open(virtual_pair *p, const virtual_line *line, int64_t samples);
 void virtual_close(virtual_pair *p);
 bool virtual_set_samples(const virtual_pair *p, int64_t samples);
 
-/* The tensors of both calls; those of backward come from forward, but for the gradients. */
+/* The tensors of both calls; those of backward come from forward, but for the gradients. Where
+ * there is a reserve space, backward takes from it what the saved means lack and, with "nosaved",
+ * all statistics. */
 cubnBatchNormTensors_t virtual_forward(const virtual_pair *p);
 cubnBatchNormTensors_t virtual_backward(const virtual_pair *p);
 bool virtual_run(const virtual_pair *p);
