@@ -23,7 +23,7 @@
 namespace cubn {
 namespace {
 
-constexpr int ADD_THREADS = 64, ADD_BATCHES = 8;
+constexpr int MERGE_THREADS = 64, MERGE_BATCHES = 4;
 
 // Two results per channel, of which either may be NULL, and what they are blended with first.
 template <class Real>
@@ -42,8 +42,11 @@ struct AddStatistics {
   bool is_guarded;
   int32_t *nonfinite, *any_nonfinite;
 
-  __device__ RunningStep step(int64_t place, bool, const double (&numbers)[2]) const {
-    const double weight = factor_pointer ? static_cast<double>(*factor_pointer) : factor;
+  __device__ double weight() const {
+    return factor_pointer ? static_cast<double>(*factor_pointer) : factor;
+  }
+  __device__ RunningStep step(int64_t place, bool, const double (&numbers)[2],
+                              double weight) const {
     return running_step<Real>(numbers[0], numbers[1], weight, is_guarded, place, nonfinite,
                               any_nonfinite);
   }
@@ -56,31 +59,36 @@ struct AddSums {
   Totals<Real> totals;
   double alpha, beta;
 
-  __device__ RunningStep step(int64_t, bool is_first, const double (&numbers)[2]) const {
-    return {numbers[0], numbers[1], alpha, is_first ? beta : 1.0};
+  __device__ double weight() const { return alpha; }
+  __device__ RunningStep step(int64_t, bool is_first, const double (&numbers)[2],
+                              double weight) const {
+    return {numbers[0], numbers[1], weight, is_first ? beta : 1.0};
   }
 };
 
 template <class Add>
-__global__ void __launch_bounds__(ADD_THREADS)
-    add_batches_kernel(const Add add, const double *numbers, int64_t channels, int64_t count) {
+__global__ void __launch_bounds__(MERGE_THREADS)
+    merge_batches_kernel(const Add add, const double *numbers, int64_t channels, int64_t count) {
   using Real = typename Add::Type;
   wait_on_prior_grid();
-  const int64_t channel = static_cast<int64_t>(blockIdx.x) * ADD_THREADS + threadIdx.x;
+  const int64_t channel = static_cast<int64_t>(blockIdx.x) * MERGE_THREADS + threadIdx.x;
   if (channel >= channels) return;
   const Totals<Real> &totals = add.totals;
+  const double weight = add.weight();
   Real results[2] = {};
-  for (int64_t first = 0; first < count; first += ADD_BATCHES) {
-    double loaded[ADD_BATCHES][2] = {};
+  for (int64_t first = 0; first < count; first += MERGE_BATCHES) {
+    double loaded[MERGE_BATCHES][2] = {};
 #pragma unroll
-    for (int i = 0; i < ADD_BATCHES; ++i)
+    for (int i = 0; i < MERGE_BATCHES; ++i)
 #pragma unroll
       for (int k = 0; k < 2; ++k)
         if (first + i < count) loaded[i][k] = numbers[2 * ((first + i) * channels + channel) + k];
-#pragma unroll 1
-    for (int i = 0; i < ADD_BATCHES && first + i < count; ++i) {
+#pragma unroll
+    for (int i = 0; i < MERGE_BATCHES; ++i) {
+      if (first + i >= count) break;
       const bool is_first = first + i == 0;
-      const RunningStep step = add.step((first + i) * channels + channel, is_first, loaded[i]);
+      const RunningStep step =
+          add.step((first + i) * channels + channel, is_first, loaded[i], weight);
       const double values[2] = {step.mean, step.var};
 #pragma unroll
       for (int k = 0; k < 2; ++k) {
@@ -98,22 +106,22 @@ __global__ void __launch_bounds__(ADD_THREADS)
 }
 
 template <class Add>
-cubnStatus_t launch_add(const cubn_device *device, const Add &add, const cubn_problem &problem,
-                        const cubn_args &args, int64_t count) {
-  return launch_overlapped<add_batches_kernel<Add>>(device, ceil_div(problem.c, ADD_THREADS),
-                                                    ADD_THREADS, 0, add, deferred_numbers(args),
-                                                    problem.c, count);
+cubnStatus_t launch_merge(const cubn_device *device, const Add &add, const cubn_problem &problem,
+                          const cubn_args &args, int64_t count) {
+  return launch_overlapped<merge_batches_kernel<Add>>(device, ceil_div(problem.c, MERGE_THREADS),
+                                                      MERGE_THREADS, 0, add, deferred_numbers(args),
+                                                      problem.c, count);
 }
 
 template <class Real>
-cubnStatus_t add_batches(const cubn_device *device, const cubn_problem &problem,
-                         const cubn_args &args, int64_t count) {
+cubnStatus_t merge_batches(const cubn_device *device, const cubn_problem &problem,
+                           const cubn_args &args, int64_t count) {
   if (problem.pass == CUBN_PASS_BACKWARD) {
     Real *const dscale = static_cast<Real *>(args.dscale), *const dbias =
                                                                static_cast<Real *>(args.dbias);
     const AddSums<Real> add = {
         {{dscale, dbias}, {dscale, dbias}}, args.param_alpha, args.param_beta};
-    return launch_add(device, add, problem, args, count);
+    return launch_merge(device, add, problem, args, count);
   }
   AddStatistics<Real> add = {};
   if (problem.has_running)
@@ -125,7 +133,7 @@ cubnStatus_t add_batches(const cubn_device *device, const cubn_problem &problem,
   add.is_guarded = args.guards_running;
   add.nonfinite = args.nonfinite;
   add.any_nonfinite = args.any_nonfinite;
-  return launch_add(device, add, problem, args, count);
+  return launch_merge(device, add, problem, args, count);
 }
 
 }  // namespace
@@ -143,6 +151,6 @@ cubnStatus_t cubn_cuda_run_batches(cubn_device *device, const cubn_algo *algo,
     CUBN_TRY(cubn_cluster_run_batches(device, problem, args, batches));
   if (!batches->are_done || !cubn::batches_add(*problem, *args)) return CUBN_STATUS_SUCCESS;
   return problem->type == CUBN_DATA_DOUBLE
-             ? cubn::add_batches<double>(device, *problem, *args, batches->count)
-             : cubn::add_batches<float>(device, *problem, *args, batches->count);
+             ? cubn::merge_batches<double>(device, *problem, *args, batches->count)
+             : cubn::merge_batches<float>(device, *problem, *args, batches->count);
 }

@@ -22,7 +22,7 @@ static void expect_launches(const char *line, const char *kernel, const expected
   SUITE_CHECK(emu_launch_count() == 2, "%s: %u launches", line, emu_launch_count());
   if (!emu_get_launch(0, &first) || !emu_get_launch(1, &second)) return;
   SUITE_CHECK(strstr(first.kernel, kernel), "%s: launches %s", line, first.kernel);
-  SUITE_CHECK(strstr(second.kernel, "add_batches"), "%s: launches %s", line, second.kernel);
+  SUITE_CHECK(strstr(second.kernel, "merge_batches"), "%s: launches %s", line, second.kernel);
   if (!emu_is_trace()) return;
   SUITE_CHECK((long long)first.distinct_read_bytes == wanted->read &&
                   (long long)first.distinct_written_bytes == wanted->written + wanted->numbers,
