@@ -39,6 +39,13 @@ typedef struct cubn_algo {
   cubnStatus_t (*run)(cubn_device *device, const cubn_problem *problem, const cubn_args *args);
 } cubn_algo;
 
+/* Problems alike whose tensors follow each other in memory: the virtual batches of a call. */
+typedef struct cubn_batches {
+  int64_t count;
+  int64_t reserve_bytes; /* from the reserve space of one to that of the next */
+  bool are_done;         /* run_batches: whether all are enqueued; else none is */
+} cubn_batches;
+
 typedef struct cubn_backend {
   const char *name; /* "cpu", "cuda" */
   cubnDeviceType_t type;
@@ -87,6 +94,13 @@ typedef struct cubn_backend {
   /* In the order of trial, NULL last; the last one of each pass accepts every valid problem. */
   const cubn_algo *const *algos[CUBN_PASS_COUNT];
   const cubn_algo *const *int8_algos; /* the same for quantized inference */
+
+  /* Runs `algo`, which accepts one of the problems, for all of them at once, if it can. The
+   * arguments are those of the first; saved statistics and flags are [count][c]. The results have
+   * the bits of calls in order. NULL in a backend without. */
+  cubnStatus_t (*run_batches)(cubn_device *device, const cubn_algo *algo,
+                              const cubn_problem *problem, const cubn_args *args,
+                              cubn_batches *batches);
 } cubn_backend;
 
 extern const cubn_backend cubn_cpu_backend;

@@ -77,4 +77,5 @@ const cubn_backend cubn_cuda_backend = {
     cubn_cuda_merge_blocks,
     {train_algos, infer_algos, backward_algos, double_algos},
     int8_algos,
+    cubn_cuda_run_batches,
 };

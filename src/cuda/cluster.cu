@@ -132,13 +132,15 @@ struct ClusterLaunch {
   ClusterLaunch &operator=(const ClusterLaunch &) = delete;
 };
 
-cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+// Where the launch for all virtual batches is refused, each becomes a call and finds out by itself.
+cubnStatus_t run_batches(cubn_device *device, const cubn_problem *problem, const cubn_args *args,
+                         cubn_batches *batches) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   cudaError_t error = cudaSuccess;
   const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
                                  int64_t shared_bytes) {
-    const int64_t blocks = ceil_div(params.c, params.group) * params.ranks;
+    const int64_t blocks = tile_groups(params) * params.ranks;
     const ClusterLaunch launch(device, blocks, params.ranks, shared_bytes);
     error = cudaLaunchKernelEx(
         &launch.config, KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>, params, op);
@@ -146,12 +148,17 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
                                     : cubn_cuda_check(error, "cudaLaunchKernelEx");
   };
   CUBN_TRY(visit_type(problem->type, [&](auto tag) {
-    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args,
-                                                   best_partition(device, *problem), launch_kernel);
+    return run_tiled<typename decltype(tag)::Type>(
+        device, *problem, *args, best_partition(device, *problem), batches, launch_kernel);
   }));
-  if (error == cudaSuccess) return CUBN_STATUS_SUCCESS;
+  if (batches && error != cudaSuccess) batches->are_done = false;
+  if (batches || error == cudaSuccess) return CUBN_STATUS_SUCCESS;
   device->cluster_ranks_max = 0;
   return run_without(device, *problem, *args, "cluster", &device->cluster_refusal, error);
+}
+
+cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  return run_batches(device, problem, args, nullptr);
 }
 
 // ---- When the device is opened ----
@@ -201,6 +208,11 @@ void cubn_cluster_prepare(cubn_device *device) {
     cubn_cuda_disable(device, "cluster", &device->cluster_refusal, cubn::NOT_PREPARED, error);
   else if (device->cluster_ranks_max == 0)
     device->cluster_refusal = "this device has no room for a cluster of two blocks";
+}
+
+cubnStatus_t cubn_cluster_run_batches(cubn_device *device, const cubn_problem *problem,
+                                      const cubn_args *args, cubn_batches *batches) {
+  return cubn::run_batches(device, problem, args, batches);
 }
 
 const cubn_algo cubn_cuda_train_cluster = {"cluster", cubn::reject, nullptr, cubn::run};

@@ -129,7 +129,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
                                     : cubn_cuda_check(error, "cudaLaunchKernelEx");
   };
   CUBN_TRY(visit_type(problem->type, [&](auto tag) {
-    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args, partition,
+    return run_tiled<typename decltype(tag)::Type>(device, *problem, *args, partition, nullptr,
                                                    launch_kernel);
   }));
   if (error == cudaSuccess) return CUBN_STATUS_SUCCESS;

@@ -58,6 +58,12 @@ cubnStatus_t cubn_cuda_write_block(cubn_device *device, const cubn_joint_task *t
 cubnStatus_t cubn_cuda_merge_part(cubn_device *device, const cubn_joint_task *task);
 cubnStatus_t cubn_cuda_merge_blocks(cubn_device *device, const cubn_joint_task *task);
 
+/* ---- virtual_batches.cu ---- */
+
+cubnStatus_t cubn_cuda_run_batches(cubn_device *device, const cubn_algo *algo,
+                                   const cubn_problem *problem, const cubn_args *args,
+                                   cubn_batches *batches);
+
 /* ---- kernels.cu ---- */
 
 /* Loads every kernel in the list. Otherwise the driver loads each when it is first launched, which

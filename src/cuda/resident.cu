@@ -14,6 +14,8 @@
 // Reproducibility. The results do not depend on the order in which blocks run: tiles and the order
 // of all additions follow from the problem and the device.
 //
+// Virtual batches of one call are one launch: each has the channel groups of a call of its own.
+//
 // Bytes. Each input is read once, and each output is written once.
 #include <cuda_runtime.h>
 
@@ -97,19 +99,24 @@ cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   return cubn_accept();
 }
 
-cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+cubnStatus_t run_batches(cubn_device *device, const cubn_problem *problem, const cubn_args *args,
+                         cubn_batches *batches) {
   const cubn_device_scope scope(device);
   CUBN_TRY(scope.status());
   const auto launch_kernel = [&](auto vector, const auto &op, const TileParams &params,
                                  int64_t shared_bytes) {
     return launch<KERNEL<decltype(vector)::VALUE, std::decay_t<decltype(op)>>>(
-        device, ceil_div(params.c, params.group), RESIDENT_THREADS,
-        static_cast<size_t>(shared_bytes), params, op);
+        device, tile_groups(params), RESIDENT_THREADS, static_cast<size_t>(shared_bytes), params,
+        op);
   };
   return visit_type(problem->type, [&](auto tag) {
     return run_tiled<typename decltype(tag)::Type>(
-        device, *problem, *args, choose_partition(device, *problem), launch_kernel);
+        device, *problem, *args, choose_partition(device, *problem), batches, launch_kernel);
   });
+}
+
+cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_args *args) {
+  return run_batches(device, problem, args, nullptr);
 }
 
 }  // namespace
@@ -121,6 +128,11 @@ void cubn_resident_prepare(cubn_device *device) {
   });
   if (error != cudaSuccess)
     cubn_cuda_disable(device, "resident", &device->resident_refusal, cubn::NOT_PREPARED, error);
+}
+
+cubnStatus_t cubn_resident_run_batches(cubn_device *device, const cubn_problem *problem,
+                                       const cubn_args *args, cubn_batches *batches) {
+  return cubn::run_batches(device, problem, args, batches);
 }
 
 const cubn_algo cubn_cuda_train_resident = {"resident", cubn::reject, nullptr, cubn::run};

@@ -64,8 +64,23 @@ cubnStatus_t cubn_prepare(cubn_problem *problem, cubn_args *args, cubn_reserve_s
   return cubn_check_overlap(problem, args, reserve_bytes, function);
 }
 
+/* Runs all batches at once where the backend can, else the first. */
+static cubnStatus_t run(cubnHandle_t handle, const cubn_algo *algo, const cubn_problem *problem,
+                        const cubn_args *args, cubn_batches *batches) {
+  if (batches && handle->backend->run_batches)
+    CUBN_TRY(handle->backend->run_batches(handle->device, algo, problem, args, batches));
+  if (batches && batches->are_done) return CUBN_STATUS_SUCCESS;
+  return algo->run(handle->device, problem, args);
+}
+
 cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
                           cubn_reserve_space reserve, const char *function) {
+  return cubn_execute_batches(handle, problem, args, reserve, NULL, function);
+}
+
+cubnStatus_t cubn_execute_batches(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
+                                  cubn_reserve_space reserve, cubn_batches *batches,
+                                  const char *function) {
   CUBN_TRY(cubn_prepare(problem, args, reserve, function));
   if (is_nothing(problem, args)) return CUBN_STATUS_SUCCESS;
   cubn_take_reserved_statistics(problem, args);
@@ -83,7 +98,7 @@ cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args 
                      "algorithm %s needs %zu bytes of workspace, there are %zu", algo->name,
                      needed_bytes, args->workspace_bytes);
   cubn_range_begin(handle, problem, args);
-  const cubnStatus_t status = algo->run(handle->device, problem, args);
+  const cubnStatus_t status = run(handle, algo, problem, args, batches);
   cubn_range_end(handle);
   return cubn_within(function, status);
 }

@@ -21,6 +21,12 @@ cubnStatus_t cubn_prepare(cubn_problem *problem, cubn_args *args, cubn_reserve_s
 cubnStatus_t cubn_execute(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
                           cubn_reserve_space reserve, const char *function);
 
+/* The same for the first of several virtual batches, or for all of them: batches->are_done tells.
+ * It is false before. NULL: there is one. */
+cubnStatus_t cubn_execute_batches(cubnHandle_t handle, cubn_problem *problem, cubn_args *args,
+                                  cubn_reserve_space reserve, cubn_batches *batches,
+                                  const char *function);
+
 /* The arguments of a classic function, what it has not left out. */
 typedef struct cubn_classic_call {
   const char *function;

@@ -1,5 +1,6 @@
 /* Virtual batches: every one is a call of its own on a slice of the tensors along dimension 0. Each
- * element is still read once and written once; algorithms know nothing of it. */
+ * element is still read once and written once; algorithms know nothing of it. Where calls take
+ * longer to launch than to run, a backend may do all but a shorter last one at once. */
 #include "host/virtual_batches.h"
 
 #include "core/check.h"
@@ -82,18 +83,32 @@ static void describe_part(part *to, const cubn_call *call, int64_t index) {
   if (index > 0) continue_from_previous(to);
 }
 
+/* Whether samples follow each other without gaps in all tensors, if none has gaps itself. */
+static bool are_consecutive(const cubn_problem *whole) {
+  const struct cubnTensorStruct *const x = whole->descriptors[CUBN_ARRAY_X];
+  int64_t elements = 1;
+  for (int i = 1; i < x->rank; ++i) elements *= x->dims[i];
+  for (int a = CUBN_ARRAY_X; a <= CUBN_ARRAY_Z; ++a)
+    if (whole->descriptors[a] && whole->descriptors[a]->strides[0] != elements) return false;
+  return true;
+}
+
 cubnStatus_t cubn_run_virtual_batches(const cubn_call *call) {
   cubn_problem problem = call->problem;
   cubn_args args = call->args;
   CUBN_TRY(cubn_prepare(&problem, &args, call->reserve, call->function));
   const int64_t count = cubn_virtual_batches(&call->problem);
   const size_t reserve_bytes = args.reserve ? cubn_reserve_bytes(&problem) / (size_t)count : 0;
-  for (int64_t i = 0; i < count; ++i) {
+  cubn_batches batches = {.count = 1, .reserve_bytes = (int64_t)reserve_bytes};
+  if (are_consecutive(&call->problem))
+    batches.count = problem.descriptors[CUBN_ARRAY_X]->dims[0] / problem.virtual_batch;
+  for (int64_t i = 0; i < count; i += batches.are_done ? batches.count : 1) {
     part one;
     describe_part(&one, call, i);
     const cubn_reserve_space reserve = {
         cubn_unconst(at_bytes(args.reserve, i * (int64_t)reserve_bytes)), reserve_bytes};
-    CUBN_TRY(cubn_execute(call->handle, &one.problem, &one.args, reserve, call->function));
+    CUBN_TRY(cubn_execute_batches(call->handle, &one.problem, &one.args, reserve,
+                                  i == 0 && batches.count > 1 ? &batches : NULL, call->function));
   }
   return CUBN_STATUS_SUCCESS;
 }

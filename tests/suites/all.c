@@ -87,6 +87,7 @@
   X(communicator_divided)  \
   X(synchronized)          \
   X(virtual)               \
+  X(virtual_traffic)       \
   X(traffic)               \
   X(masked_traffic)        \
   X(threads)               \

@@ -145,6 +145,32 @@ static void test_fewer_sms(void) {
   }
 }
 
+/* Virtual batches whose one launch is refused are calls in order, with the same results. */
+static void test_batches(void) {
+  static const refused_case what = {"cluster", "train nchw f32 n8c6h8w8 nosaved"};
+  cuda_call c;
+  data_set results[2] = {0};
+  if (!begin_case(&c, &what, false)) return;
+  expect_success(cubnSetBatchNormAttribute(c.run.batch_norm, CUBN_BATCHNORM_VIRTUAL_BATCH, 4),
+                 "set");
+  const cubnBatchNormTensors_t tensors = run_tensors(&c.run);
+  for (int refused = 0; refused < 2; ++refused) {
+    CU_ASSERT(data_copy(&c.before, &results[refused]));
+    expect_success(run_upload(&c.run, &c.before), what.line);
+    if (refused) emu_fail_next("cudaLaunchKernelExC", 1, cudaErrorLaunchOutOfResources);
+    expect_success(cubnBatchNormForward(c.handle, c.run.batch_norm, &tensors), what.line);
+    expect_success(run_download(&c.run, &results[refused]), what.line);
+  }
+  for (int i = 0; i < DATA_ARRAYS; ++i) {
+    const data_array *const one = &results[0].arrays[i], *const two = &results[1].arrays[i];
+    if (one->block)
+      SUITE_CHECK(!memcmp(one->block, two->block, one->block_bytes), "%s: %s differs", what.line,
+                  data_array_name(&c.problem, i));
+  }
+  for (int i = 0; i < 2; ++i) data_destroy(&results[i]);
+  end_case(&c);
+}
+
 /* ---- Preparation ---- */
 
 /* A kernel whose attributes cannot be set when the handle is created: the handle is made, and does
@@ -211,6 +237,7 @@ void test_cuda_refusals_suites(void) {
   static const suite_test tests[] = {{"refused launches", test_errors},
                                      {"other errors of launches", test_other_errors},
                                      {"fewer SMs than the device has", test_fewer_sms},
+                                     {"virtual batches", test_batches},
                                      {"refused in a capture", test_capture},
                                      {"kernels that cannot be prepared", test_preparation},
                                      {NULL, NULL}};

@@ -114,24 +114,32 @@ static void expect_same(virtual_pair *a, virtual_pair *b, const char *line) {
 }
 
 static const virtual_line lines[] = {
-    {"nchw f32 n7c5h6w7 data=spread mean=100", ""},
-    {"nhwc f32 n7c5h6w7 relu data=spread", "separate"},
-    {"nhwc f16 n7c5h6w7 add_relu data=spread", "devfactor"},
-    {"nchw bf16 n7c5h6w7 add_tanh data=spread", ""},
-    {"nchw+1 f64 n7c5h6w7 gelu data=spread mean=1e4", "separate"},
-    {"cnhw f32 n7c5h6w7 add_leaky data=spread", ""},
-    {"nc f32 n7c5 data=spread", "biased"},
-    {"nchw f32 n7c5h6w7 data=nan", ""},
-    {"nchw f32 n7c5h6w7 mask relu data=spread", ""},
-    {"nhwc f16 n7c5h6w7 lengths=3 data=spread", ""},
-    {"nhwc f32 n7c5h2w3 peract relu data=spread", ""},
+    {"nchw f32 n7c5h6w7 data=spread mean=100", "", ""},
+    {"nhwc f32 n7c5h6w7 relu data=spread", "separate", ""},
+    {"nhwc f16 n7c5h6w7 add_relu data=spread", "devfactor", ""},
+    {"nchw bf16 n7c5h6w7 add_tanh data=spread", "", ""},
+    {"nchw+1 f64 n7c5h6w7 gelu data=spread mean=1e4", "separate", ""},
+    {"cnhw f32 n7c5h6w7 add_leaky data=spread", "", ""},
+    {"nc f32 n7c5 data=spread", "biased", ""},
+    {"nchw f32 n7c5h6w7 data=nan", "", ""},
+    {"nchw f32 n7c5h6w7 mask relu data=spread", "", ""},
+    {"nhwc f16 n7c5h6w7 lengths=3 data=spread", "", ""},
+    {"nhwc f32 n7c5h2w3 peract relu data=spread", "", ""},
+    {"nchw f32 n7c8h6w7 data=spread mean=100", "separate", ""},
+    {"nchw f64 n7c8h3w7 data=spread", "guard", "palpha=2 pbeta=0.5"},
+    {"nhwc f16 n7c16h5w7 relu data=spread", "devfactor", "nosaved"},
+    {"nchw f32 n7c8h6w7 data=spread", "", "nosaved"},
+    {"nchw bf16 n7c16h5w5 add_tanh data=spread", "", ""},
+    {"nhwc f32 n7c64h4w8 add_relu data=spread", "guard", ""},
+    {"nchw f32 n7c64h4w8 add_relu data=nan", "guard", ""},
+    {"nchw f32 n7c2h104w104 leaky data=spread", "", ""},
 };
 
 static void test_calls(void) {
   static const int64_t samples[] = {1, 3, 6};
   for (size_t i = 0; i < COUNT_OF(lines); ++i)
     for (size_t k = 0; k < COUNT_OF(samples); ++k) {
-      virtual_pair whole, parts;
+      virtual_pair whole = {0}, parts = {0};
       if (virtual_open(&whole, &lines[i], samples[k]) &&
           virtual_open(&parts, &lines[i], samples[k]) && virtual_set_samples(&parts, 0) &&
           virtual_run(&whole)) {
@@ -148,7 +156,7 @@ static void test_calls(void) {
 /* One virtual batch is the batch. */
 static void test_one(void) {
   for (size_t i = 0; i < COUNT_OF(lines); ++i) {
-    virtual_pair large, plain;
+    virtual_pair large = {0}, plain = {0};
     if (virtual_open(&large, &lines[i], VIRTUAL_SAMPLES) && virtual_open(&plain, &lines[i], 0) &&
         SUITE_CHECK(large.bytes[3] == plain.bytes[3], "%s: reserve sizes", lines[i].both) &&
         virtual_run(&large) && virtual_run(&plain))

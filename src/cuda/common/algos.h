@@ -20,6 +20,12 @@ extern "C" {
 extern const cubn_algo cubn_cuda_train_resident;
 extern const cubn_algo cubn_cuda_backward_resident;
 
+/* For cubn_backend.run_batches, on the current device, but for what all batches add to. */
+cubnStatus_t cubn_resident_run_batches(cubn_device *device, const cubn_problem *problem,
+                                       const cubn_args *args, cubn_batches *batches);
+cubnStatus_t cubn_cluster_run_batches(cubn_device *device, const cubn_problem *problem,
+                                      const cubn_args *args, cubn_batches *batches);
+
 /* cluster.cu: the blocks of a cluster keep a channel group; x is read once. */
 extern const cubn_algo cubn_cuda_train_cluster;
 extern const cubn_algo cubn_cuda_backward_cluster;

@@ -2,7 +2,8 @@
 //
 // Partition is TilePartition, or another type that has the functions smem_bytes, smem_bytes_limit,
 // begins_at_vectors and make_tile_params. launch(VectorTag<V>{}, op, params, bytes) launches the
-// kernel, with so many bytes of dynamic shared memory.
+// kernel, with so many bytes of dynamic shared memory. `batches` are virtual batches, all of which
+// it is to compute, if it can; NULL: there is one.
 #pragma once
 #include <cstdint>
 #include <type_traits>
@@ -17,6 +18,7 @@
 #include "cuda/device/op/forward.cuh"
 #include "cuda/device/op/fused_backward.cuh"
 #include "cuda/device/op/fused_forward.cuh"
+#include "cuda/plan/batches.cuh"
 #include "cuda/plan/needs.cuh"
 #include "cuda/plan/operations.cuh"
 #include "cuda/plan/partition.cuh"
@@ -36,10 +38,13 @@ struct VectorTag {
 template <class T, class Partition, class Launch>
 cubnStatus_t run_tiled_saved(cubn_device *device, const cubn_problem &problem,
                              const cubn_args &args, const Partition &partition,
-                             const Launch &launch) {
+                             cubn_batches *batches, const Launch &launch) {
   const bool trains = problem.pass == CUBN_PASS_TRAIN;
   const cubn_algo &two_pass = trains ? cubn_cuda_train_two_pass : cubn_cuda_backward_two_pass;
-  if (!trains && !needs_sums(problem, args)) return two_pass.run(device, &problem, &args);
+  const auto otherwise = [&] {
+    return batches ? CUBN_STATUS_SUCCESS : two_pass.run(device, &problem, &args);
+  };
+  if (!trains && !needs_sums(problem, args)) return otherwise();
   return visit_operation<T>(problem, args, [&](const auto &op) {
     constexpr int V = VECTOR_WIDTH<T>, ALIGN = VECTOR_ALIGN<std::decay_t<decltype(op)>>;
     const TileShape shape = tile_shape(problem);
@@ -47,18 +52,25 @@ cubnStatus_t run_tiled_saved(cubn_device *device, const cubn_problem &problem,
     const int64_t bytes =
         smem_bytes(shape, partition, phase != 0 || !begins_at_vectors(shape, partition));
     if (!phase_fits(problem, phase) || bytes > smem_bytes_limit(device, partition))
-      return two_pass.run(device, &problem, &args);
-    return launch(VectorTag<V>{}, op, make_tile_params<V, ALIGN>(device, problem, partition, phase),
-                  bytes);
+      return otherwise();
+    auto all = op;
+    TileParams params = make_tile_params<V, ALIGN>(device, problem, partition, phase);
+    if (batches) {
+      all.batches = batch_steps(problem, args, *batches);
+      params.batches = static_cast<unsigned>(batches->count);
+      batches->are_done = true;
+    }
+    return launch(VectorTag<V>{}, all, params, bytes);
   });
 }
 
 template <class T, class Partition, class Launch>
 cubnStatus_t run_tiled(cubn_device *device, const cubn_problem &problem, const cubn_args &args,
-                       const Partition &partition, const Launch &launch) {
+                       const Partition &partition, cubn_batches *batches, const Launch &launch) {
+  if (batches && !can_run_batches(problem, args, *batches)) return CUBN_STATUS_SUCCESS;
   return run_statistics_first(
       device, problem, args, [&](const cubn_problem &with_saved, const cubn_args &its_args) {
-        return run_tiled_saved<T>(device, with_saved, its_args, partition, launch);
+        return run_tiled_saved<T>(device, with_saved, its_args, partition, batches, launch);
       });
 }
 

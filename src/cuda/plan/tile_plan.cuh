@@ -154,10 +154,18 @@ TileParams make_tile_params(const cubn_device *device, const cubn_problem &probl
   params.step_rows = RESIDENT_THREADS / params.vectors;
   if (partition.group == 1 || !params.has_fixed_channels)
     params.step_vectors = RESIDENT_THREADS % params.vectors;
+  params.batches = 1;
+  params.batch_groups = static_cast<unsigned>(ceil_div(shape.c, partition.group));
+  params.batch_elements = shape.n * shape.c * shape.s;
   params.is_columns = aligned && is_columns(shape, partition);
   params.uses_bulk_copy =
       device->kernel_capability >= 90 && run * shape.element_bytes >= TILE_BULK_BYTES_MIN;
   return params;
+}
+
+// Channel groups of all virtual batches.
+inline int64_t tile_groups(const TileParams &params) {
+  return static_cast<int64_t>(params.batches) * params.batch_groups;
 }
 
 // Whether most vectors of columns would be moved by elements, because rows are short and begin

@@ -31,7 +31,7 @@ bool virtual_open(virtual_pair *p, const virtual_line *line, int64_t samples) {
   memset(p, 0, sizeof *p);
   p->samples = samples;
   if (!open_call("train", line->both, line->forward, &p->forward_data, &p->forward) ||
-      !open_call("backward", line->both, "", &p->backward_data, &p->backward) ||
+      !open_call("backward", line->both, line->backward, &p->backward_data, &p->backward) ||
       !virtual_set_samples(p, samples))
     return false;
   size_t param_bytes = 0;
@@ -79,8 +79,9 @@ cubnBatchNormTensors_t virtual_backward(const virtual_pair *p) {
   t.scale = from.scale;
   t.bias = from.bias;
   t.saved_mean = from.saved_mean;
-  t.saved_mean_low = from.saved_mean_low;
+  t.saved_mean_low = from.reserve ? NULL : from.saved_mean_low;
   t.saved_inv_std = from.saved_inv_std;
+  if (p->backward.problem.no_saved) t.saved_mean = t.saved_inv_std = t.saved_mean_low = NULL;
   t.reserve = from.reserve;
   t.reserve_bytes = from.reserve_bytes;
   return t;

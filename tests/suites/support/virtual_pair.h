@@ -23,9 +23,9 @@ typedef struct virtual_pair {
   unsigned char *results[VIRTUAL_EXTRAS];
 } virtual_pair;
 
-/* A problem line without its pass, and words of the forward call alone. */
+/* A problem line without its pass, and words of one of the calls alone. */
 typedef struct virtual_line {
-  const char *both, *forward;
+  const char *both, *forward, *backward;
 } virtual_line;
 
 /* Opens both calls of a line; close in any case. */
@@ -33,7 +33,9 @@ bool virtual_open(virtual_pair *p, const virtual_line *line, int64_t samples);
 void virtual_close(virtual_pair *p);
 bool virtual_set_samples(const virtual_pair *p, int64_t samples);
 
-/* The tensors of both calls; those of backward come from forward, but for the gradients. */
+/* The tensors of both calls; those of backward come from forward, but for the gradients. Where
+ * there is a reserve space, backward takes from it what the saved means lack and, with "nosaved",
+ * all statistics. */
 cubnBatchNormTensors_t virtual_forward(const virtual_pair *p);
 cubnBatchNormTensors_t virtual_backward(const virtual_pair *p);
 bool virtual_run(const virtual_pair *p);

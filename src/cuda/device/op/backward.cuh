@@ -10,6 +10,7 @@
 #include <cstdint>
 
 #include "cuda/device/base/dtype.cuh"
+#include "cuda/device/op/batches.cuh"
 #include "cuda/device/op/forward.cuh"
 
 namespace cubn {
@@ -42,12 +43,19 @@ struct Backward {
   double alpha, param_alpha, param_beta;
   cubn_normalizer normalizer;
   Real beta;
+  BatchSteps batches;
 
   // A thread's sums of one channel: of dy, dy * x_hat and x_hat.
   struct Sums {
     Real center, inv_std;
     double dy, product, x_hat;
   };
+
+  // The counterpart of that of Forward.
+  __device__ void move_to(int64_t batch) {
+    saved_first_channel -= batch * batches.saved;
+    if (batches.deferred) batches.deferred += 2 * batch * batches.channels;
+  }
 
   __device__ Sums begin(int64_t channel) const {
     return {center_of(channel), inverse_of(channel), 0.0, 0.0, 0.0};
@@ -86,6 +94,7 @@ struct Backward {
   __device__ static void to_moments(double *, double) {}
   __device__ static void from_moments(double *, double) {}
 
+  template <bool DEFERS = false>
   __device__ void finalize(int64_t channel, const double *slot, double,
                            Coefficients *coefficients) const {
     const Real center = center_of(channel), inverse = inverse_of(channel);
@@ -100,7 +109,7 @@ struct Backward {
     *coefficients = {center, inverse, static_cast<Real>(slope),
                      static_cast<Real>(sum_dy / m - error * slope), gain_of(channel, inv_std)};
     const bool is_negative = is_from_y && parameter(scale, channel, 1.0) < 0.0;
-    write_sums(channel, is_negative ? -sum_product : sum_product, sum_dy);
+    write_sums<DEFERS>(channel, is_negative ? -sum_product : sum_product, sum_dy);
   }
   // What x_hat is computed with; from y up to the sign of scale, which cancels in dx.
   __device__ Real center_of(int64_t channel) const {
@@ -131,7 +140,9 @@ struct Backward {
     if (!saved_r) return {1.0, 0.0};
     return {static_cast<double>(saved_r[channel]), static_cast<double>(saved_d[channel])};
   }
+  template <bool DEFERS>
   __device__ void write_sums(int64_t channel, double sum_product, double sum_dy) const {
+    if (DEFERS && batches.defer(channel, sum_product, sum_dy)) return;
     const cubn_renormalization by = renormalization_of(channel);
     const double sum = saved_r ? cubn_product(by.r, sum_product) + by.d * sum_dy : sum_product;
     if (dscale) blend_into(dscale + channel, param_alpha, sum, param_beta);

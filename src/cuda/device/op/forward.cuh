@@ -18,6 +18,7 @@
 #include "core/statistics.h"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/op/activation.cuh"
+#include "cuda/device/op/batches.cuh"
 #include "cuda/device/op/params.cuh"
 #include "cuda/device/op/running.cuh"
 
@@ -65,12 +66,20 @@ struct Forward {
   cubn_normalizer normalizer;
   cubn_renormalization_bounds bounds;
   Real beta;
+  BatchSteps batches;
 
   // A thread's sums of one channel: of x - origin and of its square.
   struct Sums {
     Real origin;
     double deviation, square;
   };
+
+  // Makes it the operation of a virtual batch.
+  __device__ void move_to(int64_t batch) {
+    saved_first_channel -= batch * batches.saved;
+    if (reserved) reserved += batch * batches.reserved;
+    if (batches.deferred) batches.deferred += 2 * batch * batches.channels;
+  }
 
   __device__ Sums begin(int64_t) const { return {Real(0), 0.0, 0.0}; }
 
@@ -124,7 +133,8 @@ struct Forward {
 
   // Writes the results of the whole channel; the mean in its slot is relative to `pivot`. One
   // thread calls it; afterwards no thread reads scale and bias of the channel, as the running
-  // statistics may share memory with them.
+  // statistics may share memory with them. DEFERS says that there may be virtual batches.
+  template <bool DEFERS = false>
   __device__ void finalize(int64_t channel, const double *slot, double pivot,
                            Coefficients *coefficients) const {
     const double count = slot[0], m2 = slot[2];
@@ -140,8 +150,9 @@ struct Forward {
     }
     if (saved_mean_low) saved_mean_low[channel - saved_first_channel] = static_cast<Real>(mean_low);
     if (reserved) store_reserved(channel, static_cast<Real>(mean_low), center, inv_std);
-    if (running_mean || nonfinite || any_nonfinite)
-      update_running(channel, mean, m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0)));
+    if (!running_mean && !nonfinite && !any_nonfinite) return;
+    const double var = m2 / (running_is_biased ? count : fmax(count - 1.0, 1.0));
+    if (!DEFERS || !batches.defer(channel, mean, var)) update_running(channel, mean, var);
   }
 
   // r and d, as parameters hold them.

@@ -52,6 +52,11 @@ struct FusedBackward : Backward<T> {
     __device__ Affine<Real> affine() const { return {this->center, preact_gain, preact_shift}; }
   };
 
+  __device__ void move_to(int64_t batch) {
+    Backward<T>::move_to(batch);
+    if (preact_mean_low) preact_mean_low += batch * this->batches.reserved;
+  }
+
   // Takes what preact_coefficients() has computed.
   __device__ static Sums begin(const Coefficients &k) {
     Sums sums = {};
@@ -62,15 +67,16 @@ struct FusedBackward : Backward<T> {
     return sums;
   }
 
+  template <bool DEFERS = false>
   __device__ void finalize(int64_t channel, const double *slot, double,
                            Coefficients *coefficients) const {
     BackwardCoefficients<Real> k = statistics(channel);
     if (is_frozen) {
       k.gain = this->gain_of(channel, static_cast<double>(k.inv_std));
       const double error = this->error_of(channel, static_cast<double>(k.inv_std));
-      this->write_sums(channel, slot[1] - error * slot[0], slot[0]);
+      this->template write_sums<DEFERS>(channel, slot[1] - error * slot[0], slot[0]);
     } else {
-      Backward<T>::finalize(channel, slot, 0.0, &k);
+      Backward<T>::template finalize<DEFERS>(channel, slot, 0.0, &k);
     }
     *coefficients = with_preact(channel, k);
   }

@@ -136,7 +136,8 @@ template <int V, int ALIGN, class Op>
 __device__ inline void load_pivots(const TileParams &params, const BlockSlice<V, ALIGN> &slice,
                                    const Op &op, typename Op::Real *pivots) {
   const int i = static_cast<int>(threadIdx.x);
-  const typename Op::Element *const first = op.inputs[0] + (slice.first_channel + i) * params.s;
+  const typename Op::Element *const first =
+      op.inputs[0] + slice.batch_offset + (slice.first_channel + i) * params.s;
   if (i < slice.channels) pivots[i] = to_compute(load_pack<Cache::STREAMING, 1>(first).v[0]);
 }
 

@@ -144,7 +144,7 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
 
 // The whole work of a block.
 template <bool CLUSTERED, int V, class Op>
-__device__ inline void process_channel_group(const TileParams &params, const Op &op,
+__device__ inline void process_channel_group(const TileParams &params, Op op,
                                              unsigned char *shared) {
   using Coefficients = typename Op::Coefficients;
   int64_t cluster = blockIdx.x;
@@ -153,7 +153,10 @@ __device__ inline void process_channel_group(const TileParams &params, const Op 
     cluster = blockIdx.x / static_cast<unsigned>(params.ranks);
     rank = static_cast<int>(cluster_rank());
   }
-  const BlockSlice<V, VECTOR_ALIGN<Op>> slice(params, cluster, rank);
+  const unsigned batch = static_cast<unsigned>(cluster) / params.batch_groups;
+  BlockSlice<V, VECTOR_ALIGN<Op>> slice(params, cluster - batch * params.batch_groups, rank);
+  slice.move_to(params, batch);
+  op.move_to(batch);
   CUBN_SHARED(BulkBarrier, barriers, [CLUSTERED ? CLUSTER_BARRIERS : 1]);
   if constexpr (CLUSTERED)
     begin_cluster<Coefficients>(barriers, slice.channels, rank, params.ranks);
@@ -167,7 +170,7 @@ __device__ inline void process_channel_group(const TileParams &params, const Op 
   differentiate_tile(params, slice, op, memory.tile, memory.coefficients);
   const auto finalize = [&](int channel, const double *slot, double pivot) {
     Coefficients coefficients = {};
-    op.finalize(slice.first_channel + channel, slot, pivot, &coefficients);
+    op.template finalize<true>(slice.first_channel + channel, slot, pivot, &coefficients);
     if constexpr (CLUSTERED)
       broadcast_to_cluster<typename Op::Real>(memory.coefficients + channel, coefficients, barriers,
                                               params.ranks);

@@ -26,6 +26,9 @@ struct TileParams {
   bool has_fixed_channels;      // All vectors of a thread have the same channels.
   bool is_columns;  // The elements of a vector have channels of their own, the same in all rows.
   bool uses_bulk_copy;  // Runs are long enough for bulk copies, and the device has them.
+  // Virtual batches: how many, channel groups and elements of each.
+  unsigned batches, batch_groups;
+  int64_t batch_elements;
 };
 
 // The first element of a rank's partition of `total` elements, which is as even as units allow.
@@ -45,7 +48,8 @@ struct BlockSlice {
   int vectors;               // The distance between rows of the tile, in vectors.
   // A thread advances by this many rows and vectors of the tile at a time.
   int step_rows, step_vectors;
-  bool is_whole;  // All vectors are whole, and each thread's have the same channels.
+  bool is_whole;             // All vectors are whole, and each thread's have the same channels.
+  int64_t batch_offset = 0;  // The offset of the virtual batch in a tensor.
 
   __device__ BlockSlice(const TileParams &params, int64_t cluster, int rank) {
     first_channel = cluster * params.group;
@@ -75,6 +79,11 @@ struct BlockSlice {
       step_rows = RESIDENT_THREADS / vectors;
       if (params.group == 1) step_vectors = RESIDENT_THREADS - step_rows * vectors;
     }
+  }
+  // Moves the slice to the same place in a virtual batch, which begins at a vector.
+  __device__ void move_to(const TileParams &params, unsigned batch) {
+    batch_offset = batch * params.batch_elements;
+    first += batch_offset;
   }
   // Reduces the slice to one of its rows.
   __device__ void restrict_to_row(int row) {
