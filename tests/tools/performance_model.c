@@ -101,10 +101,10 @@ static double longest(phase p, int *part) {
 }
 
 /* A pass of `loop` over the elements of a block. Without `flight` all loads are in flight. */
-static phase phase_of(const table_line *loop, double elements, double memory_us, double read_bytes,
-                      double resident) {
+static phase phase_of(const table_line *loop, double elements, double memory_us,
+                      double read_bytes) {
   const double issue = elements * loop->per_element / lanes / issues_per_clock / clocks_per_us;
-  const double rounds = loop->flight > 0 ? read_bytes / (loop->flight / resident) : 1;
+  const double rounds = loop->flight > 0 ? read_bytes * loop->blocks / loop->flight : 1;
   return (phase){memory_us, issue, read_bytes > 0 ? fmax(rounds, 1) * memory_latency_us : 0};
 }
 
@@ -121,7 +121,7 @@ typedef struct {
   double serial, last;
 } block_cost;
 
-static int cost_of_block(const model_launch *l, double earlier_bytes, double sms, double resident,
+static int cost_of_block(const model_launch *l, double earlier_bytes, double sms,
                          block_cost *cost) {
   const double bytes = l->elements * l->element_bytes, share = sms / l->blocks;
   const double elements = l->elements / l->blocks, read = l->inputs * bytes / l->blocks;
@@ -134,10 +134,9 @@ static int cost_of_block(const model_launch *l, double earlier_bytes, double sms
     const table_line *const sum = find(l->kernel, l->columns ? "sum-columns" : "sum-rows");
     if (!copy || !sum || !write) return 0;
     const double in = l->memory_bytes > 0 ? l->memory_bytes - bytes : l->inputs * bytes;
-    cost->phases[0] =
-        phase_of(copy, l->inputs * elements, in * share / memory_bytes_per_us, read, resident);
-    cost->phases[1] = phase_of(sum, elements, 0, 0, resident);
-    cost->phases[2] = phase_of(write, elements, bytes * share / memory_bytes_per_us, 0, resident);
+    cost->phases[0] = phase_of(copy, l->inputs * elements, in * share / memory_bytes_per_us, read);
+    cost->phases[1] = phase_of(sum, elements, 0, 0);
+    cost->phases[2] = phase_of(write, elements, bytes * share / memory_bytes_per_us, 0);
     cost->count = 3;
     cost->serial = serial_us(sum);
     return 1;
@@ -146,7 +145,7 @@ static int cost_of_block(const model_launch *l, double earlier_bytes, double sms
     const table_line *const loop = find(l->kernel, "reduce");
     if (!loop) return 0;
     cost->phases[cost->count++] =
-        phase_of(loop, elements, l->inputs * bytes * share / memory_bytes_per_us, read, resident);
+        phase_of(loop, elements, l->inputs * bytes * share / memory_bytes_per_us, read);
     cost->serial += serial_us(loop);
     cost->last = (loop->last - loop->fixed) * dependent_clocks / clocks_per_us;
   }
@@ -155,10 +154,9 @@ static int cost_of_block(const model_launch *l, double earlier_bytes, double sms
     if (!loop) return 0;
     const double from_l2 = streamed ? l->inputs * bytes : kept;
     const double memory = (l->inputs + 1) * bytes - from_l2;
-    cost->phases[cost->count++] =
-        phase_of(loop, elements,
-                 fmax(memory / memory_bytes_per_us, (memory + from_l2) / l2_bytes_per_us) * share,
-                 read, resident);
+    cost->phases[cost->count++] = phase_of(
+        loop, elements,
+        fmax(memory / memory_bytes_per_us, (memory + from_l2) / l2_bytes_per_us) * share, read);
     cost->serial += serial_us(loop);
   }
   return cost->count > 0;
@@ -170,7 +168,7 @@ int model_add(const model_launch *l, double earlier_bytes, double parts[MODEL_PA
   const double sms = fmin(MODEL_SMS, l->blocks), per_sm = l->blocks / sms;
   const double resident = fmin(blocks_on_sm(l), ceil(per_sm));
   block_cost cost;
-  if (!cost_of_block(l, earlier_bytes, sms, resident, &cost)) return 0;
+  if (!cost_of_block(l, earlier_bytes, sms, &cost)) return 0;
   phase sum = {0};
   double alone = cost.serial, waiting = 0;
   const int cooperates = !strncmp(l->kernel, "cooperative", 11);
