@@ -76,7 +76,8 @@ def resident_blocks(kernel):
     """Blocks on an SM. Those of streamed are as many as STREAMED_BLOCKS of tuning.h says."""
     blocks = kernel.blocks()
     if "streamed" in kernel.name:
-        one = re.search("Columns<8>, Fused|Columns.*FusedBackward", kernel.name)
+        one = re.search("Columns.*FusedBackward|Columns<[28]>, Fused|FusedBackward<double>",
+                        kernel.name)
         blocks = min(blocks, 1 if one else 2)
     return blocks
 

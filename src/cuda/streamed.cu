@@ -58,7 +58,7 @@ namespace cubn {
 namespace {
 
 template <class Iterator, class Op>
-constexpr int BLOCKS = STREAMED_BLOCKS<Iterator::CHANNELS, Op::FUSED, Op::INPUTS>;
+constexpr int BLOCKS = STREAMED_BLOCKS<Iterator::VECTOR, Iterator::CHANNELS, Op::FUSED, Op::INPUTS>;
 
 template <class Iterator, class Op>
 __device__ inline void reduce_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
