@@ -4,7 +4,7 @@
 set -euo pipefail
 program=$(realpath "$1")
 cd "$(dirname "$0")/.."
-table=$("$program")
+table=$("$program" scripts/sass_limits.txt)
 document=bench/results/emulated-sm90/README.md
 awk -v table="$table" '
   /<!-- gpu predictions: begin/ { print; print table; skips = 1; next }

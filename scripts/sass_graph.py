@@ -110,7 +110,8 @@ class Graph:
 
     def cheapest(self, head, body, first, second, second_max):
         """The shortest way around a loop, of those with the most instructions for which first(i)
-        holds and then the most for which second(i) does, up to second_max(number of first)."""
+        holds and then the most for which second(i) does, up to second_max(number of first). And of
+        those with half as many of the first, and as many of the second as then are allowed."""
         # Per block and numbers of both: instructions so far, and the step before.
         costs, best = collections.defaultdict(dict), {}
         costs[head][0, 0] = 0, None
@@ -131,9 +132,33 @@ class Graph:
                     if cost + len(code) < ways.get(after, (1 << 30, 0))[0]:
                         ways[after] = cost + len(code), (block, state)
         ends = [state for state in best if state[1] <= second_max(state[0])]
-        way, step = [], best[max(ends)][1] if ends else None
+        most = max(ends, default=(0, 0))
+        half = most[0] // 2, second_max(most[0] // 2)
+        return [self.steps(costs, best[end][1]) if end in best else [] for end in (most, half)]
+
+    def steps(self, costs, step):
+        way = []
         while step:
             block, state = step
             way = self.blocks[block] + way
             step = costs[block][state][1]
         return way
+
+    def outermost(self, head, loops):
+        """The largest loop around the one with this head, or none: its blocks."""
+        around = [body for other, body in loops.items() if other != head and head in body]
+        return max(around, key=len, default=None)
+
+    def best(self, blocks, ends, weight, better, backward=False):
+        """Of the ways that begin at `ends`, or with backward=True end there, and never go back: the
+        sum of weight(block) along the best to each block. better() is the key of max()."""
+        found, edges = {}, self.next if backward else self.before
+        for block in sorted(blocks, key=self.rank.get, reverse=backward):
+            so_far = [found[o] for o in edges[block] if o in found
+                      and (self.rank[o] > self.rank[block]) == backward]
+            if block in ends:
+                so_far.append((0, 0, 0))
+            if so_far:
+                own, most = weight(block), max(so_far, key=better)
+                found[block] = tuple(a + b for a, b in zip(own, most))
+        return found

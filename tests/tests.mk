@@ -129,8 +129,9 @@ checksums: $(BUILD)/tests/cubn-checksums $(BUILD)/emu-plain/cubn-checksums
 	CUBN_THREADS=3 $(BUILD)/tests/cubn-checksums | cmp - $(BUILD)/checksums-cpu.txt
 	$(BUILD)/emu-plain/cubn-checksums > $(BUILD)/checksums-cuda.txt
 
-# What is expected of an H100, by the library's own choice of algorithms.
+# What is expected of an H100, by the library's choice of algorithms and the code of its kernels.
 $(BUILD)/emu-plain/predictions: $(BUILD)/emu-plain/tests/tools/predictions.o \
+  $(BUILD)/emu-plain/tests/tools/performance_model.o \
   $(BUILD)/emu-plain/bench/rows/suite_tables.o \
     $(patsubst %.c,$(BUILD)/emu-plain/%.o,$(LIB_C)) $(LIB_CU:%.cu=$(BUILD)/emu-plain/%.cu.o) \
   $(EMU_OBJECTS_plain) \

@@ -63,10 +63,10 @@ Inference<Op> make_inference(const cubn_problem &problem, const cubn_args &args,
 }
 
 template <class Iterator, class Op>
-__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS>)
+__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<1>)
     inference_kernel(const Iterator iterator, const Op op, int64_t first_unit, unsigned units) {
-  apply_chunk<Cache::KEEP>(iterator, op, first_unit + blockIdx.x % units, blockIdx.x / units,
-                           [] {});
+  apply_chunk<Cache::KEEP, PASS_BLOCKS<1>>(iterator, op, first_unit + blockIdx.x % units,
+                                           blockIdx.x / units, [] {});
 }
 
 // A grid has fewer than 2^31 blocks. If there are more units than in a slice, each has one chunk.

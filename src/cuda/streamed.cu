@@ -58,7 +58,7 @@ namespace cubn {
 namespace {
 
 template <class Iterator, class Op>
-constexpr int BLOCKS = STREAMED_BLOCKS<Iterator::CHANNELS, Op::FUSED && Op::INPUTS == 2>;
+constexpr int BLOCKS = STREAMED_BLOCKS<Iterator::VECTOR, Iterator::CHANNELS, Op::FUSED, Op::INPUTS>;
 
 template <class Iterator, class Op>
 __device__ inline void reduce_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
@@ -82,11 +82,12 @@ __device__ inline void reduce_task(const Iterator &iterator, const StoredCoeffic
 template <class Iterator, class Op>
 __device__ inline void apply_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
                                   const TicketQueue &queue, const Task &task) {
-  apply_chunk<Cache::STREAMING>(iterator, op, queue.first_unit + task.unit, task.chunk, [&] {
-    if (threadIdx.x == 0)
-      while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
-    __syncthreads();
-  });
+  apply_chunk<Cache::STREAMING, BLOCKS<Iterator, Op>>(
+      iterator, op, queue.first_unit + task.unit, task.chunk, [&] {
+        if (threadIdx.x == 0)
+          while (load_acquire(queue.state(task.unit)) == 0) __nanosleep(100);
+        __syncthreads();
+      });
 }
 
 // The last block to finish sets the counters back to 0 for the next launch.

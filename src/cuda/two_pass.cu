@@ -62,7 +62,7 @@ constexpr int REDUCE_BLOCKS = Iterator::CHANNELS == 8 &&
                                        (Op::INPUTS == 1 &&
                                         std::is_same<typename Op::Element, __nv_bfloat16>::value))
                                   ? 1
-                                  : PASS_BLOCKS<Iterator::CHANNELS, Op::FUSED>;
+                                  : PASS_BLOCKS<Iterator::CHANNELS, Op::FUSED && Op::INPUTS == 2>;
 
 template <class Iterator, class Op>
 __global__ void __launch_bounds__(PASS_THREADS, REDUCE_BLOCKS<Iterator, Op>)
@@ -85,11 +85,12 @@ __global__ void __launch_bounds__(PASS_THREADS, REDUCE_BLOCKS<Iterator, Op>)
 }
 
 template <class Iterator, class Op>
-__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<Iterator::CHANNELS>)
+__global__ void __launch_bounds__(PASS_THREADS, PASS_BLOCKS<1>)
     apply_kernel(const Iterator iterator, const Op op, int64_t first_unit, int units) {
   const unsigned block = gridDim.x - 1 - blockIdx.x;  // The chunk that was read last comes first.
-  apply_chunk<Cache::STREAMING>(iterator, op, first_unit + block % static_cast<unsigned>(units),
-                                block / static_cast<unsigned>(units), [] { wait_on_prior_grid(); });
+  apply_chunk<Cache::STREAMING, PASS_BLOCKS<1>>(
+      iterator, op, first_unit + block % static_cast<unsigned>(units),
+      block / static_cast<unsigned>(units), [] { wait_on_prior_grid(); });
 }
 
 template <class Iterator, class Op>

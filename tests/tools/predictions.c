@@ -1,7 +1,9 @@
 /* make predictions: the table in bench/results/emulated-sm90/README.md. For each layer of ResNet-50
- * it states which algorithm the library chooses on an H100, as the emulator models one, and what is
- * expected of it. Nothing is computed or measured: the choice is that of the library, and the times
- * are arithmetic on the assumptions below. */
+ * it states which algorithm the library chooses on an H100, as the emulator models one, what that
+ * is expected to take, and what limits it. Nothing is measured: choice, launches and grids are
+ * those of the library, the numbers of the kernels' loops those of their machine code
+ * (scripts/sass_limits.txt, the argument), and performance_model.c has the rest. */
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,28 +12,9 @@
 #include "core/handle.h"
 #include "cuda/common/algos.h"
 #include "emu/control.h"
+#include "performance_model.h"
 
-enum { ROWS_MAX = 8, H100_SMS = 132 };
-
-/* Assumptions. The copy rate is that which others measured on H100s. The shares are what the design
- * expects of each algorithm on tensors of 50 MB and more. A launch with its first and last block
- * costs the same whatever it moves. For cooperative, the bytes that it moves, and how often all its
- * blocks wait for each other while nothing moves, are its own estimates, which it makes when it
- * partitions a problem over blocks. */
-static const double copy_bytes_per_us = 3.0e6, launch_us = 3.0, all_reduce_us = 4.0;
-static const struct {
-  const char *name;
-  double share;                             /* share of the copy rate, on the bytes that it moves */
-  double forward_tensors, backward_tensors; /* moved to and from memory */
-  int launches;
-  const char *limit;
-} expectations[] = {
-    {"resident", 0.90, 2, 3, 1, "memory"},
-    {"cluster", 0.90, 2, 3, 1, "memory"},
-    {"streamed", 0.85, 2, 3, 1, "memory, and waiting for units"},
-    {"cooperative", 0.85, 0, 0, 1, "memory, and all-reduces of blocks"},
-    {"two_pass", 0.90, 3, 5, 2, "memory, x is read twice"},
-};
+enum { ROWS_MAX = 8 };
 
 static const char *chosen;
 static cubn_block_group_plan plan; /* if cooperative is chosen */
@@ -73,14 +56,14 @@ static void *address(int array) {
 }
 
 /* Makes the call with such arrays. */
-static void choose(cubnHandle_t handle, cubnTensorFormat_t format, int n, int c, int h, int w,
-                   int backward) {
+static void choose(cubnHandle_t handle, cubnTensorFormat_t format, cubnDataType_t type, int n,
+                   int c, int h, int w, int backward) {
   cubnTensorDescriptor_t x, params;
   void *const tensor = address(0), *const scale = address(1), *const bias = address(2);
   const float one = 1, zero = 0;
   require(cubnCreateTensorDescriptor(&x));
   require(cubnCreateTensorDescriptor(&params));
-  require(cubnSetTensor4dDescriptor(x, format, CUBN_DATA_HALF, n, c, h, w));
+  require(cubnSetTensor4dDescriptor(x, format, type, n, c, h, w));
   require(cubnDeriveBNTensorDescriptor(params, x, CUBN_BATCHNORM_SPATIAL));
   if (backward)
     require(cubnBatchNormalizationBackward(handle, CUBN_BATCHNORM_SPATIAL, &one, &zero, &one, &zero,
@@ -95,49 +78,83 @@ static void choose(cubnHandle_t handle, cubnTensorFormat_t format, int n, int c,
   require(cubnDestroyTensorDescriptor(params));
 }
 
-static void print_row(const char *layer, int count, const char *layout, int n, double x_bytes,
-                      int backward) {
-  size_t e = 0;
-  while (e + 1 < sizeof expectations / sizeof expectations[0] &&
-         strcmp(expectations[e].name, chosen))
-    ++e;
-  const double tensors =
-      backward ? expectations[e].backward_tensors : expectations[e].forward_tensors;
-  const double floor_us = (backward ? 3 : 2) * x_bytes / copy_bytes_per_us;
-  const double moved = tensors > 0 ? tensors * x_bytes : (double)plan.moved_bytes;
-  const double moving_us = moved / copy_bytes_per_us / expectations[e].share;
-  const double waiting_us = tensors > 0 ? 0 : all_reduce_us * plan.all_reduces;
-  const double us = moving_us + waiting_us + launch_us * expectations[e].launches;
-  const char *const limit =
-      launch_us * expectations[e].launches > moving_us ? "the launch" : expectations[e].limit;
-  printf("| %s x%d | %d | %s | %s | %.1f | %s | %.0f %% | %s |\n", layer, count, n, layout,
-         backward ? "backward" : "train", floor_us, chosen, 100 * floor_us / us, limit);
+/* Bytes of x in a task of streamed: STREAMED_TASK_BYTES in tuning.h. */
+static const double task_bytes = 32 << 10;
+
+/* The time of the launches of the last call, and the part that takes most of it. */
+static double predict(int columns, double elements, double element_bytes, int backward, int *most) {
+  double parts[MODEL_PARTS] = {0}, total = 0;
+  emu_launch_counts counts;
+  for (unsigned i = 0; emu_get_launch(i, &counts); ++i) {
+    model_launch launch = {.blocks = counts.grid[0],
+                           .shared_bytes = (double)counts.dynamic_shared_bytes,
+                           .columns = columns,
+                           .elements = elements,
+                           .element_bytes = element_bytes,
+                           .inputs = backward ? 2 : 1};
+    if (!strcmp(chosen, "streamed")) launch.blocks = elements * element_bytes / task_bytes;
+    if (!strcmp(chosen, "cooperative")) {
+      launch.memory_bytes = (double)plan.moved_bytes;
+      launch.all_reduces = plan.all_reduces;
+    }
+    model_shorten(counts.kernel, launch.kernel, sizeof launch.kernel);
+    if (!model_add(&launch, i ? launch.inputs * elements * element_bytes : 0, parts))
+      exit(EXIT_FAILURE);
+  }
+  *most = 0;
+  for (int i = 0; i < MODEL_PARTS; ++i) {
+    total += parts[i];
+    if (parts[i] > parts[*most]) *most = i;
+  }
+  return total;
 }
 
-int main(void) {
+/* The cells of a type: floor, algorithm, share of the floor's rate, what limits. */
+static void print_cells(int columns, double elements, double element_bytes, int backward) {
+  int most;
+  const double floor_us = (backward ? 3 : 2) * elements * element_bytes / MODEL_COPY_BYTES_PER_US;
+  const double us = predict(columns, elements, element_bytes, backward, &most);
+  printf(" %.1f | %s | %.0f %% | %s |", floor_us, chosen, 100 * floor_us / us,
+         model_part_names[most]);
+}
+
+int main(int count, char **arguments) {
   static cubn_algo rows[CUBN_PASS_COUNT][ROWS_MAX];
   static const cubn_algo *tables[CUBN_PASS_COUNT][ROWS_MAX + 1];
   static const int batches[] = {32, 256};
+  static const cubnDataType_t types[] = {CUBN_DATA_HALF, CUBN_DATA_FLOAT};
   cubnHandle_t handle;
-  emu_set_device("sm90", H100_SMS);
+  if (count != 2 || !model_read(arguments[1])) {
+    fputs("predictions: the argument is not scripts/sass_limits.txt\n", stderr);
+    return EXIT_FAILURE;
+  }
+  emu_set_device("sm90", MODEL_SMS);
+  emu_set_dry_launches(1);
   require(cubnCreateOnDevice(&handle, "cuda"));
   const cubn_backend *const backend = handle->backend;
   const cubn_backend idle = backend_without_work(backend, rows, tables);
-  handle->backend = &idle;
   puts(
-      "| layer, count | batch | layout | pass | floor, us | algorithm | predicted % of the "
-      "floor's rate | "
-      "limited by |\n| --- | --- | --- | --- | --- | --- | --- | --- |");
+      "| layer, count | batch | layout | pass | f16: floor, us | algorithm | predicted % of the "
+      "floor's rate | most time | f32: floor, us | algorithm | predicted % | most time |\n"
+      "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |");
   for (const suite_layer *layer = bench_suite_tables[0].layers; layer->sizes; ++layer)
     for (int i = 0; i < 8; ++i) {
       int c = 0, h = 0, w = 0;
       const int n = batches[i / 4], nhwc = i / 2 % 2, backward = i % 2;
       if (sscanf(layer->sizes, "c%dh%dw%d", &c, &h, &w) != 3) return EXIT_FAILURE;
-      choose(handle, nhwc ? CUBN_TENSOR_NHWC : CUBN_TENSOR_NCHW, n, c, h, w, backward);
-      print_row(layer->sizes, layer->count, nhwc ? "nhwc" : "nchw", n, 2.0 * n * c * h * w,
-                backward);
+      printf("| %s x%d | %d | %s | %s |", layer->sizes, layer->count, n, nhwc ? "nhwc" : "nchw",
+             backward ? "backward" : "train");
+      for (int t = 0; t < 2; ++t) {
+        const cubnTensorFormat_t format = nhwc ? CUBN_TENSOR_NHWC : CUBN_TENSOR_NCHW;
+        handle->backend = &idle; /* Notes the plan. */
+        choose(handle, format, types[t], n, c, h, w, backward);
+        handle->backend = backend; /* Launches. */
+        emu_reset_launches();
+        choose(handle, format, types[t], n, c, h, w, backward);
+        print_cells(nhwc, (double)n * c * h * w, types[t] == CUBN_DATA_HALF ? 2 : 4, backward);
+      }
+      putchar('\n');
     }
-  handle->backend = backend;
   require(cubnDestroy(handle));
   return EXIT_SUCCESS;
 }

@@ -13,36 +13,32 @@ constexpr int PASS_THREADS = 256;
 /* Co-resident blocks of these kernels per SM. Two blocks can use 128 registers per thread. Fused
  * sums over columns of backward have a pre-activation for each channel besides the sums and get all
  * registers for one block. */
-template <int CHANNELS, bool FUSED = false>
-constexpr int PASS_BLOCKS = FUSED &&CHANNELS > 1 ? 1 : 2;
-
-/* The same for the streamed kernel. It has both passes, and with two blocks for 8 channels it would
- * spill registers. */
 template <int CHANNELS, bool FUSED_BACKWARD = false>
-constexpr int STREAMED_BLOCKS = CHANNELS == 8 || FUSED_BACKWARD ? 1 : 2;
+constexpr int PASS_BLOCKS = FUSED_BACKWARD &&CHANNELS > 1 ? 1 : 2;
 
-/* Vectors of 16 bytes of each tensor that a thread has in flight. In reductions with two blocks an
- * SM has at least 32 KB in flight, more than its share of latency times bandwidth (about 18 KB on
- * an H100, from 3.35 TB/s, 700 ns and 132 SMs), without spilled registers; in fused backward of
- * streamed, which has one block, 16 KB. More vectors in a batch mean fewer additions in double.
- * Threads whose columns are folded count each of these, and need registers for that; two blocks
- * whose threads sum 8 channels have registers for half as many vectors. */
+/* The same for the streamed kernel. It has both passes, and with an epilogue two blocks would spill
+ * registers for 8 channels, and for doubles unless they are rows of forward. */
+template <int VECTOR, int CHANNELS, bool FUSED, int INPUTS>
+constexpr int STREAMED_BLOCKS = FUSED && (CHANNELS == 8 || (VECTOR == 2 && CHANNELS * INPUTS > 1))
+                                    ? 1
+                                    : PASS_BLOCKS<CHANNELS, FUSED && INPUTS == 2>;
+
+/* Vectors of 16 bytes of each tensor that a thread has in flight. An SM has at least 32 KB in
+ * flight in every loop, more than its share of latency times bandwidth (about 18 KB on an H100,
+ * from 3.35 TB/s, 700 ns and 132 SMs), without spilled registers; "make check-sass" holds that. In
+ * reductions more vectors in a batch mean fewer additions in double. Threads whose columns are
+ * folded count each of these, and need registers for that; two blocks whose threads sum 8 channels
+ * have registers for half as many vectors. */
 template <int BLOCKS, int INPUTS, int VECTOR, int CHANNELS, bool FUSED = false, bool FOLDS = false>
-constexpr int REDUCE_VECTORS = CHANNELS == 8 && BLOCKS == 2                   ? 4 / INPUTS
-                               : FUSED &&VECTOR == 8 && CHANNELS == 1         ? 2
-                               : FOLDS &&VECTOR < 8                           ? 4
-                               : INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8) ? 8
-                                                                              : 4;
-constexpr int APPLY_VECTORS = 4;
-/* Fused operations move up to three tensors and need registers for each, and code for each vector.
- * Two inputs of 8 values per vector need as many registers, and have 32 KB in flight with half as
- * many vectors. Fused forward over rows has the registers, and one input; over columns it would
- * spill with more than two vectors, and so has 16 KB in flight. */
-constexpr int FEW_APPLY_VECTORS = 2;
-template <bool FUSED, int INPUTS, int VECTOR, int CHANNELS>
-constexpr int APPLY_BATCH = (FUSED && (INPUTS == 2 || CHANNELS > 1)) || INPUTS *VECTOR == 16
-                                ? FEW_APPLY_VECTORS
-                                : APPLY_VECTORS;
+constexpr int REDUCE_VECTORS = CHANNELS == 8 && BLOCKS == 2                          ? 4 / INPUTS
+                               : FUSED &&INPUTS == 2 && VECTOR == 8 && CHANNELS == 1 ? 2
+                               : FOLDS &&VECTOR < 8                                  ? 4
+                               : INPUTS == 1 && (VECTOR < 8 || CHANNELS == 8)        ? 8
+                                                                                     : 4;
+/* Two inputs of 8 values per vector, or of fused operations, which move up to four tensors, have
+ * registers for half as many vectors, and a single block on an SM for twice as many. */
+template <int BLOCKS, bool FUSED, int INPUTS, int VECTOR>
+constexpr int APPLY_VECTORS = (INPUTS == 2 && (FUSED || VECTOR == 8) ? 4 : 8) / BLOCKS;
 
 /* Blocks per SM into which a pass is partitioned: two waves or more, so that SMs that finish early
  * find more to do, and few enough for long chunks and few partial results. */

@@ -7,6 +7,7 @@
 #include "cuda/common/device.h"
 #include "cuda/common/tuning.h"
 #include "cuda/plan/integers.cuh"
+#include "cuda/plan/needs.cuh"
 #include "cuda/plan/partition.cuh"
 
 namespace cubn {
@@ -55,7 +56,9 @@ inline StreamedPlan streamed_plan(const cubn_device *device, const cubn_problem 
 inline int64_t co_resident_tasks(const cubn_device *device, const cubn_problem &problem) {
   const bool has_8_channels =
       problem.layout == CUBN_LAYOUT_COLUMNS && cubn_element_bytes(problem.type) == 2;
-  return device->sm_count * (has_8_channels ? STREAMED_BLOCKS<8> : STREAMED_BLOCKS<1>);
+  const bool has_one = has_8_channels && runs_fused(problem);
+  return device->sm_count *
+         (has_one ? STREAMED_BLOCKS<8, 8, true, 1> : STREAMED_BLOCKS<8, 8, false, 1>);
 }
 
 // Accepts a problem if its inputs fit in the window, or if enough units of them do.

@@ -76,4 +76,23 @@ __device__ inline void store_pack(T *to, const Pack<T, COUNT> &pack) {
     __stcg(address, bits);  // Compilers would split an assignment into elements.
 }
 
+// Keeps vectors of 16 bytes in registers of 32 bits. Where paths join, compilers would give each
+// element of 16 bits a register, and extract it on both paths before anything else is loaded.
+template <class T, int COUNT, int U>
+__device__ inline void keep_words(Pack<T, COUNT> (&packs)[U]) {
+#ifndef CUBN_EMULATED
+  if constexpr (sizeof(T) == 2 && COUNT == 8) {
+#pragma unroll
+    for (int u = 0; u < U; ++u) {
+      uint4 words;
+      memcpy(&words, &packs[u], sizeof words);
+      asm("" : "+r"(words.x), "+r"(words.y), "+r"(words.z), "+r"(words.w));
+      memcpy(&packs[u], &words, sizeof words);
+    }
+  }
+#else
+  (void)packs;
+#endif
+}
+
 }  // namespace cubn

@@ -42,15 +42,18 @@ struct Accesses {
   }
 };
 
-// Loads a batch. Elements that are not valid become 0.
+// Loads the whole vectors of a batch.
 template <Cache CACHE, class T, int V, int U>
-__device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
-                                     const Accesses<U> &accesses) {
-  if (accesses.whole) {
+__device__ inline void load_whole(Pack<T, V> (&packs)[U], const T *tensor,
+                                  const Accesses<U> &accesses) {
 #pragma unroll
-    for (int u = 0; u < U; ++u) packs[u] = load_pack<CACHE, V>(tensor + accesses.offset[u]);
-    return;
-  }
+  for (int u = 0; u < U; ++u) packs[u] = load_pack<CACHE, V>(tensor + accesses.offset[u]);
+}
+
+// Loads a batch of which not all elements are valid. Those that are not become 0.
+template <Cache CACHE, class T, int V, int U>
+__device__ inline void load_partial(Pack<T, V> (&packs)[U], const T *tensor,
+                                    const Accesses<U> &accesses) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {
     if (accesses.valid[u] == ALL_VALID<V>) {
@@ -63,6 +66,17 @@ __device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
                             : from_compute<T>(0);
     }
   }
+}
+
+// Loads a batch. Elements that are not valid become 0.
+template <Cache CACHE, class T, int V, int U>
+__device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
+                                     const Accesses<U> &accesses) {
+  if (accesses.whole)
+    load_whole<CACHE>(packs, tensor, accesses);
+  else
+    load_partial<CACHE>(packs, tensor, accesses);
+  keep_words(packs);
 }
 
 // Rounds the results of a vector to the type of the tensors.

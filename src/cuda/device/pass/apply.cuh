@@ -12,19 +12,26 @@
 
 namespace cubn {
 
-// Loads the inputs of a batch that the output depends on. The others are 0.
+// Loads the inputs of a batch that the output depends on. The others are 0. Loads of an input do
+// not wait for those of another.
 template <class Op, int V, int U>
 __device__ inline void load_inputs(const Op &op, const Accesses<U> &accesses,
                                    Pack<typename Op::Element, V> (&in)[Op::INPUTS][U]) {
 #pragma unroll
-  for (int input = 0; input < Op::INPUTS; ++input) {
-    if (op.reads(input)) {
-      load_accesses<Cache::STREAMING>(in[input], op.inputs[input], accesses);
-      continue;
-    }
+  for (int input = 0; input < Op::INPUTS; ++input)
 #pragma unroll
     for (int u = 0; u < U; ++u) in[input][u] = {};
+  if (accesses.whole) {
+#pragma unroll
+    for (int input = Op::INPUTS - 1; input >= 0; --input)
+      if (op.reads(input)) load_whole<Cache::STREAMING>(in[input], op.inputs[input], accesses);
+  } else {
+#pragma unroll
+    for (int input = Op::INPUTS - 1; input >= 0; --input)
+      if (op.reads(input)) load_partial<Cache::STREAMING>(in[input], op.inputs[input], accesses);
   }
+#pragma unroll
+  for (int input = 0; input < Op::INPUTS; ++input) keep_words(in[input]);
 }
 
 // Backward with an epilogue: replaces dy, the second input, by dp. channels[i % W].affine() gives p
@@ -77,13 +84,13 @@ __device__ inline void apply_packs(const Op &op, const Accesses<U> &accesses,
 // Applies op.coefficients(channel) to the elements of a chunk. The first batch is loaded before
 // wait() is called, after which the coefficients are complete: the inputs are, all along. Plain
 // operations have a fast path for batches of whole vectors that are not blended. OUTPUT is the hint
-// for the output. Every thread of the block must call it.
-template <Cache OUTPUT, class Iterator, class Op, class Wait>
+// for the output. BLOCKS are co-resident on an SM. Every thread of the block must call it.
+template <Cache OUTPUT, int BLOCKS, class Iterator, class Op, class Wait>
 __device__ inline void apply_chunk(const Iterator &iterator, const Op &op, int64_t unit,
                                    unsigned chunk, const Wait &wait) {
   using Coefficients = typename Op::Coefficients;
   constexpr int V = Iterator::VECTOR, W = Iterator::CHANNELS;
-  constexpr int U = APPLY_BATCH<Op::FUSED, Op::INPUTS, V, W>;
+  constexpr int U = APPLY_VECTORS<BLOCKS, Op::FUSED, Op::INPUTS, V>;
   CUBN_SHARED(Coefficients, coefficients, [Iterator::UNIT_CHANNELS_MAX]);
   const bool blends = op.beta != typename Op::Real(0);
   Coefficients k[W] = {};

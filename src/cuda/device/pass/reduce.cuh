@@ -13,6 +13,7 @@
 #include "cuda/device/layout/batch.cuh"
 #include "cuda/device/op/forward.cuh"
 #include "cuda/device/pass/apply.cuh"
+#include "cuda/device/pass/pivot.cuh"
 
 namespace cubn {
 
@@ -85,28 +86,6 @@ struct Counts {
   }
 };
 
-// The first value of a channel of a chunk.
-template <class Iterator, class Op>
-__device__ inline typename Op::Element first_of_chunk(const Iterator &iterator, const Op &op,
-                                                      int64_t unit, unsigned chunk, int channel) {
-  return load_pack<Cache::KEEP, 1>(op.inputs[0] + iterator.first_value(unit, chunk, channel)).v[0];
-}
-
-// The pivot of the sums over a channel of a chunk: the chunk's first value of the channel.
-template <class Iterator, class Op>
-__device__ inline double pivot_at(const Iterator &iterator, const Op &op, int64_t unit,
-                                  unsigned chunk, int channel) {
-  return Op::pivot_of(to_compute(first_of_chunk(iterator, op, unit, chunk, channel)));
-}
-
-// The pivot of the partial results of all chunks: the channel's first value. Without a pivot each
-// mean would be rounded to a double, which is too inexact for f64 tensors far from zero.
-template <class Iterator, class Op>
-__device__ inline double common_pivot(const Iterator &iterator, const Op &op, int64_t unit,
-                                      int channel) {
-  return pivot_at(iterator, op, unit, 0, channel);
-}
-
 // Writes the results of the whole channel, from the slot of chunk 0 after all slots were combined.
 template <class Iterator, class Op, class Coefficients>
 __device__ inline void finalize_unit(const Iterator &iterator, const Op &op, int64_t unit,
@@ -152,17 +131,16 @@ __device__ inline void store_slots(const Iterator &iterator, const Op &op, int64
                                    double *slot0, double *scratch) {
   constexpr int W = Iterator::CHANNELS;
   const bool receives = team.rank == 0 && team.rank < team.members;
-  typename Op::Element firsts[W] = {};
-  if (receives) {
-#pragma unroll
-    for (int w = 0; w < W; ++w)
-      firsts[w] = first_of_chunk(iterator, op, unit, 0, team.channel * W + w);
-  }
+  Pack<typename Op::Element, W> firsts[1] = {};
+  if (receives)
+    load_firsts(
+        iterator, op, unit, 0, [&](int w) { return team.channel * W + w; }, firsts);
+  keep_words(firsts);
   reduce_team(slots, team, scratch);
   if (!receives) return;
 #pragma unroll
   for (int w = 0; w < W; ++w) {
-    Op::to_moments(slots + w * SLOT, pivots[w] - Op::pivot_of(to_compute(firsts[w])));
+    Op::to_moments(slots + w * SLOT, pivots[w] - Op::pivot_of(to_compute(firsts[0].v[w])));
 #pragma unroll
     for (int k = 0; k < SLOT; ++k) slot0[(team.channel * W + w) * SLOT + k] = slots[w * SLOT + k];
   }
@@ -192,18 +170,16 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
                                     unsigned chunk, double *slot0, double *scratch) {
   constexpr int V = Iterator::VECTOR, W = Iterator::CHANNELS;
   constexpr int U = REDUCE_VECTORS<BLOCKS, Op::INPUTS, V, W, Op::FUSED, Iterator::FOLDS>;
-  using T = typename Op::Element;
   const Team team = iterator.team(unit);
   const bool active = team.rank < team.members;
   typename Iterator::Cursor cursor = iterator.begin(unit, chunk);
   typename Op::Sums sums[W];
   begin_sums(iterator, op, unit, cursor, active, sums);
-  T firsts[W] = {};
-  if (active) {
-#pragma unroll
-    for (int w = 0; w < W; ++w)
-      firsts[w] = first_of_chunk(iterator, op, unit, chunk, iterator.channel_of(cursor, w));
-  }
+  Pack<typename Op::Element, W> firsts[1] = {};
+  if (active)
+    load_firsts(
+        iterator, op, unit, chunk, [&](int w) { return iterator.channel_of(cursor, w); }, firsts);
+  keep_words(firsts);
   Counts<Iterator> counts;
   for (bool first = true; !iterator.done(cursor);) {
     Accesses<U> accesses;
@@ -222,7 +198,7 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   if (active) {
 #pragma unroll
     for (int w = 0; w < W; ++w) {
-      pivots[w] = Op::pivot_of(to_compute(firsts[w]));
+      pivots[w] = Op::pivot_of(to_compute(firsts[0].v[w]));
       Op::to_slot(sums[w], counts.of_channel(w), pivots[w], slots + w * SLOT);
     }
   }
