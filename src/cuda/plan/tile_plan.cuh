@@ -116,9 +116,11 @@ inline int64_t smem_bytes_limit(const cubn_device *device, const TilePartition &
   return smem_bytes_max(device);
 }
 
-// The limit at which two blocks fit on an SM. The system reserves 1 KB for each block.
+// The limit at which two blocks fit on an SM. The system reserves 1 KB for each block, and each has
+// the static memory of its kernel.
 inline int64_t smem_bytes_half(const cubn_device *device) {
-  return (smem_bytes_max(device) + 1024) / 2 - 1024;
+  const int64_t most = static_cast<int64_t>(device->shared_bytes_per_block);
+  return (most + 1024) / 2 - 1024 - (most - smem_bytes_max(device));
 }
 
 // The widest group whose runs are not longer than needed. It is a power of two, so that runs of odd
