@@ -71,6 +71,7 @@ static const char *const carried[] = {
     "backward nhwc f32 n5c33h17w9 relu data=ties mean=1e4",
     "backward nhwc f16 n3c64h9w9 clipped data=ties",
     "backward nc bf16 n100c600 relu data=ties",
+    "backward nc f32 n8c600 relu data=ties mean=1e4",
     "backward nchw f32 n3c5h31w33 frozen relu data=ties",
     "backward nchw f32 n3c5h31w33 add_relu data=ties",
     "backward nchw f32 n6c5h31w33 elu data=ties mean=1e4",

@@ -24,6 +24,7 @@ static const struct {
     {"nchw+1:nchw", "nchw+1:nchw:nhwc", "n6c4h5w7", ""},
     {"nhwc", "nhwc:nhwc:nchw", "n60c3h2w2", "peract offset_dy=1"},
     {"nc", "nc", "n90c6", "offset_x=1"},
+    {"nc", "nc", "n8c601", ""},
 };
 
 static const char *const types[] = {"f32", "f64", "f16", "bf16"};

@@ -198,6 +198,7 @@ static void vary_threads(const line_problem *problem, const cubn_algo *row, cons
 
 static void vary_many_threads(const line_problem *problem, const cubn_algo *row,
                               const data_set *first) {
+  expect_same_with("1", problem, row, first);
   expect_same_with("64", problem, row, first);
 }
 

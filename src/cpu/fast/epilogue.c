@@ -5,8 +5,13 @@
 #include "cpu/common/arith.h"
 #include "cpu/common/mask_bits.h"
 #include "cpu/fast/gaps.h"
+#include "cpu/fast/long_runs.h"
 
-enum { BITS_BYTES = CUBN_EPILOGUE_WIDTH_MAX / 8 };
+/* The buffer of bits: those of a group of rows of the widest block, or of any row. Of narrow rows,
+ * as many groups as take FEW_BYTES. */
+enum { BITS_BYTES = CUBN_GRID_GROUP_ROWS * CUBN_BLOCK_COLUMNS_MAX / 8, FEW_BYTES = 4096 };
+
+_Static_assert(BITS_BYTES * 8 >= CUBN_EPILOGUE_WIDTH_MAX, "the bits of any row fit in the buffer");
 
 int64_t cubn_values_before_alignment(const cubn_call *call, int64_t offset) {
   if (!call->nontemporal) return 0;
@@ -107,11 +112,19 @@ static const void *advance(const cubn_call *call, const void *pointer, int64_t e
   return pointer ? cubn_element_at(call, pointer, elements) : NULL;
 }
 
+/* Rows whose bits fit in the buffer: whole groups in blocks, as the order of additions must not
+ * depend on the width of a block. */
+static int64_t choose_batch(int64_t width) {
+  const int64_t row_bytes = CUBN_BITS_BYTES(width), bytes = CUBN_GRID_GROUP_ROWS * row_bytes;
+  if (bytes > BITS_BYTES) return BITS_BYTES / row_bytes;
+  return CUBN_GRID_GROUP_ROWS * cubn_at_least_1(FEW_BYTES / bytes);
+}
+
 /* Processes all rows, in batches whose bits fit in the buffer. */
 static void run_rows(const cubn_call *call, const cubn_fused *shape, int64_t offset, double *sums,
                      int64_t sum_stride) {
   const bool has_bits = call->problem->reserve == CUBN_RESERVE_MASK;
-  const int64_t most = has_bits ? BITS_BYTES / CUBN_BITS_BYTES(shape->width) : shape->rows;
+  const int64_t most = has_bits ? choose_batch(shape->width) : shape->rows;
   for (int64_t r = 0; r < shape->rows; r += most) {
     const int64_t skipped = r * shape->stride;
     cubn_fused batch = *shape;

@@ -82,6 +82,7 @@ CUBN_CLONES static void keep_inv_std(const cubn_call *call, cubn_channels *chann
 
 void cubn_fast_keep_statistics(const cubn_call *call, cubn_channels *channels) {
   const cubn_args *args = call->args;
+  if (call->problem->reserve == CUBN_RESERVE_STATISTICS) store_reserved(call, channels);
   if (call->problem->has_saved) {
     cubn_fast_store(call, channels, channels->mean, args->saved_mean);
     cubn_fast_store(call, channels, channels->inv_std, args->saved_inv_std);
@@ -97,6 +98,5 @@ void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels) {
   cubn_fast_renormalize(call, channels);
   if (call->writes) set_forward(call, channels);
   keep_inv_std(call, channels);
-  if (call->problem->reserve == CUBN_RESERVE_STATISTICS) store_reserved(call, channels);
   cubn_fast_keep_statistics(call, channels);
 }

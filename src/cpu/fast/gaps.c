@@ -117,6 +117,12 @@ void cubn_gaps_run_output(const cubn_call *call, int64_t offset, int64_t count,
   }
 }
 
+/* The rows of a mapping as a grid. */
+static cubn_grid grid_of(const cubn_mapping *mapping) {
+  const cubn_window *window = &mapping->window;
+  return (cubn_grid){window->rows, window->width, mapping->stride[CUBN_ARRAY_X], false, false};
+}
+
 void cubn_gaps_grid_sums(const cubn_call *call, const cubn_window *grid,
                          const cubn_grid_coefficients *coef, double *sums, int64_t sum_stride) {
   const unsigned dy = dy_of_sums(call);
@@ -126,7 +132,6 @@ void cubn_gaps_grid_sums(const cubn_call *call, const cubn_window *grid,
                         .unit = COLUMN_UNIT};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
-    const cubn_window *window = &mapping.window;
     const cubn_grid_coefficients columns = cubn_skip_columns(call, coef, mapping.column);
     const cubn_grid_input in = {mapping.at[CUBN_ARRAY_X],
                                 dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
@@ -134,8 +139,7 @@ void cubn_gaps_grid_sums(const cubn_call *call, const cubn_window *grid,
                                 sums + mapping.column,
                                 sum_stride,
                                 dy ? mapping.stride[CUBN_ARRAY_DY] : 0};
-    call->kernels->grid_sums(
-        (cubn_grid){window->rows, window->width, mapping.stride[CUBN_ARRAY_X], false}, &in, NULL);
+    call->kernels->grid_sums(grid_of(&mapping), &in, NULL);
   }
 }
 
@@ -149,7 +153,6 @@ void cubn_gaps_grid_output(const cubn_call *call, const cubn_window *grid,
                         .unit = COLUMN_UNIT};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
-    const cubn_window *window = &mapping.window;
     const cubn_grid_coefficients columns = cubn_skip_columns(call, coef, mapping.column);
     const cubn_grid_output out = {
         .x = mapping.at[CUBN_ARRAY_X],
@@ -162,8 +165,7 @@ void cubn_gaps_grid_output(const cubn_call *call, const cubn_window *grid,
         .x_stride = mapping.stride[CUBN_ARRAY_X],
         .dy_stride = mapping.stride[CUBN_ARRAY_DY],
         .output_stride = mapping.stride[CUBN_ARRAY_OUTPUT]};
-    call->kernels->grid_output(
-        (cubn_grid){window->rows, window->width, mapping.stride[CUBN_ARRAY_X], false}, &out);
+    call->kernels->grid_output(grid_of(&mapping), &out);
     cubn_finish_mapping(call, &mapper, &mapping);
   }
 }

@@ -22,7 +22,8 @@ void cubn_fast_finish(const cubn_call *call, cubn_channels *channels);
 /* ---- forward.c: training and inference */
 void cubn_fast_begin_inference(const cubn_call *call, cubn_channels *channels);
 void cubn_fast_finish_training(const cubn_call *call, cubn_channels *channels);
-/* Writes saved and running statistics, from mean, mean_low, var and inv_std. Changes var. */
+/* Writes saved, reserved and running statistics, from mean, mean_low, var and inv_std. Changes
+ * var. */
 void cubn_fast_keep_statistics(const cubn_call *call, cubn_channels *channels);
 
 /* ---- backward.c: statistics are given, or cubn_fast_finish_moments comes first */

@@ -126,7 +126,7 @@ static void finish_block(const cubn_call *call, double *sums, block *block) {
 /* Writes the output of one block and forms the sums of the next. Either may be NULL. */
 static void step(const cubn_call *call, const block *current, const block *next, double *sums) {
   const int64_t stride = call->problem->c * call->problem->s;
-  cubn_grid grid = {call->problem->n, 0, stride, false};
+  cubn_grid grid = {.rows = call->problem->n, .stride = stride};
   const bool nontemporal =
       current && cubn_grid_can_store_nontemporal(call, current->offset, stride);
   cubn_grid_operand written = {0}, summed = {0};
@@ -151,8 +151,9 @@ static void step(const cubn_call *call, const block *current, const block *next,
 
 /* Writes the output of a block with channels that need double. */
 static void write_mixed_block(const cubn_call *call, const block *block) {
-  const cubn_grid grid = {call->problem->n, block->width, call->problem->c * call->problem->s,
-                          false};
+  const cubn_grid grid = {.rows = call->problem->n,
+                          .width = block->width,
+                          .stride = call->problem->c * call->problem->s};
   const cubn_grid_operand written = {block->offset, &block->coef};
   cubn_grid_write_mixed(call, grid, written, &block->channels);
 }
@@ -196,6 +197,7 @@ static void prefetch_rows(const cubn_call *call, int64_t first, int64_t count) {
     const int64_t offset = (r * problem->c + first) * bytes;
     prefetch(call->args->x, offset, count * bytes);
     if (call->sums == 3) prefetch(call->args->dy, offset, count * bytes);
+    if (problem->adds && !call->sums) prefetch(call->args->z, offset, count * bytes);
   }
 }
 

@@ -12,7 +12,7 @@ enum { BLOCK_COLUMNS_MIN = 64 };
 /* Channels last are processed in blocks if they have at most so many values, and there are at least
  * so many. */
 enum { FEW_ROWS = 512, MANY_COLUMNS = 512 };
-/* The same of plain inference: with more, the rows take longer than the coefficients. */
+/* The same of inference: with more, the rows take longer than the coefficients. */
 enum { FEW_ROWS_INFER = 64 };
 
 static cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
@@ -29,9 +29,7 @@ static cubn_refusal reject(const cubn_device *device, const cubn_problem *proble
  * problem and the machine, but not on the number of threads, because the results must not. */
 static bool has_blocks(const cubn_device *device, const cubn_problem *problem) {
   if (problem->c * problem->s < MANY_COLUMNS) return false;
-  if (problem->pass == CUBN_PASS_INFER)
-    return problem->s > 1 ||
-           (problem->n <= FEW_ROWS_INFER && !cubn_is_fused(problem) && !problem->blends);
+  if (problem->pass == CUBN_PASS_INFER) return problem->s > 1 || problem->n <= FEW_ROWS_INFER;
   if (problem->s == 1) return problem->n <= FEW_ROWS;
   const int64_t tensors = problem->pass == CUBN_PASS_BACKWARD ? 2 : 1;
   const int64_t columns = cubn_max(problem->s, BLOCK_COLUMNS_MIN);

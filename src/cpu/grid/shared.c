@@ -28,7 +28,7 @@ typedef struct shared_work {
 static cubn_grid make_rows(const shared_work *work, int64_t rows) {
   const int64_t fold = work->shape.pattern.times, s = work->call->problem->s;
   return (cubn_grid){rows, work->channels.count * s * fold, work->call->problem->c * s * fold,
-                     work->in_order};
+                     work->in_order, work->in_order && work->call->prefetches};
 }
 
 static int64_t get_offset(const shared_work *work, int64_t row) {
@@ -39,7 +39,7 @@ static int64_t get_offset(const shared_work *work, int64_t row) {
 /* The rows of the problem that are left over, as one shorter row. They belong to the last chunk. */
 static cubn_grid make_tail(const shared_work *work) {
   const int64_t width = work->shape.tail * work->channels.count * work->call->problem->s;
-  return (cubn_grid){1, width, width, false};
+  return (cubn_grid){.rows = 1, .width = width, .stride = width};
 }
 
 static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, double *sums) {

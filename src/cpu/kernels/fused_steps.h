@@ -119,11 +119,20 @@ INLINED void output_step(const fused_row *row, int64_t column, int64_t count) {
     forward_step(row, column, count);
 }
 
+/* Prefetches the lines that ordinary stores will need a page further on. */
+INLINED void prefetch_output(const element *output, int64_t bytes) {
+  enum { AHEAD = 4096 / sizeof(element) };
+  for (int64_t i = 0; i < bytes; i += CUBN_LINE_BYTES)
+    __builtin_prefetch((const char *)(output + AHEAD) + i, 1, 2);
+}
+
 /* A step of output while what will be read next is prefetched. */
 INLINED void prefetching_step(const fused_row *row, int64_t column, int64_t count) {
   prefetch_step(row, column, row->args->prefetch_x);
   prefetch_step(row, column, row->args->prefetch_dy);
   if (!row->task.backward) prefetch_step(row, column, row->args->prefetch_z);
+  if (!row->task.nontemporal && row->fusion->has.output)
+    prefetch_output(row->output + column, STEP * (int64_t)sizeof(element));
   output_step(row, column, count);
 }
 

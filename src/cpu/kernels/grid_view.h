@@ -18,7 +18,7 @@ typedef struct grid_view {
   real *sums;                                       /* of reals, in L1 or L2: see sum_of */
   double *totals;
   int64_t total_stride;
-  bool in_order;
+  bool in_order, prefetches;
 } grid_view;
 
 /* The same columns, so many elements further on. */
@@ -97,7 +97,7 @@ INLINED void store_output_pair(const grid_view *view, int64_t offset, const coef
 }
 
 /* Prefetches from rows that are far apart: the hardware prefetchers do not find the next ones. The
- * values go to L2, because L1 is full of this step's. */
+ * values go to L2, because L1 is full of this step's. Ordinary stores wait for their lines, too. */
 INLINED void prefetch_rows(const grid_view *view, int rows, int64_t column) {
   const affine_task task = view->task;
   const element *const x = task.sums ? view->summed_x : view->x;
@@ -107,6 +107,8 @@ INLINED void prefetch_rows(const grid_view *view, int rows, int64_t column) {
     __builtin_prefetch(x + offset, 0, 2);
     const int64_t apart = view->dy_distance + r * view->dy_stride + column;
     if (task.backward) __builtin_prefetch(dy + (task.apart ? apart : offset), 0, 2);
+    if (task.output && !task.nontemporal && !task.apart)
+      __builtin_prefetch(view->output + offset, 1, 2);
   }
 }
 

@@ -8,6 +8,15 @@
 
 /* ---- STEP columns */
 
+/* How far ahead they are prefetched: it is best within a page. Sums of x alone have one stream,
+ * which the hardware follows. */
+enum { NARROW_AHEAD = 2048 / sizeof(element) };
+
+INLINED void prefetch_row(const grid_view *view) {
+  for (int64_t column = 0; view->prefetches && column < STEP; column += LINE_VALUES)
+    prefetch_rows(view, 1, column);
+}
+
 INLINED void narrow_sums(const grid_view *grid, int64_t rows) {
   const int count = sum_count(grid->task);
   coefficients coef[STEP_VECTORS];
@@ -16,6 +25,7 @@ INLINED void narrow_sums(const grid_view *grid, int64_t rows) {
   for (int64_t group = 0; group < rows; group += GROUP_ROWS) {
     vec sums[STEP_VECTORS][CUBN_RUN_SUMS_MAX] = {{{0}}};
     for (int64_t r = group; r < group + least(rows - group, GROUP_ROWS); ++r) {
+      if (grid->task.backward) prefetch_row(&view);
       for (int k = 0; k < STEP_VECTORS; ++k)
         add_grid_lanes(&view, 0, k * LANES, LANES, &coef[k], sums[k]);
       view = move_rows(&view, 1);
@@ -31,6 +41,7 @@ INLINED void narrow_output(const grid_view *grid, int64_t rows) {
   for (int k = 0; k < STEP_VECTORS; ++k) coef[k] = columns_at(grid, k * LANES);
   grid_view view = *grid;
   for (int64_t r = 0; r < rows; ++r) {
+    prefetch_row(&view);
     for (int k = 0; k < STEP_VECTORS; ++k) store_output(&view, k * LANES, LANES, &coef[k]);
     view = move_rows(&view, 1);
   }
@@ -45,10 +56,13 @@ INLINED void sum_grid(cubn_grid grid, const cubn_grid_input *summed,
                     .summed_dy = summed->dy,
                     .stride = grid.stride,
                     .dy_stride = summed->dy_stride,
+                    .prefetch_distance = NARROW_AHEAD,
+                    .dy_distance = NARROW_AHEAD,
                     .summed_coef = summed->coef,
                     .totals = summed->sums,
                     .total_stride = summed->sum_stride,
-                    .in_order = grid.in_order};
+                    .in_order = grid.in_order,
+                    .prefetches = grid.prefetches};
   if (task.output) {
     view.x = written->x;
     view.dy = written->dy;
@@ -119,8 +133,10 @@ INLINED void output_grid(cubn_grid grid, const cubn_grid_output *written, affine
                           .dy = written->dy,
                           .output = written->output,
                           .stride = grid.stride,
+                          .prefetch_distance = NARROW_AHEAD,
                           .coef = written->coef,
-                          .in_order = grid.in_order};
+                          .in_order = grid.in_order,
+                          .prefetches = grid.prefetches};
   if (grid.width == STEP)
     narrow_output(&view, grid.rows);
   else

@@ -83,6 +83,8 @@ typedef struct cubn_grid {
   /* Rows are consecutive in memory and not in the caches. Kernels then take short rows one by one,
    * in memory order, which is fastest. The sums are the same. */
   bool in_order;
+  /* In order, and so many that hardly any is in the caches: rows of a step are prefetched. */
+  bool prefetches;
 } cubn_grid;
 
 /* What a grid is summed from: sum i of column j is added to sums[i * sum_stride + j]. The sums are

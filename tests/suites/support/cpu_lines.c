@@ -33,6 +33,8 @@ const char *const cpu_lines[] = {
     "train nc f32 n8c1101 data=spike",
     "train nc f32 n8c1101 data=tiny eps=0",
     "train nc f32 n8c1101 data=constant offset=3",
+    "train nc f32 n4c1101 relu mean=1e4",
+    "train nc f32 n8c1101 add_relu data=spike",
     "train nc bf16 n8c1101 relu mean=1e2",
     "train nc f64 n4c1101 mean=1e4",
     "train nchw f32 n8c3h19w21 peract",
@@ -58,6 +60,8 @@ const char *const cpu_lines[] = {
     "backward nc f32 n8c1101 data=large",
     "backward nc f32 n8c1101 data=tiny eps=0",
     "backward nc f32 n8c1101 nosaved mean=1e4",
+    "backward nc f32 n4c1101 relu mean=1e4 alpha=2",
+    "backward nc f32 n8c1101 add_relu data=tiny eps=0",
     "backward nc f16 n8c1101 relu",
     "backward nc f64 n4c1101 frozen",
     "backward nchw f32 n8c3h19w21 peract",
@@ -70,6 +74,8 @@ const char *const cpu_lines[] = {
     "infer nhwc bf16 n7c3h17w19 offset=1",
     "infer nc f16 n100c2100",
     "infer nc f32 n4c1101 data=nan offset=1",
+    "infer nc f32 n4c1101 relu alpha=2 beta=0.5",
+    "infer nc f32 n8c1101 add_relu data=nan",
     /* Fused: mask rows that begin within a byte, segments of one run, folded rows, blocks and
      * slices of columns, and channels that float cannot represent. */
     "train nchw f32 n3c5h31w33 relu mean=1e4 data=spread",
