@@ -58,7 +58,7 @@ namespace cubn {
 namespace {
 
 template <class Iterator, class Op>
-constexpr int BLOCKS = STREAMED_BLOCKS<Iterator::VECTOR, Iterator::CHANNELS, Op::FUSED, Op::INPUTS>;
+constexpr int BLOCKS = STREAMED_BLOCKS<Iterator::CHANNELS, Op::FUSED, Op::INPUTS>;
 
 template <class Iterator, class Op>
 __device__ inline void reduce_task(const Iterator &iterator, const StoredCoefficients<Op> &op,
@@ -125,6 +125,8 @@ __global__ void __launch_bounds__(PASS_THREADS, BLOCKS<Iterator, Op>)
 cubn_refusal reject(const cubn_device *device, const cubn_problem *problem) {
   const cubn_refusal refusal = packed_reject(*problem);
   if (refusal.text) return refusal;
+  if (problem->type == CUBN_DATA_DOUBLE)
+    return cubn_refuse("this algorithm has no kernels for double");
   if (problem->sums_are_given) return refuse_given_sums();
   if (!problem->has_output && !problem->has_dz) return refuse_statistics_only();
   const int64_t row_bytes = problem->c * static_cast<int64_t>(cubn_element_bytes(problem->type));
@@ -218,10 +220,13 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
   CUBN_TRY(scope.status());
   return visit_type(problem->type, [&](auto tag) {
     using T = typename decltype(tag)::Type;
-    return run_statistics_first(device, *problem, *args,
-                                [&](const cubn_problem &with_saved, const cubn_args &its_args) {
-                                  return run_type<T>(device, with_saved, its_args);
-                                });
+    if constexpr (std::is_same_v<T, double>)
+      return CUBN_STATUS_NOT_SUPPORTED;  // Rejected.
+    else
+      return run_statistics_first(device, *problem, *args,
+                                  [&](const cubn_problem &with_saved, const cubn_args &its_args) {
+                                    return run_type<T>(device, with_saved, its_args);
+                                  });
   });
 }
 

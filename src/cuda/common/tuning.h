@@ -17,11 +17,10 @@ template <int CHANNELS, bool FUSED_BACKWARD = false>
 constexpr int PASS_BLOCKS = FUSED_BACKWARD &&CHANNELS > 1 ? 1 : 2;
 
 /* The same for the streamed kernel. It has both passes, and with an epilogue two blocks would spill
- * registers for 8 channels, and for doubles unless they are rows of forward. */
-template <int VECTOR, int CHANNELS, bool FUSED, int INPUTS>
-constexpr int STREAMED_BLOCKS = FUSED && (CHANNELS == 8 || (VECTOR == 2 && CHANNELS * INPUTS > 1))
-                                    ? 1
-                                    : PASS_BLOCKS<CHANNELS, FUSED && INPUTS == 2>;
+ * registers for 8 channels. It is not compiled for double. */
+template <int CHANNELS, bool FUSED, int INPUTS>
+constexpr int STREAMED_BLOCKS =
+    FUSED &&CHANNELS == 8 ? 1 : PASS_BLOCKS<CHANNELS, FUSED && INPUTS == 2>;
 
 /* Vectors of 16 bytes of each tensor that a thread has in flight. An SM has at least 32 KB in
  * flight in every loop, more than its share of latency times bandwidth (about 18 KB on an H100,

@@ -57,8 +57,7 @@ inline int64_t co_resident_tasks(const cubn_device *device, const cubn_problem &
   const bool has_8_channels =
       problem.layout == CUBN_LAYOUT_COLUMNS && cubn_element_bytes(problem.type) == 2;
   const bool has_one = has_8_channels && runs_fused(problem);
-  return device->sm_count *
-         (has_one ? STREAMED_BLOCKS<8, 8, true, 1> : STREAMED_BLOCKS<8, 8, false, 1>);
+  return device->sm_count * (has_one ? STREAMED_BLOCKS<8, true, 1> : STREAMED_BLOCKS<8, false, 1>);
 }
 
 // Accepts a problem if its inputs fit in the window, or if enough units of them do.
