@@ -10,8 +10,8 @@ by their width in bits; blocks and warps that the registers allow on an SM.
 
 Fails if a kernel has a stack or touches local memory, or if a kernel that moves vectors has no
 128-bit accesses. Kernels of fused operations call functions for smooth activations, and pass the 8
-or 4 floats of a vector on the stack: they may have a stack of that size. Those of doubles may have
-more.
+or 4 floats of a vector on the stack: they may have a stack of that size. Those of doubles, and
+those that move single values, may have more.
 """
 import argparse
 import collections
@@ -78,7 +78,7 @@ class Kernel:
     def faults(self):
         passed = 32 if "f16" in self.name else 16
         if "Fused" in self.name:
-            if self.stack > passed and "double" not in self.name:
+            if self.stack > passed and self.moves_vectors() and "double" not in self.name:
                 yield f"{self.stack} bytes of stack, {passed} to pass a vector"
         elif self.stack or self.local:
             yield f"{self.stack} bytes of stack, {self.local} local memory instructions"
