@@ -57,7 +57,7 @@ run cpu-fused-nchw-f32 --suite resnet50-fused --pass all
 run cpu-fused-nhwc-f32 --suite resnet50-fused --pass all --layout nhwc
 run cpu-layers-nchw-f32 {train,backward,infer}' nchw f32 n64c64h112w112'
 run cpu-few-channels {train,backward,infer}' nhwc f32 '{n1c3h1024w1024,n32c6h64w64,n1c3h224w224}
-run cpu-few-samples {train,backward,infer}' nc f32 '{n4c65536,n8c262144} \
+run cpu-few-samples --busy 0,1 {train,backward,infer}' nc f32 '{n4c65536,n8c262144}{,' relu'} \
   {train,backward,infer}' nchw f32 n8c64h64w64 peract'
 run cpu-fc --suite fc
 run cpu-odd-nchw --suite odd --pass all
@@ -73,6 +73,8 @@ run cpu-smallest-warm {train,infer,backward}' nchw f32 n2c3h4w4' --warm
 # What other libraries have no call for, beside PyTorch by hand.
 if [ -x .deps/torch/bin/python ]; then
   make --no-print-directory CUDA=0 BUILD="$build" lib >/dev/null
-  .deps/torch/bin/python bench/features/features.py --library "$build/libcubn.so" \
-    --seconds "${BENCH_SECONDS:-0.5}" --csv "$out/features.csv"
+  for busy in 0 1; do
+    .deps/torch/bin/python bench/features/features.py --library "$build/libcubn.so" --busy $busy \
+      --seconds "${BENCH_SECONDS:-0.5}" --csv "$out/features-$busy.csv"
+  done
 fi

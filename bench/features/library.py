@@ -17,7 +17,7 @@ FLOAT, INT8 = 0, 3
 SPATIAL = 1
 ATTRIBUTES = {"statistics": 1, "virtual_batch": 12, "backward_from": 18, "lengths_dim": 20}
 OPS_ACTIVATION = 1
-RELU, LEAKY_RELU = 1, 100
+RELU = 1
 
 
 def struct(name, members):

@@ -2,7 +2,7 @@
 by name, after it has compared their results. `like` is the plain call of cubn that a feature is
 measured against."""
 
-from library import BatchNormTensors, NCHW, NHWC, fill
+from library import BatchNormTensors, INT8, NCHW, NHWC, fill
 from turns import require_near
 
 EPSILON = 1e-5
@@ -79,7 +79,7 @@ def masked(layer, backward, kind):
     if kind == "mask":
         valid = torch.rand(n, 1, h, w) < VALID_SHARE
         given = {"mask": valid.to(torch.uint8)}
-        descriptors = {"mask_desc": layer.cubn.tensor((n, 1, h, w), NCHW, dtype=3)}
+        descriptors = {"mask_desc": layer.cubn.tensor((n, 1, h, w), NCHW, INT8)}
     else:
         lengths = torch.randint(int(h * (2 * VALID_SHARE - 1)), h + 1, (n,), dtype=torch.int32)
         valid = (torch.arange(h)[None, :] < lengths[:, None])[:, None, :, None].expand(n, 1, h, w)

@@ -87,10 +87,15 @@ static inline bool cubn_has_spans(const cubn_call *call) {
   return call->places && call->places->views[CUBN_ARRAY_X].spans;
 }
 
-/* Whether these are so long that kernels are called for each. Shorter ones are copied together. */
+/* Whether these are so short that bits tell which elements are valid. */
+static inline bool cubn_is_scattered(const cubn_call *call) {
+  return cubn_has_spans(call) && call->places->spans.bits.words;
+}
+
+/* Whether spans are so long that kernels are called for each. Shorter ones are copied together. */
 static inline bool cubn_has_long_spans(const cubn_call *call) {
   enum { LONG_SPAN = 64 };
-  return cubn_has_spans(call) && !call->places->spans.bits.words &&
+  return cubn_has_spans(call) && !cubn_is_scattered(call) &&
          call->places->spans.valid >= call->places->spans.count * LONG_SPAN;
 }
 

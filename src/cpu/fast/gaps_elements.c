@@ -3,13 +3,9 @@
 #include "cpu/fast/gaps.h"
 #include "cpu/fast/window.h"
 
-static bool is_scattered(const cubn_call *call) {
-  return cubn_has_spans(call) && call->places->spans.bits.words;
-}
-
 const void *cubn_gaps_output_at(const cubn_call *call, int64_t place) {
   int64_t count, stride;
-  if (call->panel || is_scattered(call)) return NULL;
+  if (call->panel || cubn_is_scattered(call)) return NULL;
   const void *const at = cubn_place_at(call, CUBN_ARRAY_OUTPUT, place, &count, &stride);
   return stride == 1 ? at : NULL;
 }
@@ -33,8 +29,8 @@ static char *next_elements(const cubn_call *call, int array, const cubn_patch *p
  * between them. */
 enum { BUFFERED = 256 };
 
-static void copy_scattered(const cubn_call *call, cubn_array array, const cubn_patch *patch,
-                           double *loaded, const double *stored) {
+static void move_buffered(const cubn_call *call, cubn_array array, const cubn_patch *patch,
+                          double *loaded, const double *stored) {
   double buffer[BUFFERED + CUBN_SCATTER_SLACK]; /* of elements of any type */
   for (int64_t r = 0; r < patch->rows; ++r)
     for (int64_t i = 0, count; i < patch->count; i += count) {
@@ -51,8 +47,8 @@ static void copy_scattered(const cubn_call *call, cubn_array array, const cubn_p
 
 void cubn_gaps_load(const cubn_call *call, cubn_array array, cubn_patch patch, double *to) {
   cubn_patch elements;
-  if (is_scattered(call)) {
-    copy_scattered(call, array, &patch, to, NULL);
+  if (cubn_is_scattered(call)) {
+    move_buffered(call, array, &patch, to, NULL);
     return;
   }
   for (int64_t r = 0; r < patch.rows; ++r)
@@ -67,8 +63,8 @@ void cubn_gaps_load(const cubn_call *call, cubn_array array, cubn_patch patch, d
 void cubn_gaps_store(const cubn_call *call, cubn_array array, cubn_patch patch,
                      const double *from) {
   cubn_patch elements;
-  if (is_scattered(call)) {
-    copy_scattered(call, array, &patch, NULL, from);
+  if (cubn_is_scattered(call)) {
+    move_buffered(call, array, &patch, NULL, from);
     return;
   }
   for (int64_t r = 0; r < patch.rows; ++r)

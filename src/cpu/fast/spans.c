@@ -25,7 +25,7 @@ char *cubn_base_of(const cubn_call *call, int array) {
 bool cubn_map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mapping *mapping) {
   cubn_window *const window = &mapping->window;
   int64_t count;
-  if (call->places->spans.bits.words) return false;
+  if (cubn_is_scattered(call)) return false;
   const int64_t offset =
       cubn_view_offset(&call->places->views[CUBN_ARRAY_X], window->offset, &count);
   if (count < window->width) {

@@ -56,7 +56,7 @@ char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *co
 static int64_t map_rows(const cubn_call *call, int array, const cubn_window *window, char **at,
                         int64_t *distance) {
   int64_t count, stride;
-  if (cubn_has_spans(call) && call->places->spans.bits.words) return 0;
+  if (cubn_is_scattered(call)) return 0;
   *at = cubn_place_at(call, array, window->offset, &count, &stride);
   if (window->width > 1 && (stride != 1 || count < window->width)) return 0;
   if (!has_panel(call, array)) return cubn_even_rows(&call->places->views[array], window, distance);

@@ -109,7 +109,7 @@ static void step_run(const cubn_call *call, const cubn_block *current, const cub
     step_spans(call, current, next, run, lanes);
     return;
   }
-  const bool is_listed = cubn_has_spans(call) && !call->places->spans.bits.words;
+  const bool is_listed = cubn_has_spans(call) && !cubn_is_scattered(call);
   if (call->has_epilogue || is_listed || run->count < INTERLEAVED_MIN) {
     cubn_segment_step(call, current, next, run, lanes);
     return;
