@@ -45,7 +45,7 @@ MAY_INCLUDE = {
     "src/cpu/fast": ["src/core", "src/cpu/common", "src/cpu/kernels"],
     "src/cpu/runs": ["src/core", "src/cpu/common", "src/cpu/kernels", "src/cpu/fast"],
     "src/cpu/grid": ["src/core", "src/cpu/common", "src/cpu/kernels", "src/cpu/fast"],
-    "src/cpu": ["src/core", "src/cpu/common", "src/cpu/grid"],
+    "src/cpu": ["src/core", "src/cpu/common", "src/cpu/fast", "src/cpu/grid"],
     "src/cuda/common": ["src/core"],
     "src/cuda/device/base": ["src/core"],
     "src/cuda/device/layout": DEVICE[:1],

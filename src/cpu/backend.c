@@ -5,6 +5,7 @@
 
 #include "core/backend.h"
 #include "core/check.h"
+#include "cpu/batches.h"
 #include "cpu/common/algos.h"
 #include "cpu/common/device.h"
 #include "cpu/fold.h"
@@ -77,7 +78,7 @@ static cubnStatus_t cpu_open(int ordinal, cubn_device **device) {
         CUBN_STATUS_HOST_ALLOCATION_FAILED, "cpu", "no memory for the CPU device (%zu bytes)",
         sizeof *opened + CUBN_CPU_WORKSPACE_BYTES + scratch_bytes + stage_bytes + CUBN_SPANS_BYTES);
   }
-  *opened = (cubn_device){pool, workspace, machine, worker_scratch, stages, spans};
+  *opened = (cubn_device){pool, workspace, machine, worker_scratch, stages, spans, NULL};
   *device = opened;
   return CUBN_STATUS_SUCCESS;
 }
@@ -162,4 +163,5 @@ const cubn_backend cubn_cpu_backend = {
     .count_nonfinite = cubn_cpu_count_nonfinite,
     .algos = {algos, infer_algos, algos, double_algos},
     .int8_algos = int8_algos,
+    .run_batches = cubn_cpu_run_batches,
 };

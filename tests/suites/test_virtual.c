@@ -133,6 +133,10 @@ static const virtual_line lines[] = {
     {"nhwc f32 n7c64h4w8 add_relu data=spread", "guard", ""},
     {"nchw f32 n7c64h4w8 add_relu data=nan", "guard", ""},
     {"nchw f32 n7c2h104w104 leaky data=spread", "", ""},
+    {"nhwc f32 n7c512h7w7 relu data=spread mean=100", "guard", "palpha=2 pbeta=0.5"},
+    {"nchw f32 n7c512h7w7 data=spread", "", "nosaved"},
+    {"nchw bf16 n7c32h28w28 add_relu data=nan", "separate", ""},
+    {"nchw f32 n7c32h28w28 data=spread", "biased", ""},
 };
 
 static void test_calls(void) {

@@ -18,6 +18,9 @@ struct cubn_device {
   char *worker_scratch; /* CUBN_WORKER_BYTES for each of machine.threads workers, see grid/grid.h */
   char *stages;         /* CUBN_STAGE_BYTES for each worker, see fast/call.h */
   void *spans;          /* CUBN_SPANS_BYTES, see fast/places.h */
+  /* Of one virtual batch among several, [2][c]: receives mean and variance in place of the running
+   * statistics, or dscale and dbias; else NULL. See batches.c. */
+  double *deferred;
 };
 
 /* Fails if the host gave an algorithm less workspace than it asked for. */

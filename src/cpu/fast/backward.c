@@ -129,6 +129,7 @@ CUBN_CLONES static void correct_dscale(cubn_channels *channels) {
 void cubn_fast_keep_gradients(const cubn_call *call, const cubn_channels *channels,
                               const double *dscale) {
   const cubn_args *args = call->args;
+  if (cubn_fast_defer(call, channels, dscale, channels->sums[0])) return;
   if (args->dscale)
     cubn_fast_blend(call, channels, args->param_alpha, dscale, args->param_beta, args->dscale,
                     args->dscale);

@@ -72,6 +72,18 @@ static inline void cubn_fast_blend(const cubn_call *call, const cubn_channels *c
   cubn_params_blend(call->param_type, &patch, weight, values, prior_weight, prior, array);
 }
 
+/* Leaves two numbers of each channel to what merges virtual batches; false if nothing does. */
+static inline bool cubn_fast_defer(const cubn_call *call, const cubn_channels *channels,
+                                   const double *first, const double *second) {
+  double *const deferred = call->device->deferred;
+  if (!deferred) return false;
+  for (int64_t i = 0; i < channels->count; ++i) {
+    deferred[channels->first + i] = first[i];
+    deferred[call->problem->c + channels->first + i] = second[i];
+  }
+  return true;
+}
+
 /* inv_std from given variances, which may be inv_std themselves. */
 void cubn_fast_set_inv_std(const cubn_call *call, cubn_channels *channels);
 

@@ -59,6 +59,7 @@ static void update_running(const cubn_call *call, cubn_channels *channels) {
   const cubn_patch patch = {channels->first, 1, 0, channels->count, 1};
   const double m = (double)cubn_count(call->problem);
   if (!call->problem->running_is_biased && m > 1) multiply_variances(m / (m - 1), channels);
+  if (cubn_fast_defer(call, channels, channels->mean, channels->var)) return;
   cubn_update_running_params(call->problem, call->args, call->param_type, &patch, channels->mean,
                              channels->var);
 }
