@@ -20,7 +20,7 @@ typedef struct batches_work {
   const cubn_device *device;
   const cubn_algo *algo;
   const cubn_problem *problem;
-  const cubn_args *args; /* of the first batch */
+  const cubn_args *args;                            /* of the first batch */
   int64_t tensor_bytes, param_bytes, reserve_bytes; /* from one batch to the next */
   int64_t workspace_bytes;                          /* of a worker */
   double *deferred;                                 /* [count][DEFERRED][c] */

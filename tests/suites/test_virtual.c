@@ -137,6 +137,7 @@ static const virtual_line lines[] = {
     {"nchw f32 n7c512h7w7 data=spread", "", "nosaved"},
     {"nchw bf16 n7c32h28w28 add_relu data=nan", "separate", ""},
     {"nchw f32 n7c32h28w28 data=spread", "biased", ""},
+    {"nhwc f32 n7c64h28w28 add_relu data=spread", "", ""},
 };
 
 static void test_calls(void) {
