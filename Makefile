@@ -68,9 +68,10 @@ include src/cpu/kernels/kernels.mk
 # LINEINFO=1 doubles the size of the kernels: for profilers and checkers only.
 NVCC_DEBUG := $(if $(filter 1,$(DEBUG)),-g -G,$(if $(filter 1,$(LINEINFO)),-lineinfo))
 NVCC_COMPRESS := $(if $(filter 12.%,$(NVCC_RELEASE)),-Xfatbin -compress-all,--compress-mode=size)
-NVCC_FLAGS := -std=c++17 -O3 $(NVCC_DEBUG) --threads 0 $(NVCC_COMPRESS) \
+# -O2 is for the code on the host, which only plans and launches; kernels have -O3 anyway.
+NVCC_FLAGS := -std=c++17 -O2 $(NVCC_DEBUG) --threads 0 $(NVCC_COMPRESS) \
   $(if $(WERROR_FLAG),-Werror all-warnings) -Iinclude -Isrc \
-  -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra $(GENCODE) -MMD -MP
+  -Xcompiler -fPIC,-fvisibility=hidden,-fno-exceptions,-Wall,-Wextra $(GENCODE) -MMD -MP
 # Ours, which programs that are linked to libcubn.a need; the user's come last.
 LIB_LIBS := $(if $(filter 1,$(CUDA)),-L$(CUDA_LIB) -lcudart_static -lrt -lstdc++) -ldl -lpthread -lm
 CUNIT_CFLAGS := $(if $(CUNIT_PREFIX),-I$(CUNIT_PREFIX)/include)
@@ -109,9 +110,14 @@ $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
 
 $(call CPU_KERNEL_RULES,$(BUILD)/obj/src/cpu,$(CPU_TARGETS),-fPIC -fvisibility=hidden)
 
+# nvcc gives the variables by which the host launches a kernel names of 300 characters and more, to
+# which nothing refers.
+STRIP_STUBS = $(if $(filter 1,$(DEBUG)),,$(BUILT_STRIP) --strip-unneeded -w \
+  -K '!*__device_stub__*' -K '*' $@)
 $(BUILD)/obj/%.cu.o: %.cu $(BUILD)/settings
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCC_FLAGS) -MF $(@:.o=.d) -c $< -o $@
+	$(STRIP_STUBS)
 
 $(STATIC): $(LIB_OBJECTS) $(BUILD)/link-settings
 	rm -f $@

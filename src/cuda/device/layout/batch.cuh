@@ -10,8 +10,9 @@
 
 namespace cubn {
 
-// The accesses of a batch: offsets and valid masks of U vectors.
-template <int U>
+// The accesses of a batch: offsets and valid masks of U vectors. SPLITS says that of a vector some
+// elements may be valid and others not; if that cannot be, there is no code for single elements.
+template <int U, bool SPLITS = true>
 struct Accesses {
   int64_t offset[U];
   unsigned valid[U];
@@ -43,21 +44,23 @@ struct Accesses {
 };
 
 // Loads the whole vectors of a batch.
-template <Cache CACHE, class T, int V, int U>
+template <Cache CACHE, class T, int V, int U, bool SPLITS>
 __device__ inline void load_whole(Pack<T, V> (&packs)[U], const T *tensor,
-                                  const Accesses<U> &accesses) {
+                                  const Accesses<U, SPLITS> &accesses) {
 #pragma unroll
   for (int u = 0; u < U; ++u) packs[u] = load_pack<CACHE, V>(tensor + accesses.offset[u]);
 }
 
 // Loads a batch of which not all elements are valid. Those that are not become 0.
-template <Cache CACHE, class T, int V, int U>
+template <Cache CACHE, class T, int V, int U, bool SPLITS>
 __device__ inline void load_partial(Pack<T, V> (&packs)[U], const T *tensor,
-                                    const Accesses<U> &accesses) {
+                                    const Accesses<U, SPLITS> &accesses) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {
     if (accesses.valid[u] == ALL_VALID<V>) {
       packs[u] = load_pack<CACHE, V>(tensor + accesses.offset[u]);
+    } else if constexpr (!SPLITS) {
+      packs[u] = {};
     } else {
 #pragma unroll
       for (int k = 0; k < V; ++k)
@@ -69,9 +72,9 @@ __device__ inline void load_partial(Pack<T, V> (&packs)[U], const T *tensor,
 }
 
 // Loads a batch. Elements that are not valid become 0.
-template <Cache CACHE, class T, int V, int U>
+template <Cache CACHE, class T, int V, int U, bool SPLITS>
 __device__ inline void load_accesses(Pack<T, V> (&packs)[U], const T *tensor,
-                                     const Accesses<U> &accesses) {
+                                     const Accesses<U, SPLITS> &accesses) {
   if (accesses.whole)
     load_whole<CACHE>(packs, tensor, accesses);
   else
@@ -94,7 +97,7 @@ __device__ inline Pack<T, V> round_results(const Compute<T> (&results)[V]) {
 
 // Adds beta times the prior output to the results of a vector, unless beta is 0. All threads take
 // the same branch. BLENDS is false if it is known when compiling that beta is 0.
-template <bool BLENDS, class T, int V>
+template <bool BLENDS, bool SPLITS, class T, int V>
 __device__ inline void blend_results(Compute<T> beta, const T *output, const Access &access,
                                      Compute<T> (&results)[V]) {
   if (!BLENDS || beta == Compute<T>(0)) return;
@@ -105,23 +108,25 @@ __device__ inline void blend_results(Compute<T> beta, const T *output, const Acc
     for (int i = 0; i < V; ++i) results[i] = multiply_add(beta, to_compute(prior.v[i]), results[i]);
     return;
   }
+  if constexpr (SPLITS) {
 #pragma unroll
-  for (int i = 0; i < V; ++i)
-    if (access.valid >> i & 1) {
-      const T prior = load_pack<Cache::STREAMING, 1>(from + i).v[0];
-      results[i] = multiply_add(beta, to_compute(prior), results[i]);
-    }
+    for (int i = 0; i < V; ++i)
+      if (access.valid >> i & 1) {
+        const T prior = load_pack<Cache::STREAMING, 1>(from + i).v[0];
+        results[i] = multiply_add(beta, to_compute(prior), results[i]);
+      }
+  }
 }
 
 // Stores the valid elements of a batch.
-template <Cache CACHE, class T, int V, int U>
+template <Cache CACHE, class T, int V, int U, bool SPLITS>
 __device__ inline void store_accesses(T *tensor, const Pack<T, V> (&packs)[U],
-                                      const Accesses<U> &accesses) {
+                                      const Accesses<U, SPLITS> &accesses) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {
     if (accesses.whole || accesses.valid[u] == ALL_VALID<V>) {
       store_pack<CACHE>(tensor + accesses.offset[u], packs[u]);
-    } else {
+    } else if constexpr (SPLITS) {
 #pragma unroll
       for (int k = 0; k < V; ++k)
         if (accesses.valid[u] >> k & 1)
@@ -132,11 +137,11 @@ __device__ inline void store_accesses(T *tensor, const Pack<T, V> (&packs)[U],
 
 // A view of the values of one of the W channels of a batch. Value i of channel w is element i of
 // the batch if W = 1, else element w of vector i.
-template <class T, int INPUTS, int V, int U, int W>
+template <class T, int INPUTS, int V, int U, int W, bool SPLITS = true>
 struct ChannelView {
   static constexpr int COUNT = U * V / W;
   const Pack<T, V> (&packs)[INPUTS][U];
-  const Accesses<U> &accesses;
+  const Accesses<U, SPLITS> &accesses;
   int w;
 
   __device__ static int vector(int i) { return W == 1 ? i / V : i; }
@@ -147,7 +152,7 @@ struct ChannelView {
   // WHOLE says at compile time that all elements are valid.
   template <bool WHOLE>
   __device__ bool valid(int i) const {
-    return WHOLE || (accesses.valid[vector(i)] >> element(i) & 1);
+    return WHOLE || (accesses.valid[vector(i)] >> (SPLITS ? element(i) : 0) & 1);
   }
 };
 

@@ -30,7 +30,7 @@ namespace cubn {
 template <int V, int THREADS, int ALIGN = V>
 struct Rows {
   static constexpr int VECTOR = V, CHANNELS = 1, UNIT_CHANNELS_MAX = 1;
-  static constexpr bool FOLDS = false;
+  static constexpr bool FOLDS = false, SPLITS = true;
   int64_t n, c, s;
   int64_t rows_per_chunk;
   int64_t segment;    // Elements of a row in a chunk.
@@ -144,7 +144,7 @@ struct Runs : Rows<V, THREADS, ALIGN> {
 template <int V, int THREADS>
 struct Columns {
   static constexpr int VECTOR = V, CHANNELS = V;
-  static constexpr bool FOLDS = false;
+  static constexpr bool FOLDS = false, SPLITS = false;  // A vector is in one row.
   static constexpr int LANES_MAX = 32;
   static constexpr int UNIT_CHANNELS_MAX = LANES_MAX * V;
   int64_t n, c;
@@ -195,7 +195,7 @@ struct Columns {
 template <int V, int THREADS>
 struct Linear {
   static constexpr int VECTOR = V, CHANNELS = V, UNIT_CHANNELS_MAX = THREADS;
-  static constexpr bool FOLDS = true;
+  static constexpr bool FOLDS = true, SPLITS = true;
   int64_t n, c;
   int64_t rows_per_chunk;  // A multiple of period; each chunk contains every channel.
   int period, lanes;       // Rows and vectors of a period.

@@ -108,8 +108,8 @@ struct FusedBackward : Backward<T> {
 
   // Replaces dy by dp. affine(i) gives p of element i of a vector. Elements that are not valid keep
   // dp = 0. CACHE is the hint for the stored p.
-  template <Cache CACHE, int V, int U, class AffineOf>
-  __device__ void differentiate_batch(const Accesses<U> &accesses, Pack<T, V> (&in)[2][U],
+  template <Cache CACHE, int V, int U, bool SPLITS, class AffineOf>
+  __device__ void differentiate_batch(const Accesses<U, SPLITS> &accesses, Pack<T, V> (&in)[2][U],
                                       const AffineOf &affine) const {
     if (activation.is_identity) return;
     if (mask.bytes) {
@@ -130,17 +130,17 @@ struct FusedBackward : Backward<T> {
       differentiate<T>(activation, p, dp);
       if (accesses.whole || accesses.valid[u] == ALL_VALID<V>) {
         in[1][u] = round_results<T>(dp);
-        continue;
-      }
+      } else if constexpr (SPLITS) {
 #pragma unroll
-      for (int i = 0; i < V; ++i)
-        if (accesses.valid[u] >> i & 1) in[1][u].v[i] = from_compute<T>(dp[i]);
+        for (int i = 0; i < V; ++i)
+          if (accesses.valid[u] >> i & 1) in[1][u].v[i] = from_compute<T>(dp[i]);
+      }
     }
   }
 
   // Writes dz and dx of a batch of x and dp. Element i of a vector has coefficients k[i % W].
-  template <Cache OUTPUT, bool BLENDS, int V, int U, int W>
-  __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[2][U],
+  template <Cache OUTPUT, bool BLENDS, int V, int U, bool SPLITS, int W>
+  __device__ void apply_batch(const Accesses<U, SPLITS> &accesses, const Pack<T, V> (&in)[2][U],
                               const Coefficients (&k)[W]) const {
     if (dz) store_accesses<OUTPUT>(dz, in[1], accesses);
     if (!this->output) return;
@@ -153,7 +153,7 @@ struct FusedBackward : Backward<T> {
         const Real value[2] = {to_compute(in[0][u].v[i]), to_compute(in[1][u].v[i])};
         results[i] = is_frozen ? value[1] * k[i % W].gain : Backward<T>::apply(k[i % W], value);
       }
-      blend_results<BLENDS>(this->beta, this->output, accesses.access(u), results);
+      blend_results<BLENDS, SPLITS>(this->beta, this->output, accesses.access(u), results);
       out[u] = round_results<T>(results);
     }
     store_accesses<OUTPUT>(this->output, out, accesses);
@@ -187,8 +187,8 @@ struct FusedBackward : Backward<T> {
   }
 
   // Replaces dy by dp according to the mask.
-  template <int V, int U>
-  __device__ void mask_gradients(const Accesses<U> &accesses, Pack<T, V> (&dy)[U]) const {
+  template <int V, int U, bool SPLITS>
+  __device__ void mask_gradients(const Accesses<U, SPLITS> &accesses, Pack<T, V> (&dy)[U]) const {
     unsigned bits[U];
     load_masks<V>(mask, accesses, bits);
 #pragma unroll

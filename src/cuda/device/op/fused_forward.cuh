@@ -29,8 +29,8 @@ struct FusedForward : Forward<T> {
 
   // Writes the outputs of a batch whose x has been loaded. Element i of a vector has coefficients
   // k[i % W]. All threads of a granule must call it together.
-  template <Cache OUTPUT, bool BLENDS, int V, int U, int W>
-  __device__ void apply_batch(const Accesses<U> &accesses, const Pack<T, V> (&in)[1][U],
+  template <Cache OUTPUT, bool BLENDS, int V, int U, bool SPLITS, int W>
+  __device__ void apply_batch(const Accesses<U, SPLITS> &accesses, const Pack<T, V> (&in)[1][U],
                               const Coefficients (&k)[W]) const {
     Pack<T, V> z_then_p[U], out[U];  // One array for both saves registers.
     if (z) load_accesses<Cache::STREAMING>(z_then_p, z, accesses);
@@ -47,7 +47,7 @@ struct FusedForward : Forward<T> {
       activate<T>(activation, p);
 #pragma unroll
       for (int i = 0; i < V; ++i) p[i] *= output_alpha;
-      blend_results<BLENDS>(this->beta, this->output, accesses.access(u), p);
+      blend_results<BLENDS, SPLITS>(this->beta, this->output, accesses.access(u), p);
       out[u] = round_results<T>(p);
     }
     if (preact) store_accesses<Cache::STREAMING>(preact, z_then_p, accesses);

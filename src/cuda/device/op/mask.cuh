@@ -63,8 +63,8 @@ __device__ inline unsigned load_mask_byte(const MaskRows &mask, int64_t byte) {
 
 // Loads the mask bits of all vectors of a batch. Bit i belongs to element i; it is 0 if the element
 // is not valid.
-template <int V, int U>
-__device__ inline void load_masks(const MaskRows &mask, const Accesses<U> &accesses,
+template <int V, int U, bool SPLITS>
+__device__ inline void load_masks(const MaskRows &mask, const Accesses<U, SPLITS> &accesses,
                                   unsigned (&bits)[U]) {
 #pragma unroll
   for (int u = 0; u < U; ++u) {

@@ -14,8 +14,8 @@ namespace cubn {
 
 // Loads the inputs of a batch that the output depends on. The others are 0. Loads of an input do
 // not wait for those of another.
-template <class Op, int V, int U>
-__device__ inline void load_inputs(const Op &op, const Accesses<U> &accesses,
+template <class Op, int V, int U, bool SPLITS>
+__device__ inline void load_inputs(const Op &op, const Accesses<U, SPLITS> &accesses,
                                    Pack<typename Op::Element, V> (&in)[Op::INPUTS][U]) {
 #pragma unroll
   for (int input = 0; input < Op::INPUTS; ++input)
@@ -36,8 +36,8 @@ __device__ inline void load_inputs(const Op &op, const Accesses<U> &accesses,
 
 // Backward with an epilogue: replaces dy, the second input, by dp. channels[i % W].affine() gives p
 // of element i of a vector. CACHE is the hint for what is loaded besides the inputs.
-template <Cache CACHE, class Op, class Channel, int V, int U, int W>
-__device__ inline void differentiate_inputs(const Op &op, const Accesses<U> &accesses,
+template <Cache CACHE, class Op, class Channel, int V, int U, bool SPLITS, int W>
+__device__ inline void differentiate_inputs(const Op &op, const Accesses<U, SPLITS> &accesses,
                                             Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                             const Channel (&channels)[W]) {
   if constexpr (Op::FUSED && Op::INPUTS == 2)
@@ -47,8 +47,8 @@ __device__ inline void differentiate_inputs(const Op &op, const Accesses<U> &acc
 
 // Writes the output of a batch whose inputs have been loaded. Element i of a vector has the
 // coefficients k[i % W].
-template <Cache OUTPUT, bool BLENDS, class Op, int V, int U, int W>
-__device__ inline void apply_plain(const Op &op, const Accesses<U> &accesses,
+template <Cache OUTPUT, bool BLENDS, class Op, int V, int U, bool SPLITS, int W>
+__device__ inline void apply_plain(const Op &op, const Accesses<U, SPLITS> &accesses,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const typename Op::Coefficients (&k)[W]) {
   using T = typename Op::Element;
@@ -64,15 +64,15 @@ __device__ inline void apply_plain(const Op &op, const Accesses<U> &accesses,
       for (int input = 0; input < Op::INPUTS; ++input) value[input] = to_compute(in[input][u].v[i]);
       results[i] = Op::apply(k[i % W], value);
     }
-    blend_results<BLENDS>(op.beta, op.output, accesses.access(u), results);
+    blend_results<BLENDS, SPLITS>(op.beta, op.output, accesses.access(u), results);
     out[u] = round_results<T>(results);
   }
   store_accesses<OUTPUT>(op.output, out, accesses);
 }
 
 // Writes all outputs of a batch whose inputs have been loaded. BLENDS may be false if beta is 0.
-template <Cache OUTPUT, bool BLENDS = true, class Op, int V, int U, int W>
-__device__ inline void apply_packs(const Op &op, const Accesses<U> &accesses,
+template <Cache OUTPUT, bool BLENDS = true, class Op, int V, int U, bool SPLITS, int W>
+__device__ inline void apply_packs(const Op &op, const Accesses<U, SPLITS> &accesses,
                                    const Pack<typename Op::Element, V> (&in)[Op::INPUTS][U],
                                    const typename Op::Coefficients (&k)[W]) {
   if constexpr (Op::FUSED)
@@ -99,7 +99,7 @@ __device__ inline void apply_chunk(const Iterator &iterator, const Op &op, int64
 #pragma unroll 1
   do {
     const typename Iterator::Cursor current = cursor;
-    Accesses<U> accesses;
+    Accesses<U, Iterator::SPLITS> accesses;
     accesses.next(iterator, cursor);
     Pack<typename Op::Element, V> in[Op::INPUTS][U];
     load_inputs(op, accesses, in);

@@ -67,8 +67,8 @@ struct Counts {
   int extra[OWN] = {};
 
   // Counts the values of a batch that is not whole. The result is false if there are none.
-  template <int U>
-  __device__ bool add(const Accesses<U> &accesses) {
+  template <int U, bool SPLITS>
+  __device__ bool add(const Accesses<U, SPLITS> &accesses) {
     int valid = 0;
 #pragma unroll
     for (int u = 0; u < U; ++u) {
@@ -147,8 +147,8 @@ __device__ inline void store_slots(const Iterator &iterator, const Op &op, int64
 }
 
 // Loads a batch and adds it to the sums of a thread. WHOLE says that all its elements are valid.
-template <bool WHOLE, int V, class Op, int U, int W>
-__device__ inline void reduce_batch(const Op &op, const Accesses<U> &accesses, bool first,
+template <bool WHOLE, int V, class Op, int U, bool SPLITS, int W>
+__device__ inline void reduce_batch(const Op &op, const Accesses<U, SPLITS> &accesses, bool first,
                                     typename Op::Sums (&sums)[W]) {
   using T = typename Op::Element;
   Pack<T, V> in[Op::INPUTS][U];
@@ -159,7 +159,7 @@ __device__ inline void reduce_batch(const Op &op, const Accesses<U> &accesses, b
 #pragma unroll
   for (int w = 0; w < W; ++w)
     Op::template accumulate<WHOLE>(sums[w], first,
-                                   ChannelView<T, Op::INPUTS, V, U, W>{in, accesses, w});
+                                   ChannelView<T, Op::INPUTS, V, U, W, SPLITS>{in, accesses, w});
 }
 
 // Reduces a chunk and writes its partial results to the slots from slot0 on. BLOCKS are co-resident
@@ -182,7 +182,7 @@ __device__ inline void reduce_chunk(const Iterator &iterator, const Op &op, int6
   keep_words(firsts);
   Counts<Iterator> counts;
   for (bool first = true; !iterator.done(cursor);) {
-    Accesses<U> accesses;
+    Accesses<U, Iterator::SPLITS> accesses;
     accesses.next(iterator, cursor);
     if (accesses.whole) {
       accesses.template set_whole<ALL_VALID<V>>();
