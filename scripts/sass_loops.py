@@ -8,14 +8,16 @@ is counted is one way around it, through no inner loop that moves vectors: of th
 accesses to whole vectors, the one with the fewest instructions. So it does not blend, sums nothing
 again in double, and with an epilogue it accesses all that the kernel can.
 
-loop      copy: to the tile; sum: of the tile; write: from the tile to memory; reduce, apply: the
-          same two passes from memory; again: statistics that backward recomputes
+loop      copy: to the tile; gradients: dp for dy in the tile; sum: of the tile; write: from the
+          tile to memory; reduce, apply: the same two passes from memory; again: statistics that
+          backward recomputes
 adds      additions of doubles, which tell rows from columns
 instr     instructions, also per vector and per element of the input or output
 loads     of vectors, and so are stores
 blocks    on an SM, as registers allow
 flight    bytes that an SM has in flight, from the loads before the first use of one of them, if
-          only the inputs are loaded; copies have a whole tile in flight
+          only the inputs are loaded; copies have a whole tile in flight, so loops over tiles load
+          only what an epilogue does
 fixed     instructions of a thread outside of main loops, on the way of a block through this one,
           or of a task, tile or group of channels if the kernel loops over these; an inner loop
           counts once. Of the ways from there to the arrival at a counter it is the one with the
@@ -131,6 +133,8 @@ class Loop:
         else:
             self.kind = "again" if again else "reduce"
         self.vectors = self.stores or max(1, self.loads // (1 + (backward and not again)))
+        if TILED.search(kernel.name) and not self.stores and count["load"]:
+            self.kind, self.vectors = "gradients", count["load"]  # Of a stored pre-activation.
         narrow = all(".128" not in i.modifiers for i in way if moves(i) == "read")
         vector_bytes = 8 if self.kind.endswith("columns") and narrow else 16
         elements = self.vectors * vector_bytes / element_bytes(kernel)
@@ -198,7 +202,8 @@ def loops_of(kernel, code):
         # Other loops add sums, which are doubles, or contain main loops.
         computes = computes and (stores or "BAR" not in names)
         if computes and not any(i.address in inner for i in way):
-            found[head] = Loop(kernel, way, half if stores and "Fused" in kernel.name else way)
+            halves = stores and "Fused" in kernel.name and not TILED.search(kernel.name)
+            found[head] = Loop(kernel, way, half if halves else way)
     outside = Outside(graph, loops, [loop.way for loop in found.values()])
     for head, loop in found.items():
         ordinary, last = outside.ways(head) if kernel.arch >= 90 else ((0, 0, 0), (0, 0, 0))

@@ -121,8 +121,7 @@ cubnStatus_t run(cubn_device *device, const cubn_problem *problem, const cubn_ar
                                  int64_t shared_bytes) {
     using Op = std::decay_t<decltype(op)>;
     const CooperativeLaunch launch(device, partition.block_groups * partition.ranks, shared_bytes);
-    const BlockGroupParams group_params =
-        make_block_group_params<Op>(group_problem.shape, partition, args->workspace);
+    const BlockGroupParams group_params = make_block_group_params<Op>(partition, args->workspace);
     error = cudaLaunchKernelEx(&launch.config, KERNEL<decltype(vector)::VALUE, Op>, params, op,
                                group_params);
     return is_refused_launch(error) ? CUBN_STATUS_SUCCESS

@@ -95,6 +95,22 @@ constexpr int TILE_COLUMNS_BATCH = 4;
  * runs are moved by vectors, of which one instruction of a warp moves 512 bytes. */
 constexpr int64_t TILE_BULK_BYTES_MIN = 2048;
 
+/* Vectors of each input that a thread copies to the tile in one round of a loop: four share what
+ * the loop costs. */
+constexpr int TILE_COPIES = 4;
+
+/* Vectors of a tile that a thread takes in one round, of the second pass, and of the first one's
+ * gradients of the pre-activation. They are what it has in flight of the tensors that are not in
+ * the tile, 32 KB on an SM: z in forward with an epilogue, a stored pre-activation in backward.
+ * Without such tensors a round has one. Blocks of a block group have registers for half as many
+ * gradients of 8 elements, and double, of 2, gets less code. */
+template <bool FUSED, int INPUTS, int VECTOR>
+constexpr int TILE_APPLY_VECTORS = !FUSED || INPUTS == 2 ? 1
+                                   : VECTOR == 2         ? 2
+                                                         : 4;
+template <int VECTOR, bool IN_GROUP = false>
+constexpr int TILE_DIFFERENTIATE_VECTORS = VECTOR == 2 || (IN_GROUP && VECTOR == 8) ? 2 : 4;
+
 /* Rows that begin anywhere in a vector and are shorter than two vectors are moved by elements. This
  * many bytes of them are 16 loads for each thread of the 8 blocks of a cluster, if elements have 4
  * bytes. More of them take longer than another algorithm does. */

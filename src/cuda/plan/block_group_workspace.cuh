@@ -15,8 +15,7 @@ namespace cubn {
 
 // The parameters of the block groups, with their memory in the workspace.
 template <class Op>
-BlockGroupParams make_block_group_params(const TileShape &shape,
-                                         const BlockGroupPartition &partition, void *workspace) {
+BlockGroupParams make_block_group_params(const BlockGroupPartition &partition, void *workspace) {
   unsigned char *memory = static_cast<unsigned char *>(workspace) + CUBN_COUNTER_BYTES;
   const auto allocate = [&memory](int64_t count, size_t bytes) {
     unsigned char *const array = memory;
@@ -25,10 +24,10 @@ BlockGroupParams make_block_group_params(const TileShape &shape,
   };
   const int64_t channels = partition.block_groups * partition.group;
   BlockGroupParams params = {};
-  params.groups = ceil_div(shape.c, partition.group);
-  params.block_groups = static_cast<int>(partition.block_groups);
+  params.block_groups = static_cast<unsigned>(partition.block_groups);
   params.ranks = static_cast<int>(partition.ranks);
-  params.tiles = static_cast<int>(partition.tiles);
+  params.share = static_cast<int>(partition.tiles / partition.ranks);
+  params.extra = static_cast<int>(partition.tiles % partition.ranks);
   params.buffers = static_cast<int>(partition.buffers);
   params.counters = static_cast<unsigned *>(workspace);
   params.sums =

@@ -141,23 +141,29 @@ TileParams make_tile_params(const cubn_device *device, const cubn_problem &probl
   const int64_t run = tile_run(shape, partition);
   const bool aligned = phase == 0 && begins_at_vectors(shape, partition);
   TileParams params = {};
-  params.c = shape.c;
+  params.pitch = shape.c * shape.s;
   params.n = static_cast<int>(shape.n);
   params.s = static_cast<int>(shape.s);
   params.group = static_cast<int>(partition.group);
+  params.run = static_cast<int>(partition.group * shape.s);
   params.ranks = static_cast<int>(partition.ranks);
   params.positions = static_cast<int>(partition.positions);
+  const int64_t units = partition.positions > 0 ? ceil_div(shape.s, partition.positions) : shape.n;
+  params.share = static_cast<int>(units / partition.ranks);
+  params.extra = static_cast<int>(units % partition.ranks);
+  params.combined = static_cast<int>(ceil_div(partition.group, partition.ranks));
   params.rows = static_cast<int>(tile_rows(shape, partition));
   params.vectors = vectors_touched<V, ALIGN>(run, aligned);
   params.phase = phase;
+  params.whole_alignment = problem.reserve == CUBN_RESERVE_MASK ? ALIGN : V;
   const bool same_phase = shape.c * shape.s % ALIGN == 0 || shape.n == 1;
   params.has_fixed_channels =
       partition.group == 1 || (same_phase && params.vectors <= RESIDENT_THREADS);
-  params.step_rows = RESIDENT_THREADS / params.vectors;
-  if (partition.group == 1 || !params.has_fixed_channels)
-    params.step_vectors = RESIDENT_THREADS % params.vectors;
+  params.has_near_rows =
+      (params.rows + RESIDENT_THREADS / params.vectors) * params.pitch / V < INT32_MAX / 2;
   params.batches = 1;
   params.batch_groups = static_cast<unsigned>(ceil_div(shape.c, partition.group));
+  params.last_channels = static_cast<int>(shape.c - (params.batch_groups - 1) * partition.group);
   params.batch_elements = shape.n * shape.c * shape.s;
   params.is_columns = aligned && is_columns(shape, partition);
   params.uses_bulk_copy =

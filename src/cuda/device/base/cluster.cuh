@@ -24,6 +24,9 @@ namespace cubn {
 inline unsigned cluster_rank() {
   return emu::cluster_rank();
 }
+inline unsigned cluster_number() {
+  return blockIdx.x / emu::cluster_blocks();
+}
 inline void cluster_arrive() {
   emu::cluster_arrive();
 }
@@ -43,6 +46,11 @@ __device__ inline unsigned cluster_rank() {
   unsigned rank;
   asm("mov.u32 %0, %%cluster_ctarank;" : "=r"(rank));
   return rank;
+}
+__device__ inline unsigned cluster_number() {
+  unsigned number;
+  asm("mov.u32 %0, %%clusterid.x;" : "=r"(number));
+  return number;
 }
 __device__ inline void cluster_arrive() {
   asm volatile("barrier.cluster.arrive.relaxed.aligned;" ::: "memory");
@@ -89,6 +97,9 @@ __device__ inline void wait_for_stores(BulkBarrier *barrier) {
 }
 #else  // Devices before sm_90 never launch clusters.
 __device__ inline unsigned cluster_rank() {
+  return 0;
+}
+__device__ inline unsigned cluster_number() {
   return 0;
 }
 __device__ inline void cluster_arrive() {}

@@ -1,4 +1,4 @@
-// Division by a number that the host knows, without a divide instruction.
+// Division without a divide instruction: by a number that the host knows, or of small numbers.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -27,5 +27,22 @@ __device__ inline int64_t divide(int64_t index, const Divisor &divisor) {
       static_cast<unsigned __int128>(static_cast<uint64_t>(index) << 1) * divisor.multiplier;
   return static_cast<int64_t>(static_cast<uint64_t>(product >> 64) >> divisor.shift);
 }
+
+// Divides numbers below 2^16 by a positive number, in four instructions. (i + 1/2) / d is 1 / (2 d)
+// or more from the next integer, and the errors of both operations together are less than 2^-6 / d.
+struct SmallDivisor {
+  float inverse;
+
+  __device__ explicit SmallDivisor(int divisor) {
+#if defined CUBN_EMULATED || !defined __CUDA_ARCH__
+    inverse = 1.0f / static_cast<float>(divisor);
+#else
+    asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(inverse) : "f"(static_cast<float>(divisor)));
+#endif
+  }
+  __device__ int divide(int i) const {
+    return static_cast<int>((static_cast<float>(i) + 0.5f) * inverse);
+  }
+};
 
 }  // namespace cubn

@@ -2,6 +2,8 @@
 #pragma once
 #include <cuda_runtime.h>
 
+#include "cuda/device/base/divisor.cuh"
+
 namespace cubn {
 
 constexpr int WARP = 32;
@@ -19,7 +21,9 @@ struct Team {
 // Neighboring threads work on neighboring channels.
 __device__ inline Team team_across_channels(int channels, int threads) {
   const int thread = static_cast<int>(threadIdx.x);
-  return {thread / channels, threads / channels, thread % channels, channels, channels};
+  const SmallDivisor by_channels(channels);
+  const int rank = by_channels.divide(thread);
+  return {rank, by_channels.divide(threads), thread - rank * channels, channels, channels};
 }
 
 // Adds the sums of all members of each team, in a fixed order; rank 0 gets the total. Every thread
@@ -28,8 +32,8 @@ __device__ inline Team team_across_channels(int channels, int threads) {
 template <int K>
 __device__ void reduce_team(double (&sums)[K], const Team &team, double *scratch) {
   const int size = static_cast<int>(blockDim.x) / 2;
-  int half = team.members > 1 ? 1 : 0;
-  while (2 * half < team.members && half > 0) half *= 2;
+  // The largest power of two that is less than the members.
+  int half = team.members > 1 ? 1 << (31 - __clz(team.members - 1)) : 0;
   for (; half > 0 && (team.spacing == 0 || 2 * half * team.spacing > WARP); half /= 2) {
     const bool receives = team.rank < half && team.rank + half < team.members;
     const bool sends = team.rank >= half && team.rank < min(2 * half, team.members);

@@ -2,8 +2,9 @@
 // shared memory.
 //
 // Tiles. A channel group is partitioned into tiles, and these evenly among the blocks. A block
-// copies its tiles one after another into tile buffers in shared memory, and sums them. Each of the
-// first tiles keeps its buffer; the others pass through the last buffer, where the last tile stays.
+// copies its tiles into tile buffers in shared memory, and sums them: first as many as there are
+// buffers, all at once, and then one after another through the last buffer. There the last tile
+// stays; the first tiles keep the other buffers.
 //
 // All-reduce. Through the workspace, one block of the group, the owner of the channel, receives the
 // sums of a channel from all blocks. It adds them in the order of the ranks and publishes the
@@ -44,6 +45,7 @@ class BlockGroupMember {
   using Real = typename Op::Real;
   using Coefficients = typename Op::Coefficients;
   using Tile = BlockSlice<V, VECTOR_ALIGN<Op>>;
+  static constexpr int DIFFERENTIATED = TILE_DIFFERENTIATE_VECTORS<V, true>;
 
  public:
   __device__ BlockGroupMember(const TileParams &tile_params,
@@ -56,8 +58,8 @@ class BlockGroupMember {
     if (threadIdx.x == 0) {
       const int ranks = group_params.ranks, block = static_cast<int>(blockIdx.x),
                 rank = block % ranks;
-      const int begin = partition_begin(group_params.tiles, 1, rank, ranks);
-      const int end = partition_begin(group_params.tiles, 1, rank + 1, ranks);
+      const int begin = first_unit(group_params.share, group_params.extra, rank);
+      const int end = first_unit(group_params.share, group_params.extra, rank + 1);
       *state = {0, 0, block / ranks, rank, begin, end - begin, 0, 0};
     }
     __syncthreads();
@@ -68,7 +70,9 @@ class BlockGroupMember {
     // One block group's copies should overlap the other's stores: the second begins when a block
     // of the first has copied its tiles.
     if (state->id > 0) wait(group_params.counters, 1);
-    for (int64_t group = state->id; group < group_params.groups; group += group_params.block_groups)
+    const unsigned groups = params.batch_groups;
+    for (unsigned group = static_cast<unsigned>(state->id); group < groups;
+         group += group_params.block_groups)
       process_group(group, op);
     finish();
   }
@@ -88,7 +92,7 @@ class BlockGroupMember {
     return static_cast<Value *>(array) + state->id * params.group * per_channel;
   }
 
-  __device__ Tile tile_at(int64_t group, int i) const {
+  __device__ Tile tile_at(unsigned group, int i) const {
     if (params.positions == 0) return Tile(params, group, state->first_tile + i);
     Tile tile(params, group, (state->first_tile + i) % params.ranks);
     tile.restrict_to_row((state->first_tile + i) / params.ranks);
@@ -104,23 +108,39 @@ class BlockGroupMember {
     return i >= state->tiles - 1 || i < group_params.buffers - 1;
   }
 
-  // Copies a tile. Outputs, and tiles that are not copied again, are streamed, so that the L2 cache
-  // keeps the tiles that are.
-  __device__ void load(const Tile &tile, const Op &op, const SmemTile<T, V> &buffer, Cache cache) {
-    if (params.uses_bulk_copy) {
-      bulk_fence();
-      __syncthreads();
-    }
-    load_tile(params, tile, op, buffer, &state->barrier, state->parity, cache);
+  // Copies `count` tiles from the first on, all at once. Outputs, and tiles that are not copied
+  // again, are streamed, so that the L2 cache keeps the tiles that are.
+  __device__ void load(unsigned group, const Op &op, int first, int count, bool is_again) {
+    if (params.uses_bulk_copy) bulk_fence();
+    __syncthreads();
+    load_tiles(
+        params, op, count, &state->barrier, state->parity,
+        [&](int i) { return tile_at(group, first + i); },
+        [&](int i) { return buffer_of(first + i); },
+        [&](int i) { return is_again || is_kept(first + i) ? Cache::STREAMING : Cache::KEEP; });
     __syncthreads();
     if (threadIdx.x == 0) state->parity ^= 1;  // All threads have read it before the barrier above.
   }
 
-  __device__ void process_group(int64_t group, const Op &op) {
+  // One loop has both passes over the tiles, so that there is one copy of the code that loads them.
+  __device__ void process_group(unsigned group, const Op &op) {
     const Tile first = tile_at(group, 0);
     load_pivots(params, first, op, memory.pivots);
     load_preact_coefficients(first, op, memory.coefficients);
-    sum_tiles(group, op);
+    for (int i = static_cast<int>(threadIdx.x); i < params.group * SLOT; i += RESIDENT_THREADS)
+      memory.totals[i] = 0.0;
+    __syncthreads();
+    const int tiles = state->tiles;
+    for (int step = 0; step < 2 * tiles; ++step) {
+      if (step == tiles) find_coefficients(first, op);
+      const bool sums = step < tiles;
+      process_tile(group, op, sums ? step : 2 * tiles - 1 - step, sums);
+    }
+    __syncthreads();
+  }
+
+  // Gets the coefficients of the channel group from the sums of all blocks.
+  __device__ void find_coefficients(const Tile &first, const Op &op) {
     Coefficients *const all = own_elements<Coefficients>(group_params.coefficients, 1);
     all_reduce(first.channels, [&](int channel, const double *slot, double pivot) {
       Coefficients coefficients = {};
@@ -130,25 +150,27 @@ class BlockGroupMember {
     for (int i = static_cast<int>(threadIdx.x); i < first.channels; i += RESIDENT_THREADS)
       memory.coefficients[i] = all[i];
     __syncthreads();
-    apply_tiles(group, op);
   }
 
-  // Copies and sums the block's tiles.
-  __device__ void sum_tiles(int64_t group, const Op &op) {
-    for (int i = static_cast<int>(threadIdx.x); i < params.group * SLOT; i += RESIDENT_THREADS)
-      memory.totals[i] = 0.0;
-    __syncthreads();
-    for (int i = 0; i < state->tiles; ++i) {
-      const Tile tile = tile_at(group, i);
-      const SmemTile<T, V> buffer = buffer_of(i);
-      load(tile, op, buffer, is_kept(i) ? Cache::STREAMING : Cache::KEEP);
-      differentiate_tile(params, tile, op, buffer, memory.coefficients);
+  // Sums tile i, or applies the coefficients to it. The first tile to be summed comes with all that
+  // have buffers.
+  __device__ void process_tile(unsigned group, const Op &op, int i, bool sums) {
+    const int own = min(state->tiles, group_params.buffers);
+    const bool copies = sums ? i == 0 || i >= own : !is_kept(i);
+    if (copies) load(group, op, i, sums && i == 0 ? own : 1, !sums);
+    const Tile tile = tile_at(group, i);
+    const SmemTile<T, V> buffer = buffer_of(i);
+    if (sums || copies)
+      differentiate_tile<DIFFERENTIATED>(params, tile, op, buffer, memory.coefficients);
+    if (sums) {
       sum_tile(params, tile, op, buffer, memory.pivots, memory.coefficients, memory.scratch,
                [&](int channel, const double *sum) {
 #pragma unroll
                  for (int k = 0; k < SLOT; ++k) memory.totals[channel * SLOT + k] += sum[k];
                });
       __syncthreads();
+    } else {
+      apply_tile<Cache::STREAMING>(params, tile, op, buffer, memory.coefficients);
     }
   }
 
@@ -183,21 +205,6 @@ class BlockGroupMember {
       arrive(counter(1));
     }
     wait(counter(1), state->published);
-  }
-
-  __device__ void apply_tiles(int64_t group, const Op &op) {
-    const int last = state->tiles - 1;
-    for (int i = last; i >= 0; --i) {
-      const Tile tile = tile_at(group, i);
-      const SmemTile<T, V> buffer = buffer_of(i);
-      if (!is_kept(i)) {
-        __syncthreads();
-        load(tile, op, buffer, Cache::STREAMING);
-        differentiate_tile(params, tile, op, buffer, memory.coefficients);
-      }
-      apply_tile<Cache::STREAMING>(params, tile, op, buffer, memory.coefficients);
-    }
-    __syncthreads();
   }
 
   // The last block to finish sets the counters back to 0 for the next launch.

@@ -18,14 +18,13 @@ namespace cubn {
 // The parameters of the kernel besides TileParams. The `ranks` of those are the tiles into which
 // the images or, if there are `positions`, each row is partitioned.
 struct BlockGroupParams {
-  int64_t groups;      // Channel groups.
-  int block_groups;    // Block groups, which process the channel groups alternately.
-  int ranks;           // Blocks of a block group.
-  int tiles;           // Tiles of a channel group.
-  int buffers;         // Tile buffers of a block.
-  unsigned *counters;  // 0 between launches.
-  double *sums;        // A slot for each block group, channel of a group, and rank.
-  void *coefficients;  // Those of each block group and channel of a group.
+  unsigned block_groups;  // Block groups, which process the channel groups alternately.
+  int ranks;              // Blocks of a block group.
+  int share, extra;       // Tiles of each rank, and ranks that have one more.
+  int buffers;            // Tile buffers of a block.
+  unsigned *counters;     // 0 between launches.
+  double *sums;           // A slot for each block group, channel of a group, and rank.
+  void *coefficients;     // Those of each block group and channel of a group.
 };
 
 // Each counter has a cache line of its own. There are two for each block group, and one for the

@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include "cuda/common/tuning.h"
+#include "cuda/device/base/divisor.cuh"
 #include "cuda/device/base/team.cuh"
 
 namespace cubn {
@@ -29,23 +30,27 @@ __device__ inline ChannelCursor channel_cursor(int channels, int width, int bloc
   ChannelCursor cursor;
   Team &team = cursor.team;
   team.channels = channels;
+  const SmallDivisor by_width(width);
   if (width * channels <= RESIDENT_THREADS) {  // Access, channel and row follow from the thread.
-    cursor.row = thread / (width * channels);
-    cursor.i = thread % width;
-    cursor.step_rows = RESIDENT_THREADS / (width * channels);
+    const SmallDivisor by_channels(channels);
+    const int run = by_width.divide(thread);
+    cursor.row = by_channels.divide(run);
+    cursor.i = thread - run * width;
+    cursor.step_rows = by_channels.divide(by_width.divide(RESIDENT_THREADS));
     cursor.step_i = 0;
-    team.channel = thread / width % channels;
+    team.channel = run - cursor.row * channels;
     team.rank = cursor.row * width + cursor.i;
     team.members = cursor.step_rows * width;
     team.spacing = channels == 1 ? 1 : width == 1 ? channels : 0;
   } else {  // The threads of a channel are consecutive.
-    team.members = RESIDENT_THREADS / channels;
-    team.channel = min(thread / team.members, channels - 1);
+    team.members = SmallDivisor(channels).divide(RESIDENT_THREADS);
+    team.channel = min(SmallDivisor(team.members).divide(thread), channels - 1);
     team.rank = thread - team.channel * team.members;
-    team.spacing = WARP % team.members == 0 || team.members % WARP == 0 ? 1 : 0;
-    cursor.row = team.rank / width;
+    const bool divides_warp = team.members <= WARP && (team.members & (team.members - 1)) == 0;
+    team.spacing = divides_warp || team.members % WARP == 0 ? 1 : 0;
+    cursor.row = by_width.divide(team.rank);
     cursor.i = team.rank - cursor.row * width;
-    cursor.step_rows = team.members / width;
+    cursor.step_rows = by_width.divide(team.members);
     cursor.step_i = team.members - cursor.step_rows * width;
   }
   if (team.channel >= block_channels) team.rank = team.members;

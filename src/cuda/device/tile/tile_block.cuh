@@ -22,6 +22,7 @@
 #include "cuda/common/tuning.h"
 #include "cuda/device/base/async_copy.cuh"
 #include "cuda/device/base/cluster.cuh"
+#include "cuda/device/base/divisor.cuh"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/base/shared_memory.cuh"
 #include "cuda/device/base/vector_access.cuh"
@@ -33,12 +34,6 @@
 #include "cuda/device/tile/tile_sums.cuh"
 
 namespace cubn {
-
-// Co-resident blocks per SM. Fused backward in double needs the registers of two blocks.
-template <class Op>
-constexpr int TILE_BLOCKS_PER_SM = Op::FUSED &&Op::INPUTS == 2 && sizeof(typename Op::Element) == 8
-                                       ? 1
-                                       : RESIDENT_BLOCKS_PER_SM;
 
 // The layout of the dynamic shared memory; smem_bytes() in plan/tile_plan.cuh computes its size.
 template <class T, int V, class Coefficients>
@@ -52,13 +47,11 @@ struct TileSmem {
 
   __device__ TileSmem(unsigned char *memory, const TileParams &params, int inputs) {
     const int packs = params.rows * params.vectors;
-    const int tile_bytes = inputs * packs * static_cast<int>(sizeof(Pack<T, V>));
     tile = {reinterpret_cast<Pack<T, V> *>(memory), packs};
-    scratch = reinterpret_cast<double *>(memory + (tile_bytes + 15) / 16 * 16);
+    scratch = reinterpret_cast<double *>(tile.packs + inputs * packs);
     partials = scratch + scratch_doubles(params.is_columns ? TILE_COLUMNS<V> : 1);
-    const int owned = (params.group + params.ranks - 1) / params.ranks;
-    pivots =
-        reinterpret_cast<Real *>(partials + (params.ranks > 1 ? owned * params.ranks * SLOT : 0));
+    pivots = reinterpret_cast<Real *>(
+        partials + (params.ranks > 1 ? params.combined * params.ranks * SLOT : 0));
     coefficients = reinterpret_cast<Coefficients *>(pivots + params.group);
   }
 };
@@ -69,7 +62,7 @@ enum : int { TILE_BARRIER, SUMS_BARRIER, COEFFICIENTS_BARRIER, CLUSTER_BARRIERS 
 
 // Channels of the group that the block of this rank combines: rank, rank + ranks and so on.
 __device__ inline int combined_channels(int channels, int rank, int ranks) {
-  return max(channels - rank + ranks - 1, 0) / ranks;
+  return SmallDivisor(ranks).divide(max(channels - rank + ranks - 1, 0));
 }
 
 // Announces what the block will receive from the cluster, itself included: a slot per rank for each
@@ -123,8 +116,9 @@ __device__ inline void reduce_group(const TileParams &params, const BlockSlice<V
   } else {
     const int ranks = params.ranks;
     const auto send = [&](int channel, const double *slot) {
-      store_to_rank<SLOT>(memory.partials + (channel / ranks * ranks + rank) * SLOT, slot,
-                          barriers + SUMS_BARRIER, channel % ranks);
+      const int before = SmallDivisor(ranks).divide(channel) * ranks;
+      store_to_rank<SLOT>(memory.partials + (before + rank) * SLOT, slot, barriers + SUMS_BARRIER,
+                          channel - before);
     };
     sum_tile(params, slice, op, memory.tile, memory.pivots, memory.coefficients, memory.scratch,
              send);
@@ -147,27 +141,35 @@ template <bool CLUSTERED, int V, class Op>
 __device__ inline void process_channel_group(const TileParams &params, Op op,
                                              unsigned char *shared) {
   using Coefficients = typename Op::Coefficients;
-  int64_t cluster = blockIdx.x;
+  unsigned cluster = blockIdx.x, batch = 0;
   int rank = 0;
   if constexpr (CLUSTERED) {
-    cluster = blockIdx.x / static_cast<unsigned>(params.ranks);
+    cluster = cluster_number();
     rank = static_cast<int>(cluster_rank());
   }
-  const unsigned batch = static_cast<unsigned>(cluster) / params.batch_groups;
-  BlockSlice<V, VECTOR_ALIGN<Op>> slice(params, cluster - batch * params.batch_groups, rank);
-  slice.move_to(params, batch);
-  op.move_to(batch);
+  if (params.batches > 1) {
+    batch = cluster / params.batch_groups;
+    cluster -= batch * params.batch_groups;
+  }
+  BlockSlice<V, VECTOR_ALIGN<Op>> slice(params, cluster, rank);
+  if (params.batches > 1) {
+    slice.move_to(params, batch);
+    op.move_to(batch);
+  }
   CUBN_SHARED(BulkBarrier, barriers, [CLUSTERED ? CLUSTER_BARRIERS : 1]);
   if constexpr (CLUSTERED)
     begin_cluster<Coefficients>(barriers, slice.channels, rank, params.ranks);
   const TileSmem<typename Op::Element, V, Coefficients> memory(shared, params, Op::INPUTS);
   load_pivots(params, slice, op, memory.pivots);
   init_bulk_barrier(params, barriers + TILE_BARRIER);
-  load_tile(params, slice, op, memory.tile, barriers + TILE_BARRIER, 0);
+  load_tiles(
+      params, op, 1, barriers + TILE_BARRIER, 0, [&](int) { return slice; },
+      [&](int) { return memory.tile; }, [](int) { return Cache::STREAMING; });
   __syncthreads();
   if constexpr (CLUSTERED) cluster_wait();
   load_preact_coefficients(slice, op, memory.coefficients);
-  differentiate_tile(params, slice, op, memory.tile, memory.coefficients);
+  differentiate_tile<TILE_DIFFERENTIATE_VECTORS<V>>(params, slice, op, memory.tile,
+                                                    memory.coefficients);
   const auto finalize = [&](int channel, const double *slot, double pivot) {
     Coefficients coefficients = {};
     op.template finalize<true>(slice.first_channel + channel, slot, pivot, &coefficients);

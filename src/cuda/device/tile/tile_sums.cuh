@@ -7,6 +7,7 @@
 #include <cuda_runtime.h>
 
 #include "cuda/common/tuning.h"
+#include "cuda/device/base/divisor.cuh"
 #include "cuda/device/base/dtype.cuh"
 #include "cuda/device/base/team.cuh"
 #include "cuda/device/base/vector_access.cuh"
@@ -140,7 +141,8 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
                                 const typename Op::Coefficients *coefficients, double *scratch,
                                 const Emit &emit) {
   const bool aligned = (slice.phase0 | slice.phase_step | slice.span) % READ == 0;
-  const int width = aligned ? slice.span / READ : (slice.span + 2 * READ - 2) / READ;
+  const unsigned padding = aligned ? 0 : 2 * READ - 2;
+  const int width = static_cast<int>((static_cast<unsigned>(slice.span) + padding) / READ);
   const ChannelCursor cursor = channel_cursor(params.group, width, slice.channels);
   const Team &team = cursor.team;
   const bool active = team.rank < team.members;
@@ -154,7 +156,7 @@ __device__ inline void sum_rows(const TileParams &params, const BlockSlice<V, AL
     const int step = params.group == 1 ? team.members : cursor.step_rows;
     const int total = params.group == 1 ? slice.rows * width : slice.rows;
     const int pitch = params.group == 1 ? READ : slice.vectors * V;
-    const int vectors = active ? (max(total - first, 0) + step - 1) / step : 0;
+    const int vectors = active ? SmallDivisor(step).divide(max(total - first, 0) + step - 1) : 0;
     sum_whole_vectors<ROW_BATCH<READ>, READ>(
         sums, op, tile,
         first * pitch + (params.group == 1 ? 0 : team.channel * slice.span + cursor.i * READ),
@@ -186,7 +188,7 @@ __device__ inline void sum_columns(const TileParams &params, const BlockSlice<V,
     sums[w] =
         active ? begin_sums(slice, op, coefficients, team.channel * W + w) : typename Op::Sums{};
   const int pitch = slice.vectors * V, left = max(slice.rows - team.rank, 0);
-  const int count = active ? (left + team.members - 1) / team.members : 0;
+  const int count = active ? SmallDivisor(team.members).divide(left + team.members - 1) : 0;
   sum_whole_vectors<TILE_COLUMNS_BATCH, W>(sums, op, tile, team.rank * pitch + team.channel * W,
                                            team.members * pitch, count);
   double slots[W * SLOT] = {};
