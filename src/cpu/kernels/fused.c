@@ -27,8 +27,20 @@ INLINED void output_with_stores(const cubn_fused *args, fused_task task) {
   }
 }
 
+/* The kinds of inference: four runs at the same time, because memory is faster with several access
+ * streams. */
+INLINED void infer_runs(const cubn_fused *args, fused_kind kind) {
+  if (args->nontemporal)
+    output_interleaved(args, (fused_task){.nontemporal = true, .kind = kind});
+  else
+    output_interleaved(args, (fused_task){.kind = kind});
+}
+
 INLINED void output_kind(const cubn_fused *args, bool backward, fused_kind kind) {
-  if (args->columns)
+  const bool has_bits = kind == ADD_RELU || kind == ADD_RELU_NAN;
+  if (!backward && !has_bits && args->coef && args->rows == STEP_VECTORS)
+    infer_runs(args, kind);
+  else if (args->columns)
     output_with_stores(args, (fused_task){.backward = backward, .columns = true, .kind = kind});
   else
     output_with_stores(args, (fused_task){.backward = backward, .kind = kind});
@@ -53,6 +65,12 @@ INLINED void output_pass(const cubn_fused *args, bool backward) {
       return;
     case ADD_RELU_NAN: /* not a kind of backward */
       if (!backward) output_kind(args, false, ADD_RELU_NAN);
+      return;
+    case INFER_ADD_RELU: /* the same */
+      if (!backward) output_kind(args, false, INFER_ADD_RELU);
+      return;
+    case INFER_ADD_RELU_NAN:
+      if (!backward) output_kind(args, false, INFER_ADD_RELU_NAN);
       return;
     case SMOOTH:
       output_general(args,
@@ -163,6 +181,8 @@ static void grid_sums(const cubn_fused *args, double *sums, int64_t sum_stride) 
     case SMOOTH:
       sum_stripes(args, sums, sum_stride, SMOOTH);
       return;
+    case INFER_ADD_RELU:
+    case INFER_ADD_RELU_NAN:
     case ANYTHING:
       sum_stripes(args, sums, sum_stride, ANYTHING);
   }

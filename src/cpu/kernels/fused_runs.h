@@ -113,6 +113,28 @@ INLINED int64_t output_until_line(const cubn_fused *args) {
   return least(before, args->width);
 }
 
+/* The output of STEP_VECTORS runs at the same time, without bits. */
+INLINED void output_interleaved(const cubn_fused *args, fused_task task) {
+  const coefficients coef = begin_coefficients(args, task);
+  const fusion fusion = begin_fusion(args, task);
+  const fused_row top = begin_row(args, &fusion, &coef, task);
+  const interleaved_rows all = interleave(&top);
+  int64_t column = output_until_line(args);
+  for (; column + STEP <= args->width; column += STEP) {
+    prefetching_step(&all.rows[0], column, STEP);
+    prefetching_step(&all.rows[1], column, STEP);
+    prefetching_step(&all.rows[2], column, STEP);
+    prefetching_step(&all.rows[3], column, STEP);
+  }
+  for (; column + LANES <= args->width; column += LANES) {
+    prefetching_step(&all.rows[0], column, LANES);
+    prefetching_step(&all.rows[1], column, LANES);
+    prefetching_step(&all.rows[2], column, LANES);
+    prefetching_step(&all.rows[3], column, LANES);
+  }
+  if (column < args->width) output_tail_of_rows(args, column, args->width);
+}
+
 /* The rows that are summed, and those that are written. */
 typedef struct joined_rows {
   interleaved_rows summed, written;
@@ -164,7 +186,8 @@ INLINED void join_rows(const cubn_fused *summed, double *totals, const cubn_fuse
 /* Two outputs of four rows are too many streams of stores, where memory takes the time. */
 static bool can_join(const cubn_fused *written) {
   const bool is_narrow = sizeof(element) == 2;
-  return written->rows == STEP_VECTORS && is_special(kind_of(written)) &&
+  const fused_kind kind = kind_of(written);
+  return written->rows == STEP_VECTORS && is_special(kind) && !infers(kind) &&
          (is_narrow || !(written->dy && written->dz));
 }
 
@@ -192,8 +215,10 @@ static void run_joined(const cubn_fused *summed, double *sums, const cubn_fused 
       if (!summed->dy)
         join_rows(summed, sums, written, (fused_task){.interleaved = true, .kind = ADD_RELU_NAN});
       return;
+    case INFER_ADD_RELU: /* `can_join` excludes them. */
+    case INFER_ADD_RELU_NAN:
     case SMOOTH:
-    case ANYTHING: /* `can_join` excludes them. */
+    case ANYTHING:
       return;
   }
 }

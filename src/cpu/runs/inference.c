@@ -13,6 +13,7 @@
 /* Values of a run that one worker processes at a time, and of an epilogue in one kernel call. */
 enum { SEGMENT_VALUES = 1 << 16, EPILOGUE_VALUES = CUBN_EPILOGUE_WIDTH_MAX };
 
+enum { PREFETCH_BYTES = 2048 };
 /* Values that a worker claims at a time. */
 enum { CLAIM_VALUES = 1 << 15 };
 
@@ -77,6 +78,17 @@ static void write_segment(const cubn_call *call, const cubn_channels *channels, 
     return;
   }
   if (call->has_epilogue) {
+    if (runs == CUBN_INTERLEAVE && !is_nan && cubn_runs_share_alignment(call, runs, stride)) {
+      cubn_fused shape = {.rows = runs, .width = segment.count, .stride = stride, .coef = &coef,
+                          .nontemporal = call->nontemporal};
+      int64_t distance = PREFETCH_BYTES / call->element_bytes;
+      if (call->prefetches) {
+        shape.prefetch_x = cubn_element_at(call, call->args->x, offset + distance);
+        if (call->problem->adds) shape.prefetch_z = cubn_element_at(call, call->args->z, offset + distance);
+      }
+      cubn_epilogue_output(call, &shape, offset);
+      return;
+    }
     for (int64_t r = 0; r < runs; ++r)
       write_epilogue(call, offset + r * stride, begin, segment.count, &coef, is_nan);
     return;
