@@ -5,19 +5,6 @@
 
 /* ---- output */
 
-/* Row after row. Interleaved rows need fewer loads of coefficients, but memory is slower then. */
-INLINED void output_rows(const cubn_fused *args, fused_task task) {
-  const coefficients coef = begin_coefficients(args, task);
-  const fusion fusion = begin_fusion(args, task);
-  const fused_row top = begin_row(args, &fusion, &coef, task);
-  for (int64_t r = 0; r < args->rows; ++r) {
-    const fused_row row = row_below(&top, r);
-    int64_t column = 0;
-    for (; column + STEP <= args->width; column += STEP) prefetching_step(&row, column, STEP);
-    if (column < args->width) output_tail(args, r, r + 1, column, args->width - column);
-  }
-}
-
 INLINED void output_with_stores(const cubn_fused *args, fused_task task) {
   if (args->nontemporal) {
     task.nontemporal = true;
@@ -27,20 +14,8 @@ INLINED void output_with_stores(const cubn_fused *args, fused_task task) {
   }
 }
 
-/* The kinds of inference: four runs at the same time, because memory is faster with several access
- * streams. */
-INLINED void infer_runs(const cubn_fused *args, fused_kind kind) {
-  if (args->nontemporal)
-    output_interleaved(args, (fused_task){.nontemporal = true, .kind = kind});
-  else
-    output_interleaved(args, (fused_task){.kind = kind});
-}
-
 INLINED void output_kind(const cubn_fused *args, bool backward, fused_kind kind) {
-  const bool has_bits = kind == ADD_RELU || kind == ADD_RELU_NAN;
-  if (!backward && !has_bits && args->coef && args->rows == STEP_VECTORS)
-    infer_runs(args, kind);
-  else if (args->columns)
+  if (args->columns)
     output_with_stores(args, (fused_task){.backward = backward, .columns = true, .kind = kind});
   else
     output_with_stores(args, (fused_task){.backward = backward, .kind = kind});
