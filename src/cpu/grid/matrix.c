@@ -136,8 +136,8 @@ static void write_and_prefetch(const cubn_call *call, cubn_grid grid, cubn_grid_
   cubn_epilogue_output(call, &shape, written.offset);
 }
 
-/* With an epilogue: writes rows. In inference, where nothing is summed meanwhile, the rows below are
- * prefetched if they are apart, and by the last rows the first ones of the columns beside. */
+/* With an epilogue: writes rows. In inference, where nothing is summed meanwhile, rows that are
+ * apart are prefetched, and with the last ones the first of the columns beside. */
 static void write_epilogue(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
                            bool nontemporal) {
   const int64_t rows = grid.rows, top = written.offset;
@@ -181,7 +181,8 @@ static void output_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_
   shape.prefetch_x = cubn_element_at(call, call->args->x, prefetched);
   shape.prefetch_dy = dy_at(call, prefetched);
   if (call->problem->adds && call->problem->pass == CUBN_PASS_TRAIN)
-    shape.prefetch_z = cubn_element_at(call, call->args->z, written.offset + grid.stride);
+    shape.prefetch_z =
+        cubn_element_at(call, call->args->z, written.offset + PREFETCHED_ROWS * grid.stride);
   cubn_epilogue_output(call, &shape, written.offset);
 }
 

@@ -120,7 +120,7 @@ INLINED void output_step(const fused_row *row, int64_t column, int64_t count) {
     forward_step(row, column, count);
 }
 
-/* Prefetches the lines that ordinary stores will need: a page further on, or some rows of a grid. */
+/* Prefetches the lines that ordinary stores will need, a page or some rows of a grid further on. */
 INLINED void prefetch_output(const fused_row *row, int64_t column, int64_t count) {
   enum { PAGE_VALUES = 4096 / sizeof(element) };
   const cubn_fused *const args = row->args;
