@@ -124,16 +124,41 @@ static cubn_grid_output make_output(const cubn_call *call, cubn_grid_operand wri
                             .nontemporal = nontemporal};
 }
 
+/* Rows that kernels prefetch before they read them: as many as they read at the same time. */
+enum { PREFETCHED_ROWS = 4 };
+
+/* With an epilogue: writes rows while those at offset `next` are prefetched. */
+static void write_and_prefetch(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
+                               int64_t next, bool nontemporal) {
+  cubn_fused shape = make_fused(grid, written.coef, nontemporal);
+  shape.prefetch_x = cubn_element_at(call, call->args->x, next);
+  if (call->problem->adds) shape.prefetch_z = cubn_element_at(call, call->args->z, next);
+  cubn_epilogue_output(call, &shape, written.offset);
+}
+
+/* With an epilogue: writes rows. In inference, where nothing is summed meanwhile, rows that are
+ * apart are prefetched, and with the last ones the first of the columns beside. */
+static void write_epilogue(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
+                           bool nontemporal) {
+  const int64_t rows = grid.rows, top = written.offset;
+  const bool prefetches = grid.stride > grid.width && call->problem->pass == CUBN_PASS_INFER;
+  if (!prefetches) {
+    const cubn_fused shape = make_fused(grid, written.coef, nontemporal);
+    cubn_epilogue_output(call, &shape, top);
+    return;
+  }
+  grid.rows = (rows - 1) / PREFETCHED_ROWS * PREFETCHED_ROWS;
+  if (grid.rows > 0)
+    write_and_prefetch(call, grid, written, top + PREFETCHED_ROWS * grid.stride, nontemporal);
+  written.offset = top + grid.rows * grid.stride;
+  grid.rows = rows - grid.rows;
+  write_and_prefetch(call, grid, written, top + grid.width, nontemporal);
+}
+
 void cubn_grid_write(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
                      bool nontemporal) {
   if (call->has_epilogue) {
-    cubn_fused shape = make_fused(grid, written.coef, nontemporal);
-    if (grid.stride > grid.width && call->problem->pass == CUBN_PASS_INFER) {
-      shape.prefetch_x = cubn_element_at(call, call->args->x, written.offset + grid.stride);
-      if (call->problem->adds)
-        shape.prefetch_z = cubn_element_at(call, call->args->z, written.offset + grid.stride);
-    }
-    cubn_epilogue_output(call, &shape, written.offset);
+    write_epilogue(call, grid, written, nontemporal);
     return;
   }
   if (call->places) {
@@ -156,7 +181,8 @@ static void output_before_sums(const cubn_call *call, cubn_grid grid, cubn_grid_
   shape.prefetch_x = cubn_element_at(call, call->args->x, prefetched);
   shape.prefetch_dy = dy_at(call, prefetched);
   if (call->problem->adds && call->problem->pass == CUBN_PASS_TRAIN)
-    shape.prefetch_z = cubn_element_at(call, call->args->z, written.offset + grid.stride);
+    shape.prefetch_z =
+        cubn_element_at(call, call->args->z, written.offset + PREFETCHED_ROWS * grid.stride);
   cubn_epilogue_output(call, &shape, written.offset);
 }
 

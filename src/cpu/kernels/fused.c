@@ -5,19 +5,6 @@
 
 /* ---- output */
 
-/* Row after row. Interleaved rows need fewer loads of coefficients, but memory is slower then. */
-INLINED void output_rows(const cubn_fused *args, fused_task task) {
-  const coefficients coef = begin_coefficients(args, task);
-  const fusion fusion = begin_fusion(args, task);
-  const fused_row top = begin_row(args, &fusion, &coef, task);
-  for (int64_t r = 0; r < args->rows; ++r) {
-    const fused_row row = row_below(&top, r);
-    int64_t column = 0;
-    for (; column + STEP <= args->width; column += STEP) prefetching_step(&row, column, STEP);
-    if (column < args->width) output_tail(args, r, r + 1, column, args->width - column);
-  }
-}
-
 INLINED void output_with_stores(const cubn_fused *args, fused_task task) {
   if (args->nontemporal) {
     task.nontemporal = true;
@@ -53,6 +40,12 @@ INLINED void output_pass(const cubn_fused *args, bool backward) {
       return;
     case ADD_RELU_NAN: /* not a kind of backward */
       if (!backward) output_kind(args, false, ADD_RELU_NAN);
+      return;
+    case INFER_ADD_RELU: /* the same */
+      if (!backward) output_kind(args, false, INFER_ADD_RELU);
+      return;
+    case INFER_ADD_RELU_NAN:
+      if (!backward) output_kind(args, false, INFER_ADD_RELU_NAN);
       return;
     case SMOOTH:
       output_general(args,
@@ -163,6 +156,8 @@ static void grid_sums(const cubn_fused *args, double *sums, int64_t sum_stride) 
     case SMOOTH:
       sum_stripes(args, sums, sum_stride, SMOOTH);
       return;
+    case INFER_ADD_RELU:
+    case INFER_ADD_RELU_NAN:
     case ANYTHING:
       sum_stripes(args, sums, sum_stride, ANYTHING);
   }

@@ -22,8 +22,18 @@ typedef struct features {
 
 /* The frequent combinations of features have loops of their own, in which features are constants,
  * so that their branches fold away. The kinds ending in _NAN let NaN pass. Backward of ADD_RELU
- * reads what forward decided. SMOOTH is any call with a smooth activation, ANYTHING the rest. */
-typedef enum { ANYTHING, RELU, ADD_RELU, RELU_NAN, ADD_RELU_NAN, SMOOTH } fused_kind;
+ * reads what forward decided; INFER_ADD_RELU decides and does not write it down. SMOOTH is any call
+ * with a smooth activation, ANYTHING the rest. */
+typedef enum {
+  ANYTHING,
+  RELU,
+  ADD_RELU,
+  RELU_NAN,
+  ADD_RELU_NAN,
+  INFER_ADD_RELU,
+  INFER_ADD_RELU_NAN,
+  SMOOTH
+} fused_kind;
 
 /* What an instance of a loop does. All members are constants when it is compiled, except in the
  * loops that serve many kinds. */
@@ -79,15 +89,21 @@ INLINED bool is_special(fused_kind kind) {
   return kind != ANYTHING && kind != SMOOTH;
 }
 
+/* The kinds of forward only that have no bits. */
+INLINED bool infers(fused_kind kind) {
+  return kind == INFER_ADD_RELU || kind == INFER_ADD_RELU_NAN;
+}
+
 /* The features of a special kind. */
 INLINED features kind_features(fused_kind kind, bool backward) {
-  const bool adds = kind == ADD_RELU || kind == ADD_RELU_NAN;
+  const bool stores_bits = kind == ADD_RELU || kind == ADD_RELU_NAN;
+  const bool adds = stores_bits || infers(kind);
   return (features){.decides = true,
-                    .nan = kind == RELU_NAN || kind == ADD_RELU_NAN,
+                    .nan = kind == RELU_NAN || kind == ADD_RELU_NAN || kind == INFER_ADD_RELU_NAN,
                     .x = true,
                     .z = adds && !backward,
-                    .bits = adds,
-                    .dz = adds && backward,
+                    .bits = stores_bits,
+                    .dz = stores_bits && backward,
                     .output = true,
                     .dx_needs_x = true};
 }

@@ -2,25 +2,14 @@
 #ifndef CUBN_CPU_KERNELS_FUSED_RUNS_H
 #define CUBN_CPU_KERNELS_FUSED_RUNS_H
 
-#include "cpu/kernels/fused_steps.h"
-
-/* Consecutive rows. They are initialized one by one, because the compiler keeps an array in
- * registers only if all its indices are constants. */
-typedef struct interleaved_rows {
-  fused_row rows[STEP_VECTORS];
-} interleaved_rows;
-
-INLINED interleaved_rows interleave(const fused_row *top) {
-  return (interleaved_rows){
-      {row_below(top, 0), row_below(top, 1), row_below(top, 2), row_below(top, 3)}};
-}
+#include "cpu/kernels/fused_output.h"
 
 /* Adds up to a step of row r. Interleaved rows have their own sums; else each vector of a step
  * has its own. */
 INLINED void add_step(const fused_row *row, int r, int64_t column, int64_t count, step_sums sums) {
   decisions decisions;
-  prefetch_step(row, column, row->args->prefetch_x);
-  prefetch_step(row, column, row->args->prefetch_dy);
+  prefetch_step(row, column, count, row->args->prefetch_x);
+  prefetch_step(row, column, count, row->args->prefetch_dy);
   if (row->task.backward) decide_step(row, column, count, &decisions);
   for (int k = 0; k < vector_count(count); ++k) {
     const span span = span_of(column, count, k);
@@ -96,23 +85,6 @@ INLINED void sum_single_rows(const cubn_fused *args, double *totals, fused_kind 
 
 /* ---- sums together with output */
 
-/* The columns column .. end - 1, which are few, of all rows. */
-INLINED void output_tail_of_rows(const cubn_fused *args, int64_t column, int64_t end) {
-  for (; column < end; column += STEP)
-    output_tail(args, 0, STEP_VECTORS, column, least(end - column, STEP));
-}
-
-/* Before non-temporal stores: the columns up to the first cache line, a part of a vector and then
- * whole ones. Returns how many. */
-INLINED int64_t output_until_line(const cubn_fused *args) {
-  const uintptr_t excess = (uintptr_t)args->output % CUBN_LINE_BYTES;
-  const int64_t before = LINE_VALUES - (int64_t)(excess / sizeof(element));
-  if (!args->nontemporal || excess == 0) return 0;
-  output_tail_of_rows(args, 0, least(before % LANES, args->width));
-  output_tail_of_rows(args, before % LANES, least(before, args->width));
-  return least(before, args->width);
-}
-
 /* The rows that are summed, and those that are written. */
 typedef struct joined_rows {
   interleaved_rows summed, written;
@@ -121,7 +93,7 @@ typedef struct joined_rows {
 /* A step of row r: output from column o on, sums from column i on. */
 INLINED void joined_step(const joined_rows *rows, int r, int64_t i, int64_t o, step_sums sums) {
   const fused_row *const written = &rows->written.rows[r];
-  prefetch_step(written, o, written->args->prefetch_z);
+  prefetch_step(written, o, STEP, written->args->prefetch_z);
   output_step(written, o, STEP);
   add_step(&rows->summed.rows[r], r, i, STEP, sums);
 }
@@ -164,7 +136,8 @@ INLINED void join_rows(const cubn_fused *summed, double *totals, const cubn_fuse
 /* Two outputs of four rows are too many streams of stores, where memory takes the time. */
 static bool can_join(const cubn_fused *written) {
   const bool is_narrow = sizeof(element) == 2;
-  return written->rows == STEP_VECTORS && is_special(kind_of(written)) &&
+  const fused_kind kind = kind_of(written);
+  return written->rows == STEP_VECTORS && is_special(kind) && !infers(kind) &&
          (is_narrow || !(written->dy && written->dz));
 }
 
@@ -192,8 +165,10 @@ static void run_joined(const cubn_fused *summed, double *sums, const cubn_fused 
       if (!summed->dy)
         join_rows(summed, sums, written, (fused_task){.interleaved = true, .kind = ADD_RELU_NAN});
       return;
+    case INFER_ADD_RELU: /* `can_join` excludes them. */
+    case INFER_ADD_RELU_NAN:
     case SMOOTH:
-    case ANYTHING: /* `can_join` excludes them. */
+    case ANYTHING:
       return;
   }
 }

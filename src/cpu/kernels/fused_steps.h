@@ -107,9 +107,10 @@ INLINED void backward_step(const fused_row *row, int64_t column, int64_t count) 
 
 /* ---- both */
 
-INLINED void prefetch_step(const fused_row *row, int64_t column, const void *values) {
+INLINED void prefetch_step(const fused_row *row, int64_t column, int64_t count,
+                           const void *values) {
   if (values)
-    prefetch((const element *)values + row->offset + column, STEP * (int64_t)sizeof(element));
+    prefetch((const element *)values + row->offset + column, count * (int64_t)sizeof(element));
 }
 
 INLINED void output_step(const fused_row *row, int64_t column, int64_t count) {
@@ -119,20 +120,23 @@ INLINED void output_step(const fused_row *row, int64_t column, int64_t count) {
     forward_step(row, column, count);
 }
 
-/* Prefetches the lines that ordinary stores will need a page further on. */
-INLINED void prefetch_output(const element *output, int64_t bytes) {
-  enum { AHEAD = 4096 / sizeof(element) };
-  for (int64_t i = 0; i < bytes; i += CUBN_LINE_BYTES)
-    __builtin_prefetch((const char *)(output + AHEAD) + i, 1, 2);
+/* Prefetches the lines that ordinary stores will need, a page or some rows of a grid further on. */
+INLINED void prefetch_output(const fused_row *row, int64_t column, int64_t count) {
+  enum { PAGE_VALUES = 4096 / sizeof(element) };
+  const cubn_fused *const args = row->args;
+  const bool are_apart = row->task.columns && !args->strides && args->stride > args->width;
+  const int64_t ahead = are_apart ? INTERLEAVED_ROWS * args->stride : PAGE_VALUES;
+  const char *const output = (const char *)(row->output + column + ahead);
+  for (int64_t i = 0; i < count * (int64_t)sizeof(element); i += CUBN_LINE_BYTES)
+    __builtin_prefetch(output + i, 1, 2);
 }
 
 /* A step of output while what will be read next is prefetched. */
 INLINED void prefetching_step(const fused_row *row, int64_t column, int64_t count) {
-  prefetch_step(row, column, row->args->prefetch_x);
-  prefetch_step(row, column, row->args->prefetch_dy);
-  if (!row->task.backward) prefetch_step(row, column, row->args->prefetch_z);
-  if (!row->task.nontemporal && row->fusion->has.output)
-    prefetch_output(row->output + column, STEP * (int64_t)sizeof(element));
+  prefetch_step(row, column, count, row->args->prefetch_x);
+  prefetch_step(row, column, count, row->args->prefetch_dy);
+  if (!row->task.backward) prefetch_step(row, column, count, row->args->prefetch_z);
+  if (!row->task.nontemporal && row->fusion->has.output) prefetch_output(row, column, count);
   output_step(row, column, count);
 }
 

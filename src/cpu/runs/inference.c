@@ -13,6 +13,10 @@
 /* Values of a run that one worker processes at a time, and of an epilogue in one kernel call. */
 enum { SEGMENT_VALUES = 1 << 16, EPILOGUE_VALUES = CUBN_EPILOGUE_WIDTH_MAX };
 
+/* With an epilogue: how far ahead x and z are prefetched. What follows a run in memory is the next
+ * one that is read. */
+enum { PREFETCH_BYTES = 2048 };
+
 /* Values that a worker claims at a time. */
 enum { CLAIM_VALUES = 1 << 15 };
 
@@ -50,6 +54,22 @@ static void write_epilogue(const cubn_call *call, int64_t offset, int64_t begin,
   }
 }
 
+/* With an epilogue: writes the runs of a segment, CUBN_INTERLEAVE, at the same time. */
+static void write_epilogue_of_runs(const cubn_call *call, const cubn_patch *segment,
+                                   const cubn_coefficients *coef) {
+  const cubn_args *const args = call->args;
+  const int64_t ahead = segment->offset + PREFETCH_BYTES / call->element_bytes;
+  cubn_fused shape = {.rows = segment->rows,
+                      .width = segment->count,
+                      .stride = segment->row_stride,
+                      .coef = coef,
+                      .nontemporal = call->nontemporal};
+  if (call->prefetches) shape.prefetch_x = cubn_element_at(call, args->x, ahead);
+  if (call->prefetches && call->problem->adds)
+    shape.prefetch_z = cubn_element_at(call, args->z, ahead);
+  cubn_epilogue_output(call, &shape, segment->offset);
+}
+
 /* Writes a segment of one channel: the values at `offset`, which begin at position `begin` of a
  * run, in as many images as the patch has rows. */
 static void write_segment(const cubn_call *call, const cubn_channels *channels, int64_t channel,
@@ -72,8 +92,14 @@ static void write_segment(const cubn_call *call, const cubn_channels *channels, 
     return;
   }
   const bool is_nan = channels->is_nan[channel] != 0;
+  const bool can_interleave =
+      runs == CUBN_INTERLEAVE && cubn_runs_share_alignment(call, runs, stride);
   if (is_nan && !call->has_epilogue) {
     cubn_settle_output(call, segment);
+    return;
+  }
+  if (call->has_epilogue && !is_nan && can_interleave) {
+    write_epilogue_of_runs(call, &segment, &coef);
     return;
   }
   if (call->has_epilogue) {
@@ -81,7 +107,7 @@ static void write_segment(const cubn_call *call, const cubn_channels *channels, 
       write_epilogue(call, offset + r * stride, begin, segment.count, &coef, is_nan);
     return;
   }
-  if (runs == CUBN_INTERLEAVE && cubn_runs_share_alignment(call, runs, stride)) {
+  if (can_interleave) {
     cubn_run_output out = cubn_make_run_output(call, offset, segment.count, &coef);
     out.runs = runs;
     out.stride = stride;
