@@ -93,7 +93,7 @@ INLINED void store_output(const grid_view *view, int64_t offset, int64_t lanes,
 INLINED void store_output_pair(const grid_view *view, int64_t offset, const coefficients coef[2]) {
   const vec a = output_of_grid(view, offset, LANES, &coef[0]);
   const vec b = output_of_grid(view, offset + LANES, LANES, &coef[1]);
-  store_pair(view->output + offset, a, b, view->task.nontemporal);
+  store_plain_pair(view->output + offset, a, b, view->task.nontemporal);
 }
 
 /* Prefetches from rows that are far apart: the hardware prefetchers do not find the next ones. The

@@ -8,10 +8,15 @@ enum {
   /* Vectors of a row in a step. Non-temporal stores should complete a cache line before they go to
    * the next row: two vectors of 32 bytes, such as those of a 16-bit type with AVX-512. */
   LINE_VECTORS = STORE_BYTES * 2 == 64 ? 2 : 1,
-  /* Columns of groups that are interleaved where rows are short and in order. For 16-bit types,
-   * whose time is not in the memory, that does not pay. */
+  /* Columns of groups that are interleaved where rows are short and in order. For 16-bit types that
+   * does not pay. */
   GROUP_COLUMNS = sizeof(element) == 2 ? 0 : 256,
-  INTERLEAVED_GROUPS = 4
+  INTERLEAVED_GROUPS = 4,
+  /* Sums of one 16-bit tensor take some short rows at a time, although these are in order: sums
+   * that are loaded and stored for each vector would take longer than memory does. */
+  TILES_SUMS = sizeof(element) == 2,
+  /* How far ahead rows that follow one another are prefetched, at least. */
+  ORDERED_AHEAD = 4096 / sizeof(element)
 };
 
 /* Sums of reals: array i begins SUMS_STRIDE reals after the one before. The stride, and the place
@@ -128,7 +133,8 @@ INLINED int64_t sum_groups(const grid_view *stripe, int64_t rows, int64_t width)
   return done;
 }
 
-/* Row `row` of a stripe. After the last rows, the first ones of the next stripe will be read. */
+/* Row `row` of a stripe of rows that are apart. After the last ones, the first ones of the next
+ * stripe will be read. */
 INLINED grid_view view_row(const grid_view *stripe, int64_t row, int64_t rows, int64_t width) {
   grid_view view = move_rows(stripe, row);
   const bool is_last = row + INTERLEAVED_ROWS >= rows;
@@ -137,6 +143,29 @@ INLINED grid_view view_row(const grid_view *stripe, int64_t row, int64_t rows, i
   view.dy_distance =
       is_last ? width - row * stripe->dy_stride : INTERLEAVED_ROWS * stripe->dy_stride;
   return view;
+}
+
+/* Row `row` of rows that follow one another. */
+INLINED grid_view view_ordered_row(const grid_view *stripe, int64_t row) {
+  grid_view view = move_rows(stripe, row);
+  view.prefetch_distance = most(INTERLEAVED_ROWS * stripe->stride, ORDERED_AHEAD);
+  view.dy_distance = most(INTERLEAVED_ROWS * stripe->dy_stride, ORDERED_AHEAD);
+  return view;
+}
+
+/* Rows row .. end - 1 of rows that follow one another. Returns `end`. */
+INLINED int64_t step_ordered(const grid_view *stripe, int64_t row, int64_t end, int64_t width) {
+  const affine_task task = stripe->task;
+  const bool is_tiled = TILES_SUMS && !task.output && !task.backward;
+  for (; is_tiled && row + INTERLEAVED_ROWS <= end; row += INTERLEAVED_ROWS) {
+    const grid_view view = view_ordered_row(stripe, row);
+    step_rows(&view, INTERLEAVED_ROWS, width);
+  }
+  for (; row < end; ++row) {
+    const grid_view view = view_ordered_row(stripe, row);
+    step_rows(&view, 1, width);
+  }
+  return end;
 }
 
 INLINED void wide_stripe(grid_view stripe, int64_t rows, int64_t width) {
@@ -150,7 +179,8 @@ INLINED void wide_stripe(grid_view stripe, int64_t rows, int64_t width) {
   for (int64_t group = done; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
-    for (; !in_order && r + INTERLEAVED_ROWS <= end; r += INTERLEAVED_ROWS) {
+    if (in_order) r = step_ordered(&stripe, r, end, width);
+    for (; r + INTERLEAVED_ROWS <= end; r += INTERLEAVED_ROWS) {
       const grid_view view = view_row(&stripe, r, rows, width);
       step_rows(&view, INTERLEAVED_ROWS, width);
     }
