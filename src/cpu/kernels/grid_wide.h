@@ -16,10 +16,10 @@ enum {
   TILE_ROWS = sizeof(element) == 2 ? INTERLEAVED_ROWS : 1,
   /* Rows of a group from a row to the one that is prefetched meanwhile. */
   GROUP_AHEAD = sizeof(element) == 2 ? 8 : 4,
-  /* How far ahead rows that follow one another are prefetched, at least; shorter ones are prefetched
-   * INTERLEAVED_ROWS ahead. */
-  ORDERED_AHEAD = 4096 / sizeof(element),
-  ORDERED_AHEAD_COLUMNS = 512 / sizeof(element)
+  /* In 16-bit types, how far ahead rows that follow one another are prefetched, at least, if they
+   * have so many columns. Others are prefetched INTERLEAVED_ROWS ahead. */
+  ORDERED_AHEAD = sizeof(element) == 2 ? 2048 : 0,
+  ORDERED_AHEAD_COLUMNS = 256
 };
 
 /* Sums of reals: array i begins SUMS_STRIDE reals after the one before. The stride, and the place
