@@ -1,4 +1,5 @@
-/* NaN and infinity give the same bits, signs of NaN included, with every number of CPU threads. */
+/* NaN and infinity give the same bits, signs of NaN included, with every number of CPU threads; and
+ * NaN stays NaN whatever its bits. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,12 @@ static const char *const calls[][2] = {{"train", ""},
 static const char *const parameters[] = {"train nc f32 n4c3101", "train nc bf16 n4c3101",
                                          "backward nc f32 n4c3101", "infer nc f32 n4c3101",
                                          "infer nc f16 n4c3101"};
+
+/* Columns of 64, of more, of blocks, and of a tail. */
+static const char *const payloads[] = {
+    "infer nhwc bf16 n3c64h9w9",    "infer nhwc bf16 n9c128h9w9", "infer nhwc bf16 n2c600h5w5",
+    "infer nhwc bf16 n5c37h9w9",    "infer nhwc f16 n9c128h9w9",  "infer nc bf16 n40c1040",
+    "backward nhwc bf16 n3c64h9w9", "train nhwc bf16 n9c128h9w9", "backward nc bf16 n9c1040"};
 
 /* Strews NaN of both signs, which hardware makes, over an array; and infinities over a tensor. */
 static void strew(data_array *array, int which) {
@@ -119,6 +126,53 @@ static void check_line(const char *line, int first, int last) {
   data_destroy(&before);
 }
 
+/* Sets all bits of every `step`-th element, so that rounding one unit up would make it a number. */
+static void set_all_bits(data_array *array, int64_t step) {
+  const size_t bytes = data_type_bytes(array->type);
+  for (int64_t i = step / 2; array->block && i < array->extent; i += step)
+    memset((char *)data_elements(array) + (size_t)i * bytes, 0xff, bytes);
+}
+
+/* Whether the same outputs are NaN. */
+static bool are_alike(const line_problem *problem, const data_set *a, const data_set *b) {
+  for (int64_t c = 0; c < line_channels(problem); ++c)
+    for (line_walk w = line_walk_channel(problem, c); w.valid; line_walk_next(&w)) {
+      const int64_t at = w.at[LINE_OUTPUT];
+      if (!isnan(data_get(&a->arrays[a->output], at)) !=
+          !isnan(data_get(&b->arrays[b->output], at)))
+        return false;
+    }
+  return true;
+}
+
+/* No NaN becomes a number, whatever its bits: all algorithms agree with the last one, which is
+ * plain. */
+static void check_payload(const char *line) {
+  line_problem problem;
+  data_set before, plain, fast;
+  char report[512] = "";
+  const cubn_algo *const *algo, *const *last;
+  CU_ASSERT_PTR_NULL_FATAL(line_parse(line, &problem));
+  CU_ASSERT_FATAL(run_create(suite_handle(), &problem, &before, report, sizeof report));
+  if (problem.pass == LINE_INFER) set_all_bits(&before.arrays[DATA_X], 997);
+  for (int array = DATA_SCALE; array <= DATA_SAVED_INV_STD; ++array)
+    set_all_bits(&before.arrays[array], 17 + array);
+  for (last = suite_handle()->backend->algos[problem.pass]; last[1];) ++last;
+  CU_ASSERT(call_with("2", *last, &problem, &before, &plain));
+  for (algo = suite_handle()->backend->algos[problem.pass]; algo < last; ++algo) {
+    call_with("2", *algo, &problem, &before, &fast);
+    SUITE_CHECK(are_alike(&problem, &plain, &fast), "%s: %s: NaN became a number", line,
+                (*algo)->name);
+    data_destroy(&fast);
+  }
+  data_destroy(&plain);
+  data_destroy(&before);
+}
+
+static void test_payloads(void) {
+  for (size_t i = 0; i < COUNT_OF(payloads); ++i) check_payload(payloads[i]);
+}
+
 static void test_threads(void) {
   char *const old = getenv("CUBN_THREADS") ? strdup(getenv("CUBN_THREADS")) : NULL;
   char line[160];
@@ -138,6 +192,7 @@ static void test_threads(void) {
 }
 
 void test_nan_bits_suites(void) {
-  static const suite_test tests[] = {{"numbers of threads", test_threads}, {NULL, NULL}};
+  static const suite_test tests[] = {
+      {"numbers of threads", test_threads}, {"payloads", test_payloads}, {NULL, NULL}};
   suite_add("bits of NaN", SUITE_CPU, tests);
 }

@@ -89,11 +89,15 @@ INLINED void store_output(const grid_view *view, int64_t offset, int64_t lanes,
               view->task.nontemporal);
 }
 
-/* Two consecutive vectors. */
+/* Two consecutive vectors. Without centers, no coefficient is a NaN of the caller's: channels whose
+ * gain or shift is NaN are written elsewhere. */
 INLINED void store_output_pair(const grid_view *view, int64_t offset, const coefficients coef[2]) {
   const vec a = output_of_grid(view, offset, LANES, &coef[0]);
   const vec b = output_of_grid(view, offset + LANES, LANES, &coef[1]);
-  store_pair(view->output + offset, a, b, view->task.nontemporal);
+  if (view->task.centered)
+    store_pair(view->output + offset, a, b, view->task.nontemporal);
+  else
+    store_plain_pair(view->output + offset, a, b, view->task.nontemporal);
 }
 
 /* Prefetches from rows that are far apart: the hardware prefetchers do not find the next ones. The

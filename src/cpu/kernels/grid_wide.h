@@ -8,10 +8,18 @@ enum {
   /* Vectors of a row in a step. Non-temporal stores should complete a cache line before they go to
    * the next row: two vectors of 32 bytes, such as those of a 16-bit type with AVX-512. */
   LINE_VECTORS = STORE_BYTES * 2 == 64 ? 2 : 1,
-  /* Columns of groups that are interleaved where rows are short and in order. For 16-bit types,
-   * whose time is not in the memory, that does not pay. */
-  GROUP_COLUMNS = sizeof(element) == 2 ? 0 : 256,
-  INTERLEAVED_GROUPS = 4
+  /* Columns of groups that are interleaved where rows are short and in order. */
+  GROUP_COLUMNS = sizeof(element) == 2 ? 512 : 256,
+  INTERLEAVED_GROUPS = 4,
+  /* Short rows in order that sums take at a time. In 16-bit types, sums that are loaded and stored
+   * for each vector would take longer than memory does. */
+  TILE_ROWS = sizeof(element) == 2 ? INTERLEAVED_ROWS : 1,
+  /* Rows of a group from a row to the one that is prefetched meanwhile. */
+  GROUP_AHEAD = sizeof(element) == 2 ? 8 : 4,
+  /* In 16-bit types, how far ahead rows that follow one another are prefetched, at least, if they
+   * have so many columns. Others are prefetched INTERLEAVED_ROWS ahead. */
+  ORDERED_AHEAD = sizeof(element) == 2 ? 2048 : 0,
+  ORDERED_AHEAD_COLUMNS = 256
 };
 
 /* Sums of reals: array i begins SUMS_STRIDE reals after the one before. The stride, and the place
@@ -105,20 +113,20 @@ INLINED grid_view view_group(const grid_view *stripe, int64_t g, int64_t rows) {
 /* Sums short rows in memory order, INTERLEAVED_GROUPS groups at the same time: memory is faster
  * with several access streams. The groups go into doubles in their order. Returns the rows done. */
 INLINED int64_t sum_groups(const grid_view *stripe, int64_t rows, int64_t width) {
-  enum { ALL_ROWS = INTERLEAVED_GROUPS * GROUP_ROWS, PREFETCHED_ROWS = 4 };
+  enum { ALL_ROWS = INTERLEAVED_GROUPS * GROUP_ROWS };
   int64_t done = 0;
   for (int64_t g = 0; g < INTERLEAVED_GROUPS; ++g) {
     const grid_view group = view_group(stripe, g, 0);
     clear_sums(&group, width);
   }
   for (; done + ALL_ROWS <= rows; done += ALL_ROWS) {
-    for (int64_t r = 0; r < GROUP_ROWS; ++r)
+    for (int64_t r = 0; r < GROUP_ROWS; r += TILE_ROWS)
       for (int64_t g = 0; g < INTERLEAVED_GROUPS; ++g) {
-        const int64_t beyond = r + PREFETCHED_ROWS < GROUP_ROWS ? 0 : ALL_ROWS - GROUP_ROWS;
+        const int64_t beyond = r + GROUP_AHEAD < GROUP_ROWS ? 0 : ALL_ROWS - GROUP_ROWS;
         grid_view view = view_group(stripe, g, done + r);
-        view.prefetch_distance = (PREFETCHED_ROWS + beyond) * stripe->stride;
-        view.dy_distance = (PREFETCHED_ROWS + beyond) * stripe->dy_stride;
-        step_rows(&view, 1, width);
+        view.prefetch_distance = (GROUP_AHEAD + beyond) * stripe->stride;
+        view.dy_distance = (GROUP_AHEAD + beyond) * stripe->dy_stride;
+        step_rows(&view, TILE_ROWS, width);
       }
     for (int64_t g = 0; g < INTERLEAVED_GROUPS; ++g) {
       const grid_view group = view_group(stripe, g, 0);
@@ -128,7 +136,8 @@ INLINED int64_t sum_groups(const grid_view *stripe, int64_t rows, int64_t width)
   return done;
 }
 
-/* Row `row` of a stripe. After the last rows, the first ones of the next stripe will be read. */
+/* Row `row` of a stripe of rows that are apart. After the last ones, the first ones of the next
+ * stripe will be read. */
 INLINED grid_view view_row(const grid_view *stripe, int64_t row, int64_t rows, int64_t width) {
   grid_view view = move_rows(stripe, row);
   const bool is_last = row + INTERLEAVED_ROWS >= rows;
@@ -139,6 +148,38 @@ INLINED grid_view view_row(const grid_view *stripe, int64_t row, int64_t rows, i
   return view;
 }
 
+/* Row `row` of rows that follow one another. */
+INLINED grid_view view_ordered_row(const grid_view *stripe, int64_t row) {
+  grid_view view = move_rows(stripe, row);
+  const int64_t ahead = stripe->stride < ORDERED_AHEAD_COLUMNS ? 0 : ORDERED_AHEAD;
+  view.prefetch_distance = most(INTERLEAVED_ROWS * stripe->stride, ahead);
+  view.dy_distance = most(INTERLEAVED_ROWS * stripe->dy_stride, ahead);
+  return view;
+}
+
+/* Of 16-bit types, the sums of x alone: those of two tensors are faster in the order of memory. */
+INLINED bool tiles_rows(affine_task task) {
+  return sizeof(element) == 2 && !task.output && !task.backward;
+}
+
+/* Whether groups of short rows are interleaved. */
+INLINED bool interleaves_groups(affine_task task, int64_t width) {
+  return !task.output && width <= GROUP_COLUMNS && (sizeof(element) > 2 || tiles_rows(task));
+}
+
+/* Rows row .. end - 1 of rows that follow one another. Returns `end`. */
+INLINED int64_t step_ordered(const grid_view *stripe, int64_t row, int64_t end, int64_t width) {
+  for (; tiles_rows(stripe->task) && row + TILE_ROWS <= end; row += TILE_ROWS) {
+    const grid_view view = view_ordered_row(stripe, row);
+    step_rows(&view, TILE_ROWS, width);
+  }
+  for (; row < end; ++row) {
+    const grid_view view = view_ordered_row(stripe, row);
+    step_rows(&view, 1, width);
+  }
+  return end;
+}
+
 INLINED void wide_stripe(grid_view stripe, int64_t rows, int64_t width) {
   real memory[SUMS_REALS] __attribute__((aligned(64)));
   const affine_task task = stripe.task;
@@ -146,11 +187,12 @@ INLINED void wide_stripe(grid_view stripe, int64_t rows, int64_t width) {
   int64_t done = 0;
   stripe.sums = place_sums(memory, &stripe);
   if (task.sums) clear_sums(&stripe, width);
-  if (in_order && !task.output && width <= GROUP_COLUMNS) done = sum_groups(&stripe, rows, width);
+  if (in_order && interleaves_groups(task, width)) done = sum_groups(&stripe, rows, width);
   for (int64_t group = done; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
-    for (; !in_order && r + INTERLEAVED_ROWS <= end; r += INTERLEAVED_ROWS) {
+    if (in_order) r = step_ordered(&stripe, r, end, width);
+    for (; r + INTERLEAVED_ROWS <= end; r += INTERLEAVED_ROWS) {
       const grid_view view = view_row(&stripe, r, rows, width);
       step_rows(&view, INTERLEAVED_ROWS, width);
     }

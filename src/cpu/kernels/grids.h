@@ -42,7 +42,7 @@ INLINED void narrow_output(const grid_view *grid, int64_t rows) {
   grid_view view = *grid;
   for (int64_t r = 0; r < rows; ++r) {
     prefetch_row(&view);
-    for (int k = 0; k < STEP_VECTORS; ++k) store_output(&view, k * LANES, LANES, &coef[k]);
+    for (int k = 0; k < STEP_VECTORS; k += 2) store_output_pair(&view, k * LANES, &coef[k]);
     view = move_rows(&view, 1);
   }
 }

@@ -74,12 +74,29 @@ INLINED __m256i narrowed(vec v) {
   return _mm512_castsi512_si256(_mm512_permutexvar_epi16(places, rounded(v)));
 }
 
-INLINED __m512i packed_pair(vec a, vec b) {
+/* The upper halves of both, one after the other. */
+INLINED __m512i upper_halves(__m512i a, __m512i b) {
   const __m512i places = _mm512_set_epi32(
       63 << 16 | 61, 59 << 16 | 57, 55 << 16 | 53, 51 << 16 | 49, 47 << 16 | 45, 43 << 16 | 41,
       39 << 16 | 37, 35 << 16 | 33, 31 << 16 | 29, 27 << 16 | 25, 23 << 16 | 21, 19 << 16 | 17,
       15 << 16 | 13, 11 << 16 | 9, 7 << 16 | 5, 3 << 16 | 1);
-  return _mm512_permutex2var_epi16(rounded(a), places, rounded(b));
+  return _mm512_permutex2var_epi16(a, places, b);
+}
+
+INLINED __m512i packed_pair(vec a, vec b) {
+  return upper_halves(rounded(a), rounded(b));
+}
+
+/* Rounds without a test for NaN, whose lower half must be 0: nothing is then carried out of it. */
+INLINED __m512i rounded_plain(vec v) {
+  const __m512i bits = (__m512i)v;
+  const __mmask16 is_odd = _mm512_test_epi32_mask(bits, _mm512_set1_epi32(0x10000));
+  const __m512i down = _mm512_add_epi32(bits, _mm512_set1_epi32(0x7fff));
+  return _mm512_mask_add_epi32(down, is_odd, bits, _mm512_set1_epi32(0x8000));
+}
+
+INLINED __m512i packed_plain(vec a, vec b) {
+  return upper_halves(rounded_plain(a), rounded_plain(b));
 }
 
 #else

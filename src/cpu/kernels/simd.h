@@ -68,6 +68,10 @@ INLINED int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+INLINED int64_t most(int64_t a, int64_t b) {
+  return a > b ? a : b;
+}
+
 INLINED vec vec_all(real value) {
   return value - (vec){0};
 }
@@ -162,6 +166,24 @@ INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
 #else
   store(to, a, nontemporal);
   store(to + LANES, b, nontemporal);
+#endif
+}
+
+/* The same for results of arithmetic with numbers as coefficients. A NaN among these comes from an
+ * element or from the processor: no bit below an element's is set, so rounding leaves it a NaN. */
+INLINED void store_plain_pair(element *to, vec a, vec b, bool nontemporal) {
+#if defined(__AVX512F__) && defined(CUBN_ELEMENT_BF16)
+  const __m512i packed = packed_plain(a, b);
+  if (!nontemporal) {
+    _mm512_storeu_si512(to, packed);
+  } else if ((uintptr_t)to % 64 == 0) {
+    _mm512_stream_si512((__m512i *)(void *)to, packed);
+  } else {
+    _mm256_stream_si256((__m256i *)(void *)to, _mm512_castsi512_si256(packed));
+    _mm256_stream_si256((__m256i *)(void *)(to + LANES), _mm512_extracti64x4_epi64(packed, 1));
+  }
+#else
+  store_pair(to, a, b, nontemporal);
 #endif
 }
 
