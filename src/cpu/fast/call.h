@@ -41,6 +41,8 @@ typedef struct cubn_panel {
   (((size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES + CUBN_ARRAY_Z * (size_t)CUBN_PANEL_BYTES + 255) / \
    256 * 256)
 
+struct cubn_masking; /* runs/masked.h */
+
 /* What is decided once per call. */
 typedef struct cubn_call {
   const cubn_device *device;
@@ -65,6 +67,8 @@ typedef struct cubn_call {
   unsigned spread;           /* see cubn_spread_arrays */
   char *stage;               /* of the worker whose copy of the call this is, if there are places */
   const cubn_panel *panel;   /* the panels on the stage, or NULL */
+  /* Of scattered elements that kernels take where they are; else NULL. */
+  const struct cubn_masking *masking;
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
