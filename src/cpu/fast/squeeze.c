@@ -102,6 +102,27 @@ static bool set_bits(const cubn_device *device, const cubn_problem *problem, con
   return false;
 }
 
+/* Shorter rows are not for the kernels. */
+enum { MASKED_COLUMNS_MIN = 16 };
+
+/* Sets the bits of rows in short spans, where kernels can take these as they are. */
+static void set_row_bits(const cubn_device *device, const cubn_problem *problem,
+                         cubn_spans *spans) {
+  const cubn_kernels *kernels = cubn_machine_kernels(&device->machine, problem->type);
+  const int64_t words = cubn_divide_up(spans->samples, 64), used = spans->count + 1;
+  const int64_t room = ((int64_t)CUBN_SPANS_BYTES - used * (int64_t)sizeof(cubn_span)) / 8;
+  if (!spans->are_columns || !cubn_are_short(spans) || problem->c < MASKED_COLUMNS_MIN ||
+      problem->validity.keeps || cubn_needs_epilogue(problem) || words > room ||
+      !cubn_machine_masked(kernels)->step)
+    return;
+  uint64_t *const bits = (uint64_t *)(void *)(spans->list + used);
+  memset(bits, 0, (size_t)words * sizeof *bits);
+  for (const cubn_span *span = spans->list; span < spans->list + spans->count; ++span)
+    for (int64_t row = span->sample; row < span->sample + span[1].begin - span->begin; ++row)
+      bits[row / 64] |= UINT64_C(1) << row % 64;
+  spans->row_words = bits;
+}
+
 /* Sets the places of the valid elements; false if there are none, or too many spans. */
 static bool squeeze(const cubn_device *device, const cubn_problem *problem, const void *memory,
                     cubn_places *places) {
@@ -115,6 +136,7 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
   if (!set_bits(device, problem, memory, spans) && !find_spans(problem, memory, spans))
     return false;
   if (spans->valid == 0) return false;
+  set_row_bits(device, problem, spans);
   places->problem = *problem;
   places->problem.validity.kind = CUBN_VALID_ALL;
   places->problem.n = spans->are_columns ? spans->valid : 1;
@@ -186,8 +208,8 @@ static void clear_channel_task(void *context, int64_t channel) {
 static void clear_padding(const cubn_device *device, const cubn_problem *problem,
                           const cubn_spans *spans, void *array) {
   const int64_t element_bytes = (int64_t)cubn_element_bytes(problem->type);
-  const int64_t values = problem->c * (cubn_count(problem) - spans->valid);
-  const int64_t tensor_bytes = problem->c * cubn_count(problem) * element_bytes;
+  const int64_t values = problem->c * (spans->samples - spans->valid);
+  const int64_t tensor_bytes = problem->c * spans->samples * element_bytes;
   const bool is_large = tensor_bytes > device->machine.llc_bytes / 8;
   padding padding = {spans, array, element_bytes,
                      is_large ? cubn_machine_kernels(&device->machine, problem->type) : NULL};
@@ -195,6 +217,12 @@ static void clear_padding(const cubn_device *device, const cubn_problem *problem
   cubn_for_each(device, cubn_threads_for(device, values),
                 spans->are_columns ? spans->count + 1 : spans->c,
                 spans->are_columns ? clear_columns_task : clear_channel_task, &padding);
+}
+
+void cubn_clear_padding(const cubn_device *device, const cubn_problem *problem,
+                        const cubn_spans *spans, const cubn_args *args) {
+  clear_padding(device, problem, spans, args->output);
+  clear_padding(device, problem, spans, args->dz);
 }
 
 /* ---- Runs ---- */
@@ -205,10 +233,8 @@ static cubnStatus_t run_squeezed(cubn_device *device, const cubn_problem *proble
   if (!squeeze(device, problem, args->validity, &places))
     return cubn_cpu_strided.run(device, problem, args);
   if (own.count == 0) own.count = (double)places.spans.valid;
-  if (!problem->validity.keeps && !places.spans.bits.words) {
-    clear_padding(device, problem, &places.spans, args->output);
-    clear_padding(device, problem, &places.spans, args->dz);
-  }
+  if (!problem->validity.keeps && !places.spans.bits.words && !places.spans.row_words)
+    cubn_clear_padding(device, problem, &places.spans, args);
   return run(device, &places.problem, &own, &places);
 }
 

@@ -7,8 +7,8 @@
 #include "cpu/fast/columns.h"
 #include "cpu/fast/exact.h"
 #include "cpu/fast/long_runs.h"
+#include "cpu/fast/masked_rows.h"
 #include "cpu/fast/settle.h"
-#include "cpu/runs/masked_rows.h"
 
 enum { WORD = 64, LANES = CUBN_MASKED_LANES, INTERLEAVE = CUBN_INTERLEAVE };
 /* A single run of so many values is divided into rows, of a multiple of the unit. */

@@ -1,6 +1,6 @@
 /* Divides rows into steps. Rows that are columns of channels are summed 32 at a time, runs by as
  * many additions, before the sums go to doubles. */
-#include "cpu/runs/masked_rows.h"
+#include "cpu/fast/masked_rows.h"
 
 #include <string.h>
 
@@ -58,12 +58,17 @@ static uint64_t bits_at(const uint64_t *bits, int64_t column, int64_t count) {
   return bits[column / WORD] >> (column % WORD) & ~UINT64_C(0) >> (WORD - count);
 }
 
+/* The bits of `count` columns from `column` on. */
+static uint64_t bits_of(const cubn_masked_rows *args, int64_t row, int64_t column, int64_t count) {
+  if (!args->is_by_row) return bits_at(args->bits + row * args->bits_stride, column, count);
+  return UINT64_C(0) - bits_at(args->bits, args->first_row + row, 1);
+}
+
 /* Columns first .. end - 1 of at most ROWS rows, from `row` on. */
 static void run_columns(const cubn_masked_kernels *kernels, const cubn_masked_rows *args,
                         int64_t row, int64_t first, int64_t end, float *sums, masked_tail *tail) {
   const int64_t offset = row * args->step.stride, left = args->rows - row;
   const int64_t bytes = args->element_bytes, columns = kernels->columns;
-  const uint64_t *const bits = args->bits + row * args->bits_stride;
   cubn_masked_step step = args->step;
   step.rows = cubn_min(left, ROWS);
   if (args->prefetch_distance)
@@ -73,8 +78,7 @@ static void run_columns(const cubn_masked_kernels *kernels, const cubn_masked_ro
     const int64_t count = cubn_min(end - i, columns);
     step.sums = sums + (args->is_run ? 0 : i - first);
     step.column = args->is_run ? 0 : i;
-    for (int64_t r = 0; r < step.rows; ++r)
-      step.bits[r] = bits_at(bits + r * args->bits_stride, i, count);
+    for (int64_t r = 0; r < step.rows; ++r) step.bits[r] = bits_of(args, row + r, i, count);
     if (count < columns)
       run_tail(kernels, &step, count, bytes, tail);
     else

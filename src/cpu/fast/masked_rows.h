@@ -1,6 +1,6 @@
 /* Rows of elements with bits, step by step. */
-#ifndef CUBN_CPU_RUNS_MASKED_ROWS_H
-#define CUBN_CPU_RUNS_MASKED_ROWS_H
+#ifndef CUBN_CPU_FAST_MASKED_ROWS_H
+#define CUBN_CPU_FAST_MASKED_ROWS_H
 
 #include "cpu/kernels/masked.h"
 
@@ -14,6 +14,9 @@ typedef struct cubn_masked_rows {
   int64_t rows, width, element_bytes;
   const uint64_t *bits; /* bit i % 64 of word i / 64 of a row is that of column i */
   int64_t bits_stride;  /* words from row to row */
+  /* Instead, one bit tells of a whole row: bit first_row is that of the first. */
+  bool is_by_row;
+  int64_t first_row;
   /* All columns are of one channel, with CUBN_MASKED_LANES equal coefficients and as many sums,
    * which are to be added up. Otherwise there are coefficients and sums per column. */
   bool is_run;
@@ -24,4 +27,4 @@ typedef struct cubn_masked_rows {
 
 void cubn_masked_run(const cubn_masked_kernels *kernels, const cubn_masked_rows *args);
 
-#endif /* CUBN_CPU_RUNS_MASKED_ROWS_H */
+#endif /* CUBN_CPU_FAST_MASKED_ROWS_H */
