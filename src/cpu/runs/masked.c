@@ -126,13 +126,9 @@ static void step_rows(const chunk_work *work, const run_rows *rows, bool sums, b
 /* The output of a channel that kernels do not compute. Its places are those of valid elements. */
 static void write_exceptional(const chunk_work *work, int64_t j) {
   const cubn_call *call = work->call;
-  const cubn_bits *bits = &call->places->spans.bits;
   const cubn_channels *channels = &work->current->channels;
-  const int64_t run_end = work->begin + work->count;
-  const bool ends_run = run_end == work->masking->problem.s;
-  const int64_t first = bits->before[work->first * bits->run_words + work->begin / WORD];
-  const int64_t end = bits->before[ends_run ? work->end * bits->run_words
-                                            : work->first * bits->run_words + run_end / WORD];
+  const int64_t first = cubn_masked_valid_before(call, work->first, work->begin);
+  const int64_t end = cubn_masked_valid_before(call, work->end - 1, work->begin + work->count);
   const int64_t place = (channels->first + j) * call->places->spans.valid + first;
   const cubn_coefficients coef = cubn_fast_coefficients(channels, j);
   const cubn_patch values = {place, 1, 0, end - first, 1};
@@ -236,15 +232,6 @@ static void step_by_runs(const chunk_work *work) {
     if (is_exceptional(current, j)) write_exceptional(work, j);
 }
 
-/* Adds up the columns of one channel, in eight sums. */
-static double add_columns(const double *columns, int64_t count) {
-  double sums[8] = {0};
-  for (int64_t i = 0; i < count; ++i) sums[i % 8] += columns[i];
-  for (int half = 4; half > 0; half /= 2)
-    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
-  return sums[0];
-}
-
 void cubn_masked_chunk_step(const cubn_call *call, const cubn_run_partition *partition,
                             int64_t chunk, const cubn_block *current, const cubn_block *next,
                             cubn_chunk_sums *sums) {
@@ -262,5 +249,6 @@ void cubn_masked_chunk_step(const cubn_call *call, const cubn_run_partition *par
   (masking->block_channels > 0 ? step_grid : step_by_runs)(&work);
   for (int k = 0; next && k < call->sums; ++k)
     for (int64_t j = 0; j < next->channels.count; ++j)
-      sums->values[k][j] = add_columns(work.sums + k * COLUMNS_MAX + j * work.each, work.each);
+      sums->values[k][j] =
+          cubn_masked_add_columns(work.sums + k * COLUMNS_MAX + j * work.each, work.each);
 }

@@ -7,11 +7,18 @@
 
 enum { WORD = 64 };
 
-/* Channels of a block of short runs, whose rows then begin at whole cache lines; 0 if runs are
- * long. */
-static int64_t choose_block(const cubn_problem *problem) {
-  const int64_t channels = cubn_channels_of_lines(problem);
+/* Blocks per thread, at least, if they are wider than a cache line asks for. */
+enum { BLOCKS_PER_THREAD = 4 };
+
+/* Channels of a block of short runs, whose rows then begin at whole cache lines, and have no tail
+ * if there are channels enough; 0 if runs are long. Results do not depend on how many. */
+static int64_t choose_block(const cubn_call *call, const cubn_problem *problem, int64_t step) {
+  int64_t channels = cubn_channels_of_lines(problem);
   if (cubn_has_long_runs(problem) || channels > CUBN_BLOCK_CHANNELS_MAX) return 0;
+  while (channels * problem->s % step != 0 && 2 * channels <= CUBN_BLOCK_CHANNELS_MAX &&
+         2 * channels * problem->s <= CUBN_BLOCK_COLUMNS_MAX &&
+         2 * channels * BLOCKS_PER_THREAD * call->threads <= problem->c)
+    channels *= 2;
   return channels;
 }
 
@@ -52,8 +59,21 @@ bool cubn_masking_begin(cubn_call *call, cubn_masking *masking) {
   masking->problem.s = spans->s;
   masking->words = spans->bits.words;
   masking->image_words = spans->bits.run_words;
-  masking->block_channels = choose_block(&masking->problem);
+  masking->block_channels = choose_block(call, &masking->problem, masking->kernels->columns);
   if (masking->block_channels > 0 && !repeat_bits(spans, masking)) return false;
   call->masking = masking;
   return true;
+}
+
+int64_t cubn_masked_valid_before(const cubn_call *call, int64_t image, int64_t position) {
+  const cubn_bits *bits = &call->places->spans.bits;
+  return bits->before[image * bits->run_words + cubn_divide_up(position, WORD)];
+}
+
+double cubn_masked_add_columns(const double *columns, int64_t count) {
+  double sums[8] = {0};
+  for (int64_t i = 0; i < count; ++i) sums[i % 8] += columns[i];
+  for (int half = 4; half > 0; half /= 2)
+    for (int k = 0; k < half; ++k) sums[k] += sums[k + half];
+  return sums[0];
 }
