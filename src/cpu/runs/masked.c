@@ -11,10 +11,8 @@
 #include "cpu/fast/settle.h"
 
 enum { WORD = 64, LANES = CUBN_MASKED_LANES, INTERLEAVE = CUBN_INTERLEAVE };
-/* A single run of so many values is divided into rows, of a multiple of the unit. */
-enum { DIVIDED_MIN = 2048, DIVIDED_UNIT = 2 * WORD };
-/* Columns of a worker's coefficients and sums. */
-enum { COLUMNS_MAX = CUBN_BLOCK_COLUMNS_MAX + LANES };
+/* When and how single runs are divided into rows; columns of a worker's coefficients and sums. */
+enum { DIVIDED_MIN = 2048, DIVIDED_UNIT = 2 * WORD, COLUMNS_MAX = CUBN_BLOCK_COLUMNS_MAX + LANES };
 
 /* The coefficients and sums of the columns of two blocks, in the worker's stage. */
 typedef struct chunk_work {
@@ -69,7 +67,7 @@ _Static_assert((2 * CUBN_GRID_ARRAYS + CUBN_RUN_SUMS_MAX) * sizeof(double) * COL
                    CUBN_STAGE_BYTES,
                "all arrays are on the stage");
 
-/* Rows of runs, or of the runs of some channels: from channel j of both blocks on. */
+/* Rows of runs, or of the runs of some channels. */
 typedef struct run_rows {
   int64_t image, rows, stride;
   int64_t begin, width; /* columns of the first channel */
@@ -94,7 +92,6 @@ static bool can_store_nontemporal(const cubn_call *call, const run_rows *rows, c
 static void step_rows(const chunk_work *work, const run_rows *rows, bool sums, bool writes) {
   const cubn_call *call = work->call;
   const int64_t column = rows->channel * work->each;
-  const bool writes_dx = call->problem->pass == CUBN_PASS_BACKWARD;
   cubn_masked_rows masked = {.rows = rows->rows,
                              .width = rows->width,
                              .element_bytes = call->element_bytes,
@@ -115,7 +112,8 @@ static void step_rows(const chunk_work *work, const run_rows *rows, bool sums, b
   if (writes) {
     const int64_t offset = offset_of(work, work->current, rows);
     step->x = cubn_element_at(call, call->args->x, offset);
-    if (writes_dx) step->dy = cubn_element_at(call, call->args->dy, offset);
+    if (call->problem->pass == CUBN_PASS_BACKWARD)
+      step->dy = cubn_element_at(call, call->args->dy, offset);
     step->output = cubn_output_at(call, offset);
     step->coef = cubn_skip_columns(call, &work->written, column);
     step->nontemporal = can_store_nontemporal(call, rows, step->output);
@@ -172,7 +170,6 @@ static void step_grid(const chunk_work *work) {
   if (!joins && summed > 0) step_rows(work, &rows, true, false);
 }
 
-/* A run, or INTERLEAVE of them. */
 static void step_runs(const chunk_work *work, const run_rows *runs, bool sums, bool writes) {
   run_rows parts = *runs;
   const int64_t part = runs->width / INTERLEAVE / DIVIDED_UNIT * DIVIDED_UNIT;
@@ -196,8 +193,7 @@ static void step_runs(const chunk_work *work, const run_rows *runs, bool sums, b
   }
 }
 
-/* Elements to what is summed after these runs: that of the next channel, of the next images, or
- * the first of the next block. */
+/* Elements to what is summed after these runs: in the next channel, images, or block. */
 static int64_t distance_to_next(const chunk_work *work, const run_rows *runs, int64_t channels) {
   const cubn_problem *problem = &work->masking->problem;
   const int64_t image = problem->c * problem->s;
@@ -210,10 +206,10 @@ static int64_t distance_to_next(const chunk_work *work, const run_rows *runs, in
 
 /* Run by run: INTERLEAVE images of one channel after the other. */
 static void step_by_runs(const chunk_work *work) {
-  const cubn_block *const current = work->current, *const next = work->next;
+  const cubn_block *const current = work->current;
   const cubn_problem *problem = &work->masking->problem;
   const int64_t written = current ? current->channels.count : 0;
-  const int64_t summed = next ? next->channels.count : 0;
+  const int64_t summed = work->next ? work->next->channels.count : 0;
   run_rows runs = {.stride = problem->c * problem->s,
                    .begin = work->begin,
                    .width = work->count,

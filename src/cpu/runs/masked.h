@@ -21,7 +21,7 @@ typedef struct cubn_masking {
  * them where they are. */
 bool cubn_masking_begin(cubn_call *call, cubn_masking *masking);
 
-/* The valid elements of a channel before this position of an image: a multiple of 64, or the end. */
+/* Valid elements of a channel before this position of an image: a multiple of 64, or the end. */
 int64_t cubn_masked_valid_before(const cubn_call *call, int64_t image, int64_t position);
 
 /* Adds up the columns of one channel, in eight sums. */
