@@ -141,7 +141,10 @@ static void test_threads(void) {
                                       "train nhwc f32 n64c600h4w4 mask data=spread low",
                                       "train nhwc f32 n64c600h4w4 mask valid=0.95 data=spread low",
                                       "backward nchw f32 n16c12h32w33 mask keep nosaved",
-                                      "train nchw bf16 n16c3h64w65 mask data=spread"};
+                                      "train nchw bf16 n16c3h64w65 mask data=spread",
+                                      "train nchw f32 n64c64h7w7 mask data=spread low",
+                                      "train nchw f32 n64c5h7w7 mask data=spread low",
+                                      "backward nhwc f32 n16c64h32w33 mask data=spread"};
   for (size_t i = 0; i < COUNT_OF(large); ++i) {
     call calls[2] = {{.problem.rank = 0}};
     char report[512] = "";

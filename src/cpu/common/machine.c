@@ -18,15 +18,19 @@ enum { L2_GUESS = 512 << 10, LLC_GUESS = 8 << 20, THREADS_MAX = 1024 };
 
 /* The tables of kernels/kernels.c. The build says which there are: CUBN_CPU_KERNELS(X) is X(target,
  * type) for each, say X(avx2, f32). */
-#define DECLARE(target, type) extern const cubn_kernels cubn_kernels_##target##_##type;
+#define DECLARE(target, type)                               \
+  extern const cubn_kernels cubn_kernels_##target##_##type; \
+  extern const cubn_masked_kernels cubn_kernels_##target##_##type##_masked;
 CUBN_CPU_KERNELS(DECLARE)
 
 typedef struct table {
   const char *target, *type;
   const cubn_kernels *kernels;
+  const cubn_masked_kernels *masked;
 } table;
 
-#define ROW(target, type) {#target, #type, &cubn_kernels_##target##_##type},
+#define ROW(target, type) \
+  {#target, #type, &cubn_kernels_##target##_##type, &cubn_kernels_##target##_##type##_masked},
 static const table tables[] = {CUBN_CPU_KERNELS(ROW)};
 
 /* The table of a target and type, of any type if it is NULL; NULL if it was not built. */
@@ -152,4 +156,10 @@ const cubn_kernels *cubn_machine_kernels(const cubn_machine *machine, cubnDataTy
       return NULL;
   }
   return NULL;
+}
+
+const cubn_masked_kernels *cubn_machine_masked(const cubn_kernels *kernels) {
+  size_t i = 0;
+  while (tables[i].kernels != kernels) ++i;
+  return tables[i].masked;
 }

@@ -3,7 +3,7 @@
 #define CUBN_CPU_COMMON_MACHINE_H
 
 #include "core/backend.h"
-#include "cpu/kernels/kernels.h"
+#include "cpu/kernels/masked.h"
 
 typedef struct cubn_machine {
   int64_t l2_bytes;  /* second level: one core's own */
@@ -19,5 +19,8 @@ cubnStatus_t cubn_machine_read(int threads, cubn_machine *machine);
 
 /* The kernels for an element type. */
 const cubn_kernels *cubn_machine_kernels(const cubn_machine *machine, cubnDataType_t type);
+
+/* The kernel of elements with bits, of the same target and type. */
+const cubn_masked_kernels *cubn_machine_masked(const cubn_kernels *kernels);
 
 #endif /* CUBN_CPU_COMMON_MACHINE_H */

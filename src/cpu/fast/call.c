@@ -5,8 +5,7 @@
 #include "cpu/common/arith.h"
 #include "cpu/fast/epilogue.h"
 
-/* Whether something comes before or after the plain y or dx. */
-static bool needs_epilogue(const cubn_problem *problem) {
+bool cubn_needs_epilogue(const cubn_problem *problem) {
   return cubn_is_fused(problem) || problem->blends || problem->is_frozen;
 }
 
@@ -36,7 +35,7 @@ cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem
   call.writes = problem->has_output || problem->has_dz;
   call.threads = cubn_min(cubn_threads_for(device, values), machine->threads);
   set_sizes(&call, values);
-  call.has_epilogue = needs_epilogue(problem);
+  call.has_epilogue = cubn_needs_epilogue(problem);
   if (call.has_epilogue) cubn_epilogue_begin(&call);
   return call;
 }

@@ -41,6 +41,8 @@ typedef struct cubn_panel {
   (((size_t)CUBN_VIEWS * CUBN_STAGE_ARRAY_BYTES + CUBN_ARRAY_Z * (size_t)CUBN_PANEL_BYTES + 255) / \
    256 * 256)
 
+struct cubn_masking; /* runs/masked.h */
+
 /* What is decided once per call. */
 typedef struct cubn_call {
   const cubn_device *device;
@@ -65,10 +67,15 @@ typedef struct cubn_call {
   unsigned spread;           /* see cubn_spread_arrays */
   char *stage;               /* of the worker whose copy of the call this is, if there are places */
   const cubn_panel *panel;   /* the panels on the stage, or NULL */
+  /* Of scattered elements that kernels take where they are; else NULL. */
+  const struct cubn_masking *masking;
 } cubn_call;
 
 cubn_call cubn_call_begin(const cubn_device *device, const cubn_problem *problem,
                           const cubn_args *args);
+
+/* Whether something comes before or after the plain y or dx. */
+bool cubn_needs_epilogue(const cubn_problem *problem);
 
 /* Makes a call one of a problem that is not packed, unless `places` is NULL. */
 void cubn_call_set_places(cubn_call *call, const cubn_places *places);
@@ -101,9 +108,13 @@ static inline bool cubn_has_long_spans(const cubn_call *call) {
 
 /* Whether rows of columns are in such short spans that they are copied together. */
 static inline bool cubn_has_short_spans(const cubn_call *call) {
-  enum { SHORT_SPAN = 16 };
   return cubn_has_spans(call) && call->places->spans.are_columns &&
-         call->places->spans.valid < call->places->spans.count * SHORT_SPAN;
+         cubn_are_short(&call->places->spans);
+}
+
+/* Whether kernels take rows of columns with their padding. */
+static inline bool cubn_has_row_bits(const cubn_call *call) {
+  return cubn_has_spans(call) && call->places->spans.row_words;
 }
 
 /* Whether backward computes the statistics in a pass of their own, because they are not given. */

@@ -1,6 +1,7 @@
 /* Single elements, in double. */
 #include "cpu/common/arith.h"
 #include "cpu/fast/gaps.h"
+#include "cpu/fast/scattered.h"
 #include "cpu/fast/window.h"
 
 const void *cubn_gaps_output_at(const cubn_call *call, int64_t place) {
@@ -47,7 +48,15 @@ static void move_buffered(const cubn_call *call, cubn_array array, const cubn_pa
 
 void cubn_gaps_load(const cubn_call *call, cubn_array array, cubn_patch patch, double *to) {
   cubn_patch elements;
-  if (cubn_is_scattered(call)) {
+  const cubn_spans *spans = cubn_is_scattered(call) ? &call->places->spans : NULL;
+  if (spans && patch.rows == 1 && patch.stride == spans->valid && spans->valid > 1) {
+    /* One sample of several channels. */
+    patch.offset = cubn_scattered_offset(spans, patch.offset);
+    patch.stride = spans->s;
+    call->type->load(cubn_base_of(call, (int)array), patch, to);
+    return;
+  }
+  if (spans) {
     move_buffered(call, array, &patch, to, NULL);
     return;
   }

@@ -32,12 +32,21 @@ typedef struct cubn_spans {
   int64_t count;
   cubn_span *list; /* [count + 1], the last of which begins where all end */
   cubn_bits bits;
+  /* Of columns in short spans that kernels take where they are: which of all samples are valid, as
+   * bits. Else NULL. Then nobody has cleared the padding. */
+  const uint64_t *row_words;
   int64_t c, s;  /* of the problem with padding */
   int64_t step;  /* elements of a channel's neighbor samples: 1, or c in columns */
   int64_t valid; /* samples, and all of them */
   int64_t samples;
   bool are_columns; /* [n][c], not [n][c][s] */
 } cubn_spans;
+
+/* Whether spans are short ones of rows: less than so many on average. */
+static inline bool cubn_are_short(const cubn_spans *spans) {
+  enum { SHORT_SPAN = 16 };
+  return spans->valid < spans->count * SHORT_SPAN;
+}
 
 /* More spans of valid samples are for the plain algorithm. */
 #define CUBN_SPANS_MAX ((int64_t)1 << 16)

@@ -55,9 +55,8 @@ static uint64_t bits_of_row(const cubn_validity *validity, const void *memory, i
   return bits;
 }
 
-/* The bits of `count` samples, at most 64, from `sample` on. */
-static uint64_t bits_of_samples(const cubn_problem *problem, const void *validity, int64_t sample,
-                                int64_t count) {
+uint64_t cubn_bits_of_samples(const cubn_problem *problem, const void *validity, int64_t sample,
+                              int64_t count) {
   const cubn_axes *axes = &problem->samples;
   const int last = axes->rank - 1;
   const int64_t row = last >= 0 ? axes->size[last] : 1;
@@ -83,7 +82,8 @@ bool cubn_find_bits(const cubn_problem *problem, const void *validity, cubn_span
   int64_t valid = 0, word = 0;
   for (int64_t run = 0; run < n; ++run)
     for (int64_t first = 0; first < s; first += WORD, ++word) {
-      words[word] = bits_of_samples(problem, validity, run * s + first, cubn_min(s - first, WORD));
+      words[word] =
+          cubn_bits_of_samples(problem, validity, run * s + first, cubn_min(s - first, WORD));
       before[word] = valid;
       valid += __builtin_popcountll(words[word]);
     }

@@ -18,4 +18,8 @@ int64_t cubn_scattered_offset(const cubn_spans *spans, int64_t place);
  * the latter, and before the first of a channel, is cleared then, unless it is kept. */
 void cubn_copy_scattered(const cubn_transfer *transfer, int64_t place, int64_t width, char *stage);
 
+/* The bits of `count` samples, at most 64, from `sample` on. */
+uint64_t cubn_bits_of_samples(const cubn_problem *problem, const void *validity, int64_t sample,
+                              int64_t count);
+
 #endif /* CUBN_CPU_FAST_SCATTERED_H */

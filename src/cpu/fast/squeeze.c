@@ -1,4 +1,4 @@
-/* Finds the spans of valid samples, and clears what is between them. */
+/* Finds the spans of valid samples. */
 #include "cpu/fast/squeeze.h"
 
 #include <string.h>
@@ -54,12 +54,11 @@ static int64_t same_samples(const cubn_validity *validity, const void *memory, i
 /* Appends valid samples; false if there are too many spans. */
 static bool append(cubn_spans *spans, int64_t sample, int64_t count) {
   while (count > 0) {
-    const int64_t in_run =
-        spans->are_columns ? count : cubn_min(count, spans->s - sample % spans->s);
+    const int64_t in_run = cubn_min(count, spans->s - sample % spans->s);
     const int64_t run = sample / spans->s;
-    const int64_t memory = sample + run * (spans->c - 1) * spans->s; /* s is 1 in columns */
+    const int64_t memory = sample + run * (spans->c - 1) * spans->s;
     const cubn_span *const last = spans->count > 0 ? &spans->list[spans->count - 1] : NULL;
-    const bool begins_run = !spans->are_columns && sample % spans->s == 0;
+    const bool begins_run = sample % spans->s == 0;
     const bool joins = last && !begins_run && last->sample + (spans->valid - last->begin) == sample;
     if (!joins && spans->count == CUBN_SPANS_MAX) return false;
     if (!joins) spans->list[spans->count++] = (cubn_span){spans->valid, sample, memory};
@@ -70,7 +69,7 @@ static bool append(cubn_spans *spans, int64_t sample, int64_t count) {
   return true;
 }
 
-/* Sets the spans; false if there are too many. */
+/* Sets the spans of rows; false if there are too many. */
 static bool find_spans(const cubn_problem *problem, const void *memory, cubn_spans *spans) {
   const cubn_axes *axes = &problem->samples;
   const int last = axes->rank - 1;
@@ -88,6 +87,31 @@ static bool find_spans(const cubn_problem *problem, const void *memory, cubn_spa
   return true;
 }
 
+/* The same of columns: all samples are neighbors, and bits find short spans faster. */
+static bool find_rows(const cubn_problem *problem, const void *memory, cubn_spans *spans) {
+  enum { WORD = 64 };
+  int64_t end = -1; /* of the last span */
+  for (int64_t first = 0; first < spans->samples; first += WORD) {
+    uint64_t bits =
+        cubn_bits_of_samples(problem, memory, first, cubn_min(WORD, spans->samples - first));
+    for (int64_t at = first; bits != 0;) {
+      const int64_t skipped = __builtin_ctzll(bits);
+      bits >>= skipped;
+      const int64_t count = ~bits == 0 ? WORD : __builtin_ctzll(~bits);
+      at += skipped;
+      if (at != end) {
+        if (spans->count == CUBN_SPANS_MAX) return false;
+        spans->list[spans->count++] = (cubn_span){spans->valid, at, at * spans->c};
+      }
+      spans->valid += count;
+      end = at += count;
+      bits = count == WORD ? 0 : bits >> count;
+    }
+  }
+  spans->list[spans->count] = (cubn_span){spans->valid, spans->samples, 0};
+  return true;
+}
+
 /* Shorter spans of rows, on average, are copied by bits. */
 enum { LISTED_MIN = 64 };
 
@@ -102,6 +126,25 @@ static bool set_bits(const cubn_device *device, const cubn_problem *problem, con
   return false;
 }
 
+/* Shorter rows are not for the kernels. */
+enum { MASKED_COLUMNS_MIN = 16 };
+
+/* Sets the bits of rows in short spans, where kernels can take these as they are. */
+static void set_row_bits(const cubn_device *device, const cubn_problem *problem, const void *memory,
+                         cubn_spans *spans) {
+  const cubn_kernels *kernels = cubn_machine_kernels(&device->machine, problem->type);
+  const int64_t words = cubn_divide_up(spans->samples, 64), used = spans->count + 1;
+  const int64_t room = ((int64_t)CUBN_SPANS_BYTES - used * (int64_t)sizeof(cubn_span)) / 8;
+  if (!spans->are_columns || !cubn_are_short(spans) || problem->c < MASKED_COLUMNS_MIN ||
+      problem->validity.keeps || cubn_needs_epilogue(problem) || words > room ||
+      !cubn_machine_masked(kernels)->step)
+    return;
+  uint64_t *const bits = (uint64_t *)(void *)(spans->list + used);
+  for (int64_t i = 0; i < words; ++i)
+    bits[i] = cubn_bits_of_samples(problem, memory, i * 64, cubn_min(64, spans->samples - i * 64));
+  spans->row_words = bits;
+}
+
 /* Sets the places of the valid elements; false if there are none, or too many spans. */
 static bool squeeze(const cubn_device *device, const cubn_problem *problem, const void *memory,
                     cubn_places *places) {
@@ -112,89 +155,17 @@ static bool squeeze(const cubn_device *device, const cubn_problem *problem, cons
                         .samples = cubn_count(problem),
                         .step = problem->layout == CUBN_LAYOUT_COLUMNS ? problem->c : 1,
                         .are_columns = problem->layout == CUBN_LAYOUT_COLUMNS};
-  if (!set_bits(device, problem, memory, spans) && !find_spans(problem, memory, spans))
+  if (!set_bits(device, problem, memory, spans) &&
+      !(spans->are_columns ? find_rows : find_spans)(problem, memory, spans))
     return false;
   if (spans->valid == 0) return false;
+  set_row_bits(device, problem, memory, spans);
   places->problem = *problem;
   places->problem.validity.kind = CUBN_VALID_ALL;
   places->problem.n = spans->are_columns ? spans->valid : 1;
   places->problem.s = spans->are_columns ? 1 : spans->valid;
   for (int a = 0; a < CUBN_VIEWS; ++a) places->views[a] = (cubn_view){.spans = spans};
   return true;
-}
-
-/* ---- What is not ---- */
-/* Shorter padding is not worth non-temporal stores. */
-enum { NONTEMPORAL_BYTES_MIN = 512 };
-
-typedef struct padding {
-  const cubn_spans *spans;
-  char *array;
-  int64_t element_bytes;
-  const cubn_kernels *kernels; /* where so much is cleared that it will not stay in the caches */
-} padding;
-
-static void clear(const padding *padding, int64_t offset, int64_t count) {
-  char *to = padding->array + offset * padding->element_bytes;
-  int64_t bytes = count * padding->element_bytes;
-  if (padding->kernels && bytes >= NONTEMPORAL_BYTES_MIN) {
-    const int64_t lead = -(intptr_t)to & (CUBN_LINE_BYTES - 1);
-    const int64_t whole = (bytes - lead) / CUBN_CLEAR_BYTES * CUBN_CLEAR_BYTES;
-    memset(to, 0, (size_t)lead);
-    padding->kernels->clear(to + lead, whole);
-    to += lead + whole;
-    bytes -= lead + whole;
-  }
-  memset(to, 0, (size_t)bytes);
-}
-
-static void finish(const padding *padding) {
-  if (padding->kernels) padding->kernels->fence();
-}
-
-/* The padding before span i, or after the last: its first sample and its end. */
-static int64_t before_span(const cubn_spans *spans, int64_t i, int64_t *first) {
-  const cubn_span *const span = &spans->list[i];
-  *first = i > 0 ? span[-1].sample + (span->begin - span[-1].begin) : 0;
-  return span->sample;
-}
-
-static void clear_columns_task(void *context, int64_t index) {
-  const padding *padding = context;
-  int64_t first;
-  const int64_t end = before_span(padding->spans, index, &first), c = padding->spans->c;
-  clear(padding, first * c, (end - first) * c);
-  finish(padding);
-}
-
-static void clear_channel_task(void *context, int64_t channel) {
-  const padding *padding = context;
-  const cubn_spans *spans = padding->spans;
-  const int64_t s = spans->s;
-  for (int64_t i = 0; i <= spans->count; ++i) {
-    int64_t sample;
-    const int64_t end = before_span(spans, i, &sample);
-    for (int64_t count; sample < end; sample += count) {
-      count = cubn_min(end - sample, s - sample % s);
-      clear(padding, (sample / s * spans->c + channel) * s + sample % s, count);
-    }
-  }
-  finish(padding);
-}
-
-/* Sets the padding of an output to 0. */
-static void clear_padding(const cubn_device *device, const cubn_problem *problem,
-                          const cubn_spans *spans, void *array) {
-  const int64_t element_bytes = (int64_t)cubn_element_bytes(problem->type);
-  const int64_t values = problem->c * (cubn_count(problem) - spans->valid);
-  const int64_t tensor_bytes = problem->c * cubn_count(problem) * element_bytes;
-  const bool is_large = tensor_bytes > device->machine.llc_bytes / 8;
-  padding padding = {spans, array, element_bytes,
-                     is_large ? cubn_machine_kernels(&device->machine, problem->type) : NULL};
-  if (!array || values == 0) return;
-  cubn_for_each(device, cubn_threads_for(device, values),
-                spans->are_columns ? spans->count + 1 : spans->c,
-                spans->are_columns ? clear_columns_task : clear_channel_task, &padding);
 }
 
 /* ---- Runs ---- */
@@ -205,10 +176,8 @@ static cubnStatus_t run_squeezed(cubn_device *device, const cubn_problem *proble
   if (!squeeze(device, problem, args->validity, &places))
     return cubn_cpu_strided.run(device, problem, args);
   if (own.count == 0) own.count = (double)places.spans.valid;
-  if (!problem->validity.keeps && !places.spans.bits.words) {
-    clear_padding(device, problem, &places.spans, args->output);
-    clear_padding(device, problem, &places.spans, args->dz);
-  }
+  if (!problem->validity.keeps && !places.spans.bits.words && !places.spans.row_words)
+    cubn_clear_padding(device, problem, &places.spans, args);
   return run(device, &places.problem, &own, &places);
 }
 

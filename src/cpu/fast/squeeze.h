@@ -14,6 +14,10 @@ typedef cubnStatus_t cubn_fast_runner(cubn_device *device, const cubn_problem *p
 cubnStatus_t cubn_fast_run(cubn_device *device, const cubn_problem *problem, const cubn_args *args,
                            cubn_fast_runner *run);
 
+/* Sets the padding of the outputs to 0: padding.c. */
+void cubn_clear_padding(const cubn_device *device, const cubn_problem *problem,
+                        const cubn_spans *spans, const cubn_args *args);
+
 /* Why an algorithm of this layout cannot squeeze a problem with padding, if so. */
 cubn_refusal cubn_squeeze_reject(const cubn_device *device, const cubn_problem *problem,
                                  cubn_layout layout);

@@ -5,6 +5,8 @@
 #include "cpu/common/algos.h"
 #include "cpu/common/arith.h"
 #include "cpu/fast/squeeze.h"
+#include "cpu/grid/masked.h"
+#include "cpu/grid/shape.h"
 
 /* A block of short runs must fit in half of L2, at this width at least: narrower ones are read
  * slowly. */
@@ -46,7 +48,19 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
 static cubnStatus_t run_packed(cubn_device *device, const cubn_problem *problem,
                                const cubn_args *args, const cubn_places *places) {
   cubn_call call = cubn_call_begin(device, problem, args);
+  cubn_places own;
   cubn_call_set_places(&call, places);
+  if (cubn_has_row_bits(&call)) {
+    const cubn_problem padded = cubn_grid_with_padding(&call);
+    if (!has_blocks(device, &padded) && cubn_choose_grid_shape(&padded).pattern.times == 1)
+      return cubn_grid_run_shared(&call);
+    /* Other ways than that want padding to be cleared. */
+    own = *places;
+    own.spans.row_words = NULL;
+    for (int a = 0; a < CUBN_VIEWS; ++a) own.views[a].spans = &own.spans;
+    cubn_clear_padding(device, problem, &own.spans, args);
+    call.places = &own;
+  }
   if (!has_blocks(device, problem)) return cubn_grid_run_shared(&call);
   cubn_grid_run_blocks(&call);
   return CUBN_STATUS_SUCCESS;

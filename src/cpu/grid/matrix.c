@@ -23,10 +23,11 @@ static void spread_centers(const cubn_call *call, const cubn_channels *channels,
   coef->is_prescaled = channels->any_prescaled;
   int64_t any = coef->is_prescaled;
   for (int64_t i = 0; i < channels->count; ++i) any |= centers[i] != 0;
+  const bool needs_all = cubn_has_row_bits(call);
   coef->is_centered = any != 0;
-  if (coef->is_centered || call->has_epilogue)
+  if (coef->is_centered || call->has_epilogue || needs_all)
     spread(call, channels, pattern, centers, coef->center);
-  if (!coef->is_prescaled) return;
+  if (!coef->is_prescaled && !(needs_all && call->problem->pass != CUBN_PASS_INFER)) return;
   spread(call, channels, pattern, channels->prescale, coef->prescale);
   spread(call, channels, pattern, channels->dy_prescale, coef->dy_prescale);
 }

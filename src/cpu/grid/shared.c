@@ -7,6 +7,7 @@
 #include "cpu/common/arith.h"
 #include "cpu/fast/passes.h"
 #include "cpu/fast/pivots.h"
+#include "cpu/grid/masked.h"
 #include "cpu/grid/shape.h"
 
 /* Columns whose sums a worker adds at a time. */
@@ -44,12 +45,18 @@ static cubn_grid make_tail(const shared_work *work) {
 
 static void sum_rows(const shared_work *work, int64_t row, cubn_grid grid, double *sums) {
   const cubn_grid_operand summed = {get_offset(work, row), &work->coef};
-  cubn_grid_sum(work->call, grid, summed, sums, work->shape.padded);
+  (cubn_has_row_bits(work->call) ? cubn_grid_sum_masked : cubn_grid_sum)(work->call, grid, summed,
+                                                                         sums, work->shape.padded);
 }
 
 static void write_rows(const shared_work *work, int64_t row, cubn_grid grid, bool nontemporal) {
   const cubn_grid_operand written = {get_offset(work, row), &work->coef};
-  if (work->channels.any_exceptional)
+  const bool masked = cubn_has_row_bits(work->call);
+  if (work->channels.any_exceptional && masked)
+    cubn_grid_write_mixed_masked(work->call, grid, written, &work->channels);
+  else if (masked)
+    cubn_grid_write_masked(work->call, grid, written);
+  else if (work->channels.any_exceptional)
     cubn_grid_write_mixed(work->call, grid, written, &work->channels);
   else
     cubn_grid_write(work->call, grid, written, nontemporal);
@@ -181,7 +188,10 @@ static void run_slice(shared_work *work, int64_t first) {
 }
 
 cubnStatus_t cubn_grid_run_shared(const cubn_call *call) {
-  shared_work work = {.call = call, .shape = cubn_choose_grid_shape(call->problem)};
+  shared_work work = {.call = call};
+  const cubn_problem problem =
+      cubn_has_row_bits(call) ? cubn_grid_with_padding(call) : *call->problem;
+  work.shape = cubn_choose_grid_shape(&problem);
   CUBN_TRY(cubn_check_workspace(call->args, cubn_grid_shape_bytes(&work.shape), __func__));
   double *const memory = call->args->workspace;
   const int64_t padded = work.shape.padded;

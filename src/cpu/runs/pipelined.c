@@ -11,7 +11,7 @@
 #include "cpu/fast/passes.h"
 #include "cpu/fast/pivots.h"
 #include "cpu/fast/squeeze.h"
-#include "cpu/runs/chunks.h"
+#include "cpu/runs/masked.h"
 
 /* Consecutive bytes of a block in one image; more are read faster. */
 enum { BLOCK_BYTES = 12000 };
@@ -41,6 +41,13 @@ static bool are_channels_too_large(const cubn_call *call) {
          2 * call->threads * bytes > call->device->machine.llc_bytes / 4;
 }
 
+/* The step of a chunk, in packed tensors or in elements with bits. */
+static void step_chunk(const pipeline *work, const cubn_call *call, int64_t chunk,
+                       const cubn_block *current, const cubn_block *next, cubn_chunk_sums *sums) {
+  (call->masking ? cubn_masked_chunk_step : cubn_chunk_step)(call, &work->partition, chunk, current,
+                                                             next, sums);
+}
+
 /* Channels of a block where some tensor is in another order than x: two cache lines of it. */
 static int64_t mixed_block(const cubn_call *call) {
   return cubn_min(2 * CUBN_LINE_BYTES / call->element_bytes, CUBN_BLOCK_CHANNELS_MAX);
@@ -56,7 +63,8 @@ static bool has_channels_for_all(const cubn_call *call) {
 
 /* Channels of a block. Results do not depend on it. */
 static int64_t choose_block(const cubn_call *call) {
-  const cubn_problem *problem = call->problem;
+  const cubn_problem *problem = call->masking ? &call->masking->problem : call->problem;
+  if (call->masking && call->masking->block_channels > 0) return call->masking->block_channels;
   const bool backward = problem->pass == CUBN_PASS_BACKWARD;
   const int64_t run_bytes = problem->s * call->element_bytes;
   /* Two blocks in flight per thread, of x or of x and dy, in half of the LLC. */
@@ -88,28 +96,26 @@ static void clear_sums(cubn_block *block) {
 }
 
 /* Forms the sums of a block. */
-static void sum_block(const cubn_call *call, const cubn_run_partition *partition,
-                      cubn_block *block) {
+static void sum_block(const pipeline *work, const cubn_call *call, cubn_block *block) {
   clear_sums(block);
-  for (int64_t chunk = 0; chunk < partition->chunks; ++chunk) {
+  for (int64_t chunk = 0; chunk < work->partition.chunks; ++chunk) {
     cubn_chunk_sums sums;
-    cubn_chunk_step(call, partition, chunk, NULL, block, &sums);
+    step_chunk(work, call, chunk, NULL, block, &sums);
     add_sums(call, &sums, block);
   }
 }
 
 /* Forms the sums again, as long as some channel needs them. The block is in the caches. */
-static void sum_again(const cubn_call *call, const cubn_run_partition *partition,
-                      cubn_block *block) {
+static void sum_again(const pipeline *work, const cubn_call *call, cubn_block *block) {
   cubn_channels again;
-  while (cubn_fast_sum_again(call, &block->channels, &again)) sum_block(call, partition, block);
+  while (cubn_fast_sum_again(call, &block->channels, &again)) sum_block(work, call, block);
 }
 
 /* Backward: computes statistics in a pass of their own, after which the block is in the caches. */
 static void own_moments(const pipeline *work, const cubn_call *own, cubn_block *block) {
   const cubn_call call = cubn_call_of_moments(own);
-  sum_block(&call, &work->partition, block);
-  sum_again(&call, &work->partition, block);
+  sum_block(work, &call, block);
+  sum_again(work, &call, block);
   cubn_fast_finish_moments(&work->call, &block->channels);
 }
 
@@ -131,10 +137,10 @@ static void own_blocks_task(void *context, int64_t worker, cubn_items *items) {
     cubn_block *const summed = work->call.sums ? next : NULL;
     for (int64_t chunk = 0; chunk < work->partition.chunks && (current || summed); ++chunk) {
       cubn_chunk_sums sums;
-      cubn_chunk_step(call, &work->partition, chunk, current, summed, &sums);
+      step_chunk(work, call, chunk, current, summed, &sums);
       if (summed) add_sums(&work->call, &sums, summed);
     }
-    if (next) sum_again(call, &work->partition, next);
+    if (next) sum_again(work, call, next);
     if (next) cubn_fast_finish(&work->call, &next->channels);
   } while (next);
   if (work->call.nontemporal) work->call.kernels->fence();
@@ -145,7 +151,7 @@ static void shared_chunks_task(void *context, int64_t worker, cubn_items *chunks
   cubn_call own;
   const cubn_call *call = cubn_call_of_worker(&work->call, worker, &own);
   for (int64_t chunk, end; cubn_claim(chunks, &chunk, &end);)
-    cubn_chunk_step(call, &work->partition, chunk, work->current, work->next, &work->sums[chunk]);
+    step_chunk(work, call, chunk, work->current, work->next, &work->sums[chunk]);
   if (work->call.nontemporal) work->call.kernels->fence();
 }
 
@@ -204,9 +210,11 @@ static size_t workspace_bytes(const cubn_device *device, const cubn_problem *pro
 
 static cubnStatus_t run_packed(cubn_device *device, const cubn_problem *problem,
                                const cubn_args *args, const cubn_places *places) {
-  pipeline work = {.call = cubn_call_begin(device, problem, args),
-                   .partition = cubn_partition_runs(problem)};
+  pipeline work = {.call = cubn_call_begin(device, problem, args)};
+  cubn_masking masking;
   cubn_call_set_places(&work.call, places);
+  if (cubn_masking_begin(&work.call, &masking)) problem = &masking.problem;
+  work.partition = cubn_partition_runs(problem);
   const bool has_own = has_channels_for_all(&work.call);
   if (!has_own) CUBN_TRY(cubn_check_workspace(args, workspace_bytes(device, problem), __func__));
   work.block_channels = has_own ? choose_block(&work.call) : 1;
