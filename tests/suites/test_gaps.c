@@ -1,11 +1,11 @@
-/* Tensors with gaps in memory, or in another order than x, on the CPU: the fast algorithms take
- * them and find the bits of packed tensors with the same values. Gaps are NaN, and stay as they
- * are. */
+/* Tensors with gaps in memory, or in another order than x, on the CPU: the fast algorithms find the
+ * bits of packed tensors with the same values. Gaps are NaN, and stay as they are. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/handle.h"
+#include "cpu/common/device.h"
 #include "kit/run_line.h"
 #include "suites/support/suite.h"
 
@@ -226,10 +226,25 @@ static void test_threads(void) {
   CU_ASSERT_EQUAL(cubnDestroy(handle), CUBN_STATUS_SUCCESS);
 }
 
+/* Runs in parts whose masks are whole bytes, or not. */
+static const char *const large_sizes[] = {"n5c2h40w56", "n5c17h13w40", "n1c2h13w600"};
+
+/* Small tensors as if they were larger than the caches: non-temporal stores, and prefetching. */
+static void test_large(void) {
+  cubnHandle_t handle = NULL;
+  CU_ASSERT_EQUAL(cubnCreateOnDevice(&handle, suite_device()), CUBN_STATUS_SUCCESS);
+  if (!handle) return;
+  handle->device->machine.llc_bytes = 4096;
+  run_all(handle, "nchw", large_sizes, COUNT_OF(large_sizes), rows_variants,
+          COUNT_OF(rows_variants));
+  CU_ASSERT_EQUAL(cubnDestroy(handle), CUBN_STATUS_SUCCESS);
+}
+
 void test_gaps_suites(void) {
   static const suite_test tests[] = {{"rows with gaps", test_rows},
                                      {"columns with gaps", test_columns},
                                      {"threads with gaps", test_threads},
+                                     {"large tensors with gaps", test_large},
                                      {NULL, NULL}};
   suite_add("gaps", SUITE_CPU, tests);
 }

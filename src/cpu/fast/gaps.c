@@ -3,6 +3,7 @@
 
 #include "cpu/common/arith.h"
 #include "cpu/fast/columns.h"
+#include "cpu/fast/parts.h"
 #include "cpu/fast/window.h"
 
 /* Columns of a grid may be divided at these, where their bits are whole bytes. */
@@ -20,34 +21,28 @@ static void *move(const cubn_call *call, void *pointer, int64_t elements) {
   return (char *)pointer + elements * call->element_bytes;
 }
 
-/* From a place to the one so many places further on, in elements of the array. */
-static int64_t get_distance(const cubn_call *call, int array, int64_t place, int64_t places) {
-  const cubn_view *view = &call->places->views[array];
-  int64_t count;
-  if (places == 0 || call->panel || view->spans) return 0;
-  return cubn_view_offset(view, place + places, &count) - cubn_view_offset(view, place, &count);
-}
-
 static void set_input(const cubn_call *call, const cubn_mapping *mapping, cubn_run_input *in) {
   const int64_t offset = mapping->window.offset;
-  const int64_t distance = mapping->staged ? 0 : in->prefetch_distance;
+  const int64_t distance = mapping->staged || call->panel ? 0 : in->prefetch_distance;
   in->x = mapping->at[CUBN_ARRAY_X];
   in->runs = mapping->window.rows;
   in->stride = mapping->stride[CUBN_ARRAY_X];
   in->count = mapping->window.width;
-  in->prefetch_distance = get_distance(call, CUBN_ARRAY_X, offset, distance);
+  in->prefetch_distance = cubn_get_distance(call, CUBN_ARRAY_X, offset, distance);
   if (!dy_of_sums(call)) return;
   in->dy = mapping->at[CUBN_ARRAY_DY];
   in->dy_stride = mapping->stride[CUBN_ARRAY_DY];
-  in->dy_distance = get_distance(call, CUBN_ARRAY_DY, offset, distance);
+  in->dy_distance = cubn_get_distance(call, CUBN_ARRAY_DY, offset, distance);
 }
 
 void cubn_gaps_run_sums(const cubn_call *call, const cubn_window *runs,
                         const cubn_coefficients *coef, int64_t prefetch_distance, double *sums) {
+  if (cubn_sum_parts(call, runs, coef, prefetch_distance, sums)) return;
   cubn_mapper mapper = {.window = *runs,
                         .reads = CUBN_MAP_X | dy_of_sums(call),
                         .row_unit = runs->rows,
-                        .unit = cubn_run_unit(call)};
+                        .unit = cubn_run_unit(call),
+                        .ahead = prefetch_distance};
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     cubn_run_input in = {.coef = coef, .prefetch_distance = prefetch_distance};
@@ -89,8 +84,10 @@ bool cubn_gaps_map_output(const cubn_call *call, const cubn_window *runs, cubn_r
 
 void cubn_gaps_run_output(const cubn_call *call, int64_t offset, int64_t count,
                           const cubn_coefficients *coef) {
+  const cubn_window run = {offset, 1, 0, count};
   const unsigned dy = dy_of_output(call);
-  cubn_mapper mapper = {.window = {offset, 1, 0, count},
+  if (cubn_write_parts(call, &run, coef, 0)) return;
+  cubn_mapper mapper = {.window = run,
                         .reads = CUBN_MAP_X | dy,
                         .writes = CUBN_MAP_OUTPUT,
                         .row_unit = 1,
@@ -99,13 +96,14 @@ void cubn_gaps_run_output(const cubn_call *call, int64_t offset, int64_t count,
   cubn_mapping mapping;
   while (cubn_next_mapping(call, &mapper, &mapping)) {
     const bool is_whole = mapping.window.rows == 1;
+    const bool is_panel = call->panel && (call->panel->arrays & CUBN_MAP_OUTPUT);
     cubn_run_output out = {.x = mapping.at[CUBN_ARRAY_X],
                            .dy = dy ? mapping.at[CUBN_ARRAY_DY] : NULL,
                            .output = mapping.at[CUBN_ARRAY_OUTPUT],
                            .runs = 1,
                            .count = mapping.window.width,
                            .coef = coef,
-                           .nontemporal = call->nontemporal && is_whole && !call->panel &&
+                           .nontemporal = call->nontemporal && is_whole && !is_panel &&
                                           !(mapping.staged & CUBN_MAP_OUTPUT)};
     for (int64_t r = 0; r < mapping.window.rows; ++r) {
       call->kernels->run_output(&out);

@@ -44,7 +44,7 @@ void cubn_gaps_grid_output(const cubn_call *call, const cubn_window *grid,
 void cubn_gaps_fused(const cubn_call *call, const cubn_fused *fused, int64_t offset, double *sums,
                      int64_t sum_stride);
 
-/* Where the output of this place is, if its neighbors are neighbors in memory; else NULL. */
+/* Where the output of this place is, if the values of a run are neighbors in memory; else NULL. */
 const void *cubn_gaps_output_at(const cubn_call *call, int64_t place);
 
 /* Converts the elements of a patch of places, as cubn_conversion does. */

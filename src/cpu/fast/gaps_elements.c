@@ -6,7 +6,9 @@
 
 const void *cubn_gaps_output_at(const cubn_call *call, int64_t place) {
   int64_t count, stride;
+  const cubn_view *view = &call->places->views[CUBN_ARRAY_OUTPUT];
   if (call->panel || cubn_is_scattered(call)) return NULL;
+  if (!view->spans && view->size[view->rank - 1] < call->problem->s) return NULL;
   const void *const at = cubn_place_at(call, CUBN_ARRAY_OUTPUT, place, &count, &stride);
   return stride == 1 ? at : NULL;
 }
@@ -41,7 +43,7 @@ static void move_buffered(const cubn_call *call, cubn_array array, const cubn_pa
       const cubn_patch elements = {0, 1, 0, count, 1};
       const int64_t from = r * patch->count + i;
       if (stored) call->type->store(stored + from, elements, buffer);
-      cubn_copy_window(call, &window, (int)array, (char *)buffer, 0, stored != NULL);
+      cubn_copy_window(call, &window, (int)array, (char *)buffer, 0, stored != NULL, 0);
       if (loaded) call->type->load(buffer, elements, loaded + from);
     }
 }

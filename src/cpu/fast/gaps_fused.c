@@ -7,6 +7,11 @@
  * are whole bytes. */
 enum { COLUMN_UNIT = CUBN_GRID_PADDING, BYTE_UNIT = 8 };
 
+/* The place that a pointer would have if the array were packed. */
+static int64_t get_place(const cubn_call *call, int array, const void *packed) {
+  return ((const char *)packed - cubn_base_of(call, array)) / call->element_bytes;
+}
+
 static cubn_mapper map_fused(const cubn_call *call, const cubn_fused *fused, int64_t offset,
                              bool for_sums) {
   const bool backward = fused->dy;
@@ -18,6 +23,8 @@ static cubn_mapper map_fused(const cubn_call *call, const cubn_fused *fused, int
                                              : BYTE_UNIT,
                         .one_stride = for_sums && !fused->coef,
                         .may_divide = !for_sums && fused->coef && fused->rows == 1};
+  if (for_sums && fused->prefetch_dy)
+    mapper.ahead = get_place(call, CUBN_ARRAY_DY, fused->prefetch_dy) - offset;
   if (fused->x) mapper.reads |= CUBN_MAP_X;
   if (backward) mapper.reads |= CUBN_MAP_DY;
   if (fused->z) mapper.reads |= CUBN_MAP_Z;
@@ -28,6 +35,16 @@ static cubn_mapper map_fused(const cubn_call *call, const cubn_fused *fused, int
   if (fused->dz) mapper.writes |= CUBN_MAP_Z;
   if (fused->preact && !backward) mapper.writes |= CUBN_MAP_PREACT;
   return mapper;
+}
+
+/* Values to prefetch, which `fused` gives as if the array were packed, where they are. */
+static const void *find_prefetched(const cubn_call *call, const cubn_mapping *mapping, int array,
+                                   const void *packed) {
+  const cubn_view *view = &call->places->views[array];
+  int64_t count;
+  if (!packed || call->panel || view->spans || mapping->staged >> array & 1) return NULL;
+  const int64_t place = get_place(call, array, packed) + mapping->column;
+  return cubn_base_of(call, array) + cubn_view_offset(view, place, &count) * call->element_bytes;
 }
 
 /* The part of a fused operation that is mapped. */
@@ -53,6 +70,10 @@ static cubn_fused get_part(const cubn_call *call, const cubn_fused *fused,
   part.nontemporal_preact =
       part.nontemporal && part.preact && cubn_rows_are_aligned(call, mapping, CUBN_ARRAY_PLACE);
   part.prefetch_x = part.prefetch_dy = part.prefetch_z = NULL;
+  if (fused->rows > 1) return part;
+  part.prefetch_x = find_prefetched(call, mapping, CUBN_ARRAY_X, fused->prefetch_x);
+  part.prefetch_dy = find_prefetched(call, mapping, CUBN_ARRAY_DY, fused->prefetch_dy);
+  part.prefetch_z = find_prefetched(call, mapping, CUBN_ARRAY_Z, fused->prefetch_z);
   return part;
 }
 

@@ -3,8 +3,13 @@
 #ifndef CUBN_CPU_FAST_SQUARE_H
 #define CUBN_CPU_FAST_SQUARE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "cpu/common/clones.h"
 
@@ -47,10 +52,24 @@ CUBN_INLINED cubn_vector_64 cubn_interleave_high(cubn_vector_64 a, cubn_vector_6
                                                  6, 14, 7, 15);
 }
 
+/* With a non-temporal store, `to` is a multiple of its size. */
+CUBN_INLINED void cubn_store_square_row(char *to, const cubn_vector_64 *row, bool nontemporal) {
+#ifdef __SSE2__
+  if (nontemporal) {
+    __m128i value;
+    memcpy(&value, row, sizeof value);
+    _mm_stream_si128((__m128i *)(void *)to, value);
+    return;
+  }
+#endif
+  (void)nontemporal;
+  memcpy(to, row, sizeof *row);
+}
+
 /* Strides are in bytes. After as many steps as the number of rows has bits, in each of which the
  * halves of all rows are interleaved, rows are columns. */
 CUBN_INLINED void cubn_transpose_square(char *to, int64_t to_stride, const char *from,
-                                        int64_t from_stride, int64_t bytes) {
+                                        int64_t from_stride, int64_t bytes, bool nontemporal) {
   cubn_vector_64 rows[CUBN_SQUARE_BYTES / 2], mixed[CUBN_SQUARE_BYTES / 2];
   const int64_t n = CUBN_SQUARE_BYTES / bytes;
   for (int64_t i = 0; i < n; ++i) memcpy(&rows[i], from + i * from_stride, sizeof rows[i]);
@@ -61,11 +80,12 @@ CUBN_INLINED void cubn_transpose_square(char *to, int64_t to_stride, const char 
     }
     for (int64_t i = 0; i < n; ++i) rows[i] = mixed[i];
   }
-  for (int64_t i = 0; i < n; ++i) memcpy(to + i * to_stride, &rows[i], sizeof rows[i]);
+  for (int64_t i = 0; i < n; ++i) cubn_store_square_row(to + i * to_stride, &rows[i], nontemporal);
 }
 #else
 CUBN_INLINED void cubn_transpose_square(char *to, int64_t to_stride, const char *from,
-                                        int64_t from_stride, int64_t bytes) {
+                                        int64_t from_stride, int64_t bytes, bool nontemporal) {
+  (void)nontemporal;
   for (int64_t i = 0; i < CUBN_SQUARE_BYTES / bytes; ++i)
     for (int64_t k = 0; k < CUBN_SQUARE_BYTES / bytes; ++k)
       cubn_copy_element(to + k * to_stride + i * bytes, from + i * from_stride + k * bytes, bytes);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cpu/common/arith.h"
+#include "cpu/fast/copy_rows.h"
 #include "cpu/fast/scattered.h"
 #include "cpu/fast/transpose.h"
 
@@ -41,13 +42,14 @@ static void copy_plane(const cubn_transfer *transfer, char *memory, char *stage,
                        loop inner) {
   const int64_t bytes = transfer->element_bytes;
   if (inner.memory == 1)
-    cubn_copy_rows(transfer->stores ? memory : stage, transfer->stores ? stage : memory,
-                   (transfer->stores ? outer.memory : outer.stage) * bytes,
-                   (transfer->stores ? outer.stage : outer.memory) * bytes, outer.size,
-                   inner.size * bytes);
+    cubn_copy_rows(&(cubn_row_copy){
+        transfer->stores ? memory : stage, transfer->stores ? stage : memory,
+        (transfer->stores ? outer.memory : outer.stage) * bytes,
+        (transfer->stores ? outer.stage : outer.memory) * bytes, outer.size, inner.size * bytes,
+        transfer->ahead ? transfer->ahead : CUBN_COPY_AHEAD_BYTES, transfer->stores});
   else if (transfer->stores)
     cubn_scatter_plane(memory, stage, inner.memory, outer.memory, outer.stage, inner.size,
-                       outer.size, bytes);
+                       outer.size, bytes, transfer->nontemporal);
   else
     cubn_gather_plane(stage, memory, inner.memory, outer.memory, outer.stage, inner.size,
                       outer.size, bytes);

@@ -17,8 +17,9 @@ typedef struct cubn_transfer {
   int64_t stage_stride;  /* elements */
   int64_t element_bytes; /* bytes of an element */
   bool stores;           /* from the stage to memory; otherwise the other way */
-  bool nontemporal;      /* of scattered places only: with non-temporal stores */
+  bool nontemporal;      /* with non-temporal stores: scattered places and other orders only */
   bool prefetches;       /* of scattered places only: what will be copied next is prefetched */
+  int64_t ahead;         /* bytes from what rows copy to what is prefetched; 0: what follows */
 } cubn_transfer;
 
 /* How many rows of the window, from the first on, are in memory at one distance from one another:

@@ -1,4 +1,4 @@
-/* Planes: rows of neighbors, and transpositions in tiles as wide as a cache line of memory. */
+/* Transpositions in tiles as wide as a cache line of memory. */
 #include "cpu/fast/transpose.h"
 
 #include <stdbool.h>
@@ -6,36 +6,17 @@
 
 #include "cpu/fast/square.h"
 
-enum { LINE_BYTES = 64, MOVE_BYTES = 16 };
-/* What is read is prefetched so far ahead: the hardware does not see where short rows go on, nor
- * lines far apart. */
-enum { AHEAD_BYTES = 2048, AHEAD_LINES = 24 };
-
-/* A row in moves of constant size. The last one may overlap the one before. */
-static void copy_row(char *to, const char *from, int64_t bytes) {
-  int64_t i = 0;
-  for (; i + MOVE_BYTES <= bytes; i += MOVE_BYTES) memcpy(to + i, from + i, MOVE_BYTES);
-  if (i < bytes) memcpy(to + bytes - MOVE_BYTES, from + bytes - MOVE_BYTES, MOVE_BYTES);
-}
-
-void cubn_copy_rows(char *to, const char *from, int64_t to_stride, int64_t from_stride,
-                    int64_t rows, int64_t bytes) {
-  for (int64_t r = 0; r < rows; ++r, to += to_stride, from += from_stride) {
-    for (int64_t i = 0; i < bytes; i += LINE_BYTES)
-      __builtin_prefetch(from + AHEAD_BYTES + i, 0, 2);
-    if (bytes < MOVE_BYTES || bytes > 16 * MOVE_BYTES)
-      memcpy(to, from, (size_t)bytes);
-    else
-      copy_row(to, from, bytes);
-  }
-}
+enum { LINE_BYTES = 64 };
+/* Memory is prefetched so far ahead: the hardware does not see lines far apart. */
+enum { AHEAD_LINES = 24 };
 
 /* A plane between memory and stage, for one size of elements: element i of row r is
  * memory[i * stride + r * row_stride] and stage[r * stage_stride + i], strides in bytes. */
 typedef struct plane {
   char *memory, *stage;
   int64_t stride, row_stride, stage_stride;
-  bool stores; /* from the stage to memory; otherwise the other way */
+  bool stores;      /* from the stage to memory; otherwise the other way */
+  bool nontemporal; /* stores whole lines without reading them */
 } plane;
 
 CUBN_INLINED void move_element(const plane *plane, int64_t r, int64_t i, int64_t bytes) {
@@ -48,13 +29,15 @@ CUBN_INLINED void move_square(const plane *plane, int64_t r, int64_t i, int64_t 
   char *const memory = plane->memory + i * plane->stride + r * bytes;
   char *const stage = plane->stage + r * plane->stage_stride + i * bytes;
   if (plane->stores)
-    cubn_transpose_square(memory, plane->stride, stage, plane->stage_stride, bytes);
+    cubn_transpose_square(memory, plane->stride, stage, plane->stage_stride, bytes,
+                          plane->nontemporal);
   else
-    cubn_transpose_square(stage, plane->stage_stride, memory, plane->stride, bytes);
+    cubn_transpose_square(stage, plane->stage_stride, memory, plane->stride, bytes, false);
 }
 
 CUBN_INLINED void prefetch(const plane *plane, int64_t r, int64_t i, int64_t bytes) {
   const char *const ahead = plane->memory + (i + AHEAD_LINES) * plane->stride + r * bytes;
+  if (plane->nontemporal) return;
   if (plane->stores)
     __builtin_prefetch(ahead, 1, 2);
   else
@@ -79,10 +62,16 @@ CUBN_INLINED void move_plane(plane plane, int64_t count, int64_t rows, int64_t b
     for (int64_t i = 0; i < count; ++i) move_element(&plane, r, i, bytes);
 }
 
+/* Whether tiles are whole cache lines of memory. */
+static bool begins_lines(const plane *plane) {
+  return (uintptr_t)plane->memory % LINE_BYTES == 0 && plane->stride % LINE_BYTES == 0;
+}
+
 CUBN_INLINED void move_plane_of(plane plane, int64_t count, int64_t rows, int64_t bytes) {
   plane.stride *= bytes;
   plane.row_stride *= bytes;
   plane.stage_stride *= bytes;
+  plane.nontemporal = plane.nontemporal && begins_lines(&plane);
   if (bytes == 2)
     move_plane(plane, count, rows, 2);
   else if (bytes == 4)
@@ -93,12 +82,15 @@ CUBN_INLINED void move_plane_of(plane plane, int64_t count, int64_t rows, int64_
 
 void cubn_gather_plane(char *stage, const char *memory, int64_t stride, int64_t row_stride,
                        int64_t stage_stride, int64_t count, int64_t rows, int64_t bytes) {
-  move_plane_of((plane){(char *)(uintptr_t)memory, stage, stride, row_stride, stage_stride, false},
-                count, rows, bytes);
+  move_plane_of(
+      (plane){(char *)(uintptr_t)memory, stage, stride, row_stride, stage_stride, false, false},
+      count, rows, bytes);
 }
 
 void cubn_scatter_plane(char *memory, const char *stage, int64_t stride, int64_t row_stride,
-                        int64_t stage_stride, int64_t count, int64_t rows, int64_t bytes) {
-  move_plane_of((plane){memory, (char *)(uintptr_t)stage, stride, row_stride, stage_stride, true},
+                        int64_t stage_stride, int64_t count, int64_t rows, int64_t bytes,
+                        bool nontemporal) {
+  move_plane_of((plane){memory, (char *)(uintptr_t)stage, stride, row_stride, stage_stride, true,
+                        nontemporal},
                 count, rows, bytes);
 }

@@ -96,25 +96,6 @@ static bool map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_ma
   return window->rows == left || window->rows > 1 || (window->rows == 1 && window->width >= NARROW);
 }
 
-/* Makes rows of one row whose parts are apart in some array. The window becomes what follows up to
- * the end of a part, or whole parts. */
-static bool divide(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
-  int64_t part = INT64_MAX, left = window->width;
-  for (int a = 0; a < CUBN_VIEWS; ++a) {
-    if (!cubn_is_mapped(mapper, a) || has_panel(call, a)) continue;
-    const cubn_view *view = &call->places->views[a];
-    const int last = view->rank - 1;
-    if (view->spans || view->stride[last] != 1) return false;
-    part = cubn_min(part, view->size[last]);
-    left = cubn_min(left, view->size[last] - window->offset % view->size[last]);
-  }
-  if (part < NARROW || part % mapper->unit != 0) return false;
-  window->rows = left == part ? window->width / part : 1;
-  window->stride = part;
-  window->width = left;
-  return window->rows > 0;
-}
-
 /* Elements from row to row on the stage: an odd number of cache lines, which are in different sets
  * of L1. */
 static int64_t pad(const cubn_call *call, int64_t width) {
@@ -142,7 +123,7 @@ static void fit_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_win
 }
 
 void cubn_copy_window(const cubn_call *call, const cubn_window *window, int array, char *stage,
-                      int64_t stride, bool stores) {
+                      int64_t stride, bool stores, int64_t ahead) {
   const cubn_transfer transfer = {&call->places->views[array],
                                   cubn_base_of(call, array),
                                   stage,
@@ -150,7 +131,8 @@ void cubn_copy_window(const cubn_call *call, const cubn_window *window, int arra
                                   call->element_bytes,
                                   stores,
                                   call->nontemporal,
-                                  call->prefetches};
+                                  call->prefetches,
+                                  ahead * call->element_bytes};
   cubn_transfer_window(&transfer, window);
 }
 
@@ -171,7 +153,9 @@ static void map_stage(const cubn_call *call, const cubn_mapper *mapper, cubn_map
     mapping->stride[a] = stride;
     mapping->at[a] = stage_of(call, a);
     mapping->staged |= 1U << a;
-    if (mapper->reads >> a & 1) cubn_copy_window(call, window, a, mapping->at[a], stride, false);
+    if (mapper->reads >> a & 1)
+      cubn_copy_window(call, window, a, mapping->at[a], stride, false,
+                       cubn_get_distance(call, a, window->offset, mapper->ahead));
   }
   mapping->is_even = is_even(mapper, mapping);
 }
@@ -192,7 +176,7 @@ bool cubn_next_mapping(const cubn_call *call, cubn_mapper *mapper, cubn_mapping 
   if (gathers || !(has_spans ? cubn_map_span : map_memory)(call, mapper, mapping) ||
       (mapper->column > 0 && mapping->window.rows != rows)) {
     mapping->window = rest;
-    is_divided = mapper->may_divide && divide(call, mapper, &mapping->window) &&
+    is_divided = mapper->may_divide && cubn_divide_window(call, mapper, &mapping->window) &&
                  map_memory(call, mapper, mapping);
     if (!is_divided) {
       mapping->window = rest;
@@ -214,7 +198,7 @@ void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
                          const cubn_mapping *mapping) {
   for (int a = 0; a < CUBN_VIEWS; ++a)
     if ((mapper->writes & mapping->staged) >> a & 1)
-      cubn_copy_window(call, &mapping->window, a, mapping->at[a], mapping->stride[a], true);
+      cubn_copy_window(call, &mapping->window, a, mapping->at[a], mapping->stride[a], true, 0);
 }
 
 /* Copies panels of the arrays that have one: channel by channel of every row. */
@@ -226,7 +210,7 @@ void cubn_copy_panels(const cubn_call *call, unsigned arrays, bool stores) {
       const cubn_window window = {panel->offset + r * panel->stride, panel->channels,
                                   call->problem->s, panel->count};
       char *const row = panel_of(call, a) + r * panel_distance(panel) * call->element_bytes;
-      cubn_copy_window(call, &window, a, row, panel->padded, stores);
+      cubn_copy_window(call, &window, a, row, panel->padded, stores, 0);
     }
   }
 }

@@ -23,6 +23,7 @@ typedef struct cubn_mapper {
   int64_t unit;        /* and all columns that are left, or a multiple of this */
   bool one_stride;     /* rows of all arrays must be at one distance */
   bool may_divide;     /* a row may be mapped as some shorter ones */
+  int64_t ahead;       /* what is so many places further on is prefetched by copies; or 0 */
   int64_t row, column; /* where the next mapping begins */
   int64_t rows;        /* of the mapping to the left of it, if there is one */
 } cubn_mapper;
@@ -51,6 +52,13 @@ bool cubn_map_span(const cubn_call *call, const cubn_mapper *mapper, cubn_mappin
  * followed by more of its span. */
 void cubn_leave_span(const cubn_call *call, cubn_window *window);
 
+/* ---- divide.c */
+/* Makes rows of one row whose parts are apart in some array. The window becomes what follows up to
+ * the end of a part, or whole parts. False if parts are too short, or values are apart. */
+bool cubn_divide_window(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window);
+/* From a place to the one so many places further on, in elements of the array. */
+int64_t cubn_get_distance(const cubn_call *call, int array, int64_t place, int64_t places);
+
 /* ---- window.c */
 /* The next mapping: some rows from left to right, then the next rows; false if there is none. Each
  * must be finished before the next. */
@@ -63,9 +71,10 @@ bool cubn_map_memory(const cubn_call *call, const cubn_mapper *mapper, cubn_mapp
 void cubn_finish_mapping(const cubn_call *call, const cubn_mapper *mapper,
                          const cubn_mapping *mapping);
 
-/* Copies a window of an array to a stage, or back. */
+/* Copies a window of an array to a stage, or back. The elements so far ahead in memory are
+ * prefetched; 0: those that follow. */
 void cubn_copy_window(const cubn_call *call, const cubn_window *window, int array, char *stage,
-                      int64_t stride, bool stores);
+                      int64_t stride, bool stores, int64_t ahead);
 
 /* The element at a place. `*count` elements from it on are `*stride` apart. */
 char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *count,

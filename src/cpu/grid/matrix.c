@@ -139,8 +139,8 @@ static void write_and_prefetch(const cubn_call *call, cubn_grid grid, cubn_grid_
 
 /* With an epilogue: writes rows. In inference, where nothing is summed meanwhile, rows that are
  * apart are prefetched, and with the last ones the first of the columns beside. */
-static void write_epilogue(const cubn_call *call, cubn_grid grid, cubn_grid_operand written,
-                           bool nontemporal) {
+static __attribute__((noinline)) void write_epilogue(const cubn_call *call, cubn_grid grid,
+                                                     cubn_grid_operand written, bool nontemporal) {
   const int64_t rows = grid.rows, top = written.offset;
   const bool prefetches = grid.stride > grid.width && call->problem->pass == CUBN_PASS_INFER;
   if (!prefetches) {

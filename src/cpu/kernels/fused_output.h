@@ -61,6 +61,22 @@ INLINED void output_row(const fused_row *top, int64_t r, int64_t column) {
   if (column < args->width) output_tail(args, r, r + 1, column, args->width - column);
 }
 
+/* Rows shorter than a step, such as those of crops, have a loop of vectors if the bits of one are
+ * whole bytes: output_tail begins anew with every row. */
+enum { SHORT_ROWS = LANES % 8 == 0 };
+
+INLINED void output_short_row(const fused_row *top, int64_t r) {
+  const int64_t width = top->args->width;
+  const fused_row row = row_below(top, r);
+  int64_t column = 0;
+  prefetch_next(&row, 0, STEP);
+  for (; column + LANES <= width; column += LANES) output_step(&row, column, LANES);
+  const int64_t rest = width - column;
+  if (rest == 0) return;
+  if (rest < 0 || rest >= LANES) __builtin_unreachable();
+  output_step(&row, column, rest);
+}
+
 /* Whether the loop works on STEP_VECTORS rows at the same time: runs, and the rows of a grid that
  * are apart. */
 INLINED bool interleaves(const cubn_fused *args, fused_task task) {
@@ -76,6 +92,8 @@ INLINED void output_rows(const cubn_fused *args, fused_task task) {
   const bool are_runs = !task.columns && args->rows == STEP_VECTORS;
   const int64_t column = are_runs ? output_until_line(args) : 0;
   int64_t r = 0;
+  if (SHORT_ROWS && column == 0 && args->width < STEP && args->rows > 1)
+    for (; r < args->rows; ++r) output_short_row(&top, r);
   if (interleaves(args, task))
     for (; r + STEP_VECTORS <= args->rows; r += STEP_VECTORS) output_interleaved(&top, r, column);
   for (; r < args->rows; ++r) output_row(&top, r, column);

@@ -131,12 +131,17 @@ INLINED void prefetch_output(const fused_row *row, int64_t column, int64_t count
     __builtin_prefetch(output + i, 1, 2);
 }
 
-/* A step of output while what will be read next is prefetched. */
-INLINED void prefetching_step(const fused_row *row, int64_t column, int64_t count) {
+/* Prefetches what will be read next, and where it will be written, as much as a step of `count`
+ * values has. */
+INLINED void prefetch_next(const fused_row *row, int64_t column, int64_t count) {
   prefetch_step(row, column, count, row->args->prefetch_x);
   prefetch_step(row, column, count, row->args->prefetch_dy);
   if (!row->task.backward) prefetch_step(row, column, count, row->args->prefetch_z);
   if (!row->task.nontemporal && row->fusion->has.output) prefetch_output(row, column, count);
+}
+
+INLINED void prefetching_step(const fused_row *row, int64_t column, int64_t count) {
+  prefetch_next(row, column, count);
   output_step(row, column, count);
 }
 

@@ -3,6 +3,7 @@
 #include "cpu/kernels/kernels.h"
 
 #include "cpu/kernels/grids.h"
+#include "cpu/kernels/run_parts.h"
 #include "cpu/kernels/runs.h"
 #include "cpu/kernels/scatter.h"
 
@@ -43,6 +44,8 @@ const cubn_kernels CUBN_KERNELS = {
     .lanes = LANES,
     .run_sums = run_sums,
     .run_output = run_output,
+    .part_sums = part_sums,
+    .part_output = part_output,
     .grid_sums = grid_sums,
     .grid_output = grid_output,
     .fused = &CUBN_FUSED_KERNELS,

@@ -22,30 +22,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The sums of a run are kept per lane until the algorithm folds them. */
-#define CUBN_RUN_LANES_MAX 16
-#define CUBN_RUN_SUMS_MAX 3
-/* Runs that a kernel works on at the same time. Other calls are on one run. */
-#define CUBN_INTERLEAVE 4
-/* Bytes of a cache line. Non-temporal stores write whole lines where they can. */
-#define CUBN_LINE_BYTES 64
-#define CUBN_GRID_PADDING 16
-/* Rows of a grid that are summed before the sums go into doubles. */
-#define CUBN_GRID_GROUP_ROWS 32
-/* Columns of a grid that a kernel sums before it goes on to the next ones. */
-#define CUBN_GRID_STRIPE 2048
-
-/* The coefficients of a channel. Kernels do not read inv_std: it is a factor of their slope. */
-typedef struct cubn_coefficients {
-  double center, prescale, dy_prescale, inv_std, gain, slope, shift;
-  /* Gain and shift of the pre-activation p, with which backward computes it again. */
-  double preact_gain, preact_shift;
-} cubn_coefficients;
-
-/* Whether the kernels have to multiply by the prescales of a run. */
-static inline bool cubn_is_prescaled(const cubn_coefficients *coef) {
-  return coef->prescale != 1 || coef->dy_prescale != 1;
-}
+#include "cpu/kernels/coefficients.h"
 
 /* What is summed: one run of `count` values, or CUBN_INTERLEAVE runs whose first values are
  * `stride` elements apart. The sums are those of backward if there is a dy; in forward the pivot is
@@ -69,6 +46,25 @@ typedef struct cubn_run_output {
   const cubn_coefficients *coef;
   bool nontemporal;
 } cubn_run_output;
+
+/* The same of runs in parts of `count` values, with ordinary stores. */
+typedef struct cubn_part_output {
+  int64_t runs, parts, count;
+  const void *x[CUBN_INTERLEAVE], *dy[CUBN_INTERLEAVE]; /* of each run */
+  void *output[CUBN_INTERLEAVE];
+  int64_t x_stride, dy_stride, output_stride; /* from part to part */
+  int64_t x_ahead, dy_ahead, output_ahead;    /* elements from a value to the one prefetched */
+  const cubn_coefficients *coef;
+} cubn_part_output;
+
+/* What is summed of one run or of CUBN_INTERLEAVE runs in parts of at least CUBN_GRID_PADDING
+ * values. The first values are the last `left` of a part. The coefficients are not prescaled. */
+typedef struct cubn_part_input {
+  int64_t runs, count, part, left; /* count: values of a run */
+  const void *x[CUBN_INTERLEAVE], *dy[CUBN_INTERLEAVE];
+  int64_t x_gap, dy_gap, x_ahead, dy_ahead; /* gaps: elements between two parts */
+  const cubn_coefficients *coef;
+} cubn_part_input;
 
 /* cubn_coefficients, each as an array of reals per column. */
 typedef struct cubn_grid_coefficients {
@@ -211,6 +207,9 @@ typedef struct cubn_kernels {
    * at the same time; neither then is prescaled. */
   void (*run_sums)(const cubn_run_input *in, double *sums, const cubn_run_output *out);
   void (*run_output)(const cubn_run_output *out);
+  /* The same of runs in parts: see cubn_part_input. */
+  void (*part_sums)(const cubn_part_input *in, double *sums);
+  void (*part_output)(const cubn_part_output *out);
 
   /* Adds the sums of a grid. `out`, if not NULL, is an output of the same shape, which is computed
    * at the same time; neither then is prescaled. */

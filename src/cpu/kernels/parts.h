@@ -29,6 +29,22 @@ INLINED void vec_store_part(element *to, vec v, int64_t count) {
 #endif
 }
 
+/* The first `count` lanes from `from` on, the others `gap` elements further on than they would
+ * be. */
+INLINED vec vec_load_split(const element *from, int64_t count, int64_t gap) {
+  const __mmask16 first = lanes_below(count);
+#if defined(CUBN_ELEMENT_F64)
+  return (vec)_mm512_mask_loadu_pd(_mm512_maskz_loadu_pd((__mmask8)first, from), (__mmask8)~first,
+                                   from + gap);
+#elif defined(CUBN_ELEMENT_F32)
+  return (vec)_mm512_mask_loadu_ps(_mm512_maskz_loadu_ps(first, from), (__mmask16)~first,
+                                   from + gap);
+#else
+  return widened(_mm256_mask_loadu_epi16(_mm256_maskz_loadu_epi16(first, from), (__mmask16)~first,
+                                         from + gap));
+#endif
+}
+
 /* v in the first `count` lanes, 0 in the others. */
 INLINED vec vec_first(vec v, int64_t count) {
 #if defined(CUBN_ELEMENT_F64)
@@ -69,6 +85,13 @@ INLINED void vec_store_part(element *to, vec v, int64_t count) {
   vec_store(part, v);
   for (int64_t l = 0; l < count; ++l) to[l] = part[l];
 #endif
+}
+
+/* See above. */
+INLINED vec vec_load_split(const element *from, int64_t count, int64_t gap) {
+  element part[LANES];
+  for (int64_t l = 0; l < LANES; ++l) part[l] = from[l < count ? l : l + gap];
+  return vec_load(part);
 }
 
 /* v in the first `count` lanes, 0 in the others. */

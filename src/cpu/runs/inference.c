@@ -5,6 +5,7 @@
 #include "cpu/fast/epilogue.h"
 #include "cpu/fast/exact.h"
 #include "cpu/fast/long_runs.h"
+#include "cpu/fast/parts.h"
 #include "cpu/fast/passes.h"
 #include "cpu/fast/settle.h"
 #include "cpu/fast/squeeze.h"
@@ -114,6 +115,8 @@ static void write_segment(const cubn_call *call, const cubn_channels *channels, 
     call->kernels->run_output(&out);
     return;
   }
+  const cubn_window parts = {offset, runs, stride, segment.count};
+  if (call->places && cubn_write_parts(call, &parts, &coef, 0)) return;
   for (int64_t r = 0; r < runs; ++r)
     cubn_write_run(call, offset + r * stride, segment.count, &coef);
 }

@@ -26,6 +26,18 @@ static cubn_panel make_panel(const cubn_call *call, const cubn_channels *channel
                       .padded = (cubn_divide_up(segment->count, line) | 1) * line};
 }
 
+/* Prefetches the values of x that the kernels read next: short runs far apart, which the hardware
+ * does not find. Others are in the panels, or prefetched while they are copied there. */
+static void prefetch_runs(const cubn_call *call, const cubn_segment *segment, int64_t place) {
+  for (int64_t r = 0; r < segment->runs; ++r) {
+    int64_t count, stride;
+    const char *const from =
+        cubn_place_at(call, CUBN_ARRAY_X, place + r * segment->stride, &count, &stride);
+    for (int64_t i = 0; i < segment->count * call->element_bytes; i += CUBN_LINE_BYTES)
+      __builtin_prefetch(from + i, 0, 2);
+  }
+}
+
 /* Calls the kernels for every channel of the block. */
 static void step_channels(const cubn_call *call, const cubn_mixed_step *step,
                           const cubn_segment *tile, const cubn_block *current,
@@ -34,6 +46,8 @@ static void step_channels(const cubn_call *call, const cubn_mixed_step *step,
   cubn_segment segment = *tile;
   segment.prefetch_distance = 0;
   for (int64_t j = 0; j < channels; ++j) {
+    const int64_t place = (current ? segment.current : segment.next) + call->problem->s;
+    if (call->prefetches && j + 1 < channels) prefetch_runs(call, &segment, place);
     segment.channel = j;
     cubn_segment_step(call, current, next, &segment, step->lanes + j * step->lanes_stride);
     segment.current += call->problem->s;

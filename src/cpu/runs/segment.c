@@ -5,6 +5,7 @@
 #include "cpu/fast/epilogue.h"
 #include "cpu/fast/exact.h"
 #include "cpu/fast/gaps.h"
+#include "cpu/fast/parts.h"
 #include "cpu/fast/settle.h"
 
 cubn_run_output cubn_make_run_output(const cubn_call *call, int64_t offset, int64_t count,
@@ -33,6 +34,8 @@ void cubn_write_run(const cubn_call *call, int64_t offset, int64_t count,
  * line. */
 static void write_aligned(const cubn_call *call, const cubn_segment *segment,
                           const cubn_coefficients *coef, int64_t first, int64_t end) {
+  const cubn_window parts = {segment->current + first, segment->runs, segment->stride, end - first};
+  if (call->places && cubn_write_parts(call, &parts, coef, segment->prefetch_distance)) return;
   for (int64_t r = 0; r < segment->runs; ++r) {
     const int64_t offset = segment->current + r * segment->stride;
     const int64_t lead = cubn_values_before_alignment(call, offset);

@@ -103,13 +103,13 @@ constexpr int TILE_COPIES = 4;
  * gradients of the pre-activation. They are what it has in flight of the tensors that are not in
  * the tile, 32 KB on an SM: z in forward with an epilogue, a stored pre-activation in backward.
  * Without such tensors a round has one. Blocks of a block group have registers for half as many
- * gradients of 8 elements, and double, of 2, gets less code. */
+ * gradients, and double gets less code. */
 template <bool FUSED, int INPUTS, int VECTOR>
 constexpr int TILE_APPLY_VECTORS = !FUSED || INPUTS == 2 ? 1
                                    : VECTOR == 2         ? 2
                                                          : 4;
 template <int VECTOR, bool IN_GROUP = false>
-constexpr int TILE_DIFFERENTIATE_VECTORS = VECTOR == 2 || (IN_GROUP && VECTOR == 8) ? 2 : 4;
+constexpr int TILE_DIFFERENTIATE_VECTORS = VECTOR == 2 || IN_GROUP ? 2 : 4;
 
 /* Rows that begin anywhere in a vector and are shorter than two vectors are moved by elements. This
  * many bytes of them are 16 loads for each thread of the 8 blocks of a cluster, if elements have 4
