@@ -48,7 +48,7 @@ bool cubn_write_parts(const cubn_call *call, const cubn_window *runs, const cubn
   const bool backward = call->problem->pass == CUBN_PASS_BACKWARD;
   const cubn_mapper mapper = {
       .reads = CUBN_MAP_X | (backward ? CUBN_MAP_DY : 0U), .writes = CUBN_MAP_OUTPUT, .unit = 1};
-  if (call->panel || cubn_has_spans(call)) return false;
+  if (!call->kernels->part_output || call->panel || cubn_has_spans(call)) return false;
   for (int64_t done = 0; done < runs->width;) {
     cubn_window parts = {runs->offset + done, 1, 0, runs->width - done};
     if (!cubn_divide_window(call, &mapper, &parts)) return false;
@@ -83,7 +83,8 @@ bool cubn_sum_parts(const cubn_call *call, const cubn_window *runs, const cubn_c
   const cubn_mapper mapper = {.reads = CUBN_MAP_X | (backward ? CUBN_MAP_DY : 0U), .unit = 1};
   cubn_window parts = {runs->offset, 1, 0, runs->width};
   cubn_part_input in = {.runs = runs->rows, .count = runs->width, .coef = coef};
-  if (call->panel || cubn_has_spans(call) || cubn_is_prescaled(coef)) return false;
+  if (!call->kernels->part_sums || call->panel) return false;
+  if (cubn_has_spans(call) || cubn_is_prescaled(coef)) return false;
   if (!cubn_divide_window(call, &mapper, &parts) || parts.width == runs->width) return false;
   const int64_t part = parts.stride;
   if (runs->rows > 1 && runs->stride % part != 0) return false;

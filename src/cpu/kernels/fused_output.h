@@ -61,27 +61,11 @@ INLINED void output_row(const fused_row *top, int64_t r, int64_t column) {
   if (column < args->width) output_tail(args, r, r + 1, column, args->width - column);
 }
 
-/* Rows shorter than a step, such as those of crops, have a loop of vectors if the bits of one are
- * whole bytes: output_tail begins anew with every row. */
-enum { SHORT_ROWS = LANES % 8 == 0 };
-
-INLINED void output_short_row(const fused_row *top, int64_t r) {
-  const int64_t width = top->args->width;
-  const fused_row row = row_below(top, r);
-  int64_t column = 0;
-  prefetch_next(&row, 0, STEP);
-  for (; column + LANES <= width; column += LANES) output_step(&row, column, LANES);
-  const int64_t rest = width - column;
-  if (rest == 0) return;
-  if (rest < 0 || rest >= LANES) __builtin_unreachable();
-  output_step(&row, column, rest);
-}
-
-/* Whether the loop works on STEP_VECTORS rows at the same time: runs, and the rows of a grid that
- * are apart. */
-INLINED bool interleaves(const cubn_fused *args, fused_task task) {
-  if (task.backward || !is_special(task.kind)) return false;
-  return !task.columns || args->stride > args->width;
+/* Whether the loop works on STEP_VECTORS rows at the same time: runs, of what is frequent. The code
+ * of all others would be as large as the rest of this file. */
+INLINED bool interleaves(fused_task task) {
+  const bool is_frequent = task.kind == RELU || task.kind == RELU_NAN || infers(task.kind);
+  return HAS_RARE_LOOPS && is_frequent && !task.backward && !task.columns;
 }
 
 /* Runs may begin within a cache line if they are STEP_VECTORS. */
@@ -92,9 +76,7 @@ INLINED void output_rows(const cubn_fused *args, fused_task task) {
   const bool are_runs = !task.columns && args->rows == STEP_VECTORS;
   const int64_t column = are_runs ? output_until_line(args) : 0;
   int64_t r = 0;
-  if (SHORT_ROWS && column == 0 && args->width < STEP && args->rows > 1)
-    for (; r < args->rows; ++r) output_short_row(&top, r);
-  if (interleaves(args, task))
+  if (interleaves(task))
     for (; r + STEP_VECTORS <= args->rows; r += STEP_VECTORS) output_interleaved(&top, r, column);
   for (; r < args->rows; ++r) output_row(&top, r, column);
 }

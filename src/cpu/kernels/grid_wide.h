@@ -167,17 +167,13 @@ INLINED bool interleaves_groups(affine_task task, int64_t width) {
   return !task.output && width <= GROUP_COLUMNS && (sizeof(element) > 2 || tiles_rows(task));
 }
 
-/* Rows row .. end - 1 of rows that follow one another. Returns `end`. */
-INLINED int64_t step_ordered(const grid_view *stripe, int64_t row, int64_t end, int64_t width) {
+/* Tiles of rows that follow one another, from row `row` on. Returns where they end. */
+INLINED int64_t step_tiles(const grid_view *stripe, int64_t row, int64_t end, int64_t width) {
   for (; tiles_rows(stripe->task) && row + TILE_ROWS <= end; row += TILE_ROWS) {
     const grid_view view = view_ordered_row(stripe, row);
     step_rows(&view, TILE_ROWS, width);
   }
-  for (; row < end; ++row) {
-    const grid_view view = view_ordered_row(stripe, row);
-    step_rows(&view, 1, width);
-  }
-  return end;
+  return row;
 }
 
 INLINED void wide_stripe(grid_view stripe, int64_t rows, int64_t width) {
@@ -191,13 +187,14 @@ INLINED void wide_stripe(grid_view stripe, int64_t rows, int64_t width) {
   for (int64_t group = done; group < rows; group += GROUP_ROWS) {
     const int64_t end = group + least(rows - group, GROUP_ROWS);
     int64_t r = group;
-    if (in_order) r = step_ordered(&stripe, r, end, width);
-    for (; r + INTERLEAVED_ROWS <= end; r += INTERLEAVED_ROWS) {
+    if (in_order) r = step_tiles(&stripe, r, end, width);
+    for (; !in_order && r + INTERLEAVED_ROWS <= end; r += INTERLEAVED_ROWS) {
       const grid_view view = view_row(&stripe, r, rows, width);
       step_rows(&view, INTERLEAVED_ROWS, width);
     }
     for (; r < end; ++r) {
-      const grid_view view = view_row(&stripe, r, rows, width);
+      const grid_view view =
+          in_order ? view_ordered_row(&stripe, r) : view_row(&stripe, r, rows, width);
       step_rows(&view, 1, width);
     }
     if (task.sums) flush_group(&stripe, width);

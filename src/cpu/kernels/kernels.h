@@ -207,7 +207,7 @@ typedef struct cubn_kernels {
    * at the same time; neither then is prescaled. */
   void (*run_sums)(const cubn_run_input *in, double *sums, const cubn_run_output *out);
   void (*run_output)(const cubn_run_output *out);
-  /* The same of runs in parts: see cubn_part_input. */
+  /* The same of runs in parts: see cubn_part_input. Both are NULL in some tables. */
   void (*part_sums)(const cubn_part_input *in, double *sums);
   void (*part_output)(const cubn_part_output *out);
 

@@ -68,6 +68,13 @@ INLINED int64_t least(int64_t a, int64_t b) {
   return a < b ? a : b;
 }
 
+/* Loops that few programs need are left out for double, and for x86-64 without AVX2. */
+#if defined(CUBN_ELEMENT_F64) || (defined(__x86_64__) && !defined(__AVX2__))
+#define HAS_RARE_LOOPS false
+#else
+#define HAS_RARE_LOOPS true
+#endif
+
 INLINED int64_t most(int64_t a, int64_t b) {
   return a > b ? a : b;
 }
