@@ -111,9 +111,8 @@ $(BUILD)/obj/src/%.o: src/%.c $(BUILD)/settings
 $(call CPU_KERNEL_RULES,$(BUILD)/obj/src/cpu,$(CPU_TARGETS),-fPIC -fvisibility=hidden)
 
 # nvcc gives the variables by which the host launches a kernel names of 300 characters and more, to
-# which nothing refers.
-STRIP_STUBS = $(if $(filter 1,$(DEBUG)),,$(BUILT_STRIP) --strip-unneeded -w \
-  -K '!*__device_stub__*' -K '*' $@)
+# which nothing refers, and local functions names as long.
+STRIP_STUBS = $(if $(filter 1,$(DEBUG)),,$(BUILT_STRIP) --strip-unneeded $@)
 $(BUILD)/obj/%.cu.o: %.cu $(BUILD)/settings
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCC_FLAGS) -MF $(@:.o=.d) -c $< -o $@
