@@ -112,11 +112,11 @@ $(call CPU_KERNEL_RULES,$(BUILD)/obj/src/cpu,$(CPU_TARGETS),-fPIC -fvisibility=h
 
 # nvcc gives the variables by which the host launches a kernel names of 300 characters and more, to
 # which nothing refers, and local functions names as long.
-STRIP_STUBS = $(if $(filter 1,$(DEBUG)),,$(BUILT_STRIP) --strip-unneeded $@)
+STRIP_LOCAL_NAMES = $(if $(filter 1,$(DEBUG)),,$(BUILT_STRIP) --strip-unneeded $@)
 $(BUILD)/obj/%.cu.o: %.cu $(BUILD)/settings
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCC_FLAGS) -MF $(@:.o=.d) -c $< -o $@
-	$(STRIP_STUBS)
+	$(STRIP_LOCAL_NAMES)
 
 $(STATIC): $(LIB_OBJECTS) $(BUILD)/link-settings
 	rm -f $@

@@ -5,14 +5,10 @@
 /* Narrower parts are copied to the stage. */
 enum { NARROW = 16 };
 
-static bool has_own_panel(const cubn_call *call, int array) {
-  return call->panel && (call->panel->arrays >> array & 1);
-}
-
 bool cubn_divide_window(const cubn_call *call, const cubn_mapper *mapper, cubn_window *window) {
   int64_t part = INT64_MAX, left = window->width;
   for (int a = 0; a < CUBN_VIEWS; ++a) {
-    if (!cubn_is_mapped(mapper, a) || has_own_panel(call, a)) continue;
+    if (!cubn_is_mapped(mapper, a) || cubn_has_panel(call, a)) continue;
     const cubn_view *view = &call->places->views[a];
     const int last = view->rank - 1;
     if (view->spans || view->stride[last] != 1) return false;

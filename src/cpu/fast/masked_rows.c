@@ -102,7 +102,7 @@ void cubn_masked_run(const cubn_masked_kernels *kernels, const cubn_masked_rows 
   const int count = !args->step.summed_x ? 0 : args->step.summed_dy ? 3 : 2;
   float sums[CUBN_RUN_SUMS_MAX * CUBN_MASKED_SUMS];
   masked_tail tail;
-  memset(&tail, 0, sizeof tail);
+  if (args->width % step != 0) memset(&tail, 0, sizeof tail);
   for (int64_t first = 0; first < args->width; first += stripe) {
     const int64_t end = cubn_min(first + stripe, args->width);
     const int64_t columns = args->is_run ? step : end - first;

@@ -14,11 +14,6 @@ static char *panel_of(const cubn_call *call, int array) {
   return stage_of(call, CUBN_VIEWS) + (array - 1) * (int64_t)CUBN_PANEL_BYTES;
 }
 
-/* Whether there is a panel of the array. */
-static bool has_panel(const cubn_call *call, int array) {
-  return call->panel && (call->panel->arrays >> array & 1);
-}
-
 /* Elements from row to row of a panel. */
 static int64_t panel_distance(const cubn_panel *panel) {
   return panel->channels * panel->padded;
@@ -38,7 +33,7 @@ static char *panel_at(const cubn_call *call, int array, int64_t place, int64_t *
 
 char *cubn_place_at(const cubn_call *call, int array, int64_t place, int64_t *count,
                     int64_t *stride) {
-  if (has_panel(call, array)) {
+  if (cubn_has_panel(call, array)) {
     int64_t column;
     char *const at = panel_at(call, array, place, &column);
     *count = call->panel->count - column;
@@ -59,7 +54,8 @@ static int64_t map_rows(const cubn_call *call, int array, const cubn_window *win
   if (cubn_is_scattered(call)) return 0;
   *at = cubn_place_at(call, array, window->offset, &count, &stride);
   if (window->width > 1 && (stride != 1 || count < window->width)) return 0;
-  if (!has_panel(call, array)) return cubn_even_rows(&call->places->views[array], window, distance);
+  if (!cubn_has_panel(call, array))
+    return cubn_even_rows(&call->places->views[array], window, distance);
   /* Rows are those of the panel, or parts of one of them. */
   const bool is_divided = window->stride < call->panel->stride;
   *distance = is_divided ? window->stride : panel_distance(call->panel);

@@ -42,6 +42,11 @@ static inline bool cubn_is_mapped(const cubn_mapper *mapper, int array) {
   return (mapper->reads | mapper->writes) >> array & 1;
 }
 
+/* Whether the array is on the stage as a panel. */
+static inline bool cubn_has_panel(const cubn_call *call, int array) {
+  return call->panel && (call->panel->arrays >> array & 1);
+}
+
 /* The tensor or reserve space that is an array. */
 char *cubn_base_of(const cubn_call *call, int array);
 

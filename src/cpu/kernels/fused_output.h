@@ -41,15 +41,13 @@ INLINED void interleaved_step(const interleaved_rows *all, int64_t column, int64
 }
 
 /* STEP_VECTORS rows from row `r` on at the same time, from `column` on: memory is faster with
- * several access streams, if each has some cache lines in turn. One line was slower by a quarter.
- * The bits of single vectors are no whole bytes. */
+ * several access streams, if each has some cache lines in turn. */
 INLINED void output_interleaved(const fused_row *top, int64_t r, int64_t column) {
   const cubn_fused *const args = top->args;
   const fused_row first = row_below(top, r);
   const interleaved_rows all = interleave(&first);
   for (; column + STEP <= args->width; column += STEP) interleaved_step(&all, column, STEP);
-  if (!top->fusion->has.bits)
-    for (; column + LANES <= args->width; column += LANES) interleaved_step(&all, column, LANES);
+  for (; column + LANES <= args->width; column += LANES) interleaved_step(&all, column, LANES);
   if (column < args->width) output_tail(args, r, r + STEP_VECTORS, column, args->width - column);
 }
 
@@ -61,8 +59,9 @@ INLINED void output_row(const fused_row *top, int64_t r, int64_t column) {
   if (column < args->width) output_tail(args, r, r + 1, column, args->width - column);
 }
 
-/* Whether the loop works on STEP_VECTORS rows at the same time: runs, of what is frequent. The code
- * of all others would be as large as the rest of this file. */
+/* Whether the loop works on STEP_VECTORS rows at the same time: runs, of what is frequent and
+ * writes no bits, as those of single vectors are no whole bytes. The code of all others would
+ * be large: docs/DECISIONS.md. */
 INLINED bool interleaves(fused_task task) {
   const bool is_frequent = task.kind == RELU || task.kind == RELU_NAN || infers(task.kind);
   return HAS_RARE_LOOPS && is_frequent && !task.backward && !task.columns;

@@ -158,10 +158,9 @@ INLINED void store(element *to, vec v, bool nontemporal) {
     vec_store(to, v);
 }
 
-/* Stores two consecutive vectors, with one instruction where they are one cache line. */
-INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
 #if defined(__AVX512F__) && (defined(CUBN_ELEMENT_F16) || defined(CUBN_ELEMENT_BF16))
-  const __m512i packed = packed_pair(a, b);
+/* Two consecutive vectors. */
+INLINED void store_packed(element *to, __m512i packed, bool nontemporal) {
   if (!nontemporal) {
     _mm512_storeu_si512(to, packed);
   } else if ((uintptr_t)to % 64 == 0) {
@@ -170,6 +169,13 @@ INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
     _mm256_stream_si256((__m256i *)(void *)to, _mm512_castsi512_si256(packed));
     _mm256_stream_si256((__m256i *)(void *)(to + LANES), _mm512_extracti64x4_epi64(packed, 1));
   }
+}
+#endif
+
+/* Stores two consecutive vectors, with one instruction where they are one cache line. */
+INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
+#if defined(__AVX512F__) && (defined(CUBN_ELEMENT_F16) || defined(CUBN_ELEMENT_BF16))
+  store_packed(to, packed_pair(a, b), nontemporal);
 #else
   store(to, a, nontemporal);
   store(to + LANES, b, nontemporal);
@@ -180,15 +186,7 @@ INLINED void store_pair(element *to, vec a, vec b, bool nontemporal) {
  * element or from the processor: no bit below an element's is set, so rounding leaves it a NaN. */
 INLINED void store_plain_pair(element *to, vec a, vec b, bool nontemporal) {
 #if defined(__AVX512F__) && defined(CUBN_ELEMENT_BF16)
-  const __m512i packed = packed_plain(a, b);
-  if (!nontemporal) {
-    _mm512_storeu_si512(to, packed);
-  } else if ((uintptr_t)to % 64 == 0) {
-    _mm512_stream_si512((__m512i *)(void *)to, packed);
-  } else {
-    _mm256_stream_si256((__m256i *)(void *)to, _mm512_castsi512_si256(packed));
-    _mm256_stream_si256((__m256i *)(void *)(to + LANES), _mm512_extracti64x4_epi64(packed, 1));
-  }
+  store_packed(to, packed_plain(a, b), nontemporal);
 #else
   store_pair(to, a, b, nontemporal);
 #endif
